@@ -1,0 +1,137 @@
+"""The data of a network meta-analysis: contrasts in blocks of studies with equally many arms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Block:
+    """All studies with the same number of arms, stacked, so that linear algebra runs over them at once.
+
+    The first arm of a study is its base arm: the network's reference where the study has it, else the first
+    treatment in alphabetical order; the other arms follow in alphabetical order. An arm is a treatment: two arms of
+    one study with the same treatment have been combined before.
+
+    Attributes
+    ----------
+    study : (s,) int array
+        Index into `Network.studies`.
+    treatment : (s, k) int array
+        Index into `Network.treatments` of each arm, base arm first.
+    y : (s, k - 1) array
+        Effect of each further arm against the base arm, on the analysis scale.
+    S : (s, k - 1, k - 1) array
+        Covariance of `y`; off the diagonal the variance of the base arm (or what reported contrasts imply).
+    """
+
+    study: Array
+    treatment: Array
+    y: Array
+    S: Array
+
+    @property
+    def k(self) -> int:
+        """Number of arms of each study."""
+        return int(self.treatment.shape[1])
+
+
+@dataclass(frozen=True)
+class ArmBlock:
+    """Arm-level data of the same studies, in the same order and with the same arms as a `Block`.
+
+    Attributes
+    ----------
+    study, treatment : arrays
+        As in `Block`.
+    events, n, exposure, mean, se : (s, k) array or None
+        Counts (binary: events of n; rate: events in exposure) or means with their standard errors; None where the
+        outcome is of another kind.
+    """
+
+    study: Array
+    treatment: Array
+    events: Array | None = None
+    n: Array | None = None
+    exposure: Array | None = None
+    mean: Array | None = None
+    se: Array | None = None
+
+
+@dataclass(frozen=True)
+class Network:
+    """Everything an engine needs, read once from the evidence.
+
+    Attributes
+    ----------
+    outcome, measure : str
+        What is compared, and how.
+    scale : {"additive", "log"}
+        Log for ratio measures: `Block.y` is then a log ratio.
+    unit : str or None
+        Unit of the outcome (and so of every MD).
+    lower_is_better : bool or None
+        Direction of benefit of the effect on the analysis scale; None if the outcome does not say.
+    treatments : tuple of str
+        Nodes: the reference first, then alphabetical.
+    labels : dict of str to str
+        Printed name of each treatment.
+    studies : tuple of (study, experiment)
+        Units of randomisation.
+    blocks : tuple of Block
+        Contrast data, one block for each number of arms, ascending.
+    arms : tuple of ArmBlock or None
+        Arm-level data in step with `blocks`, where the outcome was reported by arm.
+    smallest_important_difference : float or None
+        On the analysis scale.
+    covariates : DataFrame or None
+        One row per entry of `studies`, numeric or text columns for meta-regression.
+    contrasts : DataFrame or None
+        The pairwise contrasts behind the blocks (columns of the view ``contrast`` plus contrast_id), for tracing.
+    n_by_treatment : dict of str to float
+        Animals or participants by treatment.
+    exclusions : DataFrame or None
+        What did not enter and why: study, experiment, arm, reason, remedy.
+    notes : tuple of (severity, message)
+        What was decided on the way (time point taken, arms combined, reference chosen).
+    """
+
+    outcome: str
+    measure: str
+    scale: str
+    treatments: tuple[str, ...]
+    studies: tuple[tuple[str, str], ...]
+    blocks: tuple[Block, ...]
+    unit: str | None = None
+    lower_is_better: bool | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+    arms: tuple[ArmBlock, ...] | None = None
+    smallest_important_difference: float | None = None
+    covariates: pd.DataFrame | None = None
+    contrasts: pd.DataFrame | None = None
+    n_by_treatment: dict[str, float] = field(default_factory=dict)
+    exclusions: pd.DataFrame | None = None
+    notes: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def reference(self) -> str:
+        """The reference treatment, first of `treatments`."""
+        return self.treatments[0]
+
+    @property
+    def n_arms(self) -> int:
+        """Number of arms over all studies."""
+        return sum(block.treatment.size for block in self.blocks)
+
+    def study_label(self, index: int) -> str:
+        """Printed name of one unit of randomisation; the experiment is named only where it is not the main one."""
+        study, experiment = self.studies[index]
+        return study if experiment == "main" else f"{study} / {experiment}"

@@ -1,0 +1,91 @@
+"""The tidy frames every analysis returns: names and columns of the ``result_*`` tables.
+
+A method that gives, say, estimates returns exactly the columns listed here (more may follow), one row per model,
+treatment and comparator. Estimates of ratio measures are on the log scale; printing exponentiates, storing does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "estimates": (
+        "engine", "model", "treatment", "versus", "estimate", "std_error", "ci_lower", "ci_upper",
+        "pi_lower", "pi_upper", "p_value", "evidence", "n_studies", "subgroup", "level",
+    ),
+    "heterogeneity": (
+        "engine", "model", "subgroup", "level", "method", "tau", "tau_lower", "tau_upper", "tau2", "tau2_lower",
+        "tau2_upper", "i2", "i2_lower", "i2_upper", "h2", "q", "df", "p_value",
+    ),
+    "ranking": ("engine", "model", "treatment", "mean_rank", "sucra", "p_score", "p_best"),
+    "rank_probabilities": ("engine", "model", "treatment", "rank", "probability", "std_error"),
+    "inconsistency": (
+        "engine", "model", "method", "component", "treatment", "versus", "direct", "direct_std_error", "indirect",
+        "indirect_std_error", "difference", "difference_std_error", "ci_lower", "ci_upper", "proportion_direct",
+        "q", "df", "p_value", "note",
+    ),
+    "leave_one_out": (
+        "engine", "model", "study", "treatment", "versus", "estimate", "std_error", "ci_lower", "ci_upper",
+        "tau", "i2", "q", "note",
+    ),
+    "weights": (
+        "engine", "model", "treatment", "versus", "study", "experiment", "contrast_id", "estimate", "std_error",
+        "weight", "measurement_ids",
+    ),
+    "diagnostics": (
+        "engine", "model", "parameter", "rhat", "ess_bulk", "ess_tail", "mcse", "divergences", "note",
+    ),
+    "convergence": ("model", "parameter", "iteration", "psrf", "psrf_upper"),
+    "fit": ("engine", "model", "study", "quantity", "value", "note"),
+    "sensitivity": ("engine", "model", "method", "item", "study", "quantity", "value", "note"),
+    "notes": ("severity", "message"),
+}
+"""Columns of each frame, in order. I2 is a share (0 to 1); ranks begin at 1, the best."""
+
+TABLES: dict[str, str] = {
+    "estimates": "result_estimate",
+    "heterogeneity": "result_heterogeneity",
+    "ranking": "result_ranking",
+    "rank_probabilities": "result_rank_probability",
+    "inconsistency": "result_inconsistency",
+    "leave_one_out": "result_leave_one_out",
+    "weights": "result_weight",
+    "diagnostics": "result_diagnostic",
+    "convergence": "result_convergence",
+    "fit": "result_fit",
+    "sensitivity": "result_sensitivity",
+    "notes": "result_note",
+}
+"""The table of the database in which each frame is stored."""
+
+
+def frame(name: str, rows: Iterable[Mapping[str, Any]] | Mapping[str, Any] = ()) -> pd.DataFrame:
+    """Make the tidy frame `name` with its agreed columns.
+
+    Parameters
+    ----------
+    name : str
+        One of `COLUMNS`.
+    rows : iterable of mapping, or mapping of column to values
+        Columns that are left out are missing values; columns that do not belong are an error.
+
+    Returns
+    -------
+    pandas.DataFrame
+
+    Raises
+    ------
+    KeyError
+        If a row has a column that the frame does not have.
+    """
+    import pandas as pd
+
+    columns = COLUMNS[name]
+    data = pd.DataFrame(rows if isinstance(rows, Mapping) else list(rows))
+    if unknown := [column for column in data.columns if column not in columns]:
+        raise KeyError(f"{name} has no column {unknown}")
+    return data.reindex(columns=list(columns))

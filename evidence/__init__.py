@@ -1,0 +1,24 @@
+"""An evidence base that you can query: review folders in, one DuckDB file out, SQL first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from evidence.build import build as build
+    from evidence.query import EvidenceBase as EvidenceBase
+    from evidence.query import open as open
+
+__all__ = ["EvidenceBase", "build", "open"]
+__version__ = "0.1.0"
+
+_HOMES = {"open": "evidence.query", "EvidenceBase": "evidence.query", "build": "evidence.build"}
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded on first use: `evidence --help` imports neither duckdb nor pandas.
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

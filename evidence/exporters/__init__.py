@@ -1,0 +1,1 @@
+"""Writing subsets of the evidence for other tools."""

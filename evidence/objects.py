@@ -1,0 +1,175 @@
+"""Macros, views and audits: one SQL object a file, documented in its header, put in order by what it uses.
+
+A file is named after the object it creates and begins with a header of comment lines::
+
+    -- Title: Contrasts between arms
+    -- Grain: pair of arms x outcome x time point x measure
+    -- Formula: ...
+    -- Reference: ...
+    -- Caveats: ...
+    -- Columns:
+    --   study: the study, unit of clustering
+    --   estimate: effect of A minus B on the analysis scale
+
+Text that belongs to a key goes on in the following, indented comment lines.
+"""
+
+from __future__ import annotations
+
+import graphlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evidence.resources import schema_directory, sql_directory
+
+if TYPE_CHECKING:
+    import duckdb
+
+_KEY = re.compile(r"^--\s?(Title|Grain|Formula|Reference|Caveats|Columns|Severity|Message):\s*(.*)$")
+_CREATE = re.compile(r"create\s+(?:or\s+replace\s+)?(view|macro|table)\s+([a-z_0-9]+)", re.IGNORECASE)
+_COMMENT = re.compile(r"--[^\n]*")
+_STRING = re.compile(r"'(?:[^']|'')*'")
+_WORD = re.compile(r"[a-z_][a-z_0-9]*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class SqlObject:
+    """One macro or view with its documentation.
+
+    Attributes
+    ----------
+    name : str
+        Name of the object, equal to the file's stem.
+    kind : {"view", "macro"}
+        What it is.
+    room : str
+        Folder under ``sql/`` it stands in (staging, contrasts, pooling, ...).
+    sql : str
+        The file's text.
+    header : dict of str to str
+        Title, Grain, Formula, Reference, Caveats, as far as given.
+    columns : dict of str to str
+        Meaning of each column of a view.
+    """
+
+    name: str
+    kind: str
+    room: str
+    sql: str
+    header: dict[str, str] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Names that the statement mentions (comments and strings left out)."""
+        bare = _STRING.sub("''", _COMMENT.sub("", self.sql))
+        return frozenset(word.lower() for word in _WORD.findall(bare))
+
+    @property
+    def comment(self) -> str:
+        """The text stored in the database as the object's comment."""
+        return "\n".join(f"{key}: {text}" for key, text in self.header.items() if text)
+
+
+def parse(path: Path, room: str) -> SqlObject:
+    """Read one SQL file.
+
+    Raises
+    ------
+    ValueError
+        If the file creates no object, or one with another name than the file's.
+    """
+    sql = path.read_text(encoding="utf-8")
+    header: dict[str, str] = {}
+    columns: dict[str, str] = {}
+    key = ""
+    for line in sql.splitlines():
+        if not line.startswith("--"):
+            break
+        if match := _KEY.match(line):
+            key = match[1]
+            if key != "Columns":
+                header[key] = match[2].strip()
+        elif key == "Columns":
+            name, colon, text = line[2:].strip().partition(":")
+            if colon and re.fullmatch(r"[a-z_0-9]+(, [a-z_0-9]+)*", name):
+                for column in name.split(", "):
+                    columns[column] = text.strip()
+                last = name.split(", ")
+            else:
+                for column in last:
+                    columns[column] = f"{columns[column]} {line[2:].strip()}"
+        elif key:
+            header[key] = f"{header[key]} {line[2:].strip()}".strip()
+    created = _CREATE.search(_COMMENT.sub("", sql))
+    if created is None or created[2].lower() != path.stem:
+        raise ValueError(f"{path} must create exactly one object, called {path.stem}")
+    return SqlObject(path.stem, created[1].lower(), room, sql, header, columns)
+
+
+@lru_cache(maxsize=1)
+def sql_objects() -> tuple[SqlObject, ...]:
+    """All macros and views, each after everything it uses.
+
+    Raises
+    ------
+    graphlib.CycleError
+        If two objects use each other.
+    """
+    root = sql_directory()
+    found = {
+        path.stem: parse(path, path.parent.name) for path in sorted(root.glob("*/*.sql"))
+    }
+    order = graphlib.TopologicalSorter(
+        {name: sorted((item.words & found.keys()) - {name}) for name, item in found.items()}
+    )
+    return tuple(found[name] for name in order.static_order())
+
+
+def schema_statements() -> tuple[str, ...]:
+    """Texts of the table definitions in load order."""
+    return tuple(path.read_text(encoding="utf-8") for path in sorted(schema_directory().glob("*.sql")))
+
+
+def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create every table of the schema."""
+    for statement in schema_statements():
+        connection.execute(statement)
+
+
+def create_objects(connection: duckdb.DuckDBPyConnection, only: Iterable[str] | None = None) -> None:
+    """Create every macro and view, in order, with its documentation as comments.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+        A writable database with the schema's tables.
+    only : iterable of str, optional
+        Names to create, together with everything they use.
+    """
+    objects = sql_objects()
+    wanted = {item.name for item in objects}
+    if only is not None:
+        wanted = set(only)
+        for item in reversed(objects):
+            if item.name in wanted:
+                wanted |= item.words & {other.name for other in objects}
+    for item in objects:
+        if item.name not in wanted:
+            continue
+        connection.execute(item.sql)
+        if item.kind == "view":
+            connection.execute(f"comment on view {item.name} is {_literal(item.comment)}")
+            for column, text in item.columns.items():
+                connection.execute(f'comment on column {item.name}."{column}" is {_literal(text)}')
+        else:
+            word = "macro table" if re.search(r"\bas\s+table\b", item.sql, re.IGNORECASE) else "macro"
+            connection.execute(f"comment on {word} {item.name} is {_literal(item.comment)}")
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

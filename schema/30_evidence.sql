@@ -1,0 +1,110 @@
+-- The evidence: what was compared, in whom, and what was measured, as reported.
+
+create table treatment (
+    treatment text primary key,
+    label text not null,
+    class text,
+    role text not null default 'active' check (role in ('active', 'control', 'sham')),
+    description text,
+    source_file text not null,
+    source_line integer not null
+);
+
+create table outcome (
+    outcome text primary key,
+    label text not null,
+    kind text not null check (kind in ('continuous', 'binary', 'rate', 'time_to_event')),
+    unit text references unit (unit),
+    dimension text,
+    lower_is_better boolean,
+    smallest_important_difference double check (smallest_important_difference > 0),
+    lower_bound double,
+    upper_bound double,
+    description text,
+    source_file text not null,
+    source_line integer not null
+);
+
+create table arm (
+    study text not null references study (study),
+    experiment text not null default 'main',
+    arm text not null,
+    treatment text not null references treatment (treatment),
+    role text not null check (role in ('active', 'control', 'sham')),
+    n double check (n > 0),
+    dose double,
+    dose_unit text,
+    route text,
+    timing text,
+    shared_control_of text,
+    label text,
+    source_file text not null,
+    source_line integer not null,
+    primary key (study, experiment, arm)
+);
+
+create table measurement (
+    measurement_id bigint primary key,
+    study text not null,
+    experiment text not null,
+    arm text not null,
+    outcome text not null references outcome (outcome),
+    timepoint double,
+    timepoint_unit text references unit (unit),
+    n double check (n > 0),
+    mean double check (isfinite(mean)),
+    sd double check (sd >= 0 and isfinite(sd)),
+    se double check (se >= 0 and isfinite(se)),
+    median double check (isfinite(median)),
+    q1 double check (isfinite(q1)),
+    q3 double check (isfinite(q3)),
+    min double check (isfinite(min)),
+    max double check (isfinite(max)),
+    ci_lower double check (isfinite(ci_lower)),
+    ci_upper double check (isfinite(ci_upper)),
+    ci_level double check (ci_level > 0 and ci_level < 1),
+    events double check (events >= 0 and isfinite(events)),
+    exposure double check (exposure > 0 and isfinite(exposure)),
+    unit text references unit (unit),
+    adjusted text,
+    source text,
+    locator text,
+    method text,
+    extractor text not null default 'extractor',
+    note text,
+    source_file text not null,
+    source_line integer not null,
+    foreign key (study, experiment, arm) references arm (study, experiment, arm)
+);
+
+create table reported_contrast (
+    reported_contrast_id bigint primary key,
+    study text not null,
+    experiment text not null,
+    outcome text not null references outcome (outcome),
+    timepoint double,
+    timepoint_unit text references unit (unit),
+    arm_a text not null,
+    arm_b text not null,
+    measure text not null references effect_measure (measure),
+    estimate double not null check (isfinite(estimate)),
+    se double check (se > 0 and isfinite(se)),
+    ci_lower double check (isfinite(ci_lower)),
+    ci_upper double check (isfinite(ci_upper)),
+    ci_level double check (ci_level > 0 and ci_level < 1),
+    var_base double check (var_base >= 0 and isfinite(var_base)),
+    n_a double check (n_a > 0),
+    n_b double check (n_b > 0),
+    unit text references unit (unit),
+    adjusted text,
+    source text,
+    locator text,
+    method text,
+    extractor text not null default 'extractor',
+    note text,
+    source_file text not null,
+    source_line integer not null,
+    foreign key (study, experiment, arm_a) references arm (study, experiment, arm),
+    foreign key (study, experiment, arm_b) references arm (study, experiment, arm),
+    check (arm_a <> arm_b)
+);
