@@ -1,8 +1,8 @@
 """The only place that calls ``duckdb.connect``.
 
 Every connection divides by zero with an error rather than with an infinity, never reads Python variables as
-tables, and never fetches an extension. A connection for other people's SQL is, on top of that, read-only, shut off
-from files and network, and cannot be reconfigured.
+tables, and never fetches an extension. A connection for other people's SQL is also read-only, shut off from
+files and network, and cannot be reconfigured.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ _ALWAYS: dict[str, Any] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
-_LOCKED: dict[str, Any] = {"enable_external_access": False, "lock_configuration": True}
+# Without a temporary directory a query that wants more than the memory limit ends, and fills no disk.
+_LOCKED: dict[str, Any] = {"temp_directory": "", "enable_external_access": False, "lock_configuration": True}
 
-# Files are written in the oldest format that holds what we use, so that other people's DuckDB 1.5 clients open them.
+# Files are written in the oldest format that holds what we use: other people's DuckDB 1.5 clients open them.
 STORAGE_VERSION = "v1.5.0"
 
 
@@ -32,6 +33,7 @@ def connect(
     *,
     write: bool = False,
     locked: bool = False,
+    allowed_path: str | Path | None = None,
     threads: int | None = None,
     memory_limit: str | None = None,
 ) -> duckdb.DuckDBPyConnection:
@@ -45,6 +47,8 @@ def connect(
         Open the file for writing, creating it where it does not exist, in a format DuckDB 1.5 can read.
     locked : bool
         For SQL that somebody else wrote: no access to files or network, configuration locked.
+    allowed_path : path, optional
+        With `locked`: the one file that may be written and read all the same.
     threads : int, optional
         Number of threads; DuckDB's own choice without it.
     memory_limit : str, optional
@@ -64,7 +68,7 @@ def connect(
         config["threads"] = threads
     if memory_limit is not None:
         config["memory_limit"] = memory_limit
-    if locked:
+    if locked and allowed_path is None:
         config |= _LOCKED
     if path is None:
         return duckdb.connect(":memory:", config=config)
@@ -76,8 +80,15 @@ def connect(
         connection.execute("use evidence_file")
         return connection
     if not file.is_file():
-        raise CallError(f"There is no file {os.fspath(file)!r}: build one with `evidence build REVIEW -o {file}`.")
+        raise CallError(f"There is no file {str(file)!r}: build one with `evidence build REVIEW -o {file}`.")
     try:
-        return duckdb.connect(str(file), read_only=True, config=config)
+        connection = duckdb.connect(str(file), read_only=True, config=config)
     except duckdb.Error as error:
         raise CallError(f"{os.fspath(file)!r} cannot be read as a DuckDB file: {error}") from None
+    if locked and allowed_path is not None:
+        # DuckDB takes allowed paths only once it runs, so the lock closes after that, not at the start.
+        quoted = os.fspath(allowed_path).replace("'", "''")
+        connection.execute(f"set allowed_paths = ['{quoted}']")
+        for name, value in _LOCKED.items():
+            connection.execute(f"set {name} = {value!r}")
+    return connection

@@ -1,0 +1,387 @@
+"""Ask an evidence base: open its file, run SQL on it, and let other people's SQL run on it without harm."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import re
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+
+import evidence
+from evidence.database import connect
+from evidence.errors import CallError
+from evidence.resources import reviews_directory, schema_directory, sql_directory
+
+MEMORY_LIMIT = "1GB"
+"""Memory that a query from outside may use."""
+
+_READING = ("SELECT", "EXPLAIN")
+_BATCH = 2048
+
+Parameters = Sequence[Any] | dict[str, Any] | None
+
+
+class EvidenceBase:
+    """One evidence base, open for reading.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+        A connection to it.
+    path : Path, optional
+        The file behind the connection; None for a database in memory.
+
+    Examples
+    --------
+    >>> import evidence
+    >>> with evidence.open("diabetes") as db:  # doctest: +SKIP
+    ...     db.sql("select study, estimate, std_error from contrast where measure = 'MD'").df()
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path | None = None) -> None:
+        self.connection = connection
+        self.path = path
+
+    def sql(self, query: str, params: Parameters = None) -> duckdb.DuckDBPyRelation:
+        """Run a query.
+
+        Parameters
+        ----------
+        query : str
+            One SQL statement; values from outside go into `params`, never into the text.
+        params : sequence or mapping, optional
+            Values of ``?`` or ``$name``.
+
+        Returns
+        -------
+        duckdb.DuckDBPyRelation
+            Lazy result: ``.df()`` for pandas, ``.fetchall()`` for tuples.
+
+        Raises
+        ------
+        CallError
+            If the query names something that is not there, or would change anything.
+        """
+        try:
+            return self.connection.sql(query, params=params)
+        except duckdb.Error as error:
+            raise explain(self, query, error) from None
+
+    def rows(self, query: str, params: Parameters = None) -> list[dict[str, Any]]:
+        """Rows of a query as dictionaries by column name (no pandas needed)."""
+        try:
+            cursor = self.connection.execute(query, params)
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        except duckdb.Error as error:
+            raise explain(self, query, error) from None
+
+    def value(self, query: str, params: Parameters = None) -> Any:
+        """First column of the first row, or None where there is no row."""
+        rows = self.rows(query, params)
+        return next(iter(rows[0].values())) if rows else None
+
+    def names(self) -> tuple[str, ...]:
+        """Names of all tables and views, in alphabetical order."""
+        query = (
+            "select table_name as name from duckdb_tables() where not internal "
+            "union select view_name from duckdb_views() where not internal order by name"
+        )
+        return tuple(row[0] for row in self.connection.execute(query).fetchall())
+
+    def columns(self, name: str) -> tuple[str, ...]:
+        """Columns of a table or view, in order."""
+        query = (
+            "select column_name from duckdb_columns() where not internal and lower(table_name) = lower(?) "
+            "order by column_index"
+        )
+        return tuple(row[0] for row in self.connection.execute(query, [name]).fetchall())
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"EvidenceBase({str(self.path) if self.path else 'in memory'})"
+
+
+def open(  # the name users call: evidence.open
+    source: str | Path, *, locked: bool = True, memory_limit: str | None = None
+) -> EvidenceBase:
+    """Open an evidence base for reading.
+
+    Parameters
+    ----------
+    source : str or Path
+        A file made by `evidence.build`, a review folder, or the name of a bundled review.
+    locked : bool
+        No access to files or network, and the connection's settings cannot be changed.
+    memory_limit : str, optional
+        For example ``"1GB"``; DuckDB's own choice without it.
+
+    Returns
+    -------
+    EvidenceBase
+        To be closed, or used as a context manager.
+
+    Raises
+    ------
+    CallError
+        If there is nothing of that name, or it is not an evidence base.
+    ReviewError
+        If a review folder cannot be built.
+    """
+    path = resolve(source)
+    base = EvidenceBase(connect(path, locked=locked, memory_limit=memory_limit), path)
+    if "build_info" not in base.names():
+        base.close()
+        raise CallError(
+            f"{str(path)!r} is a DuckDB file, but no evidence base: "
+            "build one with `evidence build REVIEW -o FILE`."
+        )
+    return base
+
+
+# --- what a name stands for -------------------------------------------------------------------------------
+
+
+def bundled_reviews() -> dict[str, Path]:
+    """Folder of each bundled review, by name."""
+    return {path.parent.name: path.parent for path in sorted(reviews_directory().glob("*/review.toml"))}
+
+
+def review_folder(source: str | Path) -> Path | None:
+    """Folder of a review given as a folder or as a bundled review's name; None if it is neither."""
+    path = Path(source)
+    if (path / "review.toml").is_file() or (path / "studies.csv").is_file():
+        return path
+    return bundled_reviews().get(str(source))
+
+
+def resolve(source: str | Path) -> Path:
+    """File of an evidence base given as a file, a review folder or a bundled review's name.
+
+    A folder is built once into the user's cache, under a name made of its content and of this package's SQL,
+    and used again for as long as neither changes.
+
+    Raises
+    ------
+    CallError
+        If there is nothing of that name.
+    ReviewError
+        If the folder cannot be built.
+    """
+    path = Path(source)
+    if path.is_file():
+        return path
+    folder = review_folder(source)
+    if folder is None:
+        raise CallError(_nothing_called(str(source), path))
+    built = cache_directory() / f"{folder.resolve().name}-{_content_hash(folder)[:16]}.duckdb"
+    if not built.is_file():
+        from evidence.build import build
+
+        build(folder, built)
+    return built
+
+
+def is_file(source: str | Path) -> bool:
+    """Whether `source` is a file of the user's own, in which results can be kept."""
+    return Path(source).is_file()
+
+
+def _nothing_called(name: str, path: Path) -> str:
+    bundled = list(bundled_reviews())
+    if path.is_dir():
+        return f"The folder {name!r} is no review: it has neither review.toml nor studies.csv."
+    near = difflib.get_close_matches(name, bundled, 1, 0.6)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    known = f" Bundled reviews: {', '.join(bundled)}." if bundled else ""
+    return f"There is no file, review folder or bundled review {name!r}.{hint}{known}"
+
+
+def cache_directory() -> Path:
+    """Folder for built reviews: ``EVIDENCE_CACHE``, or the platform's place for what can be made again."""
+    if place := os.environ.get("EVIDENCE_CACHE"):
+        root = Path(place)
+    elif sys.platform == "win32":
+        root = Path(os.environ.get("LOCALAPPDATA", tempfile.gettempdir())) / "evidence-base" / "Cache"
+    elif sys.platform == "darwin":
+        root = Path.home() / "Library" / "Caches" / "evidence-base"
+    else:
+        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "evidence-base"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        # A home that cannot be written (containers, service accounts): a private temporary folder.
+        return Path(tempfile.mkdtemp(prefix="evidence-base-"))
+    return root
+
+
+def _content_hash(folder: Path) -> str:
+    digest = hashlib.sha256(evidence.__version__.encode())
+    for root, patterns in (
+        (folder, ("*.csv", "*.toml")),
+        (schema_directory(), ("*.sql", "reference/*.csv")),
+        (sql_directory(), ("*/*.sql",)),
+    ):
+        for path in sorted(path for pattern in patterns for path in root.glob(pattern)):
+            content = path.read_bytes()
+            digest.update(f"\0{path.relative_to(root).as_posix()}\0{len(content)}\0".encode())
+            digest.update(content)
+    return digest.hexdigest()
+
+
+# --- other people's SQL ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a query returned.
+
+    Attributes
+    ----------
+    columns, types : tuple of str
+        Names, and DuckDB's types, of the columns.
+    rows : iterator of tuple
+        The rows, fetched as they are used.
+    """
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: Iterator[tuple[Any, ...]]
+
+
+def check(db: EvidenceBase, query: str) -> str:
+    """Return the query without its closing semicolon, if it is one statement that only reads.
+
+    The engine's lock is what protects the file and the machine; this only says early and in words what is
+    wrong.
+
+    Raises
+    ------
+    CallError
+        If it is empty, more than one statement, or does anything but read.
+    """
+    try:
+        statements = db.connection.extract_statements(query)
+    except duckdb.Error as error:
+        raise explain(db, query, error) from None
+    if not statements:
+        raise CallError("The query is empty: write one SQL statement, e.g. `select * from study`.")
+    if len(statements) > 1:
+        raise CallError(
+            "One statement at a time: this text holds several (a PIVOT without IN (...) counts as several)."
+        )
+    kind = statements[0].type.name
+    if kind not in _READING:
+        raise CallError(f"A query may only read the evidence, and {kind} does more: begin it with SELECT.")
+    return statements[0].query.strip().rstrip(";")
+
+
+def ask(db: EvidenceBase, query: str, *, timeout: float | None = None) -> Answer:
+    """Run one query that somebody else wrote.
+
+    Parameters
+    ----------
+    db : EvidenceBase
+        Opened with ``locked=True``: that is what keeps the query from files, network and settings.
+    query : str
+        One statement that reads.
+    timeout : float, optional
+        Seconds until the query is stopped, its rows fetched included.
+
+    Raises
+    ------
+    CallError
+        For every way in which it can go wrong, at once or while the rows are fetched.
+    """
+    statement = check(db, query)
+    end = None if timeout is None else time.monotonic() + timeout
+    with _stopped(db, query, end):
+        cursor = db.connection.execute(statement)
+        description = cursor.description or []
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        while True:
+            with _stopped(db, query, end):
+                batch = cursor.fetchmany(_BATCH)
+            if not batch:
+                return
+            yield from batch
+
+    return Answer(tuple(item[0] for item in description), tuple(str(item[1]) for item in description), rows())
+
+
+@contextmanager
+def _stopped(db: EvidenceBase, query: str, end: float | None) -> Iterator[None]:
+    """Interrupt what runs inside at the time `end`, and translate the engine's errors."""
+    late = CallError("The query took too long and was stopped: narrow it, or give it more time (--timeout).")
+    timer = None
+    if end is not None:
+        left = end - time.monotonic()
+        if left <= 0:
+            raise late
+        timer = threading.Timer(left, db.connection.interrupt)
+        timer.daemon = True
+        timer.start()
+    try:
+        yield
+    except duckdb.InterruptException:
+        if end is None or time.monotonic() < end:
+            raise KeyboardInterrupt from None
+        raise late from None
+    except duckdb.Error as error:
+        raise explain(db, query, error) from None
+    finally:
+        if timer is not None:
+            timer.cancel()
+
+
+def explain(db: EvidenceBase, query: str, error: duckdb.Error) -> CallError:
+    """Say in the reader's words what the engine found wrong with a query."""
+    text = str(error)
+    if isinstance(error, duckdb.PermissionException) or "configuration has been locked" in text:
+        return CallError(
+            "A query may only read this evidence base: files, network and settings are out of reach."
+        )
+    if "read-only mode" in text:
+        return CallError("A query may only read the evidence: nothing in the file changes.")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return CallError("The query wants more memory than it may use: narrow it, or aggregate in SQL.")
+    if match := re.search(r"Table with name (\S+) does not exist", text):
+        return CallError(_unknown("table or view", match[1], db.names()))
+    if match := re.search(r'(?:Referenced column|column named?) "([^"]+)"', text):
+        mentioned = {word.lower() for word in re.findall(r"\w+", query)}
+        known = [column for name in db.names() if name.lower() in mentioned for column in db.columns(name)]
+        return CallError(_unknown("column", match[1], dict.fromkeys(known)))
+    head, _, rest = text.partition("\n")
+    kind, _, what = head.partition(" Error: ")
+    place = "\n".join(line for line in rest.splitlines() if line.strip())
+    return CallError(f"The query cannot be run: {what or kind}" + (f"\n{place}" if place else ""))
+
+
+def _unknown(kind: str, name: str, known: Sequence[str] | dict[str, None]) -> str:
+    near = difflib.get_close_matches(name.lower(), list(known), 3, 0.6)
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    return f"There is no {kind} {name!r}.{hint} `evidence catalog FILE` lists what there is."
