@@ -1,0 +1,200 @@
+"""A review folder being written: rows are added, what is there is kept, nothing lands unless all of it is right."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evidence.errors import Problem, ReviewError
+from evidence.layout import FILES
+
+Row = dict[str, str]
+
+_FILES = {file.name: file for file in FILES}
+
+
+@dataclass(frozen=True)
+class ColumnMapping:
+    """What became of one column of the source.
+
+    Attributes
+    ----------
+    column : str
+        Column of the source.
+    became : str
+        ``file.column`` of the review folder; empty where the column was left out.
+    note : str
+        Why, or what was done to the values.
+    """
+
+    column: str
+    became: str
+    note: str = ""
+
+
+@dataclass
+class ImportReport:
+    """What an import did, for a person to read before trusting it.
+
+    Attributes
+    ----------
+    source : str
+        File that was read.
+    mappings : list of ColumnMapping
+        Every column of the source, with what became of it.
+    added : dict of str to int
+        Rows added, by file of the review folder.
+    left_out : list of Problem
+        Rows that were not imported, each with the reason.
+    notes : list of str
+        Decisions that concern the whole file.
+    """
+
+    source: str
+    mappings: list[ColumnMapping] = field(default_factory=list)
+    added: dict[str, int] = field(default_factory=dict)
+    left_out: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        width = max([len(item.column) for item in self.mappings], default=0)
+        lines = [f"{self.source}:"]
+        for item in self.mappings:
+            became = item.became or "left out"
+            lines.append(f"  {item.column:<{width}}  -> {became}" + (f"  ({item.note})" if item.note else ""))
+        lines += [f"  note: {note}" for note in self.notes]
+        lines += [f"  left out: {problem}" for problem in self.left_out]
+        lines += [f"  {name}: {count} row{'s' * (count != 1)} added" for name, count in self.added.items()]
+        return "\n".join(lines)
+
+
+class Draft:
+    """A review folder in memory: what stands in it, and what an import adds.
+
+    Parameters
+    ----------
+    directory : path
+        The folder; it need not exist yet.
+    title : str
+        Title for a new review.
+    """
+
+    def __init__(self, directory: str | Path, title: str = "") -> None:
+        self.directory = Path(directory)
+        self.title = title or self.directory.name
+        self.files: dict[str, list[Row]] = {}
+        self.added: dict[str, int] = {}
+        self.changed: set[str] = set()
+        self._indexes: dict[tuple[str, tuple[str, ...]], dict[tuple[str, ...], Row]] = {}
+        for name in _FILES:
+            path = self.directory / name
+            if path.is_file():
+                with path.open(encoding="utf-8-sig", newline="") as handle:
+                    self.files[name] = [
+                        {key.strip(): (value or "").strip() for key, value in row.items() if key is not None}
+                        for row in csv.DictReader(handle)
+                    ]
+
+    def rows(self, name: str) -> list[Row]:
+        """Rows of one file, for reading."""
+        return self.files.get(name, [])
+
+    def add(self, name: str, row: Mapping[str, object], key: Iterable[str] = ()) -> bool:
+        """Add a row to a file, unless a row with the same key is there.
+
+        Parameters
+        ----------
+        name : str
+            File of the review folder.
+        row : mapping of column to value
+            Empty and missing values are left out.
+        key : iterable of str
+            Columns that identify a row; without them the row is always added. A row that is there already is kept,
+            and its empty cells are filled from the new one.
+
+        Returns
+        -------
+        bool
+            Whether the row is new.
+        """
+        cells = {column: str(value) for column, value in row.items() if value is not None and str(value) != ""}
+        columns = tuple(key)
+        rows = self.files.setdefault(name, [])
+        if columns:
+            index = self._index(name, columns)
+            identity = tuple(cells.get(column, "") for column in columns)
+            if identity in index:
+                present = index[identity]
+                news = {column: value for column, value in cells.items() if not present.get(column)}
+                if news:
+                    present.update(news)
+                    self.changed.add(name)
+                return False
+            index[identity] = cells
+        rows.append(cells)
+        self.added[name] = self.added.get(name, 0) + 1
+        self.changed.add(name)
+        return True
+
+    def _index(self, name: str, columns: tuple[str, ...]) -> dict[tuple[str, ...], Row]:
+        if (name, columns) not in self._indexes:
+            self._indexes[name, columns] = {
+                tuple(row.get(column, "") for column in columns): row for row in self.files[name]
+            }
+        return self._indexes[name, columns]
+
+    def write(self, *, dry_run: bool = False) -> None:
+        """Check the whole folder, then put every changed file in place.
+
+        Parameters
+        ----------
+        dry_run : bool
+            Check only.
+
+        Raises
+        ------
+        ReviewError
+            If the folder as it would be has errors; nothing is written then.
+        """
+        from evidence.review import read
+
+        parent = self.directory.parent
+        if not parent.is_dir():
+            raise ReviewError(f"There is no folder {str(parent)!r} to put the review in.")
+        with tempfile.TemporaryDirectory() as scratch:
+            staged = Path(scratch) / (self.directory.resolve().name or "review")
+            if self.directory.is_dir():
+                shutil.copytree(self.directory, staged)
+            else:
+                staged.mkdir()
+            if not (staged / "review.toml").is_file():
+                title = self.title.replace("\\", "\\\\").replace('"', '\\"')
+                (staged / "review.toml").write_text(f'title = "{title}"\n', encoding="utf-8")
+            for name in self.changed:
+                _write(staged / name, self.files[name])
+            read(staged)
+            if dry_run:
+                return
+            self.directory.mkdir(exist_ok=True)
+            for path in sorted(staged.iterdir()):
+                if path.name == "review.toml" or path.name in self.changed:
+                    target = self.directory / path.name
+                    part = target.with_name(f".{target.name}.part")
+                    shutil.copyfile(path, part)
+                    os.replace(part, target)
+
+
+def _write(path: Path, rows: list[Row]) -> None:
+    declared = [column.name for column in _FILES[path.name].columns]
+    required = {column.name for column in _FILES[path.name].columns if column.required}
+    used = dict.fromkeys(column for row in rows for column in row)
+    columns = [c for c in declared if c in used or c in required] + [c for c in used if c not in declared]
+    with path.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.DictWriter(handle, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
