@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 import re
@@ -22,6 +21,7 @@ import duckdb
 import evidence
 from evidence.database import connect
 from evidence.errors import CallError
+from evidence.names import nearest
 from evidence.resources import reviews_directory, schema_directory, sql_directory
 
 MEMORY_LIMIT = "1GB"
@@ -214,8 +214,8 @@ def _nothing_called(name: str, path: Path) -> str:
     bundled = list(bundled_reviews())
     if path.is_dir():
         return f"The folder {name!r} is no review: it has neither review.toml nor studies.csv."
-    near = difflib.get_close_matches(name, bundled, 1, 0.6)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    close = nearest(name, bundled)
+    hint = f" Did you mean {close!r}?" if close else ""
     known = f" Bundled reviews: {', '.join(bundled)}." if bundled else ""
     return f"There is no file, review folder or bundled review {name!r}.{hint}{known}"
 
@@ -382,6 +382,6 @@ def explain(db: EvidenceBase, query: str, error: duckdb.Error) -> CallError:
 
 
 def _unknown(kind: str, name: str, known: Sequence[str] | dict[str, None]) -> str:
-    near = difflib.get_close_matches(name.lower(), list(known), 3, 0.6)
-    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    close = nearest(name, list(known))
+    hint = f" Did you mean {close!r}?" if close else ""
     return f"There is no {kind} {name!r}.{hint} `evidence catalog FILE` lists what there is."

@@ -1,0 +1,391 @@
+"""Which contrasts enter an analysis, by time point, study and treatment; what does not, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from evidence.errors import CallError, RefusedError
+from evidence.names import nearest
+from evidence.query import EvidenceBase, ask
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EXCLUSION_COLUMNS = (
+    "stage", "study", "experiment", "arm", "source_file", "source_line", "reason", "remedy",
+)  # fmt: skip
+"""Columns of `Selection.exclusions`."""
+
+
+@dataclass(frozen=True)
+class TimepointRule:
+    """Which time point of a study (and experiment) counts for one outcome.
+
+    Attributes
+    ----------
+    kind : {"first", "last", "value", "nearest"}
+        Earliest; latest; exactly `value`; the one closest to `value`, the later of two equally close.
+    value : float or None
+        In the time unit of the outcome's contrasts.
+    """
+
+    kind: str
+    value: float | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> TimepointRule:
+        """Read ``first``, ``last``, a number, or ``nearest:NUMBER``.
+
+        Raises
+        ------
+        CallError
+            If it is none of these.
+        """
+        word = str(text).strip().lower()
+        if word in ("first", "last"):
+            return cls(word)
+        head, colon, tail = word.partition(":")
+        kind, number = ("nearest", tail) if colon and head.strip() == "nearest" else ("value", word)
+        try:
+            return cls(kind, float(number))
+        except ValueError:
+            raise CallError(
+                f"{text!r} is no time point rule: write first, last, a number (12) or nearest:NUMBER."
+            ) from None
+
+    @property
+    def order(self) -> str:
+        """SQL expressions that sort the time points of a study, the one that counts first."""
+        match self.kind:
+            case "first":
+                return "timepoint asc nulls last"
+            case "nearest":
+                return f"abs(timepoint - {self.value!r}) asc nulls last, timepoint desc"
+            case _:
+                return "timepoint desc nulls last"
+
+    @property
+    def condition(self) -> str:
+        """SQL condition that a time point must meet to be considered at all."""
+        return f"timepoint = {self.value!r}" if self.kind == "value" else "true"
+
+    def __str__(self) -> str:
+        match self.kind:
+            case "value":
+                return f"{self.value:g}"
+            case "nearest":
+                return f"nearest:{self.value:g}"
+            case _:
+                return self.kind
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The contrasts that enter an analysis.
+
+    Attributes
+    ----------
+    contrasts : DataFrame
+        Rows of the view, ordered by study, experiment and arms; one time point for each study and experiment.
+    exclusions : DataFrame
+        What did not enter: columns `EXCLUSION_COLUMNS`.
+    notes : tuple of (severity, message)
+        What was decided: the time point rule and where it comes from, how many studies meet the condition.
+    timepoint : TimepointRule
+        The rule that was applied.
+    where : str or None
+        The condition that was applied.
+    """
+
+    contrasts: pd.DataFrame
+    exclusions: pd.DataFrame
+    notes: tuple[tuple[str, str], ...]
+    timepoint: TimepointRule
+    where: str | None
+
+
+def select_contrasts(
+    db: EvidenceBase,
+    view: str = "contrast",
+    *,
+    outcome: str,
+    measure: str,
+    timepoint: str | None = None,
+    where: str | None = None,
+    treatments: Iterable[str] | None = None,
+) -> Selection:
+    """Read the contrasts of one outcome and effect measure that an analysis uses.
+
+    Parameters
+    ----------
+    db : EvidenceBase
+    view : {"contrast", "contrast_network"}
+        Where to read from.
+    outcome, measure : str
+        What is compared, and how.
+    timepoint : str, optional
+        Rule as in `TimepointRule.parse`; without it the plan's rule for this outcome, or ``last``. It picks
+        one time point for each study and experiment, among those with a contrast of this measure.
+    where : str, optional
+        Condition on study and characteristic columns, as in `select_studies`.
+    treatments : iterable of str, optional
+        Only contrasts between two of these.
+
+    Returns
+    -------
+    Selection
+
+    Raises
+    ------
+    CallError
+        If the outcome, measure, treatment, rule or condition is not known.
+    RefusedError
+        If nothing is left to analyse; says why.
+    """
+    known(db, "outcome", outcome)
+    known(db, "effect_measure", measure, "measure")
+    wanted = (
+        None if treatments is None else [known(db, "treatment", item) for item in dict.fromkeys(treatments)]
+    )
+    rule, severity, origin = _rule(db, outcome, timepoint)
+    notes: list[tuple[str, str]] = []
+    studies = None if where is None else select_studies(db, where)
+    if where is not None and studies is not None:
+        total = db.value("select count(*) from study")
+        notes.append(("info", f"Only studies where {where}: {len(studies)} of {total}."))
+
+    order = "study, experiment, timepoint nulls first, treatment_a, treatment_b, arm_a, arm_b, contrast_id"
+    rows = db.sql(
+        f"""
+        with candidate as (select * from {view} where outcome = ? and measure = ?),
+        considered as (select distinct study, experiment, timepoint from candidate where {rule.condition}),
+        counted as (
+            select study, experiment, timepoint,
+                row_number() over (partition by study, experiment order by {rule.order}) as place
+            from considered
+        )
+        select candidate.*, counted.place is not null and counted.place = 1 as at_timepoint
+        from candidate left join counted
+            on counted.study = candidate.study and counted.experiment = candidate.experiment
+            and counted.timepoint is not distinct from candidate.timepoint
+        order by {order}
+        """,
+        [outcome, measure],
+    ).df()
+
+    if rows.groupby(["study", "experiment"])["timepoint"].nunique(dropna=False).max() > 1:
+        notes.append((severity, f"Time point of each study: {rule} ({origin})."))
+    meets = rows["study"].isin(studies) if studies is not None else rows["study"].notna()
+    among = (
+        rows["treatment_a"].isin(wanted) & rows["treatment_b"].isin(wanted)
+        if wanted is not None
+        else rows["study"].notna()
+    )
+    timely = rows["at_timepoint"].astype(bool)
+    chosen = rows[meets & among & timely].drop(columns="at_timepoint").reset_index(drop=True)
+    left_out = [
+        *_excluded_before(db, outcome, measure),
+        *_excluded_by(
+            rows[~meets], "where", f"the study does not meet the condition: {where}", "change --where"
+        ),
+        *_excluded_by(
+            rows[meets & ~among],
+            "treatments",
+            "no other treatment of the analysis in this study",
+            "name more",
+        ),
+        *_untimely(rows[meets & among & ~timely], rule),
+    ]
+    exclusions = _exclusion_frame(left_out, set(zip(chosen["study"], chosen["experiment"], strict=True)))
+    if chosen.empty:
+        raise RefusedError(_nothing_left(db, view, outcome, measure, rule, where, wanted, exclusions))
+    return Selection(chosen, exclusions, tuple(notes), rule, where)
+
+
+def select_studies(db: EvidenceBase, where: str) -> list[str]:
+    """Studies that meet a condition.
+
+    Parameters
+    ----------
+    db : EvidenceBase
+    where : str
+        One SQL condition. It may name the columns of table ``study`` and every characteristic of the review
+        (text, unless all its values are numbers), and hold subqueries on any view. A study for which the
+        condition is unknown, a value being missing, does not meet it.
+
+    Returns
+    -------
+    list of str
+        In alphabetical order.
+
+    Raises
+    ------
+    CallError
+        If it is not one condition, or names something that is not there.
+    """
+    import sqlglot
+    from sqlglot import exp
+
+    try:
+        condition = exp.condition(where, dialect="duckdb")
+    except sqlglot.errors.SqlglotError:
+        raise CallError(
+            f"{where!r} is no condition: write one SQL expression on columns of the studies, "
+            "for example \"species = 'rat'\"."
+        ) from None
+    fixed = db.columns("study")
+    named = {column.name.lower() for column in condition.find_all(exp.Column)}
+    further = [
+        row for row in db.rows(_CHARACTERISTICS) if row["characteristic"].lower() in named - set(fixed)
+    ]
+    columns = ["study.*"]
+    for row in further:
+        value = "cast(value as double)" if row["numeric"] else "value"
+        name = row["characteristic"]
+        columns.append(
+            f"(select {value} from characteristic where characteristic.study = study.study "
+            f"and characteristic = {_quoted(name, chr(39))}) as {_quoted(name, chr(34))}"
+        )
+    query = (
+        f"select study from (select {', '.join(columns)} from study) as study "
+        f"where (\n{where}\n) order by study"
+    )
+    try:
+        return [row[0] for row in ask(db, query, timeout=60).rows]
+    except CallError as error:
+        every = [*fixed, *(row["characteristic"] for row in db.rows(_CHARACTERISTICS))]
+        for column in sorted(named - {name.lower() for name in every}):
+            if f"{column!r}" in error.message.lower():
+                raise CallError(_not_found("study column or characteristic", column, every)) from None
+        raise CallError(f"--where {where!r}: {error.message}") from None
+
+
+_CHARACTERISTICS = """
+    select characteristic, bool_and(try_cast(value as double) is not null) as numeric
+    from characteristic group by characteristic order by characteristic
+"""
+
+
+def known(db: EvidenceBase, table: str, name: str, called: str | None = None) -> str:
+    """Return `name` if it is a key of one of the tables outcome, treatment, effect_measure or study.
+
+    Raises
+    ------
+    CallError
+        With the nearest names, and all of them where they are few.
+    """
+    called = called or table
+    column = called if called in db.columns(table) else db.columns(table)[0]
+    every = [row[column] for row in db.rows(f"select {column} from {table} order by {column}")]
+    if name not in every:
+        raise CallError(_not_found(called, name, every))
+    return name
+
+
+def _not_found(called: str, name: str, every: Sequence[str]) -> str:
+    close = nearest(name, every)
+    text = f"There is no {called} {name!r}." + (f" Did you mean {close!r}?" if close else "")
+    return text + (f" There are: {', '.join(every)}." if len(every) <= 30 else "")
+
+
+def _rule(db: EvidenceBase, outcome: str, timepoint: str | None) -> tuple[TimepointRule, str, str]:
+    """Find the rule, how much it matters to say so, and where it comes from."""
+    if timepoint is not None:
+        return TimepointRule.parse(timepoint), "info", "as asked"
+    planned = db.rows(
+        "select timepoint, min(position) as position from plan where outcome = ? and origin = 'plan' "
+        "group by timepoint order by position",
+        [outcome],
+    )
+    if not planned:
+        return TimepointRule("last"), "info", "the plan gives no rule for this outcome"
+    rule = TimepointRule.parse(planned[0]["timepoint"])
+    if len(planned) == 1:
+        return rule, "info", "by the review's plan"
+    others = ", ".join(row["timepoint"] for row in planned[1:])
+    return rule, "warning", f"the plan's first rule for this outcome; it also has {others}"
+
+
+def _excluded_before(db: EvidenceBase, outcome: str, measure: str) -> list[dict[str, Any]]:
+    return db.rows(
+        f"select {', '.join(EXCLUSION_COLUMNS)} from exclusion "
+        "where (outcome is null or outcome = ?) and (measure is null or measure = ?) "
+        "order by source_file, source_line, study, experiment, arm, reason",
+        [outcome, measure],
+    )
+
+
+def _excluded_by(rows: pd.DataFrame, stage: str, reason: str, remedy: str) -> list[dict[str, Any]]:
+    units = dict.fromkeys(zip(rows["study"], rows["experiment"], strict=True))
+    return [
+        {"stage": stage, "study": study, "experiment": experiment, "reason": reason, "remedy": remedy}
+        for study, experiment in units
+    ]
+
+
+def _untimely(rows: pd.DataFrame, rule: TimepointRule) -> list[dict[str, Any]]:
+    import pandas as pd
+
+    units = dict.fromkeys(zip(rows["study"], rows["experiment"], rows["timepoint"], rows["timepoint_unit"]))
+    found = []
+    for study, experiment, time, unit in units:
+        when = (
+            "no time point" if pd.isna(time) else f"time point {time:g}{'' if pd.isna(unit) else f' {unit}'}"
+        )
+        reason = f"{when} does not count under the rule {rule}"
+        remedy = "another time point of the study is used, or choose one with --timepoint"
+        found.append(
+            {
+                "stage": "timepoint",
+                "study": study,
+                "experiment": experiment,
+                "reason": reason,
+                "remedy": remedy,
+            }
+        )
+    return found
+
+
+def _exclusion_frame(rows: list[dict[str, Any]], used: set[tuple[str, str]]) -> pd.DataFrame:
+    import pandas as pd
+
+    # A study with one contrast outside the treatments asked for, and another one inside, is in the analysis.
+    rows = [
+        row for row in rows if row["stage"] != "treatments" or (row["study"], row["experiment"]) not in used
+    ]
+    return pd.DataFrame(rows, columns=list(EXCLUSION_COLUMNS))
+
+
+def _nothing_left(
+    db: EvidenceBase,
+    view: str,
+    outcome: str,
+    measure: str,
+    rule: TimepointRule,
+    where: str | None,
+    treatments: list[str] | None,
+    exclusions: pd.DataFrame,
+) -> str:
+    measures = [
+        row["measure"]
+        for row in db.rows(
+            f"select distinct measure from {view} where outcome = ? order by measure", [outcome]
+        )
+    ]
+    if measure not in measures:
+        text = f"Outcome {outcome!r} has no contrast in measure {measure!r}."
+        text += f" It has: {', '.join(measures)}." if measures else " It has none in any measure."
+    else:
+        asked = [f"time point {rule}"]
+        asked += [f"studies where {where}"] if where else []
+        asked += [f"treatments {', '.join(treatments)}"] if treatments else []
+        text = f"No contrast of outcome {outcome!r} in measure {measure!r} is left with {'; '.join(asked)}."
+    reasons = exclusions.groupby("reason", sort=False).size()
+    listed = "".join(f"\n  {count} x {reason}" for reason, count in reasons.head(8).items())
+    return text + (f" What did not enter:{listed}" if listed else "")
+
+
+def _quoted(text: str, mark: str) -> str:
+    return mark + text.replace(mark, mark * 2) + mark
