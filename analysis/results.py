@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from evidence.results import TABLES as TABLES
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -45,23 +47,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "notes": ("severity", "message"),
 }
 """Columns of each frame, in order. I2 is a share (0 to 1); ranks begin at 1, the best."""
-
-TABLES: dict[str, str] = {
-    "estimates": "result_estimate",
-    "heterogeneity": "result_heterogeneity",
-    "ranking": "result_ranking",
-    "rank_probabilities": "result_rank_probability",
-    "inconsistency": "result_inconsistency",
-    "leave_one_out": "result_leave_one_out",
-    "weights": "result_weight",
-    "diagnostics": "result_diagnostic",
-    "convergence": "result_convergence",
-    "fit": "result_fit",
-    "sensitivity": "result_sensitivity",
-    "notes": "result_note",
-}
-"""The table of the database in which each frame is stored."""
-
 
 def frame(name: str, rows: Iterable[Mapping[str, Any]] | Mapping[str, Any] = ()) -> pd.DataFrame:
     """Make the tidy frame `name` with its agreed columns.

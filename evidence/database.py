@@ -68,27 +68,29 @@ def connect(
         config["threads"] = threads
     if memory_limit is not None:
         config["memory_limit"] = memory_limit
-    if locked and allowed_path is None:
-        config |= _LOCKED
-    if path is None:
-        return duckdb.connect(":memory:", config=config)
-    file = Path(path)
-    if write:
-        connection = duckdb.connect(":memory:", config=config)
-        quoted = str(file).replace("'", "''")
-        connection.execute(f"attach '{quoted}' as evidence_file (storage_version '{STORAGE_VERSION}')")
+    connection = duckdb.connect(":memory:", config=config)
+    if path is not None:
+        # Attached to an instance of its own: the connections of a process to one path would share an instance,
+        # and with it the old content of a file that has been replaced since.
+        file = Path(path)
+        if not write and not file.is_file():
+            raise CallError(
+                f"There is no file {str(file)!r}: build one with `evidence build REVIEW -o {file}`."
+            )
+        access = f"storage_version '{STORAGE_VERSION}'" if write else "read_only"
+        try:
+            connection.execute(f"attach {_literal(os.fspath(file))} as evidence_file ({access})")
+        except duckdb.Error as error:
+            raise CallError(f"{str(file)!r} cannot be read as a DuckDB file: {error}") from None
         connection.execute("use evidence_file")
-        return connection
-    if not file.is_file():
-        raise CallError(f"There is no file {str(file)!r}: build one with `evidence build REVIEW -o {file}`.")
-    try:
-        connection = duckdb.connect(str(file), read_only=True, config=config)
-    except duckdb.Error as error:
-        raise CallError(f"{os.fspath(file)!r} cannot be read as a DuckDB file: {error}") from None
-    if locked and allowed_path is not None:
+    if locked:
         # DuckDB takes allowed paths only once it runs, so the lock closes after that, not at the start.
-        quoted = os.fspath(allowed_path).replace("'", "''")
-        connection.execute(f"set allowed_paths = ['{quoted}']")
+        if allowed_path is not None:
+            connection.execute(f"set allowed_paths = [{_literal(os.fspath(allowed_path))}]")
         for name, value in _LOCKED.items():
             connection.execute(f"set {name} = {value!r}")
     return connection
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,329 @@
+"""Results are rows: keep the frames of an analysis in the evidence base, and read them back."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import evidence
+from evidence.database import connect
+from evidence.errors import CallError
+from evidence.names import nearest
+from evidence.query import EvidenceBase
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+TABLES: dict[str, str] = {
+    "estimates": "result_estimate",
+    "heterogeneity": "result_heterogeneity",
+    "ranking": "result_ranking",
+    "rank_probabilities": "result_rank_probability",
+    "inconsistency": "result_inconsistency",
+    "leave_one_out": "result_leave_one_out",
+    "weights": "result_weight",
+    "diagnostics": "result_diagnostic",
+    "convergence": "result_convergence",
+    "fit": "result_fit",
+    "sensitivity": "result_sensitivity",
+    "notes": "result_note",
+}
+"""Table that keeps each frame of a run."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One analysis that was carried out: what was asked, on which data, with what, and what came out.
+
+    Attributes
+    ----------
+    kind : {"pairwise", "network"}
+    engine : str
+        ``frequentist``, ``exact`` or ``mcmc``.
+    outcome, measure : str
+        What was compared, and how.
+    scale : {"additive", "log"}
+        Scale of every estimate: ratio measures are kept as logarithms.
+    specification : mapping
+        Every option that can change a number.
+    input_hash : str
+        Hash of the rows that entered (`hash_rows`).
+    frames : mapping of str to DataFrame
+        Results by name (keys of `TABLES`), with the columns of those tables but ``run_id``.
+    analysis : str or None
+        Name in the review's plan.
+    unit, lower_is_better, treatment, versus, reference, timepoint, subgroup, where, seed :
+        The parts of the specification, and of the outcome, that a reader of the row needs.
+    n_studies, n_arms, n_treatments : int or None
+        Size of what entered.
+    synthetic : bool
+        Whether the review's data are simulated.
+    versions : mapping
+        Versions of the software that computes.
+    """
+
+    kind: str
+    engine: str
+    outcome: str
+    measure: str
+    scale: str
+    specification: Mapping[str, Any]
+    input_hash: str
+    frames: Mapping[str, pd.DataFrame] = field(repr=False)
+    analysis: str | None = None
+    unit: str | None = None
+    lower_is_better: bool | None = None
+    treatment: str | None = None
+    versus: str | None = None
+    reference: str | None = None
+    timepoint: str | None = None
+    subgroup: str | None = None
+    where: str | None = None
+    seed: int | None = None
+    n_studies: int | None = None
+    n_arms: int | None = None
+    n_treatments: int | None = None
+    synthetic: bool = False
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def run_id(self) -> str:
+        """Hash of inputs, specification, seed and versions: equal where every number must be equal."""
+        key = [self.kind, self.engine, self.input_hash, self.specification, self.seed, self.versions]
+        return hashlib.sha256(_json(key).encode()).hexdigest()[:16]
+
+    def row(self) -> dict[str, Any]:
+        """Return the run as a row of ``result_run``."""
+        return {
+            "run_id": self.run_id,
+            "analysis": self.analysis,
+            "kind": self.kind,
+            "engine": self.engine,
+            "outcome": self.outcome,
+            "measure": self.measure,
+            "scale": self.scale,
+            "unit": self.unit,
+            "lower_is_better": self.lower_is_better,
+            "treatment": self.treatment,
+            "versus": self.versus,
+            "reference": self.reference,
+            "timepoint": self.timepoint,
+            "subgroup": self.subgroup,
+            "where_sql": self.where,
+            "seed": self.seed,
+            "n_studies": self.n_studies,
+            "n_arms": self.n_arms,
+            "n_treatments": self.n_treatments,
+            "specification": _json(self.specification),
+            "input_hash": self.input_hash,
+            "versions": _json(self.versions),
+            "synthetic": self.synthetic,
+        }
+
+    def document(self) -> dict[str, Any]:
+        """Return the run and its frames as one object of plain values, missing numbers as None."""
+        head = self.row() | {"specification": dict(self.specification), "versions": dict(self.versions)}
+        frames = {name: _records(self.frames.get(name)) for name in TABLES}
+        return {"run": {key: plain(value) for key, value in head.items()}, **frames}
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Version of this package and of those that compute (DuckDB, NumPy, SciPy and `packages`)."""
+    names = ["duckdb", "numpy", "scipy", *packages]
+    return {"evidence-base": evidence.__version__} | {name: metadata.version(name) for name in names}
+
+
+def hash_rows(rows: pd.DataFrame) -> str:
+    """Hash of the values of a frame, independent of the order of its rows and columns."""
+    columns = sorted(rows.columns)
+    lines = sorted(_json([plain(value) for value in row]) for row in rows[columns].itertuples(index=False))
+    return hashlib.sha256("\n".join([_json(columns), *lines]).encode()).hexdigest()
+
+
+def save(path: str | Path, runs: Iterable[Run]) -> None:
+    """Keep runs in an evidence base: all of them or, if anything fails, none.
+
+    The file is copied, the rows go into the copy, and the copy takes the file's place in one atomic rename;
+    whoever has the old file open goes on reading it. A run replaces what is there under its `run_id`, and an
+    earlier run of the same planned analysis.
+
+    Parameters
+    ----------
+    path : path
+        File of the evidence base.
+    runs : iterable of Run
+
+    Raises
+    ------
+    CallError
+        If the file is not there or its folder cannot be written.
+    """
+    target = Path(path).resolve()
+    if not target.is_file():
+        raise CallError(f"There is no file {str(path)!r} to keep results in.")
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=".duckdb", dir=target.parent)
+        os.close(handle)
+    except OSError as error:
+        raise CallError(f"Results cannot be kept in {str(path)!r}: {error.strerror}.") from None
+    copy = Path(name)
+    try:
+        shutil.copyfile(target, copy)
+        connection = connect(copy, write=True)
+        try:
+            for run in runs:
+                _replace(connection, run)
+            connection.execute("checkpoint")
+        finally:
+            connection.close()
+        shutil.copymode(target, copy)
+        os.replace(copy, target)
+    finally:
+        for left in (copy, copy.with_name(copy.name + ".wal")):
+            left.unlink(missing_ok=True)
+
+
+def listing(db: EvidenceBase) -> list[dict[str, Any]]:
+    """Rows of ``result_run``, planned analyses first, in the plan's order."""
+    return db.rows(
+        "select result_run.* from result_run left join plan using (analysis) "
+        "order by plan.position nulls last, result_run.analysis nulls last, result_run.run_id"
+    )
+
+
+def read(db: EvidenceBase, run: str) -> Run:
+    """Read a run back.
+
+    Parameters
+    ----------
+    db : EvidenceBase
+    run : str
+        Its `run_id`, the beginning of it, or the name of the planned analysis.
+
+    Raises
+    ------
+    CallError
+        If there is no such run, or more than one.
+    """
+    found = [row for row in listing(db) if row["analysis"] == run or row["run_id"].startswith(run)]
+    exact = [row for row in found if run in (row["analysis"], row["run_id"])]
+    if len(exact or found) != 1:
+        every = [row["analysis"] or row["run_id"] for row in listing(db)]
+        close = nearest(run, every)
+        hint = f" Did you mean {close!r}?" if close else ""
+        known = f" There are: {', '.join(every)}." if every else " `evidence analyse FILE` keeps them."
+        raise CallError(
+            f"{len(found)} runs begin with {run!r}." if found else f"There is no run {run!r}.{hint}{known}"
+        )
+    row = (exact or found)[0]
+    frames = {
+        name: db.sql(f"select * from {table} where run_id = ? order by rowid", [row["run_id"]])
+        .df()
+        .drop(columns="run_id")
+        for name, table in TABLES.items()
+    }
+    fields = {key: value for key, value in row.items() if key not in ("run_id", "where_sql")}
+    fields["specification"] = json.loads(row["specification"])
+    fields["versions"] = json.loads(row["versions"])
+    return Run(**fields, where=row["where_sql"], frames=frames)
+
+
+def plain(value: Any) -> Any:
+    """Turn a NumPy or pandas value into a Python one; whatever stands for a missing number becomes None."""
+    if hasattr(value, "item") and not hasattr(value, "__len__"):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    # pandas.NA and NaT are of no other type and are unequal to themselves or refuse to be compared.
+    return None if type(value).__name__ in ("NAType", "NaTType") else value
+
+
+def _records(frame: pd.DataFrame | None) -> list[dict[str, Any]]:
+    if frame is None:
+        return []
+    return [
+        {column: plain(value) for column, value in zip(frame.columns, row, strict=True)}
+        for row in frame.itertuples(index=False, name=None)
+    ]
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_other)
+
+
+def _other(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, str):
+        return sorted(value) if isinstance(value, set | frozenset) else list(value)
+    return plain(value) if hasattr(value, "item") else str(value)
+
+
+def _replace(connection: duckdb.DuckDBPyConnection, run: Run) -> None:
+    stale = [
+        row[0]
+        for row in connection.execute(
+            "select run_id from result_run where run_id = ? or analysis = ?", [run.run_id, run.analysis]
+        ).fetchall()
+    ]
+    # Statement by statement: DuckDB checks a foreign key against rows deleted in the same transaction.
+    for table in (*TABLES.values(), "result_run"):
+        for run_id in stale:
+            connection.execute(f"delete from {table} where run_id = ?", [run_id])
+    _insert(connection, "result_run", [run.row()])
+    for name, table in TABLES.items():
+        rows = _records(run.frames.get(name))
+        _insert(connection, table, [{"run_id": run.run_id} | row for row in rows])
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]]) -> None:
+    """Load rows through a CSV file: single inserts are slow, and the scan of frames is not trusted."""
+    if not rows:
+        return
+    types = {
+        row[0]: row[1]
+        for row in connection.execute(
+            "select column_name, data_type from duckdb_columns() where table_name = ? order by column_index",
+            [table],
+        ).fetchall()
+    }
+    columns = [column for column in types if column in rows[0]]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.csv"
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\n")
+            writer.writerow(columns)
+            for row in rows:
+                writer.writerow([_cell(row.get(column)) for column in columns])
+        values = ", ".join(
+            f"cast(cast({column} as double) as {types[column]})"
+            if types[column] in ("BIGINT", "INTEGER")
+            else f"cast({column} as {types[column]})"
+            for column in columns
+        )
+        declared = ", ".join(f"'{column}': 'VARCHAR'" for column in columns)
+        connection.execute(
+            f"insert into {table} ({', '.join(columns)}) select {values} from read_csv(?, header = true, "
+            f"columns = {{{declared}}}, delim = ',', quote = '\"', escape = '\"', nullstr = '{_NULL}', "
+            "allow_quoted_nulls = true, auto_detect = false, parallel = false)",
+            [str(path)],
+        )
+
+
+_NULL = "\\N"
+
+
+def _cell(value: Any) -> str:
+    return _NULL if value is None else str(value)
