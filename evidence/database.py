@@ -70,7 +70,7 @@ def connect(
         config["memory_limit"] = memory_limit
     connection = duckdb.connect(":memory:", config=config)
     if path is not None:
-        # Attached to an instance of its own: the connections of a process to one path would share an instance,
+        # Attached to an instance of its own: all connections of a process to one path would share theirs,
         # and with it the old content of a file that has been replaced since.
         file = Path(path)
         if not write and not file.is_file():
