@@ -26,7 +26,7 @@ class TimepointRule:
     Attributes
     ----------
     kind : {"first", "last", "value", "nearest"}
-        Earliest; latest; exactly `value`; the one closest to `value`, the later of two equally close.
+        Earliest; latest; exactly `value`; the one closest to `value`, the earlier of two equally close.
     value : float or None
         In the time unit of the outcome's contrasts.
     """
@@ -62,14 +62,15 @@ class TimepointRule:
             case "first":
                 return "timepoint asc nulls last"
             case "nearest":
-                return f"abs(timepoint - {self.value!r}) asc nulls last, timepoint desc"
+                return f"abs(timepoint - {self.value!r}) asc nulls last, timepoint asc"
             case _:
                 return "timepoint desc nulls last"
 
     @property
     def condition(self) -> str:
         """SQL condition that a time point must meet to be considered at all."""
-        return f"timepoint = {self.value!r}" if self.kind == "value" else "true"
+        # Time points in mixed units were converted to days: equal but for rounding.
+        return f"abs(timepoint - {self.value!r}) <= 1e-9 * abs(timepoint)" if self.kind == "value" else "true"
 
     def __str__(self) -> str:
         match self.kind:
@@ -126,8 +127,9 @@ def select_contrasts(
     outcome, measure : str
         What is compared, and how.
     timepoint : str, optional
-        Rule as in `TimepointRule.parse`; without it the plan's rule for this outcome, or ``last``. It picks
-        one time point for each study and experiment, among those with a contrast of this measure.
+        Rule as in `TimepointRule.parse`; without it the rule of the plan's first analysis of this outcome and
+        measure, else of this outcome, else ``last``: what ``analysis_contrast`` does. It picks one time point
+        for each study and experiment, among those with a contrast of this measure.
     where : str, optional
         Condition on study and characteristic columns, as in `select_studies`.
     treatments : iterable of str, optional
@@ -149,7 +151,7 @@ def select_contrasts(
     wanted = (
         None if treatments is None else [known(db, "treatment", item) for item in dict.fromkeys(treatments)]
     )
-    rule, severity, origin = _rule(db, outcome, timepoint)
+    rule, origin = _rule(db, outcome, measure, timepoint)
     notes: list[tuple[str, str]] = []
     studies = None if where is None else select_studies(db, where)
     if where is not None and studies is not None:
@@ -176,7 +178,7 @@ def select_contrasts(
     ).df()
 
     if rows.groupby(["study", "experiment"])["timepoint"].nunique(dropna=False).max() > 1:
-        notes.append((severity, f"Time point of each study: {rule} ({origin})."))
+        notes.append(("info", f"Time point of each study: {rule} ({origin})."))
     meets = rows["study"].isin(studies) if studies is not None else rows["study"].notna()
     among = (
         rows["treatment_a"].isin(wanted) & rows["treatment_b"].isin(wanted)
@@ -290,22 +292,19 @@ def _not_found(called: str, name: str, every: Sequence[str]) -> str:
     return text + (f" There are: {', '.join(every)}." if len(every) <= 30 else "")
 
 
-def _rule(db: EvidenceBase, outcome: str, timepoint: str | None) -> tuple[TimepointRule, str, str]:
-    """Find the rule, how much it matters to say so, and where it comes from."""
+def _rule(db: EvidenceBase, outcome: str, measure: str, timepoint: str | None) -> tuple[TimepointRule, str]:
+    """Find the rule, and where it comes from."""
     if timepoint is not None:
-        return TimepointRule.parse(timepoint), "info", "as asked"
+        return TimepointRule.parse(timepoint), "as asked"
     planned = db.rows(
-        "select timepoint, min(position) as position from plan where outcome = ? and origin = 'plan' "
-        "group by timepoint order by position",
-        [outcome],
+        "select timepoint, origin from plan where outcome = ? "
+        "order by case when measure = ? then 0 else 1 end, position, analysis limit 1",
+        [outcome, measure],
     )
-    if not planned:
-        return TimepointRule("last"), "info", "the plan gives no rule for this outcome"
-    rule = TimepointRule.parse(planned[0]["timepoint"])
-    if len(planned) == 1:
-        return rule, "info", "by the review's plan"
-    others = ", ".join(row["timepoint"] for row in planned[1:])
-    return rule, "warning", f"the plan's first rule for this outcome; it also has {others}"
+    if planned and planned[0]["origin"] == "plan":
+        return TimepointRule.parse(planned[0]["timepoint"]), "by the review's plan"
+    rule = TimepointRule.parse(planned[0]["timepoint"] if planned else "last")
+    return rule, "the review's plan gives no rule for this outcome"
 
 
 def _excluded_before(db: EvidenceBase, outcome: str, measure: str) -> list[dict[str, Any]]:
