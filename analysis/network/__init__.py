@@ -1,0 +1,71 @@
+"""Network meta-analysis: one network read from the evidence, several engines, one kind of result.
+
+>>> from analysis import network
+>>> net = network.load(db, outcome="hba1c", measure="MD")  # doctest: +SKIP
+>>> fit = network.fit(net, engine="frequentist")  # doctest: +SKIP
+>>> fit.estimates()  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from analysis.network.load import from_arms, from_contrasts, load, set_reference
+from evidence.errors import CallError
+
+if TYPE_CHECKING:
+    from analysis.network.data import Network
+    from analysis.network.result import NetworkFit
+
+__all__ = ["ENGINES", "MODELS", "fit", "from_arms", "from_contrasts", "load", "set_reference"]
+
+ENGINES = ("frequentist", "exact", "counts", "mcmc")
+"""Modules of this package with a function ``fit(net, model=..., **options)``."""
+
+MODELS = ("both", "common", "random")
+"""Common effect, random effects, or both: shown side by side, never chosen by a test of heterogeneity."""
+
+
+def fit(
+    net: Network,
+    engine: str = "frequentist",
+    model: str = "both",
+    *,
+    reference: str | None = None,
+    **options: Any,
+) -> NetworkFit:
+    """Fit a network meta-analysis.
+
+    Parameters
+    ----------
+    net : Network
+        From `load`, `from_contrasts` or `from_arms`.
+    engine : {"frequentist", "exact", "counts", "mcmc"}
+        Generalised least squares; exact Bayesian inference for normal likelihoods; Bayesian inference for
+        counts by importance sampling; Markov chain Monte Carlo.
+    model : {"both", "common", "random"}
+        Which models are fitted.
+    reference : str, optional
+        Another reference treatment than the network's.
+    **options
+        Of the engine: see ``fit`` of its module.
+
+    Returns
+    -------
+    NetworkFit
+
+    Raises
+    ------
+    CallError
+        If the engine, model, reference or an option is not known.
+    RefusedError
+        If the data do not determine what was asked.
+    """
+    if engine not in ENGINES:
+        raise CallError(f"There is no engine {engine!r}; there are {', '.join(ENGINES)}.")
+    if model not in MODELS:
+        raise CallError(f"There is no model {model!r}; there are {', '.join(MODELS)}.")
+    if reference is not None:
+        net = set_reference(net, reference)
+    return import_module(f"analysis.network.{engine}").fit(net, model=model, **options)

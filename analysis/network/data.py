@@ -18,8 +18,8 @@ class Block:
     """All studies with the same number of arms, stacked, so that linear algebra runs over them at once.
 
     The first arm of a study is its base arm: the network's reference where the study has it, else the first
-    treatment in alphabetical order; the other arms follow in alphabetical order. An arm is a treatment: two arms of
-    one study with the same treatment have been combined before.
+    treatment in alphabetical order; the other arms follow in alphabetical order. An arm is a treatment: two
+    arms of one study with the same treatment have been combined before.
 
     Attributes
     ----------
@@ -53,8 +53,8 @@ class ArmBlock:
     study, treatment : arrays
         As in `Block`.
     events, n, exposure, mean, se : (s, k) array or None
-        Counts (binary: events of n; rate: events in exposure) or means with their standard errors; None where the
-        outcome is of another kind.
+        Counts (binary: events of n; rate: events in exposure) or means with their standard errors; None where
+        the outcome is of another kind.
     """
 
     study: Array
@@ -95,7 +95,8 @@ class Network:
     covariates : DataFrame or None
         One row per entry of `studies`, numeric or text columns for meta-regression.
     contrasts : DataFrame or None
-        The pairwise contrasts behind the blocks (columns of the view ``contrast`` plus contrast_id), for tracing.
+        The pairwise contrasts behind the blocks (columns of the view ``contrast`` plus contrast_id), for
+        tracing.
     n_by_treatment : dict of str to float
         Animals or participants by treatment.
     exclusions : DataFrame or None
@@ -132,6 +133,6 @@ class Network:
         return sum(block.treatment.size for block in self.blocks)
 
     def study_label(self, index: int) -> str:
-        """Printed name of one unit of randomisation; the experiment is named only where it is not the main one."""
+        """Name a unit of randomisation in print; the experiment only where it is not the main one."""
         study, experiment = self.studies[index]
         return study if experiment == "main" else f"{study} / {experiment}"
