@@ -22,7 +22,7 @@ import evidence
 from evidence.database import connect
 from evidence.errors import CallError
 from evidence.names import nearest
-from evidence.resources import reviews_directory, schema_directory, sql_directory
+from evidence.resources import schema_directory, sql_directory
 
 MEMORY_LIMIT = "1GB"
 """Memory that a query from outside may use."""
@@ -165,19 +165,6 @@ def open(  # the name users call: evidence.open
 # --- what a name stands for -------------------------------------------------------------------------------
 
 
-def bundled_reviews() -> dict[str, Path]:
-    """Folder of each bundled review, by name."""
-    return {path.parent.name: path.parent for path in sorted(reviews_directory().glob("*/review.toml"))}
-
-
-def review_folder(source: str | Path) -> Path | None:
-    """Folder of a review given as a folder or as a bundled review's name; None if it is neither."""
-    path = Path(source)
-    if (path / "review.toml").is_file() or (path / "studies.csv").is_file():
-        return path
-    return bundled_reviews().get(str(source))
-
-
 def resolve(source: str | Path) -> Path:
     """File of an evidence base given as a file, a review folder or a bundled review's name.
 
@@ -194,9 +181,11 @@ def resolve(source: str | Path) -> Path:
     path = Path(source)
     if path.is_file():
         return path
-    folder = review_folder(source)
-    if folder is None:
-        raise CallError(_nothing_called(str(source), path))
+    if path.suffix == ".duckdb":
+        raise CallError(f"There is no file {str(path)!r}: build one with `evidence build REVIEW -o {path}`.")
+    from evidence.review import find
+
+    folder = find(source)
     built = cache_directory() / f"{folder.resolve().name}-{_content_hash(folder)[:16]}.duckdb"
     if not built.is_file():
         from evidence.build import build
@@ -205,19 +194,22 @@ def resolve(source: str | Path) -> Path:
     return built
 
 
-def is_file(source: str | Path) -> bool:
-    """Whether `source` is a file of the user's own, in which results can be kept."""
-    return Path(source).is_file()
+def own_file(source: str | Path) -> Path:
+    """File of the user's own, in which results can be kept.
 
-
-def _nothing_called(name: str, path: Path) -> str:
-    bundled = list(bundled_reviews())
-    if path.is_dir():
-        return f"The folder {name!r} is no review: it has neither review.toml nor studies.csv."
-    close = nearest(name, bundled)
-    hint = f" Did you mean {close!r}?" if close else ""
-    known = f" Bundled reviews: {', '.join(bundled)}." if bundled else ""
-    return f"There is no file, review folder or bundled review {name!r}.{hint}{known}"
+    Raises
+    ------
+    CallError
+        If `source` is a folder or a bundled review's name: what is built from these goes into a cache.
+    """
+    path = Path(source)
+    if not path.is_file():
+        resolve(source)
+        raise CallError(
+            f"Results are kept in a file, and {str(source)!r} is none: "
+            f"`evidence build {source} -o {path.name}.duckdb` makes one."
+        )
+    return path
 
 
 def cache_directory() -> Path:
@@ -331,6 +323,36 @@ def ask(db: EvidenceBase, query: str, *, timeout: float | None = None) -> Answer
             yield from batch
 
     return Answer(tuple(item[0] for item in description), tuple(str(item[1]) for item in description), rows())
+
+
+def save_parquet(source: Path, query: str, target: Path, *, timeout: float | None = None) -> None:
+    """Write the answer to a query that somebody else wrote into a Parquet file.
+
+    DuckDB itself writes it, on a connection that is locked but for this one path.
+
+    Parameters
+    ----------
+    source : Path
+        File of the evidence base.
+    query : str
+        One statement that reads.
+    target : Path
+        A file that may be overwritten.
+    timeout : float, optional
+        Seconds until the query is stopped.
+
+    Raises
+    ------
+    CallError
+        As `ask`.
+    """
+    connection = connect(source, locked=True, allowed_path=target, memory_limit=MEMORY_LIMIT)
+    with EvidenceBase(connection, source) as db:
+        statement = check(db, query)
+        end = None if timeout is None else time.monotonic() + timeout
+        with _stopped(db, query, end):
+            quoted = str(target).replace("'", "''")
+            connection.execute(f"copy (\n{statement}\n) to '{quoted}' (format parquet)")
 
 
 @contextmanager

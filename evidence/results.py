@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import math
-import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +17,7 @@ import evidence
 from evidence.database import connect
 from evidence.errors import CallError
 from evidence.names import nearest
+from evidence.output import replacing
 from evidence.query import EvidenceBase
 
 if TYPE_CHECKING:
@@ -173,13 +171,7 @@ def save(path: str | Path, runs: Iterable[Run]) -> None:
     target = Path(path).resolve()
     if not target.is_file():
         raise CallError(f"There is no file {str(path)!r} to keep results in.")
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=".duckdb", dir=target.parent)
-        os.close(handle)
-    except OSError as error:
-        raise CallError(f"Results cannot be kept in {str(path)!r}: {error.strerror}.") from None
-    copy = Path(name)
-    try:
+    with replacing(target) as copy:
         shutil.copyfile(target, copy)
         connection = connect(copy, write=True)
         try:
@@ -188,11 +180,6 @@ def save(path: str | Path, runs: Iterable[Run]) -> None:
             connection.execute("checkpoint")
         finally:
             connection.close()
-        shutil.copymode(target, copy)
-        os.replace(copy, target)
-    finally:
-        for left in (copy, copy.with_name(copy.name + ".wal")):
-            left.unlink(missing_ok=True)
 
 
 def listing(db: EvidenceBase) -> list[dict[str, Any]]:
@@ -272,6 +259,9 @@ def _other(value: Any) -> Any:
 
 
 def _replace(connection: duckdb.DuckDBPyConnection, run: Run) -> None:
+    from evidence.build import insert
+    from evidence.review import Rows
+
     stale = [
         row[0]
         for row in connection.execute(
@@ -282,48 +272,10 @@ def _replace(connection: duckdb.DuckDBPyConnection, run: Run) -> None:
     for table in (*TABLES.values(), "result_run"):
         for run_id in stale:
             connection.execute(f"delete from {table} where run_id = ?", [run_id])
-    _insert(connection, "result_run", [run.row()])
+    insert(connection, Rows("result_run", {name: [value] for name, value in run.row().items()}))
     for name, table in TABLES.items():
-        rows = _records(run.frames.get(name))
-        _insert(connection, table, [{"run_id": run.run_id} | row for row in rows])
-
-
-def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]]) -> None:
-    """Load rows through a CSV file: single inserts are slow, and the scan of frames is not trusted."""
-    if not rows:
-        return
-    types = {
-        row[0]: row[1]
-        for row in connection.execute(
-            "select column_name, data_type from duckdb_columns() where table_name = ? order by column_index",
-            [table],
-        ).fetchall()
-    }
-    columns = [column for column in types if column in rows[0]]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "rows.csv"
-        with path.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\n")
-            writer.writerow(columns)
-            for row in rows:
-                writer.writerow([_cell(row.get(column)) for column in columns])
-        values = ", ".join(
-            f"cast(cast({column} as double) as {types[column]})"
-            if types[column] in ("BIGINT", "INTEGER")
-            else f"cast({column} as {types[column]})"
-            for column in columns
-        )
-        declared = ", ".join(f"'{column}': 'VARCHAR'" for column in columns)
-        connection.execute(
-            f"insert into {table} ({', '.join(columns)}) select {values} from read_csv(?, header = true, "
-            f"columns = {{{declared}}}, delim = ',', quote = '\"', escape = '\"', nullstr = '{_NULL}', "
-            "allow_quoted_nulls = true, auto_detect = false, parallel = false)",
-            [str(path)],
-        )
-
-
-_NULL = "\\N"
-
-
-def _cell(value: Any) -> str:
-    return _NULL if value is None else str(value)
+        frame = run.frames.get(name)
+        if frame is None or frame.empty:
+            continue
+        columns = {column: [plain(value) for value in frame[column]] for column in frame.columns}
+        insert(connection, Rows(table, {"run_id": [run.run_id] * len(frame)} | columns))

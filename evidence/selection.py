@@ -311,6 +311,7 @@ def _excluded_before(db: EvidenceBase, outcome: str, measure: str) -> list[dict[
     return db.rows(
         f"select {', '.join(EXCLUSION_COLUMNS)} from exclusion "
         "where (outcome is null or outcome = ?) and (measure is null or measure = ?) "
+        "and stage <> 'analysis_contrast' "  # by the plan's time point rule, which need not be this one
         "order by source_file, source_line, study, experiment, arm, reason",
         [outcome, measure],
     )

@@ -1,0 +1,232 @@
+"""Write the answer to a query: as a table to read, or as CSV, JSON, Markdown, XLSX."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import decimal
+import json
+import math
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from evidence.errors import CallError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+TABLE_ROWS = 1000
+"""Rows that a printed table shows; the other formats give all."""
+
+_SHEET_ROWS = 1_048_575
+_SHEET_CELL = 32_767
+# Sheets carry the time they were made; a fixed one keeps equal answers equal to the byte.
+_SHEET_DATE = datetime.datetime(2000, 1, 1)
+
+Row = Sequence[Any]
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Console for tables: as wide as the terminal, or as wide as they need to be where there is none."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, width=None if stream.isatty() else 10_000, highlight=False, soft_wrap=False)
+
+
+def write_table(columns: Sequence[str], rows: Iterable[Row], title: str | None = None) -> None:
+    """Print a table; says how many rows it does not show."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = iter(rows)
+    shown = list(islice(rows, TABLE_ROWS))
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    for index, column in enumerate(columns):
+        numeric = any(_is_number(row[index]) for row in shown)
+        table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
+    for row in shown:
+        table.add_row(*(Text(display(value)) for value in row))
+    console().print(table)
+    if left := sum(1 for _ in rows):
+        console(stderr=True).print(f"{left} more rows are not shown: use --format csv, json or parquet.")
+
+
+def display(value: Any) -> str:
+    """Show a value in a printed table: numbers with six significant digits, missing ones as nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return str(value)
+
+
+def write_csv(columns: Sequence[str], rows: Iterable[Row], stream: TextIO) -> None:
+    """Write CSV: a header, numbers with all their digits, an empty cell for a missing value."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_text(value) for value in row] for row in rows)
+
+
+def write_json(columns: Sequence[str], rows: Iterable[Row], stream: TextIO) -> None:
+    """Write a JSON array with one object a row; what is no finite number becomes null."""
+    names = unique(columns)
+    stream.write("[")
+    for index, row in enumerate(rows):
+        record = {name: jsonable(value) for name, value in zip(names, row, strict=True)}
+        stream.write(
+            ("," if index else "") + "\n  " + json.dumps(record, ensure_ascii=False, allow_nan=False)
+        )
+    stream.write("\n]\n")
+
+
+def write_markdown(columns: Sequence[str], rows: Iterable[Row], stream: TextIO) -> None:
+    """Write a Markdown table."""
+    for index, row in enumerate([columns, *([display(value) for value in row] for row in rows)]):
+        cells = (cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", "<br>") for cell in row)
+        stream.write(f"| {' | '.join(cells)} |\n")
+        if index == 0:
+            stream.write(f"|{' --- |' * len(columns)}\n")
+
+
+def write_xlsx(columns: Sequence[str], rows: Iterable[Row], path: Path, about: Iterable[Row] = ()) -> None:
+    """Write an XLSX workbook in which no text is taken for a formula or a link.
+
+    Parameters
+    ----------
+    columns, rows
+        The answer, on the first sheet.
+    path : Path
+        Where to.
+    about : iterable of (str, str)
+        Where it comes from, on a second sheet.
+
+    Raises
+    ------
+    CallError
+        If there are more rows, or longer texts, than a sheet can hold.
+    """
+    import xlsxwriter
+
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    book = xlsxwriter.Workbook(str(path), options)
+    try:
+        book.set_properties({"created": _SHEET_DATE})
+        bold = book.add_format({"bold": True})
+        for name, header, content in (("answer", columns, rows), ("about", ("what", "value"), about)):
+            sheet = book.add_worksheet(name)
+            for column, text in enumerate(header):
+                sheet.write_string(0, column, text, bold)
+            sheet.freeze_panes(1, 0)
+            for line, row in enumerate(content, 1):
+                if line > _SHEET_ROWS:
+                    raise CallError(
+                        f"A sheet holds {_SHEET_ROWS:,} rows, this answer has more: use parquet or csv."
+                    )
+                for column, value in enumerate(row):
+                    _write_cell(sheet, line, column, value)
+    finally:
+        book.close()
+
+
+def _write_cell(sheet: Any, line: int, column: int, value: Any) -> None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return
+    if isinstance(value, bool):
+        sheet.write_boolean(line, column, value)
+    elif _is_number(value) and math.isfinite(value) and abs(value) < 10**15:
+        sheet.write_number(line, column, float(value))
+    else:
+        text = _text(value)
+        if len(text) > _SHEET_CELL:
+            raise CallError(
+                f"A cell of a sheet holds {_SHEET_CELL:,} characters, row {line} has more: use csv."
+            )
+        sheet.write_string(line, column, text)
+
+
+TEXT_WRITERS: dict[str, Callable[[Sequence[str], Iterable[Row], TextIO], None]] = {
+    "csv": write_csv,
+    "json": write_json,
+    "md": write_markdown,
+}
+"""Formats that can be printed as well as written to a file."""
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary file that takes the place of `path` when all went well, and vanishes if not.
+
+    Raises
+    ------
+    CallError
+        If the folder is not there or cannot be written.
+    """
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    except OSError as error:
+        raise CallError(f"{str(path)!r} cannot be written: {error.strerror}.") from None
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        # Files that mkstemp makes are private; this one becomes as readable as what it replaces.
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~mask)
+        os.replace(temporary, path)
+    except IsADirectoryError:
+        raise CallError(f"{str(path)!r} is a folder: name a file.") from None
+    finally:
+        for leftover in (temporary, temporary.with_name(temporary.name + ".wal")):
+            leftover.unlink(missing_ok=True)
+
+
+def unique(columns: Sequence[str]) -> list[str]:
+    """Names of columns with a number added to those that came before (``study, study_1``)."""
+    names: list[str] = []
+    for column in columns:
+        name, number = column, 0
+        while name in names:
+            number += 1
+            name = f"{column}_{number}"
+        names.append(name)
+    return names
+
+
+def jsonable(value: Any) -> Any:
+    """Turn a value of the database into one that JSON can hold."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, decimal.Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | str) else _text(value)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, list | tuple | dict):
+        return json.dumps(jsonable(value), ensure_ascii=False)
+    return str(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | decimal.Decimal) and not isinstance(value, bool)
