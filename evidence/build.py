@@ -1,0 +1,204 @@
+"""Compile a review folder into one DuckDB file.
+
+The file is built under another name beside its target, checked, and put in place with one rename: whoever has the old
+one open goes on reading it, and a build that fails or is killed leaves it as it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import evidence
+from evidence.database import STORAGE_VERSION, connect
+from evidence.errors import CallError, EvidenceError
+from evidence.objects import create_objects, create_tables
+from evidence.reference import REFERENCE_TABLES, reference
+from evidence.review import Review, Rows, find, read
+
+if TYPE_CHECKING:
+    import duckdb
+
+FORMAT_VERSION = "1"
+_CHUNK = 20_000
+
+Progress = Callable[[str], None]
+
+
+def build(review: str | Path, output: str | Path | None = None, *, progress: Progress | None = None) -> Path:
+    """Compile a review folder into a DuckDB file.
+
+    Parameters
+    ----------
+    review : str or Path
+        A review folder, or the name of a bundled one.
+    output : str or Path, optional
+        The file; ``NAME.duckdb`` in the current directory without it.
+    progress : callable, optional
+        Called with a few words before each step.
+
+    Returns
+    -------
+    Path
+        The file that was written.
+
+    Raises
+    ------
+    ReviewError
+        If the folder has errors; all of them are in its `problems`.
+    CallError
+        If there is no such folder, or the output cannot be written.
+    """
+    say = progress or (lambda step: None)
+    folder = find(review)
+    target = Path(output) if output is not None else Path(f"{folder.resolve().name}.duckdb")
+    _check_target(target)
+    say("reading and checking the review folder")
+    content = read(folder)
+    _remove_stale(target)
+    building = target.with_name(f".{target.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.building")
+    try:
+        connection = connect(building, write=True)
+        try:
+            say("storing tables")
+            create_tables(connection)
+            fill(connection, content)
+            say("creating views")
+            create_objects(connection)
+            connection.execute("checkpoint")
+        finally:
+            connection.close()
+        _synchronise(building)
+        os.replace(building, target)
+    except OSError as error:
+        raise CallError(f"{str(target)!r} cannot be written: {error.strerror or error}.") from None
+    finally:
+        _remove(building)
+    return target
+
+
+def fill(connection: duckdb.DuckDBPyConnection, review: Review) -> None:
+    """Store reference data and a review in the tables of an empty database, and count them.
+
+    Raises
+    ------
+    EvidenceError
+        If a row did not arrive.
+    """
+    import duckdb
+
+    tables = [_reference_rows(table) for table in REFERENCE_TABLES]
+    tables += review.rows
+    tables.append(_build_info(review))
+    expected: dict[str, int] = {}
+    connection.execute("begin")
+    try:
+        for rows in tables:
+            insert(connection, rows)
+            expected[rows.table] = expected.get(rows.table, 0) + len(rows)
+    except duckdb.Error as error:
+        connection.execute("rollback")
+        raise EvidenceError(f"{review.name} cannot be stored in table {rows.table}: {error}") from None
+    connection.execute("commit")
+    counts = connection.execute(
+        " union all ".join(f"select '{table}', count(*) from {table}" for table in expected)
+    ).fetchall()
+    if wrong := {table: n for table, n in counts if n != expected[table]}:
+        raise EvidenceError(f"Not every row of {review.name} was stored: {wrong} in place of {expected}.")
+
+
+def insert(connection: duckdb.DuckDBPyConnection, rows: Rows) -> None:
+    """Append rows to a table: whole columns are passed as parameters, and cast to the types of the table."""
+    given = {
+        name: values for name, values in rows.columns.items() if any(value is not None for value in values)
+    }
+    if not given:
+        return
+    types = {
+        name: kind
+        for name, kind in connection.execute(
+            "select column_name, data_type from information_schema.columns where table_name = ?", [rows.table]
+        ).fetchall()
+    }
+    names = ", ".join(f'"{name}"' for name in given)
+    values = ", ".join(f"unnest(?::{_passed_as(types[name])}[])" for name in given)
+    statement = f"insert into {rows.table} ({names}) select {values}"
+    for start in range(0, len(rows), _CHUNK):
+        connection.execute(statement, [column[start : start + _CHUNK] for column in given.values()])
+
+
+def _passed_as(kind: str) -> str:
+    return "varchar" if kind == "DATE" else kind
+
+
+def _reference_rows(table: str) -> Rows:
+    rows = reference(table)
+    return Rows(table, {name: [row[name] for row in rows] for name in rows[0]} if rows else {})
+
+
+def _build_info(review: Review) -> Rows:
+    import duckdb
+
+    info = {
+        "format_version": FORMAT_VERSION,
+        "package_version": evidence.__version__,
+        "duckdb_version": duckdb.__version__,
+        "storage_version": STORAGE_VERSION,
+        "review": review.name,
+        "content_hash": review.content_hash,
+    }
+    return Rows("build_info", {"key": list(info), "value": list(info.values())})
+
+
+def _check_target(target: Path) -> None:
+    if target.is_dir():
+        raise CallError(
+            f"{str(target)!r} is a folder: name the file to write, for example {str(target / 'review.duckdb')!r}."
+        )
+    if not target.absolute().parent.is_dir():
+        raise CallError(f"There is no folder {str(target.parent)!r} to write {target.name!r} into.")
+    if target.exists():
+        with target.open("rb") as stream:
+            start = stream.read(12)
+        if start and start[8:12] != b"DUCK":
+            raise CallError(f"{str(target)!r} exists and is not a DuckDB file: name another output.")
+
+
+def _remove_stale(target: Path) -> None:
+    """Remove what killed builds of the same target left behind."""
+    pattern = re.compile(re.escape(f".{target.name}.") + r"(\d+)-[0-9a-f]{8}\.building")
+    for path in target.absolute().parent.iterdir():
+        match = pattern.match(path.name)
+        if match and not _alive(int(match[1])):
+            _remove(path)
+
+
+def _alive(process: int) -> bool:
+    if process == os.getpid():
+        return True
+    if os.name == "nt":
+        # There os.kill ends a process; a file that a live build has open cannot be removed anyway.
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _remove(path: Path) -> None:
+    for leftover in (path, path.with_name(path.name + ".wal")):
+        with contextlib.suppress(PermissionError):
+            leftover.unlink(missing_ok=True)
+
+
+def _synchronise(path: Path) -> None:
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())

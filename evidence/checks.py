@@ -1,0 +1,716 @@
+"""What must hold between the cells of a row, the rows of a file and the files of a review.
+
+Each check goes through everything and adds what it finds to the problems; none stops at the first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from evidence.layout import FILES, Column
+from evidence.names import difference, skeleton, suggestion
+from evidence.reference import keyed, reference
+from evidence.sheet import Problems, Sheet
+
+Sheets = Mapping[str, Sheet]
+
+# What may stand in for the digits that a printed number does not show: sd and se that agree to 2 % do not contradict.
+_SLACK = 0.02
+
+
+def check(sheets: Sheets, problems: Problems) -> None:
+    """Run every check over the sheets of a review folder.
+
+    Parameters
+    ----------
+    sheets : mapping of file name to Sheet
+        The files that could be read.
+    problems : Problems
+        Takes everything that is wrong.
+    """
+    units = known_units(sheets)
+    _units(sheets, problems)
+    for sheet in sheets.values():
+        _look_alikes(sheet, problems)
+        _duplicates(sheet, problems)
+    _references(sheets, units, problems)
+    _arms(sheets, problems)
+    _outcomes(sheets, units, problems)
+    _measurements(sheets, units, problems)
+    _contrasts(sheets, units, problems)
+    _appraisal(sheets, problems)
+    _records(sheets, problems)
+    _published(sheets, problems)
+
+
+def known_units(sheets: Sheets) -> dict[str, tuple[str, float]]:
+    """Return dimension and factor of every unit, the review's own included."""
+    units = {
+        name: (str(row["dimension"]), float(row["factor"] or "nan")) for name, row in keyed("unit").items()
+    }
+    if sheet := sheets.get("units.csv"):
+        for _, unit, dimension, factor in sheet.rows("unit", "dimension", "factor"):
+            if unit and dimension and factor:
+                units.setdefault(unit, (dimension, factor))
+    return units
+
+
+def _units(sheets: Sheets, problems: Problems) -> None:
+    if not (sheet := sheets.get("units.csv")):
+        return
+    own = keyed("unit")
+    for index, (_, unit, dimension, factor) in enumerate(sheet.rows("unit", "dimension", "factor")):
+        if unit in own and (dimension, factor) != (
+            own[unit]["dimension"],
+            float(own[unit]["factor"] or "nan"),
+        ):
+            problems.error(
+                f"the unit {unit!r} is known already, with dimension {own[unit]['dimension']!r} and factor "
+                f"{own[unit]['factor']}",
+                "give yours another name, or delete the row",
+                **sheet.place(index, "unit"),
+            )
+
+
+def _look_alikes(sheet: Sheet, problems: Problems) -> None:
+    """Two names that differ only in what a reader cannot see are a mistake in one of them."""
+    for column in sheet.file.columns:
+        if column.type != "name" or column.references or column.allowed or column.name not in sheet.text:
+            continue
+        scopes = [sheet.values[name] for name in column.scope]
+        seen: dict[tuple[Any, ...], str] = {}
+        told: set[tuple[Any, ...]] = set()
+        for index, name in enumerate(sheet.values[column.name]):
+            if name is None:
+                continue
+            scope = tuple(values[index] for values in scopes)
+            first = seen.setdefault((*scope, skeleton(name)), name)
+            if first != name and (*scope, name) not in told:
+                told.add((*scope, name))
+                problems.error(
+                    f"{name!r} looks like {first!r}: the two differ only {difference(name, first)}",
+                    f"write {first!r} if it is the same, or give it a name that can be told apart",
+                    **sheet.place(index, column.name),
+                )
+    if sheet.file.name == "studies.csv":
+        described = [c.name for c in sheet.file.columns if c.type == "text"] + sheet.further
+        for label in described:
+            levels: dict[str, str] = {}
+            for index, value in enumerate(sheet.values[label]):
+                if value is None:
+                    continue
+                first = levels.setdefault(skeleton(value), value)
+                if first != value:
+                    levels[skeleton(value)] = first
+                    problems.warning(
+                        f"{value!r} looks like {first!r} in another study: subgroups would keep them apart",
+                        f"write {first!r} in both",
+                        **sheet.place(index, label),
+                    )
+
+
+def _duplicates(sheet: Sheet, problems: Problems) -> None:
+    key = sheet.file.key
+    names = key or tuple(sheet.values)
+    first: dict[tuple[Any, ...], int] = {}
+    for index, cells in enumerate(zip(*(sheet.values[name] for name in names))):
+        earlier = first.setdefault(cells, index)
+        if earlier == index:
+            continue
+        if any(cell is None and sheet.file.by_name[name].required for name, cell in zip(key, cells)):
+            continue
+        said = ", ".join(f"{name} {cell!r}" for name, cell in zip(names, cells) if cell is not None)
+        problems.error(
+            f"the same {'row' if not key else said} stands already in line {sheet.lines[earlier]}",
+            "keep one of the two"
+            if sheet.file.name != "measurements.csv"
+            else "keep one of the two, or say in extractor who read which",
+            **sheet.place(index, key[-1] if len(key) == 1 else None),
+        )
+
+
+def _unknown(
+    sheet: Sheet, column: str, known: Collection[str], where: str, problems: Problems, what: str = ""
+) -> None:
+    """Report names that do not exist, once each, with all their lines."""
+    strange: dict[str, list[int]] = defaultdict(list)
+    for index, value in enumerate(sheet.values[column]):
+        if value is not None and value not in known:
+            strange[value].append(index)
+    for value, rows in strange.items():
+        problems.error(
+            f"unknown {what or column} {value!r}{_also(sheet, rows[1:])}",
+            suggestion(value, known, where),
+            **sheet.place(rows[0], column),
+        )
+
+
+def _also(sheet: Sheet, rows: list[int]) -> str:
+    if not rows:
+        return ""
+    listed = ", ".join(str(sheet.lines[index]) for index in rows[:8])
+    return f" (also in line{'s' if len(rows) > 1 else ''} {listed}{', ...' if len(rows) > 8 else ''})"
+
+
+def _references(sheets: Sheets, units: Collection[str], problems: Problems) -> None:
+    keys: dict[str, tuple[Collection[str], str]] = {
+        "unit": (units, "units.csv"),
+        "effect_measure": (keyed("effect_measure"), ""),
+        "rob_tool": (keyed("rob_tool"), ""),
+        "prisma_box": (keyed("prisma_box"), ""),
+    }
+    for file in FILES:
+        if len(file.key) == 1 and file.table not in keys:
+            sheet = sheets.get(file.name)
+            keys[file.table] = (
+                {value for value in sheet.values[file.key[0]] if value is not None} if sheet else set(),
+                file.name,
+            )
+    for sheet in sheets.values():
+        for column in sheet.file.columns:
+            if column.references is None:
+                continue
+            known, where = keys[column.references]
+            if where and where != "units.csv" and where not in sheets and _unread(where, problems):
+                continue
+            _unknown(sheet, column.name, known, where, problems, _word(column))
+
+
+def _unread(name: str, problems: Problems) -> bool:
+    """Whether a file is there but could not be read: what refers to it cannot be judged."""
+    return any(problem.file == name and problem.severity == "error" for problem in problems.found)
+
+
+def _word(column: Column) -> str:
+    return {"timepoint_unit": "unit of time", "duplicate_of": "record"}.get(column.name, column.name)
+
+
+def _arms(sheets: Sheets, problems: Problems) -> None:
+    """Arms belong to an experiment of a study, and what is measured belongs to an arm."""
+    if not (arms := sheets.get("arms.csv")):
+        return
+    of_experiment: dict[tuple[str, str], list[int]] = defaultdict(list)
+    experiments: dict[str, set[str]] = defaultdict(set)
+    names: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for index, (_, study, experiment, arm) in enumerate(arms.rows("study", "experiment", "arm")):
+        if study is None or experiment is None or arm is None:
+            continue
+        of_experiment[study, experiment].append(index)
+        experiments[study].add(experiment)
+        names[study, experiment].add(arm)
+    for (study, experiment), rows in of_experiment.items():
+        if len(rows) == 1:
+            problems.warning(
+                f"the only arm of the study's experiment {experiment!r}: it can be compared with nothing",
+                "add the arm it was compared with, or correct study or experiment",
+                **arms.place(rows[0]),
+            )
+    if studies := sheets.get("studies.csv"):
+        for index, (_, study) in enumerate(studies.rows("study")):
+            if study is not None and study not in experiments:
+                problems.warning("the study has no arm", "add its arms to arms.csv", **studies.place(index))
+    for index, (_, study, shared) in enumerate(arms.rows("study", "shared_control_of")):
+        choices = experiments[study] | {arm for e in experiments[study] for arm in names[study, e]}
+        if shared is not None and shared not in choices:
+            problems.error(
+                f"shared_control_of is {shared!r}, which is no experiment or arm of the study",
+                suggestion(shared, choices),
+                **arms.place(index, "shared_control_of"),
+            )
+    for file, columns in (("measurements.csv", ("arm",)), ("contrasts.csv", ("arm_a", "arm_b"))):
+        if not (sheet := sheets.get(file)):
+            continue
+        used: set[tuple[str, str, str]] = set()
+        for column in columns:
+            for index, (_, study, experiment, arm) in enumerate(sheet.rows("study", "experiment", column)):
+                if study is None or study not in experiments or experiment is None or arm is None:
+                    if study is not None and study not in experiments and _has_study(sheets, study):
+                        problems.error(
+                            "the study has no arm in arms.csv", "add its arms", **sheet.place(index, column)
+                        )
+                    continue
+                if experiment not in experiments[study]:
+                    problems.error(
+                        f"unknown experiment {experiment!r} of this study",
+                        suggestion(experiment, experiments[study], "arms.csv"),
+                        **sheet.place(index, "experiment"),
+                    )
+                elif arm not in names[study, experiment]:
+                    problems.error(
+                        f"unknown arm {arm!r} of this study's experiment {experiment!r}",
+                        suggestion(arm, names[study, experiment], "arms.csv"),
+                        **sheet.place(index, column),
+                    )
+
+
+def _has_study(sheets: Sheets, study: str) -> bool:
+    sheet = sheets.get("studies.csv")
+    return sheet is not None and study in set(sheet.values["study"])
+
+
+def _outcomes(sheets: Sheets, units: Mapping[str, tuple[str, float]], problems: Problems) -> None:
+    if not (sheet := sheets.get("outcomes.csv")):
+        return
+    dimensions = {dimension for dimension, _ in units.values()}
+    columns = ("unit", "dimension", "lower_bound", "upper_bound", "lower_is_better")
+    for index, (_, unit, dimension, lower, upper, lower_is_better) in enumerate(sheet.rows(*columns)):
+        if dimension is not None and dimension not in dimensions:
+            problems.error(
+                f"unknown dimension {dimension!r}",
+                suggestion(dimension, dimensions, "units.csv"),
+                **sheet.place(index, "dimension"),
+            )
+        elif dimension is not None and unit in units and units[unit][0] != dimension:
+            problems.error(
+                f"the unit {unit!r} measures {units[unit][0]}, not {dimension}",
+                f"give the outcome a unit of {dimension}, or leave its dimension empty",
+                **sheet.place(index, "unit"),
+            )
+        if lower is not None and upper is not None and lower >= upper:
+            problems.error(
+                f"lower_bound {lower:g} is not below upper_bound {upper:g}",
+                "give the smallest and the largest possible value",
+                **sheet.place(index, "lower_bound"),
+            )
+        if lower_is_better is None:
+            problems.warning(
+                "lower_is_better is not given: treatments cannot be ranked on this outcome",
+                "write true or false",
+                **sheet.place(index, "lower_is_better"),
+            )
+
+
+_STATISTICS = (
+    "n", "mean", "sd", "se", "median", "q1", "q3", "min", "max", "ci_lower", "ci_upper", "events", "exposure",
+)  # fmt: skip
+
+
+def _measurements(sheets: Sheets, units: Mapping[str, tuple[str, float]], problems: Problems) -> None:
+    if not (sheet := sheets.get("measurements.csv")):
+        return
+    n_of_arm: dict[tuple[Any, Any, Any], float | None] = {}
+    if arms := sheets.get("arms.csv"):
+        n_of_arm = {(s, e, a): n for _, s, e, a, n in arms.rows("study", "experiment", "arm", "n")}
+    outcomes: dict[str, tuple[Any, ...]] = {}
+    if declared := sheets.get("outcomes.csv"):
+        outcomes = {
+            row[1]: row[2:]
+            for row in declared.rows("outcome", "kind", "lower_bound", "upper_bound")
+            if row[1]
+        }
+    _units_fit(sheet, sheets, units, problems)
+    _times_fit(sheet, units, problems)
+    columns = ("study", "experiment", "arm", "outcome", "adjusted", "note", *_STATISTICS)
+    for index, row in enumerate(sheet.rows(*columns)):
+        _, study, experiment, arm, outcome, adjusted, note, typed_n, *rest = row
+        arm_n = n_of_arm.get((study, experiment, arm))
+        statistics = dict(zip(_STATISTICS, (typed_n if typed_n is not None else arm_n, *rest)))
+        kind, lower, upper = outcomes.get(outcome, (None, None, None))
+        for severity, column, message, remedy in _wrong_statistics(
+            statistics, {name: cells[index] for name, cells in sheet.text.items() if name in _STATISTICS}
+        ):
+            getattr(problems, severity)(message, remedy, **sheet.place(index, column))
+        if typed_n is not None and arm_n is not None and typed_n > arm_n:
+            problems.warning(
+                f"n is {typed_n:g}, the arm has {arm_n:g}",
+                "correct one of the two",
+                **sheet.place(index, "n"),
+            )
+        documented = adjusted is not None or note is not None
+        for severity, column, message, remedy in _wrong_for_kind(kind, statistics, documented):
+            getattr(problems, severity)(message, remedy, **sheet.place(index, column))
+        for column in ("mean", "median", "min", "max"):
+            value = statistics[column]
+            if value is not None and (
+                (lower is not None and value < lower) or (upper is not None and value > upper)
+            ):
+                problems.warning(
+                    f"{column} {value:g} is outside the outcome's possible values",
+                    "check the value, and the outcome's lower_bound and upper_bound",
+                    **sheet.place(index, column),
+                )
+
+
+Finding = tuple[str, str, str, str]
+
+
+def _wrong_statistics(given: Mapping[str, float | None], text: Mapping[str, str]) -> list[Finding]:
+    """Statistics of one arm that cannot all be true.
+
+    Parameters
+    ----------
+    given : mapping of statistic to value
+        What was reported; None where it was not.
+    text : mapping of statistic to str
+        The same as typed: the digits say how far a number was rounded.
+
+    Returns
+    -------
+    list of (severity, column, message, remedy)
+    """
+    found: list[Finding] = []
+    n, mean, sd, se = given["n"], given["mean"], given["sd"], given["se"]
+    median, q1, q3 = given["median"], given["q1"], given["q3"]
+    smallest, largest = given["min"], given["max"]
+    lower, upper = given["ci_lower"], given["ci_upper"]
+    if sd is not None and se is not None and n is not None and n > 0:
+        from_se = se * math.sqrt(n)
+        room = _rounding(text.get("sd", "")) + _rounding(text.get("se", "")) * math.sqrt(n)
+        if abs(sd - from_se) > room + _SLACK * max(sd, from_se):
+            found.append((
+                "error", "se",
+                f"sd {sd:g} and se {se:g} contradict each other: with n = {n:g}, se would be {sd / math.sqrt(n):.4g}",
+                "keep the one that the article prints, and empty the other",
+            ))  # fmt: skip
+    pairs = (
+        ("ci_lower", lower, "ci_upper", upper),
+        ("q1", q1, "q3", q3),
+        ("min", smallest, "max", largest),
+        ("min", smallest, "q1", q1),
+        ("q1", q1, "median", median),
+        ("median", median, "q3", q3),
+        ("q3", q3, "max", largest),
+        ("min", smallest, "median", median),
+        ("median", median, "max", largest),
+        ("min", smallest, "mean", mean),
+        ("mean", mean, "max", largest),
+    )
+    for low_name, low, high_name, high in pairs:
+        if low is not None and high is not None and low > high:
+            found.append((
+                "error", low_name,
+                f"{low_name} {low:g} is above {high_name} {high:g}",
+                "check both values, and whether they were typed into the right columns",
+            ))  # fmt: skip
+    estimate_name, estimate = ("mean", mean) if mean is not None else ("median", median)
+    if (
+        estimate is not None
+        and lower is not None
+        and upper is not None
+        and lower <= upper
+        and not lower <= estimate <= upper
+    ):
+        found.append((
+            "error", "ci_lower",
+            f"the interval from {lower:g} to {upper:g} does not hold its {estimate_name} {estimate:g}",
+            "check the three values",
+        ))  # fmt: skip
+    for one, other in (("ci_lower", "ci_upper"), ("q1", "q3"), ("min", "max")):
+        if (given[one] is None) != (given[other] is None):
+            absent = one if given[one] is None else other
+            present = other if absent == one else one
+            found.append((
+                "warning", absent, f"{present} is given without {absent}: it cannot be used", f"add {absent}",
+            ))  # fmt: skip
+    if sd is not None and smallest is not None and largest is not None and n is not None and n > 1:
+        # Popoviciu 1935: half the values at either end give the largest SD a range allows.
+        most = (largest - smallest) / 2 * math.sqrt(n / (n - 1))
+        if smallest <= largest and sd > most * (1 + _SLACK) + _rounding(text.get("sd", "")):
+            found.append((
+                "error", "sd",
+                f"sd {sd:g} is impossible between min {smallest:g} and max {largest:g}: at most {most:.4g}",
+                "check sd, min and max",
+            ))  # fmt: skip
+    for name in ("sd", "se"):
+        if given[name] == 0:
+            found.append((
+                "warning", name,
+                f"{name} is 0: values that do not vary are rarely real",
+                f"leave {name} empty if it was not reported",
+            ))  # fmt: skip
+    if n is not None and n != int(n):
+        found.append(
+            ("warning", "n", f"n is {n:g}, not a whole number", "right if it is an effective sample size")
+        )
+    return found
+
+
+def _wrong_for_kind(kind: str | None, given: Mapping[str, float | None], documented: bool) -> list[Finding]:
+    """Statistics that do not go with the kind of outcome."""
+    found: list[Finding] = []
+    n, events, exposure = given["n"], given["events"], given["exposure"]
+    average = given["mean"] is not None or given["median"] is not None
+    if kind == "binary":
+        if events is None and average:
+            found.append((
+                "error", "events",
+                "the outcome is binary, and the row has a mean or median but no events",
+                "give events and n, or make the outcome's kind continuous",
+            ))  # fmt: skip
+        if events is not None and n is None:
+            found.append(("error", "n", "events without n", "give n here or in arms.csv"))
+        if events is not None and n is not None and events > n:
+            found.append((
+                "error", "events", f"{events:g} events among n = {n:g}", "check events and n",
+            ))  # fmt: skip
+    if kind in ("binary", "rate", "time_to_event") and events is not None and events != int(events):
+        if documented or kind != "binary":
+            found.append((
+                "warning", "events",
+                f"events is {events:g}, not a whole number",
+                "right if counts were imputed or adjusted for clusters",
+            ))  # fmt: skip
+        else:
+            found.append((
+                "error", "events",
+                f"events is {events:g}, not a whole number",
+                "write the count, or say in adjusted or note why it is not whole",
+            ))  # fmt: skip
+    if kind == "time_to_event" and events is not None and n is not None and events > n:
+        found.append(("error", "events", f"{events:g} events among n = {n:g}", "check events and n"))
+    if kind == "rate":
+        if events is None and average:
+            found.append((
+                "error", "events",
+                "the outcome is a rate, and the row has a mean or median but no events",
+                "give events and exposure, or make the outcome's kind continuous",
+            ))  # fmt: skip
+        if (events is None) != (exposure is None):
+            absent = "events" if events is None else "exposure"
+            found.append(
+                ("error", absent, f"a rate needs events and exposure, {absent} is missing", f"give {absent}")
+            )
+    if kind == "continuous":
+        if not average and events is not None:
+            found.append((
+                "error", "mean",
+                "the outcome is continuous, and the row has events but no mean or median",
+                "give mean or median, or make the outcome's kind binary",
+            ))  # fmt: skip
+    return found
+
+
+def _rounding(typed: str) -> float:
+    """Half a unit in the last digit that was typed."""
+    mantissa, _, exponent = typed.strip().lower().partition("e")
+    decimals = len(mantissa.partition(".")[2])
+    power = int(exponent or 0) - decimals
+    return 0.5 * 10.0**power if mantissa and abs(power) < 300 else 0.0
+
+
+def _units_fit(
+    sheet: Sheet, sheets: Sheets, units: Mapping[str, tuple[str, float]], problems: Problems
+) -> None:
+    """A measurement's unit must convert into its outcome's."""
+    if not (declared := sheets.get("outcomes.csv")):
+        return
+    outcomes: dict[str, tuple[str | None, str | None]] = {}
+    for _, outcome, unit, dimension in declared.rows("outcome", "unit", "dimension"):
+        if outcome is not None:
+            outcomes[outcome] = (unit, units[unit][0] if unit in units else dimension)
+    used: dict[str, Counter[str]] = defaultdict(Counter)
+    for index, (_, outcome, unit) in enumerate(sheet.rows("outcome", "unit")):
+        if unit is None or unit not in units or outcome not in outcomes:
+            continue
+        wanted_unit, wanted = outcomes[outcome]
+        used[outcome][unit] += 1
+        if wanted is not None and units[unit][0] != wanted:
+            problems.error(
+                f"{unit!r} measures {units[unit][0]}; the outcome {outcome!r} is {wanted}"
+                + (f" in {wanted_unit}" if wanted_unit else ""),
+                "correct the unit, or make it an outcome of its own",
+                **sheet.place(index, "unit"),
+            )
+    for index, (_, outcome) in enumerate(declared.rows("outcome")):
+        if outcome in used and outcomes[outcome][0] is None:
+            given = ", ".join(sorted(used[outcome]))
+            if len(used[outcome]) > 1:
+                problems.warning(
+                    f"the outcome has no unit, and its measurements have several ({given})",
+                    "give the outcome a unit to convert them to; without one, only measures that are free of units "
+                    "(SMD, ROM, NMD) can compare them",
+                    **declared.place(index, "unit"),
+                )
+            else:
+                problems.warning(
+                    f"the outcome has no unit, its measurements are in {given}",
+                    f"give the outcome the unit {given}",
+                    **declared.place(index, "unit"),
+                )
+
+
+def _times_fit(sheet: Sheet, units: Mapping[str, tuple[str, float]], problems: Problems) -> None:
+    """Time points of one outcome must be comparable, and the same time must not come in twice as 7 d and 1 wk."""
+    with_unit: dict[Any, set[bool]] = defaultdict(set)
+    several: dict[Any, set[str]] = defaultdict(set)
+    for index, (_, outcome, timepoint, unit) in enumerate(
+        sheet.rows("outcome", "timepoint", "timepoint_unit")
+    ):
+        if unit in units and units[unit][0] != "time":
+            problems.error(
+                f"{unit!r} measures {units[unit][0]}, not time",
+                "write a unit of time: "
+                + ", ".join(name for name, (dimension, _) in units.items() if dimension == "time"),
+                **sheet.place(index, "timepoint_unit"),
+            )
+        if timepoint is not None:
+            with_unit[outcome].add(unit is not None)
+            if unit is not None:
+                several[outcome].add(unit)
+    told: set[tuple[Any, ...]] = set()
+    seen: dict[tuple[Any, ...], int] = {}
+    columns = ("study", "experiment", "arm", "outcome", "extractor", "timepoint", "timepoint_unit")
+    for index, (_, *key, timepoint, unit) in enumerate(sheet.rows(*columns)):
+        outcome = key[3]
+        if timepoint is not None and unit is None and len(with_unit[outcome]) > 1:
+            problems.error(
+                "the time point has no unit, others of this outcome have one",
+                "write timepoint_unit",
+                **sheet.place(index, "timepoint_unit"),
+            )
+        if len(several[outcome]) > 1 and timepoint is not None and unit in units:
+            days = float(f"{timepoint * units[unit][1]:.9g}")
+            earlier = seen.setdefault((*key, days), index)
+            if sheet.values["timepoint_unit"][earlier] != unit and (*key, days) not in told:
+                told.add((*key, days))
+                problems.error(
+                    f"{timepoint:g} {unit} is the time point of line {sheet.lines[earlier]} in another unit",
+                    "keep one of the two",
+                    **sheet.place(index, "timepoint"),
+                )
+
+
+def _contrasts(sheets: Sheets, units: Mapping[str, tuple[str, float]], problems: Problems) -> None:
+    if not (sheet := sheets.get("contrasts.csv")):
+        return
+    kinds: dict[Any, Any] = {}
+    if declared := sheets.get("outcomes.csv"):
+        kinds = {outcome: kind for _, outcome, kind in declared.rows("outcome", "kind")}
+    _units_fit(sheet, sheets, units, problems)
+    measures = keyed("effect_measure")
+    seen: dict[tuple[Any, ...], int] = {}
+    columns = (
+        "study",
+        "experiment",
+        "outcome",
+        "timepoint",
+        "timepoint_unit",
+        "measure",
+        "extractor",
+        "arm_a",
+        "arm_b",
+    )
+    for index, (_, *context, a, b) in enumerate(sheet.rows(*columns)):
+        outcome, measure = context[2], context[5]
+        if a is not None and a == b:
+            problems.error(
+                f"arm_a and arm_b are both {a!r}",
+                "name the two arms that are compared",
+                **sheet.place(index, "arm_b"),
+            )
+        elif a is not None and b is not None:
+            earlier = seen.setdefault((*context, *sorted((a, b))), index)
+            if earlier != index and sheet.values["arm_a"][earlier] != a:
+                problems.error(
+                    f"the same two arms stand the other way round in line {sheet.lines[earlier]}",
+                    "keep one of the two",
+                    **sheet.place(index, "arm_a"),
+                )
+        kind = kinds.get(outcome)
+        if kind is not None and measure in measures and measures[measure]["kind"] != kind:
+            fitting = ", ".join(name for name, row in measures.items() if row["kind"] == kind)
+            problems.error(
+                f"{measure} is a measure for {measures[measure]['kind']} outcomes; {outcome!r} is {kind}",
+                f"one of {fitting}",
+                **sheet.place(index, "measure"),
+            )
+    columns = ("measure", "estimate", "se", "ci_lower", "ci_upper", "ci_level")
+    for index, (_, measure, estimate, se, lower, upper, level) in enumerate(sheet.rows(*columns)):
+        found = list(_wrong_contrast(measures.get(measure, {}), estimate, se, lower, upper, level))
+        for severity, column, message, remedy in found:
+            getattr(problems, severity)(message, remedy, **sheet.place(index, column))
+
+
+def _wrong_contrast(
+    measure: Mapping[str, str | None],
+    estimate: float | None,
+    se: float | None,
+    lower: float | None,
+    upper: float | None,
+    level: float | None,
+) -> list[Finding]:
+    """Estimate, standard error and interval of one contrast that cannot all be true."""
+    found: list[Finding] = []
+    if lower is None and upper is None and se is None:
+        found.append((
+            "warning", "se", "the contrast has neither se nor an interval: it cannot be weighted", "give se or both limits",
+        ))  # fmt: skip
+    if (lower is None) != (upper is None):
+        absent = "ci_lower" if lower is None else "ci_upper"
+        found.append(("warning", absent, f"the interval has no {absent}: it cannot be used", f"add {absent}"))
+    if estimate is None or lower is None or upper is None:
+        return found
+    if lower > upper:
+        found.append((
+            "error", "ci_lower", f"ci_lower {lower:g} is above ci_upper {upper:g}", "exchange them, or check both",
+        ))  # fmt: skip
+        return found
+    if not lower <= estimate <= upper:
+        found.append((
+            "error", "estimate",
+            f"the interval from {lower:g} to {upper:g} does not hold its estimate {estimate:g}",
+            "check the three values; ratio measures stand on the log scale",
+        ))  # fmt: skip
+        return found
+    if measure.get("scale") == "log" and lower > 0:
+        off_log = abs(math.log(estimate) * 2 - math.log(lower) - math.log(upper))
+        if off_log < 0.02 * math.log(upper / lower) and (upper - estimate) > 1.2 * (estimate - lower):
+            found.append((
+                "error", "estimate",
+                f"{estimate:g} ({lower:g} to {upper:g}) looks like the ratio itself",
+                f"write logarithms: {math.log(estimate):.4g} ({math.log(lower):.4g} to {math.log(upper):.4g})",
+            ))  # fmt: skip
+    return found
+
+
+def _appraisal(sheets: Sheets, problems: Problems) -> None:
+    if not (sheet := sheets.get("risk_of_bias.csv")):
+        return
+    items: dict[str, list[str]] = defaultdict(list)
+    for row in reference("rob_item"):
+        items[str(row["tool"])].append(str(row["item"]))
+    answers: dict[str, list[str]] = defaultdict(list)
+    for row in reference("rob_answer"):
+        answers[str(row["tool"])].append(str(row["judgement"]))
+    for index, (_, tool, item, judgement) in enumerate(sheet.rows("tool", "item", "judgement")):
+        if tool not in items:
+            continue
+        if item is not None and item not in items[tool]:
+            problems.error(
+                f"{tool} has no item {item!r}", suggestion(item, items[tool]), **sheet.place(index, "item")
+            )
+        if judgement is not None and judgement not in answers[tool]:
+            problems.error(
+                f"{judgement!r} is no judgement of {tool}",
+                "one of " + ", ".join(repr(answer) for answer in answers[tool]),
+                **sheet.place(index, "judgement"),
+            )
+
+
+def _records(sheets: Sheets, problems: Problems) -> None:
+    if not (sheet := sheets.get("records.csv")):
+        return
+    for index, (_, record, original) in enumerate(sheet.rows("record", "duplicate_of")):
+        if original is not None and original == record:
+            problems.error(
+                "the record is a duplicate of itself",
+                "name the record that was kept",
+                **sheet.place(index, "duplicate_of"),
+            )
+
+
+def _published(sheets: Sheets, problems: Problems) -> None:
+    """What a publication printed is kept as printed; only what was mistyped here is worth a word."""
+    if not (sheet := sheets.get("published_estimates.csv")):
+        return
+    columns = ("estimate", "ci_lower", "ci_upper")
+    for index, (_, estimate, lower, upper) in enumerate(sheet.rows(*columns)):
+        if None not in (estimate, lower, upper) and not lower <= estimate <= upper:
+            problems.warning(
+                f"the interval from {lower:g} to {upper:g} does not hold its estimate {estimate:g}",
+                "right if it is printed so; check the three values",
+                **sheet.place(index, "estimate"),
+            )

@@ -1,0 +1,78 @@
+"""Names that merely look alike, and the name that was probably meant."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Collection
+
+# Letters of other alphabets that cannot be told from a Latin one in print, and the dashes and primes that word
+# processors put in (a subset of the Unicode Consortium's confusables, UTS 39).
+_CONFUSABLE = str.maketrans(
+    "АВЕЅІЈКМНОРСТУХаеѕіјорсухԁԛԝһ" + "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧοανιμ" + "‐‑‒–—―−" + "‘’‚′“”″",
+    "ABESIJKMHOPCTYXaesijopcyxdqwh" + "ABEZHIKMNOPTYXoaviu" + "-------" + "''''\"\"\"",
+)
+_BLANKS = re.compile(r"\s+")
+
+
+def skeleton(name: str) -> str:
+    """Reduce a name to what a reader sees: two names with the same skeleton look alike.
+
+    Compatibility forms are unified (NFKC), invisible characters dropped, look-alike letters and dashes mapped to the
+    Latin ones, blanks collapsed, case folded.
+    """
+    if name.isascii():
+        return _BLANKS.sub(" ", name).strip().casefold()
+    visible = "".join(c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c) != "Cf")
+    return _BLANKS.sub(" ", visible.translate(_CONFUSABLE)).strip().casefold()
+
+
+def difference(name: str, other: str) -> str:
+    """Say in words how two names that look alike differ."""
+    if name.strip() == other.strip():
+        return "by a blank at its beginning or end"
+    if _BLANKS.sub(" ", name).strip() == _BLANKS.sub(" ", other).strip():
+        return "by the blanks in it"
+    if name.casefold() == other.casefold():
+        return "by upper and lower case"
+    strange = [c for c in name if not c.isascii() and c not in other] or [
+        c for c in other if not c.isascii() and c not in name
+    ]
+    if strange:
+        return f"by the character {unicodedata.name(strange[0], repr(strange[0])).lower()}"
+    return "by upper and lower case or blanks"
+
+
+def nearest(name: str, known: Collection[str]) -> str | None:
+    """Return the known name that was probably meant, or None."""
+    wanted = skeleton(name)
+    by_skeleton: dict[str, str] = {}
+    for other in known:
+        by_skeleton.setdefault(skeleton(other), other)
+    if wanted in by_skeleton:
+        return by_skeleton[wanted]
+    close = difflib.get_close_matches(wanted, by_skeleton, n=1, cutoff=0.6)
+    return by_skeleton[close[0]] if close else None
+
+
+def suggestion(name: str, known: Collection[str], where: str = "") -> str:
+    """Say what would be right in place of an unknown name.
+
+    Parameters
+    ----------
+    name : str
+        The unknown name.
+    known : collection of str
+        Names that would be right.
+    where : str
+        Where a new one would be declared, for example ``"treatments.csv"``.
+    """
+    close = nearest(name, known)
+    if close is not None and skeleton(close) == skeleton(name):
+        return f"write {close!r}: the two differ only {difference(name, close)}"
+    add = f", or add it to {where}" if where else ""
+    if close is not None:
+        return f"did you mean {close!r}?{add}"
+    listed = ", ".join(repr(other) for other in sorted(known)[:12]) + (", ..." if len(known) > 12 else "")
+    return f"one of {listed}{add}" if known else f"add it to {where}" if where else "leave it out"

@@ -1,0 +1,441 @@
+"""``review.toml``: what the review is, and what it planned to analyse."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from evidence.checks import Sheets
+from evidence.names import suggestion
+from evidence.reference import keyed
+from evidence.sheet import Problems
+
+FILE_NAME = "review.toml"
+
+REVIEW_KEYS: dict[str, type] = {
+    "title": str,
+    "question": str,
+    "citation": str,
+    "licence": str,
+    "source": str,
+    "synthetic": bool,
+    "protocol": dict,
+}
+PROTOCOL_KEYS: dict[str, type] = {
+    "reference": str,
+    "timepoint": str,
+    "seed": int,
+    "treatments": list,
+    "where": str,
+    "defaults": dict,
+    "analysis": list,
+}
+MEASURE_OF_KIND = {"continuous": "MD", "binary": "OR", "rate": "IRR", "time_to_event": "HR"}
+"""Effect measure of a default analysis."""
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "kind": ("pairwise", "network"),
+    "engine": ("frequentist", "exact", "mcmc"),
+    "model": ("common", "random", "both"),
+    "tau2": ("REML", "DL", "PM", "ML", "HE", "HS", "SJ", "EB"),
+    "smd": ("d", "g"),
+}
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One planned analysis: a row of ``plan``, and the keys of ``[[protocol.analysis]]`` (``where`` for where_sql)."""
+
+    analysis: str
+    kind: str
+    outcome: str
+    measure: str
+    treatment: str | None = None
+    versus: str | None = None
+    reference: str | None = None
+    treatments: tuple[str, ...] = ()
+    timepoint: str = "last"
+    engine: str = "frequentist"
+    model: str = "both"
+    tau2: str = "REML"
+    ci: str = "HK"
+    tau_prior: str | None = None
+    effect_prior_sd: float | None = None
+    subgroup: str | None = None
+    where: str | None = None
+    smd: str = "d"
+    node_split: bool = False
+    leave_one_out: bool = False
+    seed: int = 1
+    origin: str = "plan"
+
+    def row(self, position: int) -> dict[str, Any]:
+        """Return the row of ``plan``."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        values["where_sql"] = values.pop("where")
+        values["treatments"] = (
+            json.dumps(list(self.treatments), ensure_ascii=False) if self.treatments else None
+        )
+        return values | {"position": position}
+
+
+ANALYSIS_KEYS: dict[str, type] = {
+    "name": str,
+    "kind": str,
+    "outcome": str,
+    "measure": str,
+    "treatment": str,
+    "versus": str,
+    "reference": str,
+    "treatments": list,
+    "timepoint": str,
+    "engine": str,
+    "model": str,
+    "tau2": str,
+    "ci": str,
+    "tau_prior": str,
+    "effect_prior_sd": float,
+    "subgroup": str,
+    "where": str,
+    "smd": str,
+    "node_split": bool,
+    "leave_one_out": bool,
+    "seed": int,
+}
+_WORD = {
+    str: "a text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    list: "a list",
+    dict: "a table",
+}
+_TIMEPOINT = re.compile(r"first|last|(nearest:)?-?\d+(\.\d+)?")
+
+
+@dataclass
+class Protocol:
+    """What ``review.toml`` says.
+
+    Attributes
+    ----------
+    review : dict
+        title, question, citation, licence, source, synthetic.
+    settings : dict
+        Keys of ``[protocol]`` but for the analyses.
+    analyses : list of dict
+        Entries of ``[[protocol.analysis]]``.
+    text : str
+        The file, with line ends made the same.
+    """
+
+    review: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    analyses: list[dict[str, Any]] = field(default_factory=list)
+    text: str = ""
+
+
+def read_protocol(path: Path, problems: Problems) -> Protocol | None:
+    """Read ``review.toml`` and check its keys and their types.
+
+    Returns
+    -------
+    Protocol or None
+        None if the file is missing or is not TOML.
+    """
+    if not path.is_file():
+        problems.error(
+            "the review folder has no review.toml", 'write one; `title = "..."` is enough', file=FILE_NAME
+        )
+        return None
+    try:
+        text = path.read_bytes().removeprefix(b"\xef\xbb\xbf").decode("utf-8").replace("\r\n", "\n")
+        content = tomllib.loads(text)
+    except UnicodeDecodeError:
+        problems.error("the file is not UTF-8", "save it as UTF-8", file=FILE_NAME)
+        return None
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"line (\d+)", str(error))
+        problems.error(
+            f"the file is not TOML: {error}",
+            'write texts between two ", tables as [protocol], analyses as [[protocol.analysis]]',
+            file=FILE_NAME,
+            line=int(line[1]) if line else None,
+        )
+        return None
+    protocol = Protocol(text=text)
+    _keys(content, REVIEW_KEYS, "review.toml", text, problems)
+    if not content.get("title"):
+        problems.error("the review has no title", 'write `title = "..."`', file=FILE_NAME)
+    protocol.review = {
+        key: content[key]
+        for key, kind in REVIEW_KEYS.items()
+        if isinstance(content.get(key), kind) and key != "protocol"
+    }
+    settings = content.get("protocol", {})
+    if isinstance(settings, dict):
+        _keys(settings, PROTOCOL_KEYS, "[protocol]", text, problems)
+        protocol.settings = {
+            key: value for key, value in settings.items() if _fits(value, PROTOCOL_KEYS.get(key, object))
+        }
+        entries = protocol.settings.pop("analysis", [])
+        defaults = protocol.settings.get("defaults", {})
+        _keys(defaults, ANALYSIS_KEYS, "[protocol.defaults]", text, problems)
+        for number, entry in enumerate(entries, 1):
+            if not isinstance(entry, dict):
+                problems.error("an analysis is not a table", "write [[protocol.analysis]]", file=FILE_NAME)
+                continue
+            _keys(entry, ANALYSIS_KEYS, f"analysis {entry.get('name', number)!r}", text, problems)
+            protocol.analyses.append(entry)
+    return protocol
+
+
+def _fits(value: Any, kind: type) -> bool:
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, kind)
+
+
+def _line(text: str, key: str) -> int | None:
+    match = re.search(rf"^\s*\[*\s*([\w.]*\.)?{re.escape(key)}\b", text, re.MULTILINE)
+    return text.count("\n", 0, match.start(0)) + 1 + match[0].count("\n") if match else None
+
+
+def _keys(
+    table: Mapping[str, Any], known: Mapping[str, type], where: str, text: str, problems: Problems
+) -> None:
+    for key, value in table.items():
+        if key not in known:
+            problems.error(
+                f"{where} has no key {key!r}", suggestion(key, known), file=FILE_NAME, line=_line(text, key)
+            )
+        elif key == "timepoint" and isinstance(value, int | float) and not isinstance(value, bool):
+            continue
+        elif not _fits(value, known[key]):
+            problems.error(
+                f"{key} of {where} is {value!r}",
+                f"it must be {_WORD[known[key]]}",
+                file=FILE_NAME,
+                line=_line(text, key),
+            )
+
+
+def plan(protocol: Protocol, sheets: Sheets, problems: Problems) -> list[Analysis]:
+    """Compile the planned analyses, or derive the usual ones where none are planned.
+
+    Without ``[[protocol.analysis]]``, every outcome with more than two connected treatments is given a network
+    analysis; otherwise each active treatment is compared with its control.
+    """
+    outcomes = _outcomes(sheets)
+    treatments = _treatments(sheets)
+    settings = protocol.settings
+    _known(settings.get("reference"), treatments, "reference", "[protocol]", "treatments.csv", problems)
+    for treatment in settings.get("treatments", []):
+        _known(treatment, treatments, "treatment", "[protocol]", "treatments.csv", problems)
+    shared = {
+        key: settings[key]
+        for key in ("reference", "timepoint", "seed", "treatments", "where")
+        if key in settings
+    } | settings.get("defaults", {})
+    compiled: list[Analysis] = []
+    for number, entry in enumerate(protocol.analyses, 1):
+        analysis = _compile(shared | entry, number, outcomes, treatments, problems)
+        if analysis is not None:
+            if analysis.analysis in {other.analysis for other in compiled}:
+                problems.error(
+                    f"two analyses are called {analysis.analysis!r}", "give each its own name", file=FILE_NAME
+                )
+            compiled.append(analysis)
+    if not protocol.analyses:
+        for analysis in _default_plan(sheets, outcomes, treatments, settings.get("reference")):
+            extra = {
+                key: (tuple(value) if key == "treatments" else str(value) if key == "timepoint" else value)
+                for key, value in shared.items()
+                if key not in ("name", "kind", "outcome", "measure", "treatment", "versus", "reference")
+            }
+            compiled.append(replace(analysis, **extra))
+    return compiled
+
+
+def _outcomes(sheets: Sheets) -> dict[str, str]:
+    sheet = sheets.get("outcomes.csv")
+    return {name: kind for _, name, kind in sheet.rows("outcome", "kind") if name} if sheet else {}
+
+
+def _treatments(sheets: Sheets) -> dict[str, str]:
+    sheet = sheets.get("treatments.csv")
+    return (
+        {name: role or "active" for _, name, role in sheet.rows("treatment", "role") if name} if sheet else {}
+    )
+
+
+def _known(
+    value: Any, known: Iterable[str], what: str, where: str, declared_in: str, problems: Problems
+) -> None:
+    names = list(known)
+    if value is not None and value not in names:
+        problems.error(
+            f"{where} names the unknown {what} {value!r}",
+            suggestion(str(value), names, declared_in),
+            file=FILE_NAME,
+        )
+
+
+def _compile(
+    entry: Mapping[str, Any],
+    number: int,
+    outcomes: Mapping[str, str],
+    treatments: Mapping[str, str],
+    problems: Problems,
+) -> Analysis | None:
+    usable = {key: value for key, value in entry.items() if key in ANALYSIS_KEYS}
+    usable = {
+        key: value for key, value in usable.items() if key == "timepoint" or _fits(value, ANALYSIS_KEYS[key])
+    }
+    where = f"analysis {usable.get('name', number)!r}"
+    before = len(problems.errors)
+    if "kind" not in usable:
+        usable["kind"] = "pairwise" if "treatment" in usable else "network"
+    if "outcome" not in usable:
+        problems.error(f"{where} has no outcome", 'write `outcome = "..."`', file=FILE_NAME)
+        return None
+    _known(usable["outcome"], outcomes, "outcome", where, "outcomes.csv", problems)
+    kind = outcomes.get(usable["outcome"], "")
+    measures = keyed("effect_measure")
+    measure = usable.setdefault("measure", MEASURE_OF_KIND.get(kind, "MD"))
+    if measure not in measures:
+        problems.error(
+            f"{where} has the unknown measure {measure!r}", suggestion(measure, measures), file=FILE_NAME
+        )
+    elif kind and measures[measure]["kind"] != kind:
+        fitting = ", ".join(name for name, row in measures.items() if row["kind"] == kind)
+        problems.error(
+            f"{where}: {measure} is a measure for {measures[measure]['kind']} outcomes, "
+            f"{usable['outcome']!r} is {kind}",
+            f"one of {fitting}",
+            file=FILE_NAME,
+        )
+    for key in ("treatment", "versus", "reference"):
+        _known(usable.get(key), treatments, key, where, "treatments.csv", problems)
+    for treatment in usable.get("treatments", ()):
+        _known(treatment, treatments, "treatment", where, "treatments.csv", problems)
+    for key, allowed in _CHOICES.items():
+        if key in usable and usable[key] not in allowed:
+            problems.error(
+                f"{where}: {key} is {usable[key]!r}", suggestion(usable[key], allowed), file=FILE_NAME
+            )
+    if usable["kind"] == "pairwise":
+        for key in ("treatment", "versus"):
+            if key not in usable:
+                problems.error(
+                    f"{where} is pairwise and has no {key}", f'write `{key} = "..."`', file=FILE_NAME
+                )
+    if "timepoint" in usable:
+        usable["timepoint"] = str(usable["timepoint"])
+        if not _TIMEPOINT.fullmatch(usable["timepoint"]):
+            problems.error(
+                f"{where}: timepoint is {usable['timepoint']!r}",
+                "first, last, a number, or nearest:NUMBER",
+                file=FILE_NAME,
+            )
+    if usable.get("effect_prior_sd", 1) <= 0:
+        problems.error(f"{where}: effect_prior_sd must be above 0", "write a positive number", file=FILE_NAME)
+    if len(problems.errors) > before:
+        return None
+    default_name = " ".join(
+        str(usable[key]) for key in ("outcome", "measure", "treatment", "versus") if key in usable
+    )
+    usable["analysis"] = usable.pop("name", default_name)
+    usable["treatments"] = tuple(usable.get("treatments", ()))
+    return Analysis(**usable)
+
+
+def _default_plan(
+    sheets: Sheets, outcomes: Mapping[str, str], treatments: Mapping[str, str], reference: str | None
+) -> list[Analysis]:
+    arms = sheets.get("arms.csv")
+    if arms is None:
+        return []
+    treatment_of = {
+        (s, e, a): treatment for _, s, e, a, treatment in arms.rows("study", "experiment", "arm", "treatment")
+    }
+    compared: dict[str, dict[tuple[Any, Any], set[str]]] = defaultdict(lambda: defaultdict(set))
+    reported: dict[str, Counter[str]] = defaultdict(Counter)
+    measured: set[Any] = set()
+    for file, columns in (("measurements.csv", ("arm",)), ("contrasts.csv", ("arm_a", "arm_b"))):
+        if (sheet := sheets.get(file)) is None:
+            continue
+        for _, study, experiment, outcome, *names in sheet.rows("study", "experiment", "outcome", *columns):
+            for arm in names:
+                if treatment := treatment_of.get((study, experiment, arm)):
+                    compared[outcome][study, experiment].add(treatment)
+        if file == "contrasts.csv":
+            for _, outcome, measure in sheet.rows("outcome", "measure"):
+                reported[outcome][measure] += outcome not in measured
+        else:
+            measured = set(sheet.values["outcome"])
+    planned: list[Analysis] = []
+    for outcome, kind in outcomes.items():
+        if outcome not in compared:
+            continue
+        usual = MEASURE_OF_KIND.get(kind, "MD")
+        measure = usual if outcome in measured else reported[outcome].most_common(1)[0][0]
+        blocks = [block for block in compared[outcome].values() if len(block) > 1]
+        size = Counter(treatment for block in blocks for treatment in block)
+        for component in _components(blocks):
+            base = _base(component, treatments, size, reference)
+            if len(component) > 2:
+                planned.append(
+                    Analysis(
+                        analysis=f"{outcome} {measure}"
+                        + (f" {base}" if planned and planned[-1].outcome == outcome else ""),
+                        kind="network",
+                        outcome=outcome,
+                        measure=measure,
+                        reference=base,
+                        treatments=tuple(sorted(component)) if len(component) < len(size) else (),
+                        origin="default",
+                    )
+                )
+            else:
+                other = next(iter(component - {base}))
+                planned.append(
+                    Analysis(
+                        analysis=f"{outcome} {measure} {other} {base}",
+                        kind="pairwise",
+                        outcome=outcome,
+                        measure=measure,
+                        treatment=other,
+                        versus=base,
+                        origin="default",
+                    )
+                )
+    return planned
+
+
+def _components(blocks: list[set[str]]) -> list[set[str]]:
+    """Sets of treatments that some chain of studies connects, the largest first."""
+    components: list[set[str]] = []
+    for block in blocks:
+        touched = [component for component in components if component & block]
+        components = [component for component in components if not component & block]
+        components.append(set(block).union(*touched))
+    return sorted(components, key=lambda component: (-len(component), sorted(component)))
+
+
+def _base(
+    component: set[str], treatments: Mapping[str, str], size: Mapping[str, int], reference: str | None
+) -> str:
+    """Reference of a component: the protocol's, else the control in most studies, else the most frequent treatment."""
+    if reference in component:
+        return str(reference)
+    rank = {"control": 0, "active": 1, "sham": 2}
+    return min(component, key=lambda name: (rank.get(treatments.get(name, "active"), 1), -size[name], name))

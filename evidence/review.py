@@ -1,0 +1,293 @@
+"""The review folder: plain text in, checked rows out.
+
+A review folder holds ``review.toml`` and the CSV files declared in `FILES`. `read` takes all of it in, finds
+everything that is wrong in one pass, and returns the rows of each table, ready to be stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evidence.checks import check
+from evidence.errors import CallError, Problem, ReviewError
+from evidence.layout import FILE, FILES, Column, File
+from evidence.names import nearest, suggestion
+from evidence.protocol import ANALYSIS_KEYS, FILE_NAME, PROTOCOL_KEYS, REVIEW_KEYS, plan, read_protocol
+from evidence.reference import keyed
+from evidence.resources import reviews_directory
+from evidence.sheet import Problems, Sheet, read_sheet
+
+__all__ = [
+    "ANALYSIS_KEYS",
+    "FILE",
+    "FILES",
+    "PROTOCOL_KEYS",
+    "REVIEW_KEYS",
+    "Column",
+    "File",
+    "Review",
+    "Rows",
+    "bundled",
+    "find",
+    "read",
+]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of one table, by column; all columns are equally long.
+
+    Attributes
+    ----------
+    table : str
+        The table.
+    columns : dict of str to list
+        Values of each column given; None is a missing value.
+    """
+
+    table: str
+    columns: dict[str, list[Any]]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), []))
+
+
+@dataclass(frozen=True)
+class Review:
+    """A review folder, read and checked.
+
+    Attributes
+    ----------
+    name : str
+        Name of the folder.
+    rows : tuple of Rows
+        What goes into each table, in load order (a table comes after those it refers to).
+    warnings : tuple of Problem
+        What was loaded and should be looked at.
+    content_hash : str
+        SHA-256 of the review's content: equal for folders that say the same.
+    """
+
+    name: str
+    rows: tuple[Rows, ...]
+    warnings: tuple[Problem, ...]
+    content_hash: str
+
+
+def bundled() -> dict[str, Path]:
+    """Return the review folders that travel with the package, by name."""
+    root = reviews_directory()
+    return {path.parent.name: path.parent for path in sorted(root.glob(f"*/{FILE_NAME}"))}
+
+
+def find(review: str | Path) -> Path:
+    """Find a review folder: a path, or the name of a bundled review.
+
+    Raises
+    ------
+    CallError
+        If there is neither.
+    """
+    folder = Path(review)
+    if folder.is_dir():
+        return folder
+    known = bundled()
+    if str(review) in known:
+        return known[str(review)]
+    if folder.is_file():
+        raise CallError(f"{str(review)!r} is a file: name the review folder it stands in.")
+    raise CallError(
+        f"There is no review folder {str(review)!r}, and no bundled review of that name: "
+        f"{suggestion(str(review), known)}."
+    )
+
+
+def read(review: str | Path) -> Review:
+    """Read and check a review folder.
+
+    Parameters
+    ----------
+    review : str or Path
+        A review folder, or the name of a bundled one.
+
+    Returns
+    -------
+    Review
+
+    Raises
+    ------
+    CallError
+        If there is no such folder.
+    ReviewError
+        If anything in it is wrong; its `problems` are all errors, in the order of files and lines.
+    """
+    folder = find(review)
+    problems = Problems()
+    protocol = read_protocol(folder / FILE_NAME, problems)
+    sheets = _sheets(folder, problems)
+    _fill(sheets, problems)
+    check(sheets, problems)
+    analyses = plan(protocol, sheets, problems) if protocol is not None else []
+    name = folder.resolve().name
+    if problems.errors or protocol is None:
+        errors = sorted(problems.errors, key=_position)
+        raise ReviewError(f"{name} cannot be built: {len(errors)} error{'s' * (len(errors) > 1)}.", errors)
+    hashes = {FILE_NAME: hashlib.sha256(protocol.text.encode()).hexdigest()} | {
+        file: sheet.sha256 for file, sheet in sheets.items()
+    }
+    content_hash = hashlib.sha256(
+        "\n".join(f"{file} {hashes[file]}" for file in sorted(hashes)).encode()
+    ).hexdigest()
+    tables = [_table("review", [{"review": name, "synthetic": False} | protocol.review])]
+    tables += [rows for sheet in sheets.values() for rows in _rows(sheet)]
+    tables.append(_missing_values(sheets.values()))
+    tables.append(_table("plan", [analysis.row(position) for position, analysis in enumerate(analyses, 1)]))
+    warnings = sorted(problems.warnings, key=_position)
+    tables.append(_table("build_warning", [_warning(problem) for problem in warnings]))
+    tables.append(
+        _table(
+            "loaded_file",
+            [
+                {"file": f, "n_rows": len(sheets[f]) if f in sheets else 0, "sha256": h}
+                for f, h in hashes.items()
+            ],
+        )
+    )
+    return Review(name, tuple(rows for rows in tables if len(rows)), tuple(warnings), content_hash)
+
+
+_ORDER = {FILE_NAME: -1} | {file.name: position for position, file in enumerate(FILES)}
+
+
+def _position(problem: Problem) -> tuple[int, int]:
+    return (_ORDER.get(problem.file or "", len(FILES)), problem.line or 0)
+
+
+def _sheets(folder: Path, problems: Problems) -> dict[str, Sheet]:
+    present = {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
+    sheets: dict[str, Sheet] = {}
+    for file in FILES:
+        if file.name in present:
+            if (sheet := read_sheet(present[file.name], file, problems)) is not None:
+                sheets[file.name] = sheet
+        elif file.required:
+            problems.error(
+                f"the review folder has no {file.name}", f"add it: one row per {file.grain}", file=file.name
+            )
+    for name in present.keys() - FILE.keys():
+        if not name.lower().endswith((".csv", ".tsv", ".xlsx", ".xls")):
+            continue
+        meant = nearest(name, [file for file in FILE if file not in present])
+        if meant is not None:
+            problems.error(
+                f"a review folder has no {name!r}",
+                f"rename it to {meant!r}, or move it out of the folder",
+                file=name,
+            )
+        else:
+            problems.warning(f"{name} is not a file of a review folder, and was not read", "", file=name)
+    return sheets
+
+
+def _fill(sheets: dict[str, Sheet], problems: Problems) -> None:
+    """Fill what follows from other cells: an arm's role, an outcome's dimension, labels, names of searches."""
+    for file, key in (("studies.csv", "study"), ("treatments.csv", "treatment"), ("outcomes.csv", "outcome")):
+        if sheet := sheets.get(file):
+            values = sheet.values
+            values["label"] = [label or name for label, name in zip(values["label"], values[key])]
+    if arms := sheets.get("arms.csv"):
+        roles: dict[Any, Any] = {}
+        if treatments := sheets.get("treatments.csv"):
+            roles = dict(zip(treatments.values["treatment"], treatments.values["role"]))
+        arms.values["role"] = [
+            role or roles.get(treatment, "active")
+            for role, treatment in zip(arms.values["role"], arms.values["treatment"])
+        ]
+    if searches := sheets.get("searches.csv"):
+        values = searches.values
+        values["search"] = [
+            search or " ".join(part for part in (database, date) if part) or None
+            for search, database, date in zip(values["search"], values["database"], values["date"])
+        ]
+
+
+def _rows(sheet: Sheet) -> list[Rows]:
+    """Rows of a file's table, and of the table that takes its further columns."""
+    file = sheet.file
+    placed = {"source_file": [file.name] * len(sheet), "source_line": sheet.lines}
+    columns: dict[str, list[Any]] = {}
+    if file.numbered:
+        columns[file.numbered] = list(range(1, len(sheet) + 1))
+    columns |= {column.target: sheet.values[column.name] for column in file.columns}
+    if file.table == "unit":
+        return [_new_units(columns)]
+    if file.table == "outcome":
+        dimensions = {name: row["dimension"] for name, row in keyed("unit").items()}
+        columns["dimension"] = [
+            dimension or dimensions.get(unit)
+            for dimension, unit in zip(columns["dimension"], columns["unit"])
+        ]
+    tables = [Rows(file.table, columns | placed)]
+    if file.further:
+        tables.append(
+            _table(
+                file.further,
+                [
+                    {
+                        "study": study,
+                        "characteristic": name,
+                        "value": value,
+                        "source_file": file.name,
+                        "source_line": line,
+                    }
+                    for name in sheet.further
+                    for line, study, value in sheet.rows("study", name)
+                    if value is not None
+                ],
+            )
+        )
+    return tables
+
+
+def _new_units(columns: dict[str, list[Any]]) -> Rows:
+    new = [index for index, unit in enumerate(columns["unit"]) if unit not in keyed("unit")]
+    return Rows("unit", {name: [values[index] for index in new] for name, values in columns.items()})
+
+
+def _missing_values(sheets: Iterable[Sheet]) -> Rows:
+    return _table(
+        "missing_value",
+        [
+            {
+                "source_file": sheet.file.name,
+                "source_line": line,
+                "column_name": column,
+                "study": study,
+                "code": code,
+            }
+            for sheet in sheets
+            for line, column, study, code in sheet.missing
+        ],
+    )
+
+
+def _warning(problem: Problem) -> dict[str, Any]:
+    return {
+        "severity": problem.severity,
+        "message": problem.message,
+        "remedy": problem.remedy or None,
+        "source_file": problem.file,
+        "source_line": problem.line,
+        "column_name": problem.column,
+        "study": problem.study,
+        "arm": problem.arm,
+    }
+
+
+def _table(table: str, rows: list[dict[str, Any]]) -> Rows:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return Rows(table, {name: [row.get(name) for row in rows] for name in names})
