@@ -1,0 +1,245 @@
+"""Tables with a panel: text columns to the left and right of a drawing that shares their rows.
+
+Forest plots of every kind are such tables. Everything is placed in pixels measured from the text itself, so
+columns never overlap and names are never cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+
+from analysis.charts.theme import FAINT, INK, MUTED, SIZE, dataset, text_width, wrap
+
+ROW = 17
+"""Height of a row in pixels."""
+
+GAP = 16
+"""Pixels between columns."""
+
+_LINE = 14
+
+
+@dataclass(frozen=True)
+class Column:
+    """One text column.
+
+    Attributes
+    ----------
+    field : str
+        Key of the rows that holds the text.
+    title : str
+        Heading; its line breaks are kept.
+    align : {"left", "right", "center"}
+        How cells and heading stand.
+    group : str
+        Heading over neighbouring columns of the same group.
+    """
+
+    field: str
+    title: str
+    align: Any = "right"
+    group: str = ""
+
+    def width(self, rows: Sequence[Mapping[str, Any]]) -> float:
+        """Pixels that the widest cell or heading takes; rows marked ``span`` run on and do not count."""
+        cells = [
+            text_width(str(row[self.field]), bold=bool(row.get("bold")))
+            for row in rows
+            if row.get(self.field) and not row.get("span")
+        ]
+        return max([*cells, *(text_width(line, bold=True) for line in self.title.split("\n"))], default=0)
+
+
+def row_y(index: float) -> float:
+    """Middle of a row in pixels from the top of the panel."""
+    return (index + 0.5) * ROW
+
+
+def pixels(field: str = "y") -> alt.Y:
+    """Channel of a y position that is given in pixels."""
+    return alt.Y(field, type="quantitative", scale=None, axis=None)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text columns around a panel.
+
+    Attributes
+    ----------
+    rows : sequence of mapping
+        Each with ``y`` (pixels), its texts, and where it applies ``bold``, ``muted``, ``span`` (first column
+        runs on over the panel) and ``href``.
+    left, right : sequence of Column
+        Columns on either side of the panel.
+    panel : float
+        Width of the panel in pixels.
+    name : str
+        Name of the dataset.
+    """
+
+    rows: Sequence[Mapping[str, Any]]
+    left: Sequence[Column]
+    right: Sequence[Column]
+    panel: float
+    name: str = "rows"
+
+    @property
+    def height(self) -> float:
+        """Pixels from the first row's top to the last row's bottom."""
+        return max((float(row["y"]) for row in self.rows), default=0) + ROW / 2
+
+    @property
+    def places(self) -> list[tuple[Column, float, float]]:
+        """Each column with its left and right end in pixels from the panel's left end."""
+        placed = []
+        x = -float(GAP)
+        for column in reversed(self.left):
+            width = _group_share(column, self.left, column.width(self.rows))
+            placed.append((column, x - width, x))
+            x -= width + GAP
+        placed.reverse()
+        x = self.panel + GAP
+        for column in self.right:
+            width = _group_share(column, self.right, column.width(self.rows))
+            placed.append((column, x, x + width))
+            x += width + GAP
+        return placed
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        """Left and right end of everything in pixels."""
+        places = self.places
+        return (
+            min([0.0, *(start for _, start, _ in places)]),
+            max([float(self.panel), *(end for _, _, end in places)]),
+        )
+
+    @property
+    def width(self) -> float:
+        """Whole width in pixels."""
+        start, end = self.extent
+        return end - start
+
+    def layers(self) -> list[Any]:
+        """Text of all columns, their headings, and the rule beneath the headings."""
+        data = dataset(self.rows, self.name)
+        start, end = self.extent
+        layers: list[Any] = [line(start, end, 0, MUTED)]
+        linked = any(row.get("href") for row in self.rows)
+        for column, left, right in self.places:
+            x = {"left": left, "right": right, "center": (left + right) / 2}[column.align]
+            for bold in (False, True):
+                if not any(bool(row.get("bold")) == bold and row.get(column.field) for row in self.rows):
+                    continue
+                chosen = "datum.bold" if bold else "!datum.bold"
+                layers.append(
+                    alt.Chart(data)
+                    .mark_text(align=column.align, baseline="middle", fontWeight="bold" if bold else "normal")
+                    .transform_filter(f"{chosen} && datum['{column.field}']")
+                    .encode(
+                        x=alt.value(x),
+                        y=pixels(),
+                        text=alt.Text(column.field, type="nominal"),
+                        color=alt.condition("datum.muted", alt.value(MUTED), alt.value(INK)),
+                        **(
+                            {"href": alt.Href("href", type="nominal")}
+                            if linked and column is self.left[0]
+                            else {}
+                        ),
+                    )
+                )
+            layers.append(words(column.title.split("\n"), x, -6, align=column.align, bold=True, rising=True))
+        return layers + self._groups()
+
+    def _groups(self) -> list[Any]:
+        layers: list[Any] = []
+        places = self.places
+        for group in dict.fromkeys(column.group for column, _, _ in places if column.group):
+            deepest = max(len(column.title.split("\n")) for column, _, _ in places if column.group == group)
+            y = -6 - deepest * _LINE - 5
+            left = min(start for column, start, _ in places if column.group == group)
+            right = max(end for column, _, end in places if column.group == group)
+            layers.append(line(left, right, y + 5, FAINT))
+            lines = wrap(group, max(right - left, 60), bold=True)
+            layers.append(words(lines, (left + right) / 2, y, align="center", bold=True, rising=True))
+        return layers
+
+
+def _group_share(column: Column, columns: Sequence[Column], width: float) -> float:
+    """Widen the columns of a group whose heading would need more than three lines over them."""
+    if not column.group:
+        return width
+    members = [other for other in columns if other.group == column.group]
+    needed = text_width(column.group, bold=True) / 2.2
+    return max(width, needed / len(members))
+
+
+def words(
+    lines: Sequence[str],
+    x: float,
+    y: float,
+    *,
+    align: Any = "left",
+    bold: bool = False,
+    color: str = INK,
+    rising: bool = False,
+    size: float = SIZE,
+) -> Any:
+    """Text at a place in pixels; `rising` puts the last line at `y` and the others above it."""
+    offset = -(len(lines) - 1) * _LINE if rising else 0
+    return (
+        alt.Chart(alt.InlineData(values=[{}]))
+        .mark_text(
+            text=list(lines) if len(lines) > 1 else lines[0],
+            align=align,
+            baseline="alphabetic",
+            lineHeight=_LINE,
+            fontWeight="bold" if bold else "normal",
+            fontSize=size,
+            color=color,
+            aria=False,
+        )
+        .encode(x=alt.value(x), y=alt.value(y + offset))
+    )
+
+
+def line(
+    x: float, x2: float, y: float, color: str = MUTED, y2: float | None = None, dash: Sequence[int] = ()
+) -> Any:
+    """Straight line between two places in pixels."""
+    return (
+        alt.Chart(alt.InlineData(values=[{}]))
+        .mark_rule(color=color, strokeDash=list(dash), aria=False)
+        .encode(
+            x=alt.value(x), y=alt.value(y), **({"x2": alt.value(x2)} if y2 is None else {"y2": alt.value(y2)})
+        )
+    )
+
+
+def favours(words_: tuple[str, str] | None, null: float, panel: float, y: float) -> list[Any]:
+    """Words beneath the axis that say which side favours whom, with arrows, meeting at no effect.
+
+    Parameters
+    ----------
+    words_ : tuple of str or None
+        For the left and the right half.
+    null : float
+        Place of no effect in pixels.
+    panel : float
+        Width of the panel.
+    y : float
+        Place of the first line.
+    """
+    if words_ is None:
+        return []
+    middle = min(max(null, 0.15 * panel), 0.85 * panel)
+    left = wrap(f"←\xa0{words_[0]}", max(middle - 8, 120))
+    right = wrap(f"{words_[1]}\xa0→", max(panel - middle - 8, 120))
+    return [
+        words(left, middle - 8, y, align="right", color=MUTED),
+        words(right, middle + 8, y, align="left", color=MUTED),
+    ]

@@ -1,0 +1,314 @@
+"""The league table as a heat map: every pair of treatments, the best first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+
+from analysis.charts.effect import Effect
+from analysis.charts.forest import turned
+from analysis.charts.layout import pixels
+from analysis.charts.theme import (
+    FAINT,
+    INK,
+    SIZE,
+    dataset,
+    finish,
+    ink_on,
+    missing,
+    records,
+    text_width,
+    wrap,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EVIDENCE = {
+    "direct and indirect": "#cfe3f3",
+    "direct only": "#cdebd6",
+    "indirect only": "#fdf0d0",
+}
+"""Colour of a network estimate by what it rests on."""
+
+CONFIDENCE = {"High": "#2c7bb6", "Moderate": "#abd9e9", "Low": "#fdce7c", "Very low": "#e66101"}
+"""Colours of GRADE and CINeMA's confidence, told apart with every form of colour vision."""
+
+_LINE = 13
+
+
+def cells(
+    network: pd.DataFrame,
+    direct: pd.DataFrame | None,
+    *,
+    effect: Effect,
+    order: Sequence[str],
+    second: pd.DataFrame | None = None,
+    second_effect: Effect | None = None,
+) -> list[dict[str, Any]]:
+    """Fill the cells of a league table.
+
+    Parameters
+    ----------
+    network : DataFrame
+        Network estimates of one engine and model, each pair once in either direction.
+    direct : DataFrame or None
+        Direct estimates of the same, for the upper triangle.
+    effect : Effect
+        What is estimated.
+    order : sequence of str
+        Treatments, the best first.
+    second, second_effect : optional
+        Network estimates of another outcome for the upper triangle, instead of direct ones.
+
+    Returns
+    -------
+    list of dict
+        row and column (0 the best), triangle, treatment, versus, estimate, ci_lower, ci_upper (as shown),
+        text.
+
+    Notes
+    -----
+    Below the diagonal stands *column versus row*, above it *row versus column* (netmeta's orientation): both
+    say what the better-ranked of the two does against the other.
+    """
+    tables = {
+        "lower": (_pairs(network), effect),
+        "upper": (_pairs(second if second is not None else direct), second_effect or effect),
+    }
+    has_direct = _pairs(direct)
+    found = []
+    for row, a in enumerate(order):
+        for column, b in enumerate(order):
+            if row == column:
+                continue
+            triangle = "lower" if row > column else "upper"
+            treatment, versus = (b, a) if triangle == "lower" else (a, b)
+            pairs, scale = tables[triangle]
+            estimate = pairs.get((treatment, versus))
+            cell: dict[str, Any] = {
+                "row": row, "column": column, "triangle": triangle, "treatment": treatment, "versus": versus,
+                "outcome": scale.outcome, "evidence": None, "text": [""], "clear": False,
+            }  # fmt: skip
+            if estimate is not None:
+                limits = (estimate["ci_lower"], estimate["ci_upper"])
+                digits = scale.digits([(limits[1] - limits[0]) / 2] if not missing(limits[0]) else [])
+                cell |= {
+                    "estimate": scale.shown(estimate["estimate"]),
+                    "ci_lower": scale.shown(limits[0]),
+                    "ci_upper": scale.shown(limits[1]),
+                    "n_studies": estimate.get("n_studies"),
+                    "text": [scale.text(estimate["estimate"], digits), scale.interval_text(*limits, digits)],
+                    "clear": not missing(limits[0]) and (limits[0] > 0 or limits[1] < 0),
+                    "href": estimate.get("href"),
+                }
+                if triangle == "lower" or second is not None:
+                    studied = (treatment, versus) in has_direct
+                    share = estimate.get("proportion_direct")
+                    whole = studied and not missing(share) and share > 0.999  # type: ignore[operator]
+                    cell["evidence"] = (
+                        "direct only" if whole else "direct and indirect" if studied else "indirect only"
+                    )
+            found.append(cell)
+    return found
+
+
+def league(
+    network: pd.DataFrame,
+    direct: pd.DataFrame | None = None,
+    *,
+    effect: Effect,
+    order: Sequence[str],
+    second: pd.DataFrame | None = None,
+    second_effect: Effect | None = None,
+    confidence: Mapping[tuple[str, str], str] | None = None,
+    title: str | None = None,
+) -> Any:
+    """Draw the league table with its cells coloured by the evidence they rest on.
+
+    Parameters
+    ----------
+    network, direct, effect, order, second, second_effect
+        As in `cells`.
+    confidence : mapping of (treatment, versus) to str, optional
+        GRADE or CINeMA's judgement for a comparison (either direction): colours the cells instead.
+    title : str, optional
+        Without it, outcome and kind.
+
+    Returns
+    -------
+    altair chart
+        Bold: the interval excludes no effect.
+    """
+    filled = cells(network, direct, effect=effect, order=order, second=second, second_effect=second_effect)
+    names = [effect.label(treatment) for treatment in order]
+    inner = max([text_width(line, bold=True) for cell in filled for line in cell["text"]], default=60)
+    longest = max((text_width(word, bold=True) for name in names for word in name.split()), default=60)
+    width = max(inner + 14, min(longest + 14, 150), 84)
+    wrapped = [wrap(name, width - 12, bold=True) for name in names]
+    height = max(2 * _LINE + 12, max((len(lines) for lines in wrapped), default=1) * _LINE + 10)
+
+    judged = {frozenset(pair): level for pair, level in (confidence or {}).items()}
+    colors = CONFIDENCE if confidence else EVIDENCE
+    for cell in filled:
+        if confidence and "estimate" in cell:
+            cell["evidence"] = judged.get(frozenset((cell["treatment"], cell["versus"])))
+        color = colors.get(cell["evidence"] or "", "#ffffff")
+        cell |= {
+            "x": cell["column"] * width, "x2": (cell["column"] + 1) * width,
+            "y": cell["row"] * height, "y2": (cell["row"] + 1) * height,
+            "middle": (cell["column"] + 0.5) * width, "center": (cell["row"] + 0.5) * height,
+            "color": color, "ink": ink_on(color),
+            "first": cell["text"][0], "second": "".join(cell["text"][1:]),
+        }  # fmt: skip
+        del cell["text"]
+    diagonal = [
+        {
+            "x": i * width, "x2": (i + 1) * width, "y": i * height, "y2": (i + 1) * height,
+            "treatment": order[i], "label": name,
+        }
+        for i, name in enumerate(names)
+    ]  # fmt: skip
+    lines = [
+        {"text": line, "x": (i + 0.5) * width, "y": (i + 0.5) * height + (j - (len(text) - 1) / 2) * _LINE}
+        for i, text in enumerate(wrapped)
+        for j, line in enumerate(text)
+    ]
+
+    x = alt.X("x:Q", scale=None, axis=None)
+    base = alt.Chart(dataset(filled, "cells"))
+    href = {"href": alt.Href("href:N")} if any(cell.get("href") for cell in filled) else {}
+    shown = "isValid(datum.estimate)"
+    layers = [
+        base.mark_rect(stroke=FAINT, strokeWidth=1).encode(
+            x=x, x2="x2", y=pixels(), y2="y2", color=alt.Color("color:N", scale=None)
+        ),
+        alt.Chart(dataset(diagonal, "diagonal"))
+        .mark_rect(stroke=FAINT, strokeWidth=1, color="#24425c")
+        .encode(x=x, x2="x2", y=pixels(), y2="y2"),
+        alt.Chart(dataset(lines, "names"))
+        .mark_text(fontWeight="bold", color="white", baseline="middle", aria=False)
+        .encode(x=x, y=pixels(), text="text:N"),
+    ]
+    for field, offset in (("first", -_LINE / 2), ("second", _LINE / 2)):
+        for bold in (True, False):
+            layers.append(
+                base.transform_filter(f"{shown} && {'' if bold else '!'}datum.clear")
+                .mark_text(baseline="middle", dy=offset, fontWeight="bold" if bold else "normal")
+                .encode(
+                    x=alt.X("middle:Q", scale=None, axis=None),
+                    y=pixels("center"),
+                    text=f"{field}:N",
+                    color=alt.Color("ink:N", scale=None),
+                    **href,
+                )
+            )
+    present = [level for level in colors if any(cell["evidence"] == level for cell in filled)]
+    layers += _legend(present, colors, len(order) * height + 12)
+    total = len(order) * width
+    return finish(
+        alt.layer(*layers).properties(width=total, height=len(order) * height),
+        name="league",
+        title=title or f"{effect.outcome}: league table",
+        caption=caption(effect, second_effect, second is not None, direct is not None, bool(confidence)),
+        description=_describe(effect, order, filled),
+        tables={
+            "cells": (
+                "triangle", "outcome", "treatment", "versus", "estimate", "ci_lower", "ci_upper", "n_studies",
+                "evidence",
+            )
+        },
+        width=total,
+    )  # fmt: skip
+
+
+def caption(
+    effect: Effect,
+    second: Effect | None = None,
+    two: bool = False,
+    direct: bool = True,
+    confidence: bool = False,
+) -> str:
+    """Say which triangle is what, in which direction, and what the colours mean: stands on every export.
+
+    Parameters
+    ----------
+    effect : Effect
+        Of the lower triangle.
+    second : Effect, optional
+        Of the upper triangle of a table of two outcomes.
+    two : bool
+        The upper triangle holds another outcome.
+    direct : bool
+        The upper triangle holds direct estimates.
+    confidence : bool
+        The colours are of confidence in the evidence.
+
+    Returns
+    -------
+    str
+    """
+    first = f"{effect.title} with 95% {effect.interval}"
+    ranked = (
+        "Treatments on the diagonal, best first."
+        if effect.lower_is_better is not None
+        else "Treatments on the diagonal."
+    )
+    if two and second is not None:
+        text = (
+            f"{ranked} Below the diagonal: {first}, column versus row. Above: {second.title} with 95% "
+            f"{second.interval}, row versus column. Both triangles hold network estimates."
+        )
+    else:
+        text = f"{ranked} Below the diagonal: network estimates, column versus row. "
+        text += "Above: direct estimates, row versus column. " if direct else ""
+        text += f"{first}."
+    what = "confidence in the evidence" if confidence else "the evidence behind a network estimate"
+    return f"{text} Bold: the interval excludes no effect. Colour: {what}."
+
+
+def _pairs(frame: pd.DataFrame | None) -> dict[tuple[str, str], dict[str, Any]]:
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in records(frame) if frame is not None else []:
+        if not missing(row.get("estimate")):
+            found[row["treatment"], row["versus"]] = row
+            found.setdefault((row["versus"], row["treatment"]), turned(row))
+    return found
+
+
+def _legend(levels: Sequence[str], colors: Mapping[str, str], y: float) -> list[Any]:
+    places = []
+    x = 0.0
+    for level in levels:
+        places.append(
+            {"x": x, "x2": x + 14, "y": y, "y2": y + 14, "text": level, "color": colors[level], "t": x + 20}
+        )
+        x += 20 + text_width(level) + 24
+    if not places:
+        return []
+    base = alt.Chart(dataset(places, "legend"))
+    return [
+        base.mark_rect(stroke=FAINT, aria=False).encode(
+            x=alt.X("x:Q", scale=None, axis=None),
+            x2="x2",
+            y=pixels(),
+            y2="y2",
+            color=alt.Color("color:N", scale=None),
+        ),
+        base.mark_text(align="left", baseline="middle", dy=7, color=INK, fontSize=SIZE, aria=False).encode(
+            x=alt.X("t:Q", scale=None, axis=None), y=pixels(), text="text:N"
+        ),
+    ]
+
+
+def _describe(effect: Effect, order: Sequence[str], filled: Sequence[Mapping[str, Any]]) -> str:
+    clear = sum(1 for cell in filled if cell["triangle"] == "lower" and cell["clear"])
+    known = sum(1 for cell in filled if cell["triangle"] == "lower" and "estimate" in cell)
+    return (
+        f"League table of {len(order)} treatments for {effect.outcome}. First: {effect.label(order[0])}, "
+        f"last: {effect.label(order[-1])}. {clear} of {known} network estimates exclude no effect."
+        if order
+        else "League table without treatments."
+    )

@@ -1,0 +1,346 @@
+"""The network diagram: who was compared with whom, in how many, how often, how well."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+
+from analysis.charts.layout import pixels
+from analysis.charts.theme import (
+    FAINT,
+    INK,
+    STUDY,
+    dataset,
+    finish,
+    missing,
+    records,
+    text_width,
+    ticks,
+    wrap,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LINE = 13
+_LABEL = 210
+_SHADE = "#e69f00"
+_RISK = ("#d95f0e", "#a38f86", "#2c7fb8")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a node and its label stand, in pixels from the upper left corner.
+
+    Attributes
+    ----------
+    x, y : float
+        The node.
+    label_x, label_y : float
+        The label's anchor; `label_y` is its middle.
+    align : {"left", "right", "center"}
+        How the label stands to its anchor.
+    lines : tuple of str
+        The label.
+    """
+
+    x: float
+    y: float
+    label_x: float
+    label_y: float
+    align: str
+    lines: tuple[str, ...]
+
+
+def circle(labels: Sequence[str]) -> tuple[list[Place], float, float, float]:
+    """Place nodes on a circle, clockwise from the top in the order given, with labels that never overlap.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        Printed names.
+
+    Returns
+    -------
+    places : list of Place
+        One for each label.
+    radius : float
+        Largest radius of a node that keeps neighbours apart, in pixels.
+    width, height : float
+        Of the whole drawing.
+
+    Notes
+    -----
+    Labels stand beside the circle at their node's height; where they would overlap they move apart along it,
+    and a thin line leads to the node.
+    """
+    n = len(labels)
+    lines = [tuple(wrap(label, _LABEL)) for label in labels]
+    heights = [len(text) * _LINE + 3 for text in lines]
+    angles = [2 * math.pi * index / max(n, 1) for index in range(n)]
+    sides: dict[str, list[int]] = {"right": [], "left": []}
+    for index, angle in enumerate(angles):
+        if abs(math.sin(angle)) > 1e-9:
+            sides["right" if math.sin(angle) > 0 else "left"].append(index)
+    needed = max((sum(heights[i] for i in members) for members in sides.values()), default=0)
+    R = max(105.0, 0.55 * needed, 13.0 * n)
+    node = min(23.0, 0.42 * 2 * R * math.sin(math.pi / n)) if n > 1 else 23.0
+
+    ys: dict[int, float] = {}
+    for members in sides.values():
+        members.sort(key=lambda i: -math.cos(angles[i]))
+        for index, y in zip(
+            members, _spread([-R * math.cos(angles[i]) for i in members], [heights[i] for i in members])
+        ):
+            ys[index] = y
+    found = []
+    for index, angle in enumerate(angles):
+        x, y = R * math.sin(angle), -R * math.cos(angle)
+        if index in ys:
+            side = 1 if x > 0 else -1
+            label_y = ys[index]
+            edge = math.sqrt(max(R * R - label_y * label_y, (0.25 * R) ** 2))
+            found.append(
+                (x, y, side * (max(edge, abs(x)) + node + 7), label_y, "left" if side > 0 else "right")
+            )
+        else:
+            away = node + 5 + heights[index] / 2
+            found.append((x, y, 0.0, y - away if y < 0 else y + away, "center"))
+    left = min([-R - node, *(_start(place, lines[i]) for i, place in enumerate(found))])
+    right = max([R + node, *(_end(place, lines[i]) for i, place in enumerate(found))])
+    top = min([-R - node, *(place[3] - heights[i] / 2 for i, place in enumerate(found))])
+    bottom = max([R + node, *(place[3] + heights[i] / 2 for i, place in enumerate(found))])
+    return (
+        [
+            Place(x - left, y - top, label_x - left, label_y - top, align, lines[index])
+            for index, (x, y, label_x, label_y, align) in enumerate(found)
+        ],
+        node,
+        right - left,
+        bottom - top,
+    )
+
+
+def network_diagram(
+    nodes: pd.DataFrame,
+    edges: pd.DataFrame,
+    *,
+    labels: Mapping[str, str] | None = None,
+    multi_arm: Sequence[Sequence[str]] = (),
+    order: Sequence[str] | None = None,
+    size: str = "n_participants",
+    size_title: str = "Participants",
+    title: str = "Network of comparisons",
+) -> Any:
+    """Draw the network of treatments.
+
+    Parameters
+    ----------
+    nodes : DataFrame
+        Rows of the view ``network_node`` of one outcome and measure: treatment, n_studies, n_participants.
+    edges : DataFrame
+        Rows of ``network_edge``: treatment_a, treatment_b, n_studies; with ``low_risk_share`` (0 to 1, of the
+        risk-of-bias judgements of its studies) it colours the edges.
+    labels : mapping of str to str, optional
+        Printed names of treatments.
+    multi_arm : sequence of sequences of str
+        Treatments of each study with three or more arms; their area is shaded, darker where there are
+        several.
+    order : sequence of str, optional
+        Order around the circle, clockwise from the top; the frame's order without it. Give the same order to
+        diagrams that are to be compared.
+    size : str
+        Column of `nodes` that the nodes' area stands for.
+    size_title : str
+        Its name in the legend ("Animals", "Participants").
+    title : str
+        What the network is of.
+
+    Returns
+    -------
+    altair chart
+    """
+    given = {row["treatment"]: row for row in records(nodes)}
+    sequence = [treatment for treatment in order or given if treatment in given]
+    sequence += [treatment for treatment in given if treatment not in sequence]
+    places, radius, width, height = circle([(labels or {}).get(t, t) for t in sequence])
+    at = dict(zip(sequence, places))
+    links = [row for row in records(edges) if row["treatment_a"] in at and row["treatment_b"] in at]
+    judged = any(not missing(row.get("low_risk_share")) for row in links)
+
+    drawn_nodes = [
+        {**given[t], "label": (labels or {}).get(t, t), "x": at[t].x, "y": at[t].y} for t in sequence
+    ]
+    drawn_edges = [
+        {
+            **row,
+            "x": at[row["treatment_a"]].x,
+            "y": at[row["treatment_a"]].y,
+            "x2": at[row["treatment_b"]].x,
+            "y2": at[row["treatment_b"]].y,
+        }
+        for row in links
+    ]
+    corners = [
+        {"study": index, "order": step, "x": at[t].x, "y": at[t].y}
+        for index, members in enumerate(multi_arm)
+        for step, t in enumerate(sorted((t for t in members if t in at), key=sequence.index))
+    ]
+    texts = [
+        {
+            "text": line,
+            "x": p.label_x,
+            "y": p.label_y + (i - (len(p.lines) - 1) / 2) * _LINE,
+            "align": p.align,
+        }
+        for p in places
+        for i, line in enumerate(p.lines)
+    ]
+    leaders = [
+        {"x": p.x, "y": p.y, "x2": p.label_x - (3 if p.align == "left" else -3), "y2": p.label_y}
+        for p in places
+        if p.align != "center" and abs(p.label_y - p.y) > 8
+    ]
+
+    x = alt.X("x:Q", scale=None, axis=None)
+    y = pixels()
+    layers: list[Any] = []
+    if corners:
+        layers.append(
+            alt.Chart(dataset(corners, "multi_arm"))
+            .mark_line(interpolate="linear-closed", fill=_SHADE, fillOpacity=0.14, strokeWidth=0, aria=False)
+            .encode(x=x, y=y, order="order:O", detail="study:N")
+        )
+    most = max((row["n_studies"] for row in links), default=1)
+    edge_color: Any = alt.value("#8b98a5")
+    if judged:
+        edge_color = alt.Color(
+            "low_risk_share:Q",
+            scale=alt.Scale(domain=[0, 0.5, 1], range=list(_RISK)),
+            legend=alt.Legend(title=["Judgements at", "low risk of bias"], format="%", gradientLength=80),
+        )
+    layers.append(
+        alt.Chart(dataset(drawn_edges, "edges"))
+        .mark_rule(strokeCap="butt")
+        .encode(
+            x=x,
+            y=y,
+            x2="x2",
+            y2="y2",
+            strokeWidth=alt.StrokeWidth(
+                "n_studies:Q",
+                scale=alt.Scale(domain=[0, most], range=[0, max(3.0, min(12.0, 220 / max(len(links), 18)))]),
+                legend=alt.Legend(
+                    title="Studies", values=_legend_values(most), format=",d", symbolStrokeColor="#8b98a5"
+                ),
+            ),
+            color=edge_color,
+            tooltip=["treatment_a:N", "treatment_b:N", "n_studies:Q"],
+        )
+    )
+    if leaders:
+        layers.append(
+            alt.Chart(dataset(leaders, "leaders"))
+            .mark_rule(strokeWidth=0.7, color=FAINT, aria=False)
+            .encode(x=x, y=y, x2="x2", y2="y2")
+        )
+    largest = max((row[size] for row in drawn_nodes if not missing(row.get(size))), default=1) or 1
+    layers.append(
+        alt.Chart(dataset(drawn_nodes, "nodes"))
+        .mark_circle(opacity=1, stroke="white", strokeWidth=1, color=STUDY)
+        .encode(
+            x=x,
+            y=y,
+            size=alt.Size(
+                f"{size}:Q",
+                # Vega's size is the area of the square around the circle, so it grows as the circle's area
+                # does.
+                scale=alt.Scale(domain=[0, largest], range=[0, (2 * radius) ** 2]),
+                legend=alt.Legend(
+                    title=size_title,
+                    values=_legend_values(largest),
+                    format=",d",
+                    symbolFillColor=STUDY,
+                    symbolStrokeWidth=0,
+                ),
+            ),
+            tooltip=["label:N", alt.Tooltip(f"{size}:Q", title=size_title, format=","), "n_studies:Q"],
+        )
+    )
+    for align in ("left", "right", "center"):
+        chosen = [row for row in texts if row["align"] == align]
+        if chosen:
+            layers.append(
+                alt.Chart(dataset(chosen, f"labels_{align}"))
+                .mark_text(align=align, baseline="middle", color=INK, aria=False)
+                .encode(x=x, y=y, text="text:N")
+            )
+    caption = f"Area of a node: {size_title.lower()}. Width of a line: number of studies."
+    if corners:
+        caption += " Shaded: studies with three or more arms."
+    if judged:
+        caption += " Colour of a line: share of its studies' judgements that are of low risk of bias."
+    studies = f"{len(sequence)} treatments, {len(links)} direct comparisons"
+    return finish(
+        alt.layer(*layers).properties(width=width, height=height),
+        name="network_diagram",
+        title=title,
+        caption=caption,
+        description=f"Network diagram. {title}. {studies}. "
+        + "; ".join(
+            f"{(labels or {}).get(row['treatment_a'], row['treatment_a'])} with "
+            f"{(labels or {}).get(row['treatment_b'], row['treatment_b'])}: {row['n_studies']:g}"
+            for row in sorted(links, key=lambda row: -row["n_studies"])[:8]
+        )
+        + ".",
+        tables={
+            "nodes": ("treatment", "label", "n_studies", size),
+            "edges": ("treatment_a", "treatment_b", "n_studies", *(["low_risk_share"] if judged else [])),
+        },
+        width=width + 110,
+    )
+
+
+def _spread(wanted: Sequence[float], heights: Sequence[float]) -> list[float]:
+    """Move labels (ascending by wanted middle) as little as keeps them apart.
+
+    Overlapping neighbours are merged into blocks, each at the mean of what its members want: the
+    pool-adjacent- violators solution of the least-squares problem.
+    """
+    blocks: list[tuple[float, float, list[int]]] = []  # top that members want on average, height, members
+    for index, middle in enumerate(wanted):
+        block = (middle - heights[index] / 2, heights[index], [index])
+        while blocks and blocks[-1][0] + blocks[-1][1] > block[0]:
+            top, height, members = blocks.pop()
+            count, more = len(members), len(block[2])
+            merged = (top * count + (block[0] - height) * more) / (count + more)
+            block = (merged, height + block[1], members + block[2])
+        blocks.append(block)
+    placed = [0.0] * len(wanted)
+    for top, _, members in blocks:
+        for index in members:
+            placed[index] = top + heights[index] / 2
+            top += heights[index]
+    return placed
+
+
+def _start(place: tuple[float, float, float, float, str], lines: Sequence[str]) -> float:
+    width = max(text_width(line) for line in lines)
+    return place[2] - {"left": 0.0, "right": width, "center": width / 2}[place[4]]
+
+
+def _end(place: tuple[float, float, float, float, str], lines: Sequence[str]) -> float:
+    width = max(text_width(line) for line in lines)
+    return place[2] + {"left": width, "right": 0.0, "center": width / 2}[place[4]]
+
+
+def _legend_values(largest: float) -> list[float]:
+    """At most three round values up to the largest, for a legend of areas or widths."""
+    steps = [value for value in ticks(0, largest, 4) if value > 0 and float(value).is_integer()]
+    if len(steps) <= 3:
+        return steps or [largest]
+    return [steps[0], steps[len(steps) // 2], steps[-1]]
