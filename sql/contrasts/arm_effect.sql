@@ -1,0 +1,208 @@
+-- Title: Effect statistic of each arm, on the scale where a contrast is a difference
+-- Grain: arm x outcome x time point x measure
+-- Formula: y and its sampling variance v, with e events of n, m the mean, s the SD, T the exposure.
+--   MD: m; s^2 / n. ROM: ln(m); s^2 / (n m^2).
+--   NMD: 100 (C - m) / (C - S); (100 / (C - S))^2 s^2 / n, C and S the means of the control and the sham arm.
+--   OR: ln(e / (n - e)); 1 / e + 1 / (n - e). RR: ln(e / n); 1 / e - 1 / n. RD: e / n; e (n - e) / n^3.
+--   IRR: ln(e / T); 1 / e.
+--   If any arm of a study (that is: study, experiment, outcome, time point) has no event, or events only (OR, RR, RD),
+--   0.5 is added to the events and to the non-events of all arms of that study, and of no other study.
+-- Reference: Viechtbauer W (2010), J Stat Softw 36(3), function escalc (add = 1/2, to = "only0", also for RD).
+--   NMD: Vesterinen HM et al. (2014), J Neurosci Methods 221:92-102. ROM: Hedges LV et al. (1999), Ecology 80:1150-1156.
+-- Caveats: In a study of three or more arms the zero-cell rule looks at all arms, as a network needs consistent
+--   contrasts (netmeta does the same); a tool that looks at one pair at a time adds 0.5 to fewer pairs. Studies without
+--   any event, or with events only, are left out of OR and RR, studies without any event out of IRR; RD keeps them. ROM
+--   needs means above 0. NMD needs exactly one control and one sham arm with different means in the same study, and
+--   takes both means as known. All that is left out stands in `exclusion`.
+-- Columns:
+--   study, experiment, arm: in whom
+--   treatment, role: the arm's treatment and that treatment's role
+--   outcome, timepoint, timepoint_unit: what was measured, when
+--   n: animals or participants; may be empty for rates
+--   unit: unit of the outcome's means
+--   measure: MD, ROM, NMD (continuous), OR, RR, RD (binary), IRR (rate)
+--   y: the arm's statistic; treatment A minus treatment B is the effect
+--   v: sampling variance of y
+--   measurement_id: the row of `measurement`
+create or replace view arm_effect as
+with standard as (
+    select * from measurement_standard
+),
+
+scale as (
+    select
+        study,
+        experiment,
+        outcome,
+        timepoint,
+        max(case when role = 'control' then mean end) as control_mean,
+        max(case when role = 'sham' then mean end) as sham_mean
+    from standard
+    where kind = 'continuous' and role in ('control', 'sham')
+    group by study, experiment, outcome, timepoint
+    having
+        count(case when role = 'control' then 1 end) = 1
+        and count(case when role = 'sham' then 1 end) = 1
+        and max(case when role = 'control' then mean end) <> max(case when role = 'sham' then mean end)
+),
+
+continuous as (
+    select
+        standard.*,
+        scale.control_mean,
+        100 / nullif(scale.control_mean - scale.sham_mean, 0) as percent
+    from standard
+    left join scale
+        on
+            standard.study = scale.study
+            and standard.experiment = scale.experiment
+            and standard.outcome = scale.outcome
+            and standard.timepoint is not distinct from scale.timepoint
+    where standard.kind = 'continuous'
+),
+
+counted as (
+    select
+        standard.*,
+        max(case when events = 0 or (kind = 'binary' and events = n) then 0.5 else 0.0 end) over study_block as increment,
+        sum(events) over study_block = 0 as no_event,
+        kind = 'binary' and sum(events) over study_block = sum(n) over study_block as only_events
+    from standard
+    where kind in ('binary', 'rate')
+    window study_block as (partition by study, experiment, outcome, timepoint)
+),
+
+corrected as (
+    select
+        counted.*,
+        events + increment as e,
+        n - events + increment as f,
+        n + 2 * increment as total,
+        not no_event and not only_events as informative
+    from counted
+)
+
+select
+    study,
+    experiment,
+    arm,
+    treatment,
+    role,
+    outcome,
+    timepoint,
+    timepoint_unit,
+    n,
+    unit,
+    measurement_id,
+    'MD' as measure,
+    mean as y,
+    sd * sd / nullif(n, 0) as v
+from continuous
+union all
+select
+    study,
+    experiment,
+    arm,
+    treatment,
+    role,
+    outcome,
+    timepoint,
+    timepoint_unit,
+    n,
+    unit,
+    measurement_id,
+    'ROM' as measure,
+    ln(case when mean > 0 then mean end) as y,
+    sd * sd / nullif(n * mean * mean, 0) as v
+from continuous
+where mean > 0
+union all
+select
+    study,
+    experiment,
+    arm,
+    treatment,
+    role,
+    outcome,
+    timepoint,
+    timepoint_unit,
+    n,
+    unit,
+    measurement_id,
+    'NMD' as measure,
+    percent * (control_mean - mean) as y,
+    percent * percent * sd * sd / nullif(n, 0) as v
+from continuous
+where percent is not null
+union all
+select
+    study,
+    experiment,
+    arm,
+    treatment,
+    role,
+    outcome,
+    timepoint,
+    timepoint_unit,
+    n,
+    unit,
+    measurement_id,
+    'OR' as measure,
+    ln(case when e > 0 and f > 0 then e / f end) as y,
+    1 / nullif(e, 0) + 1 / nullif(f, 0) as v
+from corrected
+where kind = 'binary' and informative
+union all
+select
+    study,
+    experiment,
+    arm,
+    treatment,
+    role,
+    outcome,
+    timepoint,
+    timepoint_unit,
+    n,
+    unit,
+    measurement_id,
+    'RR' as measure,
+    ln(case when e > 0 and total > 0 then e / total end) as y,
+    1 / nullif(e, 0) - 1 / nullif(total, 0) as v
+from corrected
+where kind = 'binary' and informative
+union all
+select
+    study,
+    experiment,
+    arm,
+    treatment,
+    role,
+    outcome,
+    timepoint,
+    timepoint_unit,
+    n,
+    unit,
+    measurement_id,
+    'RD' as measure,
+    e / nullif(total, 0) as y,
+    e * f / nullif(power(total, 3), 0) as v
+from corrected
+where kind = 'binary'
+union all
+select
+    study,
+    experiment,
+    arm,
+    treatment,
+    role,
+    outcome,
+    timepoint,
+    timepoint_unit,
+    n,
+    unit,
+    measurement_id,
+    'IRR' as measure,
+    ln(case when e > 0 and exposure > 0 then e / exposure end) as y,
+    1 / nullif(e, 0) as v
+from corrected
+where kind = 'rate' and not no_event

@@ -1,0 +1,202 @@
+-- Title: Contrasts between arms
+-- Grain: pair of arms x outcome x time point x measure
+-- Formula: A minus B. MD, NMD, OR, RR, RD, IRR: y_a - y_b of `arm_effect`, variance v_a + v_b.
+--   ROM: with the correction for the bias of a logarithm, + (v_a - v_b) / 2.
+--   SMD: Hedges' g = J(m) d, d = (mean_a - mean_b) / s, m = n_a + n_b - 2, s the SD pooled over the two arms,
+--   s^2 = ((n_a - 1) s_a^2 + (n_b - 1) s_b^2) / m, variance 1 / n_a + 1 / n_b + g^2 / (2 (n_a + n_b)).
+-- Reference: Hedges LV (1981), J Educ Stat 6:107-128; Hedges LV, Olkin I (1985), Statistical Methods for Meta-Analysis,
+--   chapter 5. ROM: Lajeunesse MJ (2015), Ecology 96:2056-2063, equation 6. All are those of escalc in metafor 5 with its
+--   defaults.
+-- Caveats: Each unordered pair of arms stands once, in the order active, control, sham, then by treatment. Contrasts that
+--   share an arm are correlated: see `contrast_covariance`. Reported contrasts (origin 'reported') enter where the arms
+--   of that study, outcome, time point and measure give none. MD is left out for an outcome measured in several units,
+--   see `outcome_unit`.
+-- Columns:
+--   contrast_id: study|experiment|outcome|time point|measure|arm_a|arm_b
+--   study, experiment: the unit of randomisation within which alone arms are compared
+--   outcome, timepoint, timepoint_unit: what was measured, when
+--   measure: MD, SMD, ROM, NMD, OR, RR, RD, IRR, or what was reported
+--   treatment_a, treatment_b, arm_a, arm_b: what is compared
+--   n_a, n_b: animals or participants
+--   estimate: A minus B on the analysis scale, log for ratios
+--   std_error: its standard error
+--   shared_arm: true if another contrast of the same study, outcome, time point and measure has one of the two arms
+--   measurement_ids: the two rows of `measurement`, comma separated; empty for reported contrasts
+--   origin: arms or reported
+--   reported_contrast_id: the row of `reported_contrast`, if reported
+create or replace view contrast as
+with pair as (
+    select * from arm_pair
+),
+
+difference as (
+    select
+        pair.*,
+        y_a - y_b + case when measure = 'ROM' then (v_a - v_b) / 2 else 0 end as estimate,
+        sqrt(v_a + v_b) as std_error
+    from pair
+    where not exists (
+        select 1 from outcome_unit
+        where outcome_unit.outcome = pair.outcome and outcome_unit.mixed and pair.measure = 'MD'
+    )
+),
+
+standardised as (
+    select
+        pair.*,
+        hedges_correction(n_a + n_b - 2) * (y_a - y_b)
+        / sqrt(nullif((n_a - 1) * n_a * v_a + (n_b - 1) * n_b * v_b, 0) / nullif(n_a + n_b - 2, 0)) as g
+    from pair
+    where measure = 'MD' and n_a + n_b > 3
+),
+
+computed as (
+    select
+        study,
+        experiment,
+        outcome,
+        timepoint,
+        timepoint_unit,
+        measure,
+        treatment_a,
+        treatment_b,
+        arm_a,
+        arm_b,
+        n_a,
+        n_b,
+        estimate,
+        std_error,
+        measurement_id_a,
+        measurement_id_b
+    from difference
+    union all
+    select
+        study,
+        experiment,
+        outcome,
+        timepoint,
+        timepoint_unit,
+        'SMD' as measure,
+        treatment_a,
+        treatment_b,
+        arm_a,
+        arm_b,
+        n_a,
+        n_b,
+        g as estimate,
+        sqrt(1 / n_a + 1 / n_b + g * g / (2 * (n_a + n_b))) as std_error,
+        measurement_id_a,
+        measurement_id_b
+    from standardised
+),
+
+of_arms as (
+    select
+        computed.*,
+        count(*) over (partition by study, experiment, outcome, timepoint, measure) > 1 as shared_arm
+    from computed
+),
+
+usable as (
+    select *
+    from reported_contrast_standard
+    where problem is null
+),
+
+reported as (
+    select
+        reported.*,
+        exists (
+            select 1 from usable as other
+            where
+                other.reported_contrast_id <> reported.reported_contrast_id
+                and other.study = reported.study
+                and other.experiment = reported.experiment
+                and other.outcome = reported.outcome
+                and other.timepoint is not distinct from reported.timepoint
+                and other.measure = reported.measure
+                and (
+                    other.arm_a in (reported.arm_a, reported.arm_b)
+                    or other.arm_b in (reported.arm_a, reported.arm_b)
+                )
+        ) as shared_arm
+    from usable as reported
+    where
+        not exists (
+            select 1 from of_arms
+            where
+                of_arms.study = reported.study
+                and of_arms.experiment = reported.experiment
+                and of_arms.outcome = reported.outcome
+                and of_arms.timepoint is not distinct from reported.timepoint
+                and of_arms.measure = reported.measure
+        )
+),
+
+combined as (
+    select
+        study,
+        experiment,
+        outcome,
+        timepoint,
+        timepoint_unit,
+        measure,
+        treatment_a,
+        treatment_b,
+        arm_a,
+        arm_b,
+        n_a,
+        n_b,
+        estimate,
+        std_error,
+        shared_arm,
+        concat(cast(measurement_id_a as varchar), ',', cast(measurement_id_b as varchar)) as measurement_ids,
+        'arms' as origin,
+        cast(null as bigint) as reported_contrast_id
+    from of_arms
+    union all
+    select
+        study,
+        experiment,
+        outcome,
+        timepoint,
+        timepoint_unit,
+        measure,
+        treatment_a,
+        treatment_b,
+        arm_a,
+        arm_b,
+        n_a,
+        n_b,
+        estimate,
+        std_error,
+        shared_arm,
+        cast(null as varchar) as measurement_ids,
+        'reported' as origin,
+        reported_contrast_id
+    from reported
+)
+
+select
+    concat_ws(
+        '|', study, experiment, outcome, coalesce(cast(timepoint as varchar), ''), measure, arm_a, arm_b
+    ) as contrast_id,
+    study,
+    experiment,
+    outcome,
+    timepoint,
+    timepoint_unit,
+    measure,
+    treatment_a,
+    treatment_b,
+    arm_a,
+    arm_b,
+    n_a,
+    n_b,
+    estimate,
+    std_error,
+    shared_arm,
+    measurement_ids,
+    origin,
+    reported_contrast_id
+from combined

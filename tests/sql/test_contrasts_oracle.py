@@ -1,0 +1,90 @@
+"""Per-study effects of real data against escalc (metafor) and pairwise (netmeta), as recorded."""
+
+from __future__ import annotations
+
+import pytest
+
+PAIRWISE = [
+    "bcg",
+    "curtis1998",
+    "eae_pairwise",
+    "eklof2012",
+    "karner2014",
+    "nielweise2007",
+    "nielweise2008",
+    "normand1999",
+    "statins",
+]
+NETWORK = [
+    "atrialfib",
+    "baker2009",
+    "certolizumab",
+    "diabetes",
+    "dietaryfat",
+    "eae_mouse",
+    "franchini2012",
+    "gurusamy2011",
+    "hong2015",
+    "linde2016",
+    "linde2016_disc",
+    "pagliaro1992",
+    "schwingshackl2014",
+    "senn2013",
+    "smoking",
+]
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", PAIRWISE)
+def test_contrast_equals_escalc(name, load_oracle, rows):
+    expected = load_oracle(name)["pairwise"]["measures"]
+    excluded = {
+        (row["study"], row["measure"]) for row in rows.query("select distinct study, measure from exclusion")
+    }
+    for measure, reference in expected.items():
+        if measure == "IRD":
+            continue
+        found = {
+            row["study"]: row
+            for row in rows.query(
+                "select study, estimate, std_error from contrast where measure = ?", [measure]
+            )
+        }
+        studies = [row["study"] for row in rows.query("select study from study order by study")]
+        for study, y, v in zip(studies, reference["yi"], reference["vi"], strict=True):
+            if study not in found:
+                # Without events nothing is known about a ratio; without positive means there is none.
+                assert (study, measure) in excluded
+                continue
+            assert found[study]["estimate"] == pytest.approx(y, rel=1e-10, abs=1e-13)
+            assert found[study]["std_error"] ** 2 == pytest.approx(v, rel=1e-10)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", NETWORK)
+def test_contrast_network_equals_pairwise(name, load_oracle, rows):
+    meta = load_oracle(name)
+    reference = meta["network"]["contrasts_all"]
+    measure = rows.one("select kind from outcome")["kind"]
+    measure = {"binary": "OR", "rate": "IRR"}.get(measure) or (
+        "SMD" if name in ("eae_mouse", "hong2015") else "MD"
+    )
+    found = {}
+    for row in rows.query("select * from contrast_network where measure = ?", [measure]):
+        found[row["study"], row["treatment_a"], row["treatment_b"]] = (row["estimate"], row["std_error"])
+        found[row["study"], row["treatment_b"], row["treatment_a"]] = (-row["estimate"], row["std_error"])
+    expected = {
+        (study, one, two): (te, se)
+        for study, one, two, te, se in zip(
+            reference["study"],
+            reference["treatment1"],
+            reference["treatment2"],
+            reference["te"],
+            reference["se"],
+        )
+        if te is not None
+    }
+    assert len(found) == 2 * len(expected)
+    for key, (te, se) in expected.items():
+        assert found[key][0] == pytest.approx(te, rel=1e-10, abs=1e-13), key
+        assert found[key][1] == pytest.approx(se, rel=1e-10), key
