@@ -1,7 +1,7 @@
 """Compile a review folder into one DuckDB file.
 
-The file is built under another name beside its target, checked, and put in place with one rename: whoever has the old
-one open goes on reading it, and a build that fails or is killed leaves it as it was.
+The file is built under another name beside its target, checked, and put in place with one rename: whoever
+has the old one open goes on reading it, and a build that fails or is killed leaves it as it was.
 """
 
 from __future__ import annotations
@@ -119,12 +119,11 @@ def insert(connection: duckdb.DuckDBPyConnection, rows: Rows) -> None:
     }
     if not given:
         return
-    types = {
-        name: kind
-        for name, kind in connection.execute(
+    types = dict(
+        connection.execute(
             "select column_name, data_type from information_schema.columns where table_name = ?", [rows.table]
         ).fetchall()
-    }
+    )
     names = ", ".join(f'"{name}"' for name in given)
     values = ", ".join(f"unnest(?::{_passed_as(types[name])}[])" for name in given)
     statement = f"insert into {rows.table} ({names}) select {values}"
@@ -157,9 +156,8 @@ def _build_info(review: Review) -> Rows:
 
 def _check_target(target: Path) -> None:
     if target.is_dir():
-        raise CallError(
-            f"{str(target)!r} is a folder: name the file to write, for example {str(target / 'review.duckdb')!r}."
-        )
+        example = str(target / "review.duckdb")
+        raise CallError(f"{str(target)!r} is a folder: name the file to write, for example {example!r}.")
     if not target.absolute().parent.is_dir():
         raise CallError(f"There is no folder {str(target.parent)!r} to write {target.name!r} into.")
     if target.exists():

@@ -5,20 +5,17 @@ Each check goes through everything and adds what it finds to the problems; none 
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from evidence.layout import FILES, Column
 from evidence.names import difference, skeleton, suggestion
+from evidence.plausibility import STATISTICS, Finding, arm_findings, contrast_findings, kind_findings
 from evidence.reference import keyed, reference
 from evidence.sheet import Problems, Sheet
 
 Sheets = Mapping[str, Sheet]
-
-# What may stand in for the digits that a printed number does not show: sd and se that agree to 2 % do not contradict.
-_SLACK = 0.02
 
 
 def check(sheets: Sheets, problems: Problems) -> None:
@@ -201,7 +198,7 @@ def _arms(sheets: Sheets, problems: Problems) -> None:
         of_experiment[study, experiment].append(index)
         experiments[study].add(experiment)
         names[study, experiment].add(arm)
-    for (study, experiment), rows in of_experiment.items():
+    for (_, experiment), rows in of_experiment.items():
         if len(rows) == 1:
             problems.warning(
                 f"the only arm of the study's experiment {experiment!r}: it can be compared with nothing",
@@ -223,7 +220,6 @@ def _arms(sheets: Sheets, problems: Problems) -> None:
     for file, columns in (("measurements.csv", ("arm",)), ("contrasts.csv", ("arm_a", "arm_b"))):
         if not (sheet := sheets.get(file)):
             continue
-        used: set[tuple[str, str, str]] = set()
         for column in columns:
             for index, (_, study, experiment, arm) in enumerate(sheet.rows("study", "experiment", column)):
                 if study is None or study not in experiments or experiment is None or arm is None:
@@ -283,11 +279,6 @@ def _outcomes(sheets: Sheets, units: Mapping[str, tuple[str, float]], problems: 
             )
 
 
-_STATISTICS = (
-    "n", "mean", "sd", "se", "median", "q1", "q3", "min", "max", "ci_lower", "ci_upper", "events", "exposure",
-)  # fmt: skip
-
-
 def _measurements(sheets: Sheets, units: Mapping[str, tuple[str, float]], problems: Problems) -> None:
     if not (sheet := sheets.get("measurements.csv")):
         return
@@ -303,27 +294,25 @@ def _measurements(sheets: Sheets, units: Mapping[str, tuple[str, float]], proble
         }
     _units_fit(sheet, sheets, units, problems)
     _times_fit(sheet, units, problems)
-    columns = ("study", "experiment", "arm", "outcome", "adjusted", "note", *_STATISTICS)
+    columns = ("study", "experiment", "arm", "outcome", "adjusted", "note", *STATISTICS)
+    typed = {name: cells for name, cells in sheet.text.items() if name in STATISTICS}
     for index, row in enumerate(sheet.rows(*columns)):
-        _, study, experiment, arm, outcome, adjusted, note, typed_n, *rest = row
+        _, study, experiment, arm, outcome, adjusted, note, own_n, *rest = row
         arm_n = n_of_arm.get((study, experiment, arm))
-        statistics = dict(zip(_STATISTICS, (typed_n if typed_n is not None else arm_n, *rest)))
+        given = dict(zip(STATISTICS, (arm_n if own_n is None else own_n, *rest)))
         kind, lower, upper = outcomes.get(outcome, (None, None, None))
-        for severity, column, message, remedy in _wrong_statistics(
-            statistics, {name: cells[index] for name, cells in sheet.text.items() if name in _STATISTICS}
-        ):
-            getattr(problems, severity)(message, remedy, **sheet.place(index, column))
-        if typed_n is not None and arm_n is not None and typed_n > arm_n:
-            problems.warning(
-                f"n is {typed_n:g}, the arm has {arm_n:g}",
-                "correct one of the two",
-                **sheet.place(index, "n"),
-            )
         documented = adjusted is not None or note is not None
-        for severity, column, message, remedy in _wrong_for_kind(kind, statistics, documented):
-            getattr(problems, severity)(message, remedy, **sheet.place(index, column))
+        for finding in (
+            *arm_findings(given, {name: cells[index] for name, cells in typed.items()}),
+            *kind_findings(kind, given, documented),
+        ):
+            _report(finding, sheet, index, problems)
+        if own_n is not None and arm_n is not None and own_n > arm_n:
+            problems.warning(
+                f"n is {own_n:g}, the arm has {arm_n:g}", "correct one of the two", **sheet.place(index, "n")
+            )
         for column in ("mean", "median", "min", "max"):
-            value = statistics[column]
+            value = given[column]
             if value is not None and (
                 (lower is not None and value < lower) or (upper is not None and value > upper)
             ):
@@ -334,167 +323,15 @@ def _measurements(sheets: Sheets, units: Mapping[str, tuple[str, float]], proble
                 )
 
 
-Finding = tuple[str, str, str, str]
-
-
-def _wrong_statistics(given: Mapping[str, float | None], text: Mapping[str, str]) -> list[Finding]:
-    """Statistics of one arm that cannot all be true.
-
-    Parameters
-    ----------
-    given : mapping of statistic to value
-        What was reported; None where it was not.
-    text : mapping of statistic to str
-        The same as typed: the digits say how far a number was rounded.
-
-    Returns
-    -------
-    list of (severity, column, message, remedy)
-    """
-    found: list[Finding] = []
-    n, mean, sd, se = given["n"], given["mean"], given["sd"], given["se"]
-    median, q1, q3 = given["median"], given["q1"], given["q3"]
-    smallest, largest = given["min"], given["max"]
-    lower, upper = given["ci_lower"], given["ci_upper"]
-    if sd is not None and se is not None and n is not None and n > 0:
-        from_se = se * math.sqrt(n)
-        room = _rounding(text.get("sd", "")) + _rounding(text.get("se", "")) * math.sqrt(n)
-        if abs(sd - from_se) > room + _SLACK * max(sd, from_se):
-            found.append((
-                "error", "se",
-                f"sd {sd:g} and se {se:g} contradict each other: with n = {n:g}, se would be {sd / math.sqrt(n):.4g}",
-                "keep the one that the article prints, and empty the other",
-            ))  # fmt: skip
-    pairs = (
-        ("ci_lower", lower, "ci_upper", upper),
-        ("q1", q1, "q3", q3),
-        ("min", smallest, "max", largest),
-        ("min", smallest, "q1", q1),
-        ("q1", q1, "median", median),
-        ("median", median, "q3", q3),
-        ("q3", q3, "max", largest),
-        ("min", smallest, "median", median),
-        ("median", median, "max", largest),
-        ("min", smallest, "mean", mean),
-        ("mean", mean, "max", largest),
-    )
-    for low_name, low, high_name, high in pairs:
-        if low is not None and high is not None and low > high:
-            found.append((
-                "error", low_name,
-                f"{low_name} {low:g} is above {high_name} {high:g}",
-                "check both values, and whether they were typed into the right columns",
-            ))  # fmt: skip
-    estimate_name, estimate = ("mean", mean) if mean is not None else ("median", median)
-    if (
-        estimate is not None
-        and lower is not None
-        and upper is not None
-        and lower <= upper
-        and not lower <= estimate <= upper
-    ):
-        found.append((
-            "error", "ci_lower",
-            f"the interval from {lower:g} to {upper:g} does not hold its {estimate_name} {estimate:g}",
-            "check the three values",
-        ))  # fmt: skip
-    for one, other in (("ci_lower", "ci_upper"), ("q1", "q3"), ("min", "max")):
-        if (given[one] is None) != (given[other] is None):
-            absent = one if given[one] is None else other
-            present = other if absent == one else one
-            found.append((
-                "warning", absent, f"{present} is given without {absent}: it cannot be used", f"add {absent}",
-            ))  # fmt: skip
-    if sd is not None and smallest is not None and largest is not None and n is not None and n > 1:
-        # Popoviciu 1935: half the values at either end give the largest SD a range allows.
-        most = (largest - smallest) / 2 * math.sqrt(n / (n - 1))
-        if smallest <= largest and sd > most * (1 + _SLACK) + _rounding(text.get("sd", "")):
-            found.append((
-                "error", "sd",
-                f"sd {sd:g} is impossible between min {smallest:g} and max {largest:g}: at most {most:.4g}",
-                "check sd, min and max",
-            ))  # fmt: skip
-    for name in ("sd", "se"):
-        if given[name] == 0:
-            found.append((
-                "warning", name,
-                f"{name} is 0: values that do not vary are rarely real",
-                f"leave {name} empty if it was not reported",
-            ))  # fmt: skip
-    if n is not None and n != int(n):
-        found.append(
-            ("warning", "n", f"n is {n:g}, not a whole number", "right if it is an effective sample size")
-        )
-    return found
-
-
-def _wrong_for_kind(kind: str | None, given: Mapping[str, float | None], documented: bool) -> list[Finding]:
-    """Statistics that do not go with the kind of outcome."""
-    found: list[Finding] = []
-    n, events, exposure = given["n"], given["events"], given["exposure"]
-    average = given["mean"] is not None or given["median"] is not None
-    if kind == "binary":
-        if events is None and average:
-            found.append((
-                "error", "events",
-                "the outcome is binary, and the row has a mean or median but no events",
-                "give events and n, or make the outcome's kind continuous",
-            ))  # fmt: skip
-        if events is not None and n is None:
-            found.append(("error", "n", "events without n", "give n here or in arms.csv"))
-        if events is not None and n is not None and events > n:
-            found.append((
-                "error", "events", f"{events:g} events among n = {n:g}", "check events and n",
-            ))  # fmt: skip
-    if kind in ("binary", "rate", "time_to_event") and events is not None and events != int(events):
-        if documented or kind != "binary":
-            found.append((
-                "warning", "events",
-                f"events is {events:g}, not a whole number",
-                "right if counts were imputed or adjusted for clusters",
-            ))  # fmt: skip
-        else:
-            found.append((
-                "error", "events",
-                f"events is {events:g}, not a whole number",
-                "write the count, or say in adjusted or note why it is not whole",
-            ))  # fmt: skip
-    if kind == "time_to_event" and events is not None and n is not None and events > n:
-        found.append(("error", "events", f"{events:g} events among n = {n:g}", "check events and n"))
-    if kind == "rate":
-        if events is None and average:
-            found.append((
-                "error", "events",
-                "the outcome is a rate, and the row has a mean or median but no events",
-                "give events and exposure, or make the outcome's kind continuous",
-            ))  # fmt: skip
-        if (events is None) != (exposure is None):
-            absent = "events" if events is None else "exposure"
-            found.append(
-                ("error", absent, f"a rate needs events and exposure, {absent} is missing", f"give {absent}")
-            )
-    if kind == "continuous":
-        if not average and events is not None:
-            found.append((
-                "error", "mean",
-                "the outcome is continuous, and the row has events but no mean or median",
-                "give mean or median, or make the outcome's kind binary",
-            ))  # fmt: skip
-    return found
-
-
-def _rounding(typed: str) -> float:
-    """Half a unit in the last digit that was typed."""
-    mantissa, _, exponent = typed.strip().lower().partition("e")
-    decimals = len(mantissa.partition(".")[2])
-    power = int(exponent or 0) - decimals
-    return 0.5 * 10.0**power if mantissa and abs(power) < 300 else 0.0
+def _report(finding: Finding, sheet: Sheet, index: int, problems: Problems) -> None:
+    note = problems.error if finding.severity == "error" else problems.warning
+    note(finding.message, finding.remedy, **sheet.place(index, finding.column))
 
 
 def _units_fit(
     sheet: Sheet, sheets: Sheets, units: Mapping[str, tuple[str, float]], problems: Problems
 ) -> None:
-    """A measurement's unit must convert into its outcome's."""
+    """Check that a measurement's unit converts into its outcome's."""
     if not (declared := sheets.get("outcomes.csv")):
         return
     outcomes: dict[str, tuple[str | None, str | None]] = {}
@@ -520,7 +357,7 @@ def _units_fit(
             if len(used[outcome]) > 1:
                 problems.warning(
                     f"the outcome has no unit, and its measurements have several ({given})",
-                    "give the outcome a unit to convert them to; without one, only measures that are free of units "
+                    "give the outcome a unit to convert them to; without one, only measures free of units "
                     "(SMD, ROM, NMD) can compare them",
                     **declared.place(index, "unit"),
                 )
@@ -533,7 +370,7 @@ def _units_fit(
 
 
 def _times_fit(sheet: Sheet, units: Mapping[str, tuple[str, float]], problems: Problems) -> None:
-    """Time points of one outcome must be comparable, and the same time must not come in twice as 7 d and 1 wk."""
+    """Check that time points can be compared, and that none comes in twice, as 7 d and as 1 wk."""
     with_unit: dict[Any, set[bool]] = defaultdict(set)
     several: dict[Any, set[str]] = defaultdict(set)
     for index, (_, outcome, timepoint, unit) in enumerate(
@@ -617,53 +454,11 @@ def _contrasts(sheets: Sheets, units: Mapping[str, tuple[str, float]], problems:
                 f"one of {fitting}",
                 **sheet.place(index, "measure"),
             )
-    columns = ("measure", "estimate", "se", "ci_lower", "ci_upper", "ci_level")
-    for index, (_, measure, estimate, se, lower, upper, level) in enumerate(sheet.rows(*columns)):
-        found = list(_wrong_contrast(measures.get(measure, {}), estimate, se, lower, upper, level))
-        for severity, column, message, remedy in found:
-            getattr(problems, severity)(message, remedy, **sheet.place(index, column))
-
-
-def _wrong_contrast(
-    measure: Mapping[str, str | None],
-    estimate: float | None,
-    se: float | None,
-    lower: float | None,
-    upper: float | None,
-    level: float | None,
-) -> list[Finding]:
-    """Estimate, standard error and interval of one contrast that cannot all be true."""
-    found: list[Finding] = []
-    if lower is None and upper is None and se is None:
-        found.append((
-            "warning", "se", "the contrast has neither se nor an interval: it cannot be weighted", "give se or both limits",
-        ))  # fmt: skip
-    if (lower is None) != (upper is None):
-        absent = "ci_lower" if lower is None else "ci_upper"
-        found.append(("warning", absent, f"the interval has no {absent}: it cannot be used", f"add {absent}"))
-    if estimate is None or lower is None or upper is None:
-        return found
-    if lower > upper:
-        found.append((
-            "error", "ci_lower", f"ci_lower {lower:g} is above ci_upper {upper:g}", "exchange them, or check both",
-        ))  # fmt: skip
-        return found
-    if not lower <= estimate <= upper:
-        found.append((
-            "error", "estimate",
-            f"the interval from {lower:g} to {upper:g} does not hold its estimate {estimate:g}",
-            "check the three values; ratio measures stand on the log scale",
-        ))  # fmt: skip
-        return found
-    if measure.get("scale") == "log" and lower > 0:
-        off_log = abs(math.log(estimate) * 2 - math.log(lower) - math.log(upper))
-        if off_log < 0.02 * math.log(upper / lower) and (upper - estimate) > 1.2 * (estimate - lower):
-            found.append((
-                "error", "estimate",
-                f"{estimate:g} ({lower:g} to {upper:g}) looks like the ratio itself",
-                f"write logarithms: {math.log(estimate):.4g} ({math.log(lower):.4g} to {math.log(upper):.4g})",
-            ))  # fmt: skip
-    return found
+    for index, (_, measure, *numbers) in enumerate(
+        sheet.rows("measure", "estimate", "se", "ci_lower", "ci_upper")
+    ):
+        for finding in contrast_findings(measures.get(measure, {}).get("scale"), *numbers):
+            _report(finding, sheet, index, problems)
 
 
 def _appraisal(sheets: Sheets, problems: Problems) -> None:
@@ -703,7 +498,7 @@ def _records(sheets: Sheets, problems: Problems) -> None:
 
 
 def _published(sheets: Sheets, problems: Problems) -> None:
-    """What a publication printed is kept as printed; only what was mistyped here is worth a word."""
+    """Warn of printed numbers that look mistyped; what a publication printed is kept as printed."""
     if not (sheet := sheets.get("published_estimates.csv")):
         return
     columns = ("estimate", "ci_lower", "ci_upper")

@@ -24,10 +24,10 @@ class Column:
     name : str
         Its header.
     type : {"name", "text", "verbatim", "identifier", "number", "integer", "boolean", "date"}
-        A *name* identifies something: it is compared letter by letter, and names that merely look alike are errors.
-        *Text* describes: a code such as NR becomes its meaning ("not reported"). *Verbatim* text is kept as typed.
-        An *identifier* (doi, pmid, url) points outside the review.
-        In all others such a code becomes an empty value and a row of ``missing_value``.
+        A *name* identifies something: it is compared letter by letter, and names that merely look alike
+        are errors. *Text* describes: a code such as NR becomes its meaning ("not reported"). *Verbatim* text
+        is kept as typed. An *identifier* (doi, pmid, url) points outside the review. In all others such a
+        code becomes an empty value and a row of ``missing_value``.
     required : bool
         The file must have the column, and no cell of it may be empty.
     default : str, optional

@@ -7,8 +7,8 @@ import re
 import unicodedata
 from collections.abc import Collection
 
-# Letters of other alphabets that cannot be told from a Latin one in print, and the dashes and primes that word
-# processors put in (a subset of the Unicode Consortium's confusables, UTS 39).
+# Letters of other alphabets that cannot be told from a Latin one in print, and the dashes and quotes that
+# word processors put in (some of the Unicode Consortium's confusables, UTS 39).
 _CONFUSABLE = str.maketrans(
     "АВЕЅІЈКМНОРСТУХаеѕіјорсухԁԛԝһ" + "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧοανιμ" + "‐‑‒–—―−" + "‘’‚′“”″",
     "ABESIJKMHOPCTYXaesijopcyxdqwh" + "ABEZHIKMNOPTYXoaviu" + "-------" + "''''\"\"\"",
@@ -19,8 +19,8 @@ _BLANKS = re.compile(r"\s+")
 def skeleton(name: str) -> str:
     """Reduce a name to what a reader sees: two names with the same skeleton look alike.
 
-    Compatibility forms are unified (NFKC), invisible characters dropped, look-alike letters and dashes mapped to the
-    Latin ones, blanks collapsed, case folded.
+    Compatibility forms are unified (NFKC), invisible characters dropped, look-alike letters and dashes
+    mapped to the Latin ones, blanks collapsed, case folded.
     """
     if name.isascii():
         return _BLANKS.sub(" ", name).strip().casefold()

@@ -50,7 +50,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Analysis:
-    """One planned analysis: a row of ``plan``, and the keys of ``[[protocol.analysis]]`` (``where`` for where_sql)."""
+    """One planned analysis: a row of ``plan``, with ``where`` for where_sql."""
 
     analysis: str
     kind: str
@@ -231,8 +231,8 @@ def _keys(
 def plan(protocol: Protocol, sheets: Sheets, problems: Problems) -> list[Analysis]:
     """Compile the planned analyses, or derive the usual ones where none are planned.
 
-    Without ``[[protocol.analysis]]``, every outcome with more than two connected treatments is given a network
-    analysis; otherwise each active treatment is compared with its control.
+    Without ``[[protocol.analysis]]``, an outcome is given a network analysis for every set of more than two
+    treatments that studies connect, and a pairwise analysis for every such pair.
     """
     outcomes = _outcomes(sheets)
     treatments = _treatments(sheets)
@@ -256,7 +256,7 @@ def plan(protocol: Protocol, sheets: Sheets, problems: Problems) -> list[Analysi
             compiled.append(analysis)
     if not protocol.analyses:
         for analysis in _default_plan(sheets, outcomes, treatments, settings.get("reference")):
-            extra = {
+            extra: dict[str, Any] = {
                 key: (tuple(value) if key == "treatments" else str(value) if key == "timepoint" else value)
                 for key, value in shared.items()
                 if key not in ("name", "kind", "outcome", "measure", "treatment", "versus", "reference")
@@ -422,7 +422,7 @@ def _default_plan(
 
 
 def _components(blocks: list[set[str]]) -> list[set[str]]:
-    """Sets of treatments that some chain of studies connects, the largest first."""
+    """Return the sets of treatments that some chain of studies connects, the largest first."""
     components: list[set[str]] = []
     for block in blocks:
         touched = [component for component in components if component & block]
@@ -434,7 +434,7 @@ def _components(blocks: list[set[str]]) -> list[set[str]]:
 def _base(
     component: set[str], treatments: Mapping[str, str], size: Mapping[str, int], reference: str | None
 ) -> str:
-    """Reference of a component: the protocol's, else the control in most studies, else the most frequent treatment."""
+    """Return the protocol's reference, else the control in most studies, else the most frequent treatment."""
     if reference in component:
         return str(reference)
     rank = {"control": 0, "active": 1, "sham": 2}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from functools import lru_cache
+from functools import cache
 
 from evidence.resources import schema_directory
 
@@ -20,7 +20,7 @@ REFERENCE_TABLES = (
 """Tables filled from ``schema/reference/TABLE.csv``, in load order."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def reference(table: str) -> tuple[dict[str, str | None], ...]:
     """Rows of one reference table, as text; an empty cell is None."""
     path = schema_directory() / "reference" / f"{table}.csv"
@@ -30,7 +30,7 @@ def reference(table: str) -> tuple[dict[str, str | None], ...]:
         )
 
 
-@lru_cache(maxsize=None)
+@cache
 def keyed(table: str) -> dict[str, dict[str, str | None]]:
     """Return the rows of a reference table by the value of its first column."""
     return {str(next(iter(row.values()))): row for row in reference(table)}

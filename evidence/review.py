@@ -194,7 +194,7 @@ def _sheets(folder: Path, problems: Problems) -> dict[str, Sheet]:
 
 
 def _fill(sheets: dict[str, Sheet], problems: Problems) -> None:
-    """Fill what follows from other cells: an arm's role, an outcome's dimension, labels, names of searches."""
+    """Fill what follows from other cells: labels, roles of arms, names of searches."""
     for file, key in (("studies.csv", "study"), ("treatments.csv", "treatment"), ("outcomes.csv", "outcome")):
         if sheet := sheets.get(file):
             values = sheet.values
@@ -218,7 +218,7 @@ def _fill(sheets: dict[str, Sheet], problems: Problems) -> None:
 def _rows(sheet: Sheet) -> list[Rows]:
     """Rows of a file's table, and of the table that takes its further columns."""
     file = sheet.file
-    placed = {"source_file": [file.name] * len(sheet), "source_line": sheet.lines}
+    placed: dict[str, list[Any]] = {"source_file": [file.name] * len(sheet), "source_line": sheet.lines}
     columns: dict[str, list[Any]] = {}
     if file.numbered:
         columns[file.numbered] = list(range(1, len(sheet) + 1))

@@ -1,6 +1,6 @@
 """One CSV file of a review folder, read strictly: declared columns, declared types, nothing guessed.
 
-Every cell that cannot be what its column declares is a `Problem`; reading goes on, so that one pass finds them all.
+Every cell that cannot be what its column declares is a `Problem`; reading goes on, so one pass finds all.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def read_sheet(path: Path, file: File, problems: Problems) -> Sheet | None:
     Returns
     -------
     Sheet or None
-        None if the file cannot be taken apart into its columns; a cell that cannot be read is None in `values`.
+        None if the file cannot be taken apart into columns; a cell that cannot be read is None in `values`.
     """
     content = _decode(path.read_bytes(), file.name, problems)
     if content is None:
@@ -255,7 +255,7 @@ def _records(
 
 
 def _header(header: Sequence[str], file: File, problems: Problems) -> list[str] | None:
-    """Check the names of the columns; an unknown one becomes '' (skipped) where further columns are not allowed."""
+    """Check the names of the columns; one that must not be there becomes '' and is skipped."""
     names = [cell.strip() for cell in header]
     usable = True
     aliases = {
@@ -305,7 +305,7 @@ def _hash(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return digest.hexdigest()
 
 
-class _Unreadable(Exception):
+class _UnreadableError(Exception):
     """A cell is not what its column declares: message and remedy."""
 
 
@@ -318,7 +318,7 @@ def _convert(sheet: Sheet, column: Column, raw: Sequence[str], problems: Problem
         column.type == "name" and (column.required or column.default is not None)
     )
     values: dict[str, Any] = {"": column.default}
-    wrong: dict[str, _Unreadable] = {}
+    wrong: dict[str, _UnreadableError] = {}
     stated: dict[str, str] = {}
     for cell in set(text) - {""}:
         if coded and cell in codes:
@@ -328,7 +328,7 @@ def _convert(sheet: Sheet, column: Column, raw: Sequence[str], problems: Problem
             continue
         try:
             values[cell] = read(cell, column)
-        except _Unreadable as error:
+        except _UnreadableError as error:
             values[cell] = None
             wrong[cell] = error
     if wrong:
@@ -366,7 +366,7 @@ def _read_number(cell: str, column: Column) -> float:
         raise _not_a_number(cell)
     value = float(cell)
     if not math.isfinite(value):
-        raise _Unreadable(f"{cell} is too large for a number", "check the number of digits")
+        raise _UnreadableError(f"{cell} is too large for a number", "check the number of digits")
     _check_bounds(value, cell, column)
     return value
 
@@ -374,39 +374,39 @@ def _read_number(cell: str, column: Column) -> float:
 def _check_bounds(value: float, cell: str, column: Column) -> None:
     name = column.name
     if column.above is not None and value <= column.above:
-        raise _Unreadable(
+        raise _UnreadableError(
             f"{name} is {cell}, it must be above {column.above:g}", f"correct it, or leave {name} empty"
         )
     if column.at_least is not None and value < column.at_least:
-        raise _Unreadable(
+        raise _UnreadableError(
             f"{name} is {cell}, it must be at least {column.at_least:g}", f"correct it, or leave {name} empty"
         )
     if column.below is not None and value >= column.below:
         percent = 0 < value / 100 < column.below
-        raise _Unreadable(
+        raise _UnreadableError(
             f"{name} is {cell}, it must be below {column.below:g}",
             f"write {value / 100:g}" if percent else f"correct it, or leave {name} empty",
         )
     if column.at_most is not None and value > column.at_most:
-        raise _Unreadable(
+        raise _UnreadableError(
             f"{name} is {cell}, it must be at most {column.at_most:g}", f"correct it, or leave {name} empty"
         )
 
 
-def _not_a_number(cell: str) -> _Unreadable:
+def _not_a_number(cell: str) -> _UnreadableError:
     plain = cell.replace("−", "-").replace("–", "-")
     if plain != cell and _NUMBER.fullmatch(plain):
-        return _Unreadable(f"{cell!r} has a dash where a minus sign should be", f"write {plain}")
+        return _UnreadableError(f"{cell!r} has a dash where a minus sign should be", f"write {plain}")
     if _DECIMAL_COMMA.fullmatch(cell):
         point, grouped = cell.replace(",", "."), cell.replace(",", "")
         if _GROUPED.fullmatch(cell) and not cell.lstrip("+-").startswith("0"):
-            return _Unreadable(
+            return _UnreadableError(
                 f"{cell!r} has a comma: it could mean {point} or {grouped}",
                 f"write {grouped} if the comma separates thousands, {point} if it is a decimal comma",
             )
-        return _Unreadable(f"{cell!r} has a decimal comma", f"write {point}")
+        return _UnreadableError(f"{cell!r} has a decimal comma", f"write {point}")
     if _GROUPED.fullmatch(cell):
-        return _Unreadable(
+        return _UnreadableError(
             f"{cell!r} has thousands separators", "write the number without them, with a point for decimals"
         )
     if cell.lower().lstrip("+-") in {
@@ -419,22 +419,28 @@ def _not_a_number(cell: str) -> _Unreadable:
         "#ref!",
         "#name?",
     }:
-        return _Unreadable(f"{cell!r} is not a number", "leave the cell empty if the value is not known")
+        return _UnreadableError(f"{cell!r} is not a number", "leave the cell empty if the value is not known")
     if cell[0] in "<>≤≥~≈":
-        return _Unreadable(f"{cell!r} is a bound, not a value", "leave the cell empty and say it in note")
+        return _UnreadableError(
+            f"{cell!r} is a bound, not a value", "leave the cell empty and say it in note"
+        )
     if cell.endswith("%"):
-        return _Unreadable(
+        return _UnreadableError(
             f"{cell!r} has a percent sign", "write the number alone; the unit column takes the %"
         )
     if "±" in cell or "(" in cell:
-        return _Unreadable(f"{cell!r} holds two statistics", "put each into its own column")
-    return _Unreadable(f"{cell!r} is not a number", "write a number such as 3.5, or leave the cell empty")
+        return _UnreadableError(f"{cell!r} holds two statistics", "put each into its own column")
+    return _UnreadableError(
+        f"{cell!r} is not a number", "write a number such as 3.5, or leave the cell empty"
+    )
 
 
 def _read_integer(cell: str, column: Column) -> int:
     value = _read_number(cell, column)
     if value != int(value):
-        raise _Unreadable(f"{cell} is not a whole number", "write a whole number, or leave the cell empty")
+        raise _UnreadableError(
+            f"{cell} is not a whole number", "write a whole number, or leave the cell empty"
+        )
     return int(value)
 
 
@@ -442,21 +448,21 @@ def _read_boolean(cell: str, column: Column) -> bool:
     try:
         return _BOOLEAN[cell.lower()]
     except KeyError:
-        raise _Unreadable(f"{cell!r} is neither true nor false", "write true or false") from None
+        raise _UnreadableError(f"{cell!r} is neither true nor false", "write true or false") from None
 
 
 def _read_date(cell: str, column: Column) -> str:
     try:
         return datetime.date.fromisoformat(cell).isoformat()
     except ValueError:
-        raise _Unreadable(
+        raise _UnreadableError(
             f"{cell!r} is not a date", "write it as year-month-day, for example 2022-11-16"
         ) from None
 
 
 def _read_name(cell: str, column: Column) -> str:
     if column.allowed and cell not in column.allowed:
-        raise _Unreadable(f"unknown {column.name} {cell!r}", suggestion(cell, column.allowed))
+        raise _UnreadableError(f"unknown {column.name} {cell!r}", suggestion(cell, column.allowed))
     return cell
 
 

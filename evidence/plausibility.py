@@ -1,0 +1,240 @@
+"""Numbers of one row that cannot all be true, whatever study they come from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+STATISTICS = (
+    "n",
+    "mean",
+    "sd",
+    "se",
+    "median",
+    "q1",
+    "q3",
+    "min",
+    "max",
+    "ci_lower",
+    "ci_upper",
+    "events",
+    "exposure",
+)
+"""Statistics of an arm, as reported."""
+
+# Beyond the rounding of their digits, sd and se that agree to 2 % do not contradict each other.
+_SLACK = 0.02
+
+# Each of these must not be above the next.
+_ORDERED = (
+    ("min", "q1"),
+    ("q1", "median"),
+    ("median", "q3"),
+    ("q3", "max"),
+    ("min", "median"),
+    ("median", "max"),
+    ("min", "mean"),
+    ("mean", "max"),
+)
+_PAIRS = (("ci_lower", "ci_upper"), ("q1", "q3"), ("min", "max"))
+
+Given = Mapping[str, float | None]
+
+
+class Finding(NamedTuple):
+    """Something implausible in a row: how bad, in which column, what, and what would be right."""
+
+    severity: str
+    column: str
+    message: str
+    remedy: str
+
+
+def _error(column: str, message: str, remedy: str) -> Finding:
+    return Finding("error", column, message, remedy)
+
+
+def _warning(column: str, message: str, remedy: str) -> Finding:
+    return Finding("warning", column, message, remedy)
+
+
+def arm_findings(given: Given, typed: Mapping[str, str]) -> Iterator[Finding]:
+    """Find what contradicts itself among the statistics of one arm.
+
+    Parameters
+    ----------
+    given : mapping of statistic to value
+        What was reported; None where it was not.
+    typed : mapping of statistic to str
+        The same as typed: the digits say how far a number was rounded.
+    """
+    yield from _spread(given, typed)
+    yield from _order(given)
+    for one, other in _PAIRS:
+        if (given[one] is None) != (given[other] is None):
+            absent, present = (one, other) if given[one] is None else (other, one)
+            yield _warning(absent, f"{present} is given without {absent}: it cannot be used", f"add {absent}")
+    for name in ("sd", "se"):
+        if given[name] == 0:
+            yield _warning(
+                name,
+                f"{name} is 0: values that do not vary are rarely real",
+                f"leave {name} empty if it was not reported",
+            )
+    n = given["n"]
+    if n is not None and n != int(n):
+        yield _warning("n", f"n is {n:g}, not a whole number", "right if it is an effective sample size")
+
+
+def _spread(given: Given, typed: Mapping[str, str]) -> Iterator[Finding]:
+    n, sd, se, smallest, largest = (given[name] for name in ("n", "sd", "se", "min", "max"))
+    if n is None or sd is None:
+        return
+    if se is not None:
+        from_se = se * math.sqrt(n)
+        room = rounding(typed.get("sd", "")) + rounding(typed.get("se", "")) * math.sqrt(n)
+        if abs(sd - from_se) > room + _SLACK * max(sd, from_se):
+            yield _error(
+                "se",
+                f"sd {sd:g} and se {se:g} contradict each other: n = {n:g} makes se {sd / math.sqrt(n):.4g}",
+                "keep the one that the article prints, and empty the other",
+            )
+    if smallest is not None and largest is not None and smallest <= largest and n > 1:
+        # Popoviciu (1935): the SD is largest when half the values are at either end.
+        most = (largest - smallest) / 2 * math.sqrt(n / (n - 1))
+        if sd > most * (1 + _SLACK) + rounding(typed.get("sd", "")):
+            yield _error(
+                "sd",
+                f"sd {sd:g} is impossible between min {smallest:g} and max {largest:g}: at most {most:.4g}",
+                "check sd, min and max",
+            )
+
+
+def _order(given: Given) -> Iterator[Finding]:
+    for low, high in (*_PAIRS, *_ORDERED):
+        below, above = given[low], given[high]
+        if below is not None and above is not None and below > above:
+            yield _error(
+                low,
+                f"{low} {below:g} is above {high} {above:g}",
+                "check both values, and whether they were typed into the right columns",
+            )
+    name = "mean" if given["mean"] is not None else "median"
+    estimate, lower, upper = given[name], given["ci_lower"], given["ci_upper"]
+    if estimate is None or lower is None or upper is None:
+        return
+    if lower <= upper and not lower <= estimate <= upper:
+        yield _error(
+            "ci_lower",
+            f"the interval from {lower:g} to {upper:g} does not hold its {name} {estimate:g}",
+            "check the three values",
+        )
+
+
+def kind_findings(kind: str | None, given: Given, documented: bool) -> Iterator[Finding]:
+    """Find statistics that do not go with the kind of outcome.
+
+    Parameters
+    ----------
+    kind : str or None
+        Kind of the outcome.
+    given : mapping of statistic to value
+        What was reported.
+    documented : bool
+        The row says, in ``adjusted`` or ``note``, that its numbers are not as counted.
+    """
+    n, events, exposure = given["n"], given["events"], given["exposure"]
+    average = given["mean"] is not None or given["median"] is not None
+    if kind == "continuous":
+        if events is not None and not average:
+            yield _error(
+                "mean",
+                "the outcome is continuous, and the row has events but no mean or median",
+                "give mean or median, or make the outcome's kind binary",
+            )
+        return
+    if kind in ("binary", "rate") and events is None and average:
+        yield _error(
+            "events",
+            f"the outcome's kind is {kind}, and the row has a mean or median but no events",
+            "give events, or make the outcome's kind continuous",
+        )
+    if kind == "binary" and events is not None and n is None:
+        yield _error("n", "events without n", "give n here or in arms.csv")
+    if kind == "rate" and (events is None) != (exposure is None):
+        absent = "events" if events is None else "exposure"
+        yield _error(absent, f"a rate needs events and exposure, and {absent} is missing", f"give {absent}")
+    if events is None:
+        return
+    if kind in ("binary", "time_to_event") and n is not None and events > n:
+        yield _error("events", f"{events:g} events among n = {n:g}", "check events and n")
+    if events != int(events):
+        # Imputed or cluster-adjusted counts are real; a fraction that nobody explains is a typing error.
+        explained = documented or kind != "binary"
+        yield (_warning if explained else _error)(
+            "events",
+            f"events is {events:g}, not a whole number",
+            "right if counts were imputed or adjusted for clusters"
+            if explained
+            else "write the count, or say in adjusted or note why it is not whole",
+        )
+
+
+def contrast_findings(
+    scale: str | None, estimate: float | None, se: float | None, lower: float | None, upper: float | None
+) -> Iterator[Finding]:
+    """Find what contradicts itself in a reported contrast.
+
+    Parameters
+    ----------
+    scale : {"additive", "log"} or None
+        Scale on which the effect measure is analysed.
+    estimate, se, lower, upper : float or None
+        The contrast on that scale.
+    """
+    if lower is None and upper is None and se is None:
+        yield _warning(
+            "se",
+            "the contrast has neither se nor an interval: it cannot be weighted",
+            "give se, or both limits",
+        )
+    if (lower is None) != (upper is None):
+        absent = "ci_lower" if lower is None else "ci_upper"
+        yield _warning(absent, f"the interval has no {absent}: it cannot be used", f"add {absent}")
+    if estimate is None or lower is None or upper is None:
+        return
+    if lower > upper:
+        yield _error(
+            "ci_lower",
+            f"ci_lower {lower:g} is above ci_upper {upper:g}",
+            "exchange them, or check both",
+        )
+    elif not lower <= estimate <= upper:
+        yield _error(
+            "estimate",
+            f"the interval from {lower:g} to {upper:g} does not hold its estimate {estimate:g}",
+            "check the three values; ratio measures stand on the log scale",
+        )
+    elif scale == "log" and _looks_like_ratio(estimate, lower, upper):
+        logs = [f"{math.log(value):.4g}" for value in (estimate, lower, upper)]
+        yield _error(
+            "estimate",
+            f"{estimate:g} ({lower:g} to {upper:g}) looks like the ratio itself",
+            f"write natural logarithms: {logs[0]} ({logs[1]} to {logs[2]})",
+        )
+
+
+def _looks_like_ratio(estimate: float, lower: float, upper: float) -> bool:
+    """Whether an interval is symmetric on the log scale, and plainly not as it stands."""
+    if lower <= 0 or upper == lower:
+        return False
+    off_centre = abs(2 * math.log(estimate) - math.log(lower) - math.log(upper))
+    return off_centre < 0.02 * math.log(upper / lower) and upper - estimate > 1.2 * (estimate - lower)
+
+
+def rounding(typed: str) -> float:
+    """Return half a unit in the last digit of a number as typed."""
+    mantissa, _, exponent = typed.strip().lower().partition("e")
+    power = int(exponent or 0) - len(mantissa.partition(".")[2])
+    return 0.5 * 10.0**power if mantissa and abs(power) < 300 else 0.0
