@@ -1,4 +1,4 @@
-"""A review folder being written: rows are added, what is there is kept, nothing lands unless all of it is right."""
+"""A review folder being written: what is there is kept, and nothing lands unless all of it is right."""
 
 from __future__ import annotations
 
@@ -114,15 +114,17 @@ class Draft:
         row : mapping of column to value
             Empty and missing values are left out.
         key : iterable of str
-            Columns that identify a row; without them the row is always added. A row that is there already is kept,
-            and its empty cells are filled from the new one.
+            Columns that identify a row; without them the row is always added. A row that is there already is
+            kept, and its empty cells are filled from the new one.
 
         Returns
         -------
         bool
             Whether the row is new.
         """
-        cells = {column: str(value) for column, value in row.items() if value is not None and str(value) != ""}
+        cells = {
+            column: str(value) for column, value in row.items() if value is not None and str(value) != ""
+        }
         columns = tuple(key)
         rows = self.files.setdefault(name, [])
         if columns:

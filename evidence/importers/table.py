@@ -1,8 +1,8 @@
 """Reading any rectangular file into text cells, with the line each row stands on.
 
-Nothing is converted here: a cell is the text a person sees, so that what is written into a review folder can be
-compared with the source by eye. The only exception is a number that a binary format (XLSX, Stata, Parquet) stores as
-a number: it is written with as many digits as it takes to read it back unchanged.
+Nothing is converted here: a cell is the text a person sees, so that what is written into a review folder can
+be compared with the source by eye. The only exception is a number that a binary format (XLSX, Stata, Parquet)
+stores as a number: it is written with as many digits as it takes to read it back unchanged.
 """
 
 from __future__ import annotations
@@ -125,7 +125,9 @@ def _read_text(file: Path) -> Table:
             f"{file.name} cannot be read as a table.",
             [Problem(str(error), "close every quotation mark", file=file.name, line=reader.line_num)],
         ) from None
-    if separator == ";" and any("," in cell and _is_number(cell.replace(",", ".", 1)) for _, r in rows for cell in r):
+    if separator == ";" and any(
+        "," in cell and _is_number(cell.replace(",", ".", 1)) for _, r in rows for cell in r
+    ):
         rows = [(line, [_point(cell) for cell in cells]) for line, cells in rows]
         notes.append("decimal commas were read as decimal points")
     return _table(file.name, header, rows, notes)
@@ -140,12 +142,16 @@ def _read_xlsx(file: Path, sheet: str | None) -> tuple[list[str], list[tuple[int
     try:
         book = openpyxl.load_workbook(file, read_only=True, data_only=True)
     except (BadZipFile, InvalidFileException, KeyError, ValueError, OSError):
-        raise _unreadable(file, "is not a readable XLSX workbook", "save it again as .xlsx or CSV UTF-8") from None
+        raise _unreadable(
+            file, "is not a readable XLSX workbook", "save it again as .xlsx or CSV UTF-8"
+        ) from None
     try:
         if sheet is not None and sheet not in book.sheetnames:
             raise _unreadable(file, f"has no sheet {sheet!r}", f"sheets: {', '.join(book.sheetnames)}")
         page = book[sheet] if sheet is not None else book[book.sheetnames[0]]
-        lines = [(i, [_text(value) for value in row]) for i, row in enumerate(page.iter_rows(values_only=True), 1)]
+        lines = [
+            (i, [_text(value) for value in row]) for i, row in enumerate(page.iter_rows(values_only=True), 1)
+        ]
     finally:
         book.close()
     lines = [(i, cells) for i, cells in lines if any(cell.strip() for cell in cells)]
@@ -184,18 +190,26 @@ def _from_frame(data: Any) -> tuple[list[str], list[tuple[int, list[str]]], list
     return [str(column) for column in data.columns], rows, []
 
 
-def _table(name: str, header: Sequence[str], rows: Iterable[tuple[int, Sequence[str]]], notes: list[str]) -> Table:
+def _table(
+    name: str, header: Sequence[str], rows: Iterable[tuple[int, Sequence[str]]], notes: list[str]
+) -> Table:
     names = tuple(column.strip() for column in header)
     while names and not names[-1]:
         names = names[:-1]
     problems = [
-        Problem(f"column {column!r} is given twice", "keep one of them, or give them different names", file=name, line=1)
+        Problem(
+            f"column {column!r} is given twice",
+            "keep one of them, or give them different names",
+            file=name,
+            line=1,
+        )
         for column in dict.fromkeys(names)
         if column and names.count(column) > 1
     ]
     kept: list[tuple[int, tuple[str, ...]]] = []
+    blanks = 0
     for line, cells in rows:
-        extra = [cell for cell in cells[len(names):] if cell.strip()]
+        extra = [cell for cell in cells[len(names) :] if cell.strip()]
         if extra:
             problems.append(
                 Problem(
@@ -206,16 +220,21 @@ def _table(name: str, header: Sequence[str], rows: Iterable[tuple[int, Sequence[
                 )
             )
         padded = [*cells, *[""] * (len(names) - len(cells))][: len(names)]
+        blanks += sum(cell != cell.strip() for cell in padded)
         kept.append((line, tuple("" if cell.strip() in MISSING else cell.strip() for cell in padded)))
     if not kept:
         problems.append(Problem("there is a header and no row", "one row per arm or contrast", file=name))
     if problems:
         raise ReviewError(f"{name} cannot be read as a table.", problems)
+    if blanks:
+        notes.append(f"blanks at the beginning or end of {blanks} cells were removed")
     return Table(name, names, tuple(kept), tuple(notes))
 
 
 def _unreadable(file: Path, what: str, remedy: str) -> ReviewError:
-    return ReviewError(f"{file.name} cannot be imported.", [Problem(f"the file {what}", remedy, file=file.name)])
+    return ReviewError(
+        f"{file.name} cannot be imported.", [Problem(f"the file {what}", remedy, file=file.name)]
+    )
 
 
 def _text(value: Any) -> str:

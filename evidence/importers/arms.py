@@ -1,0 +1,474 @@
+"""A table with one row per arm or per contrast becomes, or extends, a review folder.
+
+Column names of the field's usual tools are recognised through the reference table ``column_alias``. Any other
+column that is constant within each study becomes a characteristic of it; what cannot be decided is asked for.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from evidence.errors import CallError, Problem, ReviewError
+from evidence.importers.draft import ColumnMapping, Draft, ImportReport
+from evidence.importers.table import Table, read_table
+from evidence.layout import FILE
+from evidence.names import suggestion
+from evidence.reference import keyed, reference
+
+AMBIGUOUS = frozenset(
+    ("error", "err", "dev", "deviation", "variance", "var", "spread", "dispersion", "errorvalue")
+)
+"""Names that do not say whether they hold a standard deviation, a standard error or a variance."""
+
+_IDENTITY = ("study", "experiment", "arm", "treatment", "outcome")
+_STATISTICS = frozenset(("mean", "median", "events"))
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Which source column holds what: target -> position; and the positions of no known meaning."""
+
+    known: dict[str, int]
+    further: tuple[int, ...]
+
+
+def import_arms(
+    file: str | Path,
+    into: str | Path,
+    *,
+    outcome: str,
+    unit: str | None = None,
+    measure: str | None = None,
+    lower_is_better: bool | None = None,
+    label: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+    sheet: str | None = None,
+    dry_run: bool = False,
+) -> ImportReport:
+    """Make or extend a review folder from a long arm-level or contrast-level table.
+
+    Parameters
+    ----------
+    file : path
+        CSV, TSV, XLSX, Stata or Parquet file with one row per arm (study, treatment and statistics) or per
+        contrast (study, two treatments, effect with its standard error; log scale for ratio measures).
+    into : path
+        Review folder to make or extend; what stands in it is kept.
+    outcome : str
+        Id of the outcome; where the table has an outcome column, only the rows of this outcome are taken.
+    unit : str, optional
+        Unit of the outcome.
+    measure : str, optional
+        Effect measure of a contrast-level table, which must be named.
+    lower_is_better : bool, optional
+        Direction of benefit.
+    label : str, optional
+        Printed name of the outcome.
+    mapping : mapping of str to str, optional
+        Source column to the column it stands for, where the name does not say; an empty target leaves it out.
+    sheet : str, optional
+        Sheet of a workbook.
+    dry_run : bool
+        Check and report, write nothing.
+
+    Returns
+    -------
+    ImportReport
+
+    Raises
+    ------
+    CallError
+        If the call cannot be carried out (no measure, an unknown column in `mapping`).
+    ReviewError
+        If the table has errors, or the folder would have; nothing is written then.
+    """
+    if measure is not None and measure not in keyed("effect_measure"):
+        raise CallError(
+            f"There is no effect measure {measure!r}: {suggestion(measure, keyed('effect_measure'))}."
+        )
+    table = read_table(file, sheet=sheet)
+    report = ImportReport(table.name, notes=list(table.notes))
+    chosen = _chosen(table, mapping or {})
+    columns = _recognise(table, chosen, "arm level")
+    fill = _fill_arms
+    if not ({"study", "treatment"} <= columns.known.keys() and _STATISTICS & columns.known.keys()) or (
+        measure is not None and _has_base_rows(table, columns, chosen)
+    ):
+        columns = _recognise(table, chosen, "contrast level")
+        fill = _fill_contrasts
+        if not {"study", "arm_a", "estimate"} <= columns.known.keys():
+            raise _no_shape(table)
+        if measure is None:
+            raise CallError(
+                f"{table.name} has one row per contrast: say which effect measure it holds, for example"
+                " --measure MD (ratio measures on the log scale)."
+            )
+    _ask_about_ambiguous(table, columns, chosen)
+    table = _rows_of_outcome(table, columns, outcome, report)
+    draft = Draft(into, title=label or outcome)
+    fill(table, columns, draft, report, outcome, measure)
+    kind = _kind(columns, measure)
+    known = next((row for row in draft.rows("outcomes.csv") if row.get("outcome") == outcome), None)
+    if known is not None and known.get("kind") != kind:
+        raise ReviewError(
+            f"Outcome {outcome!r} is {known.get('kind')} in the folder and {kind} in {table.name}."
+        )
+    draft.add(
+        "outcomes.csv",
+        {
+            "outcome": outcome,
+            "label": label or outcome,
+            "kind": kind,
+            "unit": unit,
+            "lower_is_better": None if lower_is_better is None else str(lower_is_better).lower(),
+        },
+        key=["outcome"],
+    )
+    report.added = dict(draft.added)
+    draft.write(dry_run=dry_run)
+    return report
+
+
+def _plain(name: str) -> str:
+    """Return the name as it is compared: letters and digits only, lower case."""
+    return re.sub(r"[^0-9a-z]", "", name.lower())
+
+
+def _chosen(table: Table, mapping: Mapping[str, str]) -> dict[str, str]:
+    problems = [
+        Problem(f"there is no column {source!r}", suggestion(source, table.header), table.name)
+        for source in mapping
+        if source not in table.header
+    ]
+    if problems:
+        raise CallError("The mapping names columns that the table does not have.", problems)
+    return dict(mapping)
+
+
+def _targets(shape: str) -> dict[str, set[str]]:
+    """Return what a plain column name can stand for in a table of one shape."""
+    arm_level = ("studies.csv", "arms.csv", "measurements.csv")
+    files = arm_level if shape == "arm level" else ("contrasts.csv",)
+    targets: dict[str, set[str]] = defaultdict(set)
+    for row in reference("column_alias"):
+        if row["file"] == shape:
+            targets[_plain(str(row["alias"]))].add(str(row["column_name"]))
+    for name in files:
+        for column in FILE[name].columns:
+            targets[_plain(column.name)] = {column.name}
+    return targets
+
+
+def _recognise(table: Table, chosen: Mapping[str, str], shape: str) -> _Columns:
+    targets = _targets(shape)
+    candidates: dict[int, set[str]] = {}
+    for position, name in enumerate(table.header):
+        if name in chosen:
+            candidates[position] = {chosen[name]} if chosen[name] else set()
+        else:
+            candidates[position] = set(targets.get(_plain(name), ()))
+    known: dict[str, int] = {}
+    # A name with one meaning is decided first; a name with several takes the one meaning still free.
+    for several in (False, True):
+        for position, options in candidates.items():
+            free = _sensible(options, known) - known.keys()
+            if options and (len(options) > 1) == several and len(free) == 1:
+                known[free.pop()] = position
+    taken = set(known.values())
+    left_out = {table.header.index(name) for name, target in chosen.items() if not target}
+    further = tuple(i for i in range(len(table.header)) if i not in taken and i not in left_out)
+    return _Columns(known, further)
+
+
+def _has_base_rows(table: Table, columns: _Columns, chosen: Mapping[str, str]) -> bool:
+    """Tell whether each study has one row with an empty effect: the base arm of a contrast-level table."""
+    relative = _recognise(table, chosen, "contrast level").known
+    if "arm_b" in relative or not {"study", "arm_a", "estimate"} <= relative.keys():
+        return False
+    study, estimate = relative["study"], relative["estimate"]
+    empty = Counter(cells[study] for _, cells in table.rows if not cells[estimate])
+    return set(empty.values()) == {1} and empty.keys() == {cells[study] for _, cells in table.rows}
+
+
+def _sensible(options: Iterable[str], known: Mapping[str, int]) -> set[str]:
+    """Drop meanings that make no sense beside what is known already."""
+    sensible = set(options)
+    if "exposure" in sensible and ("n" in known or "mean" in known):
+        # events of n with a follow-up time: the time is no exposure
+        sensible.discard("exposure")
+        sensible.discard("timepoint")
+    return sensible
+
+
+def _no_shape(table: Table) -> ReviewError:
+    return ReviewError(
+        f"{table.name} is neither an arm-level nor a contrast-level table.",
+        [
+            Problem(
+                f"columns: {', '.join(table.header)}",
+                "an arm-level table has study, treatment and n with mean and sd (or se), events, or events"
+                " and exposure; a contrast-level table has study, treat1, treat2, TE and seTE; say with --map"
+                " SOURCE=COLUMN what a column holds",
+                file=table.name,
+                line=1,
+            )
+        ],
+    )
+
+
+def _ask_about_ambiguous(table: Table, columns: _Columns, chosen: Mapping[str, str]) -> None:
+    has_spread = columns.known.keys() & {"sd", "se", "ci_lower"}
+    if has_spread or ("events" in columns.known):
+        return
+    problems = [
+        Problem(
+            f"column {table.header[i]!r} may hold standard deviations, standard errors or variances",
+            f"say which: --map {table.header[i]}=sd or --map {table.header[i]}=se",
+            file=table.name,
+            line=1,
+        )
+        for i in columns.further
+        if _plain(table.header[i]) in AMBIGUOUS and table.header[i] not in chosen
+    ]
+    if problems:
+        raise ReviewError("What a column holds cannot be decided.", problems)
+
+
+def _rows_of_outcome(table: Table, columns: _Columns, outcome: str, report: ImportReport) -> Table:
+    if "outcome" not in columns.known:
+        return table
+    position = columns.known["outcome"]
+    rows = tuple(row for row in table.rows if row[1][position] == outcome)
+    if not rows:
+        values = list(dict.fromkeys(table.column(table.header[position])))
+        raise CallError(f"{table.name} has no row with outcome {outcome!r}: {suggestion(outcome, values)}.")
+    if len(rows) < len(table.rows):
+        report.notes.append(f"{len(table.rows) - len(rows)} rows of other outcomes were not taken")
+    return Table(table.name, table.header, rows, table.notes)
+
+
+def _kind(columns: _Columns, measure: str | None) -> str:
+    if measure is not None:
+        return str(keyed("effect_measure")[measure]["kind"])
+    if "events" in columns.known:
+        return "rate" if "exposure" in columns.known else "binary"
+    return "continuous"
+
+
+def _fill_arms(
+    table: Table, columns: _Columns, draft: Draft, report: ImportReport, outcome: str, measure: str | None
+) -> None:
+    known = columns.known
+    statistics = [
+        column.name
+        for column in FILE["measurements.csv"].columns
+        if column.name in known and column.name not in _IDENTITY
+    ]
+    of_arm = [c.name for c in FILE["arms.csv"].columns if c.name in known and c.name not in (*_IDENTITY, "n")]
+    of_study = [
+        c.name for c in FILE["studies.csv"].columns if c.name in known and c.name not in ("study", *of_arm)
+    ]
+    by_study, varying = _study_columns(table, columns)
+    named: Counter[tuple[str, str, str]] = Counter()
+    for line, cells in table.rows:
+        study, treatment = cells[known["study"]], cells[known["treatment"]]
+        if not study or not treatment:
+            report.left_out.append(
+                Problem("a row without a study or a treatment", "fill in both", file=table.name, line=line)
+            )
+            continue
+        experiment = cells[known["experiment"]] if "experiment" in known else ""
+        if "arm" in known and cells[known["arm"]]:
+            arm = cells[known["arm"]]
+        else:
+            named[study, experiment, treatment] += 1
+            nth = named[study, experiment, treatment]
+            arm = treatment if nth == 1 else f"{treatment} ({nth})"
+            if nth > 1:
+                report.notes.append(
+                    f"line {line}: study {study!r} has treatment {treatment!r} more than once; taken as a"
+                    f" further arm {arm!r}"
+                )
+        _add_study(draft, study, {name: cells[known[name]] for name in of_study}, by_study[study])
+        draft.add("treatments.csv", {"treatment": treatment, "label": treatment}, key=["treatment"])
+        draft.add(
+            "arms.csv",
+            {
+                "study": study,
+                "experiment": experiment,
+                "arm": arm,
+                "treatment": treatment,
+                "n": cells[known["n"]] if "n" in known else None,
+                **{name: cells[known[name]] for name in of_arm},
+            },
+            key=["study", "experiment", "arm"],
+        )
+        draft.add(
+            "measurements.csv",
+            {
+                "study": study,
+                "experiment": experiment,
+                "arm": arm,
+                "outcome": outcome,
+                **{name: cells[known[name]] for name in statistics},
+                "source": cells[known["source"]] if "source" in known else table.name,
+                "locator": cells[known["locator"]] if "locator" in known else f"line {line}",
+            },
+        )
+    homes = {
+        **dict.fromkeys(statistics, "measurements.csv"),
+        **dict.fromkeys((*of_arm, "arm", "treatment", "experiment"), "arms.csv"),
+        **dict.fromkeys((*of_study, "study"), "studies.csv"),
+        "outcome": "outcomes.csv",
+    }
+    _report_columns(table, columns, report, homes, varying)
+
+
+def _fill_contrasts(
+    table: Table, columns: _Columns, draft: Draft, report: ImportReport, outcome: str, measure: str | None
+) -> None:
+    known = columns.known
+    identity = ("study", "experiment", "outcome", "arm_a", "arm_b", "measure")
+    statistics = [c.name for c in FILE["contrasts.csv"].columns if c.name in known and c.name not in identity]
+    by_study, varying = _study_columns(table, columns)
+    base = {} if "arm_b" in known else _base_rows(table, columns)
+    for line, cells in table.rows:
+        study, a = cells[known["study"]], cells[known["arm_a"]]
+        b, var_base = base[study] if base else (cells[known["arm_b"]], "")
+        if base and a == b:
+            continue
+        if not (study and a and b and cells[known["estimate"]]):
+            report.left_out.append(
+                Problem(
+                    "a row without a study, two treatments or an estimate",
+                    "fill in all four",
+                    file=table.name,
+                    line=line,
+                )
+            )
+            continue
+        experiment = cells[known["experiment"]] if "experiment" in known else ""
+        _add_study(draft, study, {}, by_study[study])
+        for treatment in (a, b):
+            draft.add("treatments.csv", {"treatment": treatment, "label": treatment}, key=["treatment"])
+            draft.add(
+                "arms.csv",
+                {"study": study, "experiment": experiment, "arm": treatment, "treatment": treatment},
+                key=["study", "experiment", "arm"],
+            )
+        row = {name: cells[known[name]] for name in statistics}
+        if "variance" in known and not row.get("se"):
+            row["se"] = _power(cells[known["variance"]], 0.5, table, line)
+        if var_base:
+            row["var_base"] = var_base
+        draft.add(
+            "contrasts.csv",
+            {
+                "study": study,
+                "experiment": experiment,
+                "outcome": outcome,
+                "arm_a": a,
+                "arm_b": b,
+                "measure": measure,
+                **row,
+                "source": cells[known["source"]] if "source" in known else table.name,
+                "locator": cells[known["locator"]] if "locator" in known else f"line {line}",
+            },
+        )
+    if measure is not None and keyed("effect_measure")[measure]["scale"] == "log":
+        report.notes.append(f"estimates and standard errors were taken as log {measure}")
+    homes = {
+        **dict.fromkeys((*statistics, "arm_a", "arm_b", "variance"), "contrasts.csv"),
+        "study": "studies.csv",
+        "outcome": "outcomes.csv",
+        "experiment": "arms.csv",
+    }
+    _report_columns(table, columns, report, homes, varying)
+
+
+def _base_rows(table: Table, columns: _Columns) -> dict[str, tuple[str, str]]:
+    """Return base arm and variance of its mean for each study, from the rows with an empty effect.
+
+    That is how gemtc (``data.re``) and multinma (``set_agd_contrast``) write contrasts of multi-arm studies.
+    """
+    known = columns.known
+    base: dict[str, tuple[str, str]] = {}
+    problems = []
+    for line, cells in table.rows:
+        if not cells[known["estimate"]]:
+            if cells[known["study"]] in base:
+                problems.append(
+                    Problem("a second row without an effect", "a study has one base arm", table.name, line)
+                )
+            error = cells[known["se"]] if "se" in known else ""
+            base[cells[known["study"]]] = (cells[known["arm_a"]], _power(error, 2.0, table, line))
+    problems += [
+        Problem("no row with an empty effect names the base arm", "add one", table.name, study=study)
+        for study in dict.fromkeys(cells[known["study"]] for _, cells in table.rows)
+        if study not in base
+    ]
+    if problems:
+        raise ReviewError(f"{table.name} names one treatment a row, but not each study's base arm.", problems)
+    return base
+
+
+def _power(text: str, exponent: float, table: Table, line: int) -> str:
+    """Turn a variance into a standard error (exponent 1/2), or the other way round (2)."""
+    if not text:
+        return ""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not value > 0:
+        problem = Problem(f"{text!r} is no variance or standard error", "a positive number", table.name, line)
+        raise ReviewError(f"{table.name} cannot be imported.", [problem])
+    return repr(value**exponent)
+
+
+def _study_columns(table: Table, columns: _Columns) -> tuple[dict[str, dict[str, str]], set[int]]:
+    """Sort columns of no known meaning: constant within each study (a characteristic), or not (left out)."""
+    values: dict[tuple[str, int], set[str]] = defaultdict(set)
+    for _, cells in table.rows:
+        for position in columns.further:
+            if cells[position]:
+                values[cells[columns.known["study"]], position].add(cells[position])
+    varying = {position for (_, position), seen in values.items() if len(seen) > 1}
+    by_study: dict[str, dict[str, str]] = defaultdict(dict)
+    for (study, position), seen in values.items():
+        if position not in varying and table.header[position]:
+            by_study[study][table.header[position]] = next(iter(seen))
+    return by_study, varying
+
+
+def _add_study(
+    draft: Draft, study: str, cells: Mapping[str, str], characteristics: Mapping[str, str]
+) -> None:
+    draft.add("studies.csv", {"study": study, "label": study, **cells, **characteristics}, key=["study"])
+
+
+def _report_columns(
+    table: Table, columns: _Columns, report: ImportReport, homes: Mapping[str, str], varying: set[int]
+) -> None:
+    target = {position: name for name, position in columns.known.items()}
+    for position, name in enumerate(table.header):
+        if position in target:
+            what = target[position]
+            became = "se" if what == "variance" else what
+            note = "square root taken" if what == "variance" else ""
+            report.mappings.append(ColumnMapping(name, f"{homes.get(what, '')}: {became}", note))
+        elif position in varying:
+            report.mappings.append(
+                ColumnMapping(name, "", "no known meaning, and it differs within a study; name it with --map")
+            )
+        elif position in columns.further:
+            report.mappings.append(
+                ColumnMapping(name, f"studies.csv: {name}", "a characteristic of the study")
+            )
+        else:
+            report.mappings.append(ColumnMapping(name, "", "left out as asked"))
