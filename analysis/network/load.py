@@ -16,9 +16,12 @@ import numpy as np
 from analysis.network.data import ArmBlock, Array, Block, Network
 from analysis.network.graph import components
 from evidence.errors import CallError, Problem, RefusedError
+from evidence.selection import known, select_contrasts
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from evidence.query import EvidenceBase
 
 LOG_MEASURES = frozenset({"OR", "RR", "HR", "IRR", "ROM", "PETO"})
 """Measures analysed as logarithms of ratios."""
@@ -41,6 +44,217 @@ EXCLUSION_COLUMNS = ("stage", "study", "experiment", "arm", "source_file", "sour
 # Effects of one study must add up; reported numbers are rounded. Effects are taken that lie within a
 # hundredth of the study's smallest standard error of effects that do, whatever the unit.
 ROUNDING = 0.01
+
+
+def load(
+    db: EvidenceBase,
+    outcome: str,
+    measure: str,
+    reference: str | None = None,
+    timepoint: str | None = None,
+    where: str | None = None,
+    treatments: Sequence[str] | None = None,
+    smd: str = "d",
+    covariates: Sequence[str] = (),
+    exclude_high_rob: bool = False,
+) -> Network:
+    """Read a network from an evidence base.
+
+    Parameters
+    ----------
+    db : EvidenceBase
+        From ``evidence.open``.
+    outcome, measure : str
+        What is compared, and how.
+    reference : str, optional
+        Reference treatment; without it the plan's, else the treatment that most studies have.
+    timepoint : str, optional
+        first, last, a value or nearest:VALUE; without it the plan's rule, else last.
+    where : str, optional
+        SQL condition on the columns and characteristics of the studies.
+    treatments : sequence of str, optional
+        Compare these only. ``"all outcomes"`` takes the treatments that are compared in every outcome of the
+        review's plan.
+    smd : {"d", "g"}
+        For SMD: Cohen's d with the SD pooled over all arms of a study, or the same with Hedges' correction.
+    covariates : sequence of str, optional
+        Study variables to carry along.
+    exclude_high_rob : bool
+        Leave out studies at high risk of bias: by the overall judgement where the tool has one, else by any
+        item.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    CallError
+        If a name, rule or condition is not known.
+    RefusedError
+        If nothing is left, a study cannot be used, or the network is not connected.
+    """
+    import pandas as pd
+
+    if smd not in ("d", "g"):
+        raise CallError(f"smd is 'd' (Cohen) or 'g' (Hedges), not {smd!r}.")
+    notes: list[tuple[str, str]] = []
+    if isinstance(treatments, str):
+        treatments = _treatments_of_all_outcomes(db, treatments)
+        notes.append(("info", f"Treatments compared in every outcome of the plan: {', '.join(treatments)}."))
+    selection = select_contrasts(
+        db,
+        "contrast_network",
+        outcome=outcome,
+        measure=measure,
+        timepoint=timepoint,
+        where=where,
+        treatments=treatments,
+    )
+    contrast, exclusions = selection.contrasts, selection.exclusions
+    notes += selection.notes
+    if exclude_high_rob:
+        contrast, exclusions = _without_high_risk(db, contrast, exclusions, outcome)
+    covariance = db.sql(
+        "select contrast_1, contrast_2, covariance, covariance_g from contrast_covariance "
+        "where outcome = ? and measure = ?",
+        [outcome, measure],
+    ).df()
+    if measure == "SMD":
+        name = {"d": "Cohen's d", "g": "Hedges' g"}[smd]
+        notes.append(("info", f"Standardised by the SD pooled over all arms of a study; {name}."))
+        if smd == "g":
+            contrast = contrast.assign(estimate=contrast["estimate_g"], std_error=contrast["std_error_g"])
+            covariance = covariance.assign(covariance=covariance["covariance_g"])
+    about = db.rows("select * from outcome where outcome = ?", [outcome])[0]
+    how = db.rows("select * from effect_measure where measure = ?", [measure])[0]
+    found = set(contrast["treatment_a"]) | set(contrast["treatment_b"])
+    if reference is None:
+        planned = db.value(
+            "select reference from plan where outcome = ? and reference is not null "
+            "order by case when measure = ? then 0 else 1 end, position",
+            [outcome, measure],
+        )
+        if planned in found:
+            reference = planned
+        elif planned is not None:
+            notes.append(("warning", f"The plan's reference {planned} has no data here."))
+    else:
+        known(db, "treatment", reference)
+    higher_is_better = how["higher_is_better"]
+    net = from_contrasts(
+        contrast,
+        outcome=outcome,
+        measure=measure,
+        reference=reference,
+        covariance=covariance,
+        covariates=_study_variables(db, covariates) if covariates else None,
+        scale=how["scale"],
+        unit={"MD": about["unit"], "NMD": "%"}.get(measure),
+        lower_is_better=about["lower_is_better"] if higher_is_better is None else not higher_is_better,
+        labels={
+            row["treatment"]: row["label"]
+            for row in db.rows("select treatment, label from treatment")
+            if row["treatment"] in found
+        },
+        smallest_important_difference=_important(about, how),
+        exclusions=exclusions.reindex(columns=list(EXCLUSION_COLUMNS)).astype(object),
+        notes=tuple(notes),
+    )
+    arm = db.sql(
+        """
+        select study, experiment, arm, treatment, timepoint, n, mean, sd / nullif(sqrt(n), 0) as se, events,
+        exposure from measurement_standard where outcome = ?
+        """,
+        [outcome],
+    ).df()
+    times = contrast[["study", "experiment", "timepoint"]].drop_duplicates()
+    arm = pd.merge(arm, times, on=["study", "experiment", "timepoint"])
+    columns = {"MD": ["mean", "se"]}.get(
+        measure, [] if about["kind"] == "continuous" else ["events", "exposure"]
+    )
+    return replace(net, arms=arm_blocks(net, arm[["study", "experiment", "treatment", "n", *columns]]))
+
+
+def _important(about: Mapping[str, Any], how: Mapping[str, Any]) -> float | None:
+    """Smallest important difference on the analysis scale: of a mean in its unit, of a ratio as a ratio."""
+    value = about["smallest_important_difference"]
+    if value is None or (about["kind"] == "continuous") != (how["measure"] == "MD"):
+        return None
+    if how["scale"] == "log":
+        return float(abs(np.log(value))) or None
+    return float(value)
+
+
+def _treatments_of_all_outcomes(db: EvidenceBase, rule: str) -> list[str]:
+    if rule != "all outcomes":
+        raise CallError(f"treatments is a list of treatments or 'all outcomes', not {rule!r}.")
+    rows = db.rows(
+        """
+        with planned as (select distinct outcome from plan),
+        compared as (
+            select outcome, treatment_a as treatment from contrast
+            union
+            select outcome, treatment_b as treatment from contrast
+        )
+        select treatment from compared inner join planned on compared.outcome = planned.outcome
+        group by treatment having count(*) = (select count(*) from planned) order by treatment
+        """
+    )
+    return [row["treatment"] for row in rows]
+
+
+def _without_high_risk(
+    db: EvidenceBase, contrast: pd.DataFrame, exclusions: pd.DataFrame, outcome: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Leave out studies at high risk of bias, and list them."""
+    rows = db.rows(
+        """
+        with judged as (
+            select judgement.study, judgement.tool, item.domain = 'overall' as overall, answer.severity >= 3
+            as high from rob_judgement as judgement inner join rob_item as item on judgement.tool = item.tool
+            and judgement.item = item.item inner join rob_answer as answer
+                on judgement.tool = answer.tool and judgement.judgement = answer.judgement
+            where judgement.outcome is null or judgement.outcome = ?
+        ),
+        tool as (select study, tool, bool_or(overall) as has_overall from judged group by study, tool)
+        select judged.study from judged
+        inner join tool on judged.study = tool.study and judged.tool = tool.tool
+        where judged.high and (judged.overall or not tool.has_overall)
+        group by judged.study order by judged.study
+        """,
+        [outcome],
+    )
+    high = contrast["study"].isin([row["study"] for row in rows])
+    if high.all():
+        raise RefusedError(f"Every study with outcome {outcome!r} is at high risk of bias: none is left.")
+    out = [
+        exclusion(*unit, None, "risk_of_bias", "high risk of bias", "include studies at high risk")
+        for unit in dict.fromkeys(_units_of(contrast[high]))
+    ]
+    return contrast[~high].reset_index(drop=True), _with_exclusions(exclusions, out)
+
+
+def _study_variables(db: EvidenceBase, names: Sequence[str]) -> pd.DataFrame:
+    """Study variables as columns, numeric where every value is a number."""
+    import pandas as pd
+
+    every = [
+        row["variable"] for row in db.rows("select distinct variable from study_variable order by variable")
+    ]
+    if unknown := [name for name in names if name not in every]:
+        raise CallError(f"There is no study variable {', '.join(unknown)}; there are {', '.join(every)}.")
+    table = pd.DataFrame(
+        {"study": [row["study"] for row in db.rows("select study from study order by study")]}
+    )
+    for name in names:
+        values = {
+            row["study"]: row["value"]
+            for row in db.rows("select study, value from study_variable where variable = ?", [name])
+        }
+        column = table["study"].map(values)
+        table[name] = column.astype(float) if all(_is_number(v) for v in values.values()) else column
+    return table
 
 
 def from_contrasts(
