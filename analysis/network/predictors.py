@@ -1,0 +1,224 @@
+"""Linear predictors of the arms: consistency, unrelated mean effects, meta-regression."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isinf, log
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from analysis.network.rows import BlockRows
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Design:
+    """What the effects of the arms are made of, and the prior of the coefficients.
+
+    Attributes
+    ----------
+    key : tuple of (s, k) int arrays
+        For each block, the row of `vectors` of each arm.
+    vectors : (K, p) array
+        Linear predictors as combinations of the p coefficients.
+    precision : (p, p) array
+        Prior precision of the coefficients (their prior mean is 0); zero where the prior is flat.
+    log_precision : float
+        Log determinant of `precision`; 0 with flat priors, whose marginal likelihood is undefined.
+    """
+
+    key: tuple[Array, ...]
+    vectors: Array
+    precision: Array
+    log_precision: float
+
+
+def spanning_tree(blocks: Sequence[BlockRows], n_treatments: int, effect_sd: float) -> Array:
+    """Write each treatment's effect against the reference as a path along the most precise comparisons.
+
+    Coefficients that follow a maximum spanning tree keep the information matrix close to diagonal however
+    far apart the studies' precisions are; those against one reference do not. Heterogeneity keeps the order
+    of precisions, so one tree is right for every tau.
+
+    Parameters
+    ----------
+    blocks : sequence of BlockRows
+    n_treatments : int
+    effect_sd : float
+        Prior standard deviation of the effects against the reference, which link every treatment to it.
+
+    Returns
+    -------
+    (n_treatments, n_treatments - 1) array of -1, 0, 1
+        Row t: the path from the reference (treatment 0) to treatment t.
+    """
+    precision = np.zeros((n_treatments, n_treatments))
+    for block in blocks:
+        i, j = np.triu_indices(block.treatment.shape[1], 1)
+        c = block.arm_coefficients
+        weight = np.maximum(-(c[:, :, i] * c[:, :, j]).sum(1), 0.0)
+        np.add.at(precision, (block.treatment[:, i], block.treatment[:, j]), weight)
+    precision += precision.T
+    precision[0, 1:] += effect_sd**-2.0
+    precision[1:, 0] = precision[0, 1:]
+    path = np.zeros((n_treatments, n_treatments - 1))
+    outside = np.ones(n_treatments, dtype=bool)
+    outside[0] = False
+    link, parent = precision[0].copy(), np.zeros(n_treatments, dtype=int)
+    for _ in range(n_treatments - 1):
+        t = int(np.argmax(np.where(outside, link, -1.0)))
+        outside[t] = False
+        path[t] = path[parent[t]]
+        path[t, t - 1] = 1.0
+        nearer = outside & (precision[t] > link)
+        link[nearer], parent[nearer] = precision[t, nearer], t
+    return path
+
+
+def consistency(blocks: Sequence[BlockRows], n_treatments: int, effect_sd: float) -> Design:
+    """One effect per treatment against the reference; all studies, whatever they compare, estimate these.
+
+    Parameters
+    ----------
+    blocks : sequence of BlockRows
+    n_treatments : int
+    effect_sd : float
+        Prior standard deviation of each effect against the reference; infinity for a flat prior.
+
+    Returns
+    -------
+    Design
+        With p = n_treatments - 1 and one key per treatment.
+    """
+    path = spanning_tree(blocks, n_treatments, effect_sd)
+    return Design(
+        tuple(block.treatment for block in blocks),
+        path,
+        path.T @ path * effect_sd**-2.0,
+        0.0 if isinf(effect_sd) else -2.0 * log(effect_sd) * (n_treatments - 1),
+    )
+
+
+def unrelated_mean_effects(blocks: Sequence[BlockRows], effect_sd: float) -> tuple[Design, Array]:
+    """One effect for every pair of base arm and further arm: no consistency (Dias et al. 2011, TSD 4).
+
+    In multi-arm studies the model depends on which arm is the base arm: here the network's reference where
+    the study has it, else the first treatment in alphabetical order.
+
+    Parameters
+    ----------
+    blocks : sequence of BlockRows
+    effect_sd : float
+        Prior standard deviation of each effect.
+
+    Returns
+    -------
+    Design
+        With one coefficient per pair.
+    (p, 2) int array
+        Base treatment and treatment of each coefficient, ascending.
+    """
+    pairs = [np.stack(np.broadcast_arrays(b.treatment[:, :1], b.treatment[:, 1:]), axis=-1) for b in blocks]
+    distinct, index = np.unique(
+        np.concatenate([p.reshape(-1, 2) for p in pairs]), axis=0, return_inverse=True
+    )
+    ends = np.cumsum([0, *(p.shape[0] * p.shape[1] for p in pairs)])
+    keys = []
+    for pair, start, end in zip(pairs, ends, ends[1:]):
+        own = index.ravel()[start:end].reshape(pair.shape[:2]) + 1
+        keys.append(np.concatenate([np.zeros((len(own), 1), dtype=int), own], axis=1))
+    p = len(distinct)
+    design = Design(
+        tuple(keys),
+        np.concatenate([np.zeros((1, p)), np.eye(p)]),
+        np.eye(p) * effect_sd**-2.0,
+        0.0 if isinf(effect_sd) else -2.0 * log(effect_sd) * p,
+    )
+    return design, distinct
+
+
+def split(base: Design, blocks: Sequence[BlockRows], pair: tuple[int, int], effect_sd: float) -> Design:
+    """Consistency but for one comparison, whose direct evidence may differ (Dias et al. 2010).
+
+    Parameters
+    ----------
+    base : Design
+        The consistency design.
+    blocks : sequence of BlockRows
+    pair : (int, int)
+        The treatments a, b: every arm of b in a study that holds both has the inconsistency added to its
+        effect.
+    effect_sd : float
+        Prior standard deviation of the inconsistency.
+
+    Returns
+    -------
+    Design
+        The last coefficient is the inconsistency: direct less indirect effect of b against a.
+    """
+    a, b = pair
+    n = len(base.vectors)
+    keys = []
+    for block in blocks:
+        both = (block.treatment == a).any(1) & (block.treatment == b).any(1)
+        keys.append(np.where(both[:, None] & (block.treatment == b), n, block.treatment))
+    vectors = np.zeros((n + 1, base.vectors.shape[1] + 1))
+    vectors[:n, :-1] = base.vectors
+    vectors[n] = np.append(base.vectors[b], 1.0)
+    precision = np.zeros((vectors.shape[1],) * 2)
+    precision[:-1, :-1] = base.precision
+    precision[-1, -1] = effect_sd**-2.0
+    log_precision = base.log_precision - (0.0 if isinf(effect_sd) else 2.0 * log(effect_sd))
+    return Design(tuple(keys), vectors, precision, log_precision)
+
+
+def regression(
+    base: Design, blocks: Sequence[BlockRows], values: Array, by_treatment: bool, slope_sd: Array
+) -> Design:
+    """Consistency with treatment-by-covariate interactions against the reference (Dias et al. 2013, TSD 3).
+
+    Parameters
+    ----------
+    base : Design
+        The consistency design.
+    blocks : sequence of BlockRows
+    values : (n_studies, c) array
+        Centred covariates of each unit of randomisation.
+    by_treatment : bool
+        A slope for every treatment; otherwise one slope shared by all treatments against the reference.
+    slope_sd : (c,) array
+        Prior standard deviations of the slopes.
+
+    Returns
+    -------
+    Design
+        Slopes follow the effects: covariate by covariate, within it treatment by treatment.
+    """
+    n_treatments, p = base.vectors.shape[0], base.vectors.shape[1]
+    contrast = (
+        np.eye(n_treatments)[:, 1:] if by_treatment else (np.arange(n_treatments) > 0)[:, None].astype(float)
+    )
+    keys, vectors, start = [], [], 0
+    for block in blocks:
+        s, k = block.treatment.shape
+        x = values[block.study]
+        slopes = x[:, None, :, None] * contrast[block.treatment][:, :, None, :]
+        vectors.append(
+            np.concatenate([base.vectors[block.treatment], slopes.reshape(s, k, -1)], axis=2).reshape(
+                s * k, -1
+            )
+        )
+        keys.append(start + np.arange(s * k).reshape(s, k))
+        start += s * k
+    slope_precision = np.repeat(slope_sd, contrast.shape[1]) ** -2.0
+    precision = np.zeros((p + len(slope_precision),) * 2)
+    precision[:p, :p] = base.precision
+    precision[p:, p:] = np.diag(slope_precision)
+    finite = slope_precision[slope_precision > 0]
+    return Design(
+        tuple(keys), np.concatenate(vectors), precision, base.log_precision + float(np.log(finite).sum())
+    )

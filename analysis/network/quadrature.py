@@ -1,0 +1,297 @@
+"""Integration over heterogeneity: where to look, at which nodes, and how far the answer may be off.
+
+With tau = s sinh u (s the smallest sampling standard deviation) the poles of the likelihood, at tau = +-i /
+sqrt(theta), lie at least pi / 2 from the real u axis, tau = 0 is an ordinary point, and far out u is log
+tau. Gauss-Legendre nodes in u therefore converge geometrically. Priors that vanish at zero take u = log
+tau.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from math import asinh, exp, inf, log
+
+import numpy as np
+
+from analysis.network.priors import Prior
+
+Array = np.ndarray
+
+_NEGLIGIBLE = 40.0  # log density this far below the maximum is left out: exp(-40) is 4e-18
+_NEARLY_ZERO = 1e-7  # heterogeneity below this share of the smallest sampling error changes nothing
+
+
+@lru_cache(maxsize=64)
+def legendre(n: int) -> tuple[Array, Array, Array]:
+    """Nodes and weights of the n-point Gauss-Legendre rule on [-1, 1], and P_0 .. P_(n-1) at the nodes."""
+    x, weight = np.polynomial.legendre.leggauss(n)
+    return x, weight, np.polynomial.legendre.legvander(x, n - 1)
+
+
+@dataclass(frozen=True)
+class Coordinate:
+    """The variable of integration u.
+
+    Attributes
+    ----------
+    scale : float
+        s of ``tau = s sinh u``: the smallest sampling standard deviation.
+    logarithmic : bool
+        Use ``tau = s exp u`` instead.
+    """
+
+    scale: float
+    logarithmic: bool
+
+    def tau(self, u: Array) -> Array:
+        """Heterogeneity at u."""
+        return self.scale * (np.exp(u) if self.logarithmic else np.sinh(u))
+
+    def u(self, tau: float) -> float:
+        """Find the u of a heterogeneity."""
+        if self.logarithmic:
+            return log(tau / self.scale) if tau > 0 else -inf
+        return asinh(tau / self.scale)
+
+    def log_slope(self, u: Array) -> Array:
+        """Log of d tau / d u."""
+        return log(self.scale) + (u if self.logarithmic else np.logaddexp(u, -u) - log(2.0))
+
+
+@dataclass(frozen=True)
+class Range:
+    """The interval of u that holds the posterior.
+
+    Attributes
+    ----------
+    lower, upper : float
+    natural_lower, natural_upper : bool
+        Whether the limit is one of tau itself (zero, or the prior's own end), not a cut through a
+        negligible tail.
+    atom : bool
+        Whether what lies below `lower` enters as one node at tau = 0.
+    """
+
+    lower: float
+    upper: float
+    natural_lower: bool
+    natural_upper: bool
+    atom: bool
+
+
+def find_range(
+    log_likelihood: Callable[[Array], Array], prior: Prior, where: Coordinate, typical: float
+) -> Range:
+    """Find the interval outside which the posterior, and its second moment, are negligible.
+
+    Parameters
+    ----------
+    log_likelihood : callable
+        Log p(y | tau) for an array of tau.
+    prior : Prior
+    where : Coordinate
+    typical : float
+        A typical size of the heterogeneity that the data could show: sampling standard deviation or range
+        of effects.
+
+    Returns
+    -------
+    Range
+    """
+
+    def densities(u: Array) -> tuple[Array, Array]:
+        tau = where.tau(u)
+        h = log_likelihood(tau) + prior.log_density(tau) + where.log_slope(u)
+        # Effects' variances grow with tau squared, so the tail matters for as long as tau squared times it
+        # does.
+        return h, h + np.log1p((tau / typical) ** 2)
+
+    least = where.u(max(prior.minimum, _NEARLY_ZERO * where.scale) if where.logarithmic else prior.minimum)
+    most = where.u(prior.upper) if prior.upper < inf else inf
+    low, high = least, min(most, max(where.u(max(prior.reach, typical)), least + 5.0))
+    count = max(48, int((high - low) / 0.5))
+    u = np.linspace(low, high, count)
+    h, g = densities(u)
+    while high < most and max(h[-1] - h.max(), g[-1] - g.max()) > -_NEGLIGIBLE - 5.0 and high < 300.0:
+        further = np.linspace(high, min(high + 5.0, most), 11)[1:]
+        more = densities(further)
+        u, h, g = np.concatenate([u, further]), np.concatenate([h, more[0]]), np.concatenate([g, more[1]])
+        high = float(u[-1])
+    for _ in range(60):
+        inside = np.flatnonzero(np.maximum(h - h.max(), g - g.max()) > -_NEGLIGIBLE)
+        first, last = max(inside[0] - 1, 0), min(inside[-1] + 1, len(u) - 1)
+        low, high = float(u[first]), float(u[last])
+        if len(inside) >= 6:
+            break
+        u = np.linspace(low, high, 32)
+        h, g = densities(u)
+    return Range(low, high, low <= least, high >= most, where.logarithmic and low <= least)
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """Nodes of one rule, before the data have their say.
+
+    Attributes
+    ----------
+    u, tau : (J,) array
+    log_weight : (J,) array
+        Log of prior density, d tau / d u and Gauss weight together: adding the log likelihood gives log
+        masses.
+    """
+
+    u: Array
+    tau: Array
+    log_weight: Array
+
+
+def nodes(prior: Prior, where: Coordinate, span: Range, n: int) -> Nodes:
+    """Place n Gauss-Legendre nodes, after the atom at zero where there is one.
+
+    Parameters
+    ----------
+    prior : Prior
+    where : Coordinate
+    span : Range
+    n : int
+
+    Returns
+    -------
+    Nodes
+    """
+    x, weight, _ = legendre(n)
+    half = 0.5 * (span.upper - span.lower)
+    u = span.lower + half * (x + 1.0)
+    tau = where.tau(u)
+    log_weight = prior.log_density(tau) + where.log_slope(u) + np.log(weight * half)
+    if span.atom:
+        mass = float(prior.probability(where.tau(np.asarray(span.lower))))
+        u, tau = np.append(span.lower, u), np.append(0.0, tau)
+        log_weight = np.append(log(mass) if mass > 0 else -inf, log_weight)
+    return Nodes(u, tau, log_weight)
+
+
+@dataclass(frozen=True)
+class Heterogeneity:
+    """The posterior of tau as a polynomial density in u, from the masses of the nodes.
+
+    Quantiles come from the integral of the Legendre series through the nodes, never from steps between nodes.
+
+    Attributes
+    ----------
+    prior : Prior
+    where : Coordinate
+    span : Range
+    tau : (J,) array
+        Nodes; the first is the atom at zero where the range has one.
+    mass : (J,) array
+        Posterior probability of each node.
+    """
+
+    prior: Prior
+    where: Coordinate
+    span: Range
+    tau: Array
+    mass: Array
+
+    @property
+    def mean(self) -> float:
+        """Posterior mean of tau."""
+        return float(self.mass @ self.tau)
+
+    @property
+    def sd(self) -> float:
+        """Posterior standard deviation of tau."""
+        return float(np.sqrt(self.mass @ (self.tau - self.mean) ** 2))
+
+    @cached_property
+    def _series(self) -> Array:
+        """Posterior mean of each P_k: the density on [-1, 1] is the sum of (k + 1/2) series_k P_k."""
+        mass = self.mass[1:] if self.span.atom else self.mass
+        return mass @ legendre(len(mass))[2]
+
+    def _polynomial(self, x: float) -> tuple[float, float]:
+        """Probability below x, and density, in the variable on [-1, 1].
+
+        The integral of P_k from -1 is (P_(k+1) - P_(k-1)) / (2 k + 1), and x + 1 for k = 0. Plain floats:
+        for the few points ever asked for, the recurrence is faster without arrays.
+        """
+        before, now = 1.0, x
+        below, density = x + 1.0, 0.5
+        for k, a in enumerate(self._series[1:].tolist(), start=1):
+            after = ((2 * k + 1) * x * now - k * before) / (k + 1)
+            below += a * (after - before)
+            density += (k + 0.5) * a * now
+            before, now = now, after
+        return self._atom + 0.5 * below, density
+
+    @property
+    def _atom(self) -> float:
+        return float(self.mass[0]) if self.span.atom else 0.0
+
+    @property
+    def _half(self) -> float:
+        return 0.5 * (self.span.upper - self.span.lower)
+
+    def probability_below(self, tau: float) -> float:
+        """Posterior probability of a heterogeneity below tau."""
+        x = (self.where.u(tau) - self.span.lower) / self._half - 1.0
+        if x < -1.0 and self.span.atom:
+            edge = self.where.tau(np.asarray(self.span.lower))
+            return self._atom * float(self.prior.probability(tau) / self.prior.probability(edge))
+        return min(max(self._polynomial(min(max(x, -1.0), 1.0))[0], 0.0), 1.0)
+
+    def density(self, tau: float) -> float:
+        """Posterior density of tau; 0 outside the range that holds the posterior."""
+        u = self.where.u(tau)
+        x = (u - self.span.lower) / self._half - 1.0
+        if not -1.0 <= x <= 1.0:
+            return 0.0
+        return (
+            max(self._polynomial(x)[1], 0.0) / self._half * exp(-float(self.where.log_slope(np.asarray(u))))
+        )
+
+    def quantile(self, probability: float) -> float:
+        """Quantile of tau, by Newton's method on the integrated series.
+
+        Parameters
+        ----------
+        probability : float
+            Strictly between 0 and 1.
+
+        Returns
+        -------
+        float
+        """
+        if probability < self._atom:
+            return self._prior_quantile(probability / self._atom)
+        mass = self.mass[1:] if self.span.atom else self.mass
+        nearest = int(np.searchsorted(self._atom + np.cumsum(mass), probability))
+        x = float(legendre(len(mass))[0][min(nearest, len(mass) - 1)])
+        low, high = -1.0, 1.0
+        for _ in range(100):
+            below, density = self._polynomial(x)
+            low, high = (x, high) if below < probability else (low, x)
+            target = x - (below - probability) / density if density > 0 else low
+            if not low < target < high:
+                target = 0.5 * (low + high)
+            settled = abs(target - x) <= 1e-13
+            x = target
+            if settled:
+                break
+        return float(self.where.tau(np.asarray(self.span.lower + self._half * (x + 1.0))))
+
+    def _prior_quantile(self, share: float) -> float:
+        """Quantile of tau below the range, where the data say nothing and the prior's shape stays."""
+        top = float(self.where.tau(np.asarray(self.span.lower)))
+        target = share * float(self.prior.probability(top))
+        low, high = log(top) - 700.0, log(top)
+        for _ in range(200):
+            middle = 0.5 * (low + high)
+            if float(self.prior.probability(exp(max(middle, -740.0)))) < target:
+                low = middle
+            else:
+                high = middle
+        return exp(max(high, -740.0))
