@@ -9,6 +9,14 @@ create table treatment (
     source_file text not null,
     source_line integer not null
 );
+comment on table treatment is 'Treatments: the nodes of the network. One row per node; doses and routes stay with the arms unless they are nodes of their own.';
+comment on column treatment.treatment is 'Short name, the key everywhere. Letter by letter the same in every file.';
+comment on column treatment.label is 'Name in tables and figures. Empty stands for the short name.';
+comment on column treatment.class is 'Class of treatments it belongs to. For example cell source or drug class.';
+comment on column treatment.role is 'What it is in a comparison. active; control for placebo, vehicle or no treatment; sham for animals without the disease.';
+comment on column treatment.description is 'What it is. One sentence.';
+comment on column treatment.source_file is 'File of the review folder that the row was loaded from. Written by the build.';
+comment on column treatment.source_line is 'Line of that file on which the row begins; the header is line 1. Written by the build.';
 
 create table outcome (
     outcome text primary key,
@@ -24,6 +32,19 @@ create table outcome (
     source_file text not null,
     source_line integer not null
 );
+comment on table outcome is 'Outcomes. One row per quantity and direction; another dimension or a reversed scale is another outcome.';
+comment on column outcome.outcome is 'Short name, the key everywhere. Lower case, no unit in it.';
+comment on column outcome.label is 'Name in tables and figures. Empty stands for the short name.';
+comment on column outcome.kind is 'What its statistics are. continuous (mean, SD), binary (events of n), rate (events in exposure), time_to_event.';
+comment on column outcome.unit is 'Unit in which results are given; measurements are converted to it. Empty only if units cannot be converted: then SMD and ratios alone are sensible.';
+comment on column outcome.dimension is 'Quantity it is. Follows from the unit; give it only where there is no unit.';
+comment on column outcome.lower_is_better is 'Direction of benefit, for rankings and for the words beside a plot. true for liver enzymes, false for survival.';
+comment on column outcome.smallest_important_difference is 'Smallest difference that matters to patients, in the outcome''s unit. Stated before the analysis.';
+comment on column outcome.lower_bound is 'Smallest possible value. 0 for concentrations and counts.';
+comment on column outcome.upper_bound is 'Largest possible value. End of the scale.';
+comment on column outcome.description is 'What it is and how it is measured. One sentence.';
+comment on column outcome.source_file is 'File of the review folder that the row was loaded from. Written by the build.';
+comment on column outcome.source_line is 'Line of that file on which the row begins; the header is line 1. Written by the build.';
 
 create table arm (
     study text not null references study (study),
@@ -42,6 +63,21 @@ create table arm (
     source_line integer not null,
     primary key (study, experiment, arm)
 );
+comment on table arm is 'Arms: groups that were compared within an experiment. One row per group that was allocated or analysed apart.';
+comment on column arm.study is 'Study. Short name from studies.csv.';
+comment on column arm.experiment is 'Unit of randomisation within the study: arms are compared only within one. Empty stands for main; give each independent experiment a name.';
+comment on column arm.arm is 'Short name, unique within the experiment. For example the treatment, or treatment and dose.';
+comment on column arm.treatment is 'Treatment given. Short name from treatments.csv.';
+comment on column arm.role is 'What the arm is in its experiment. Empty stands for the treatment''s role.';
+comment on column arm.n is 'Number of participants or animals allocated. The lower bound where a range is printed; the measurement''s own n counts where it has one.';
+comment on column arm.dose is 'Dose. Number alone.';
+comment on column arm.dose_unit is 'Unit of the dose. For example mg/kg or cells.';
+comment on column arm.route is 'Route. For example tail vein.';
+comment on column arm.timing is 'When it was given. For example 2 h after induction.';
+comment on column arm.shared_control_of is 'Experiment or arm of the study that used the same animals as this control. Give it where one control group served several experiments.';
+comment on column arm.label is 'Name in tables and figures. Empty stands for treatment and dose.';
+comment on column arm.source_file is 'File of the review folder that the row was loaded from. Written by the build.';
+comment on column arm.source_line is 'Line of that file on which the row begins; the header is line 1. Written by the build.';
 
 create table measurement (
     measurement_id bigint primary key,
@@ -76,6 +112,37 @@ create table measurement (
     source_line integer not null,
     foreign key (study, experiment, arm) references arm (study, experiment, arm)
 );
+comment on table measurement is 'What was measured in an arm, as reported. One row per arm, outcome, time point and reader; nothing is computed before it is typed.';
+comment on column measurement.measurement_id is 'Number of the row in measurements.csv. Written by the build.';
+comment on column measurement.study is 'Study. Short name from studies.csv.';
+comment on column measurement.experiment is 'Experiment of the study. As in arms.csv; empty stands for main.';
+comment on column measurement.arm is 'Arm. As in arms.csv.';
+comment on column measurement.outcome is 'Outcome. Short name from outcomes.csv.';
+comment on column measurement.timepoint is 'When it was measured, in the unit beside it. Count from randomisation or the start of treatment, as the article does; leave empty if there is only one time and it is not given.';
+comment on column measurement.timepoint_unit is 'Unit of the time point. A unit of dimension time: h, d, wk, mo, a.';
+comment on column measurement.n is 'Number analysed for this outcome at this time. Empty stands for the arm''s n.';
+comment on column measurement.mean is 'Arithmetic mean. As printed, in the row''s unit.';
+comment on column measurement.sd is 'Standard deviation. Only if the article says SD; an unexplained error bar is a note, not an SD.';
+comment on column measurement.se is 'Standard error of the mean. Only if the article says SE or SEM.';
+comment on column measurement.median is 'Median. As printed.';
+comment on column measurement.q1 is 'Lower quartile. As printed; an IQR printed as one number is not a quartile.';
+comment on column measurement.q3 is 'Upper quartile. As printed.';
+comment on column measurement.min is 'Smallest value. As printed.';
+comment on column measurement.max is 'Largest value. As printed.';
+comment on column measurement.ci_lower is 'Lower confidence limit of the mean. As printed.';
+comment on column measurement.ci_upper is 'Upper confidence limit of the mean. As printed.';
+comment on column measurement.ci_level is 'Level of that interval. 0.95 for 95 %; empty stands for 0.95.';
+comment on column measurement.events is 'Number with the event (binary), or number of events (rate). A count; say in adjusted or note why if it is not whole.';
+comment on column measurement.exposure is 'Time at risk, summed over participants (rate). One unit for all arms of an outcome.';
+comment on column measurement.unit is 'Unit of the statistics in this row. As printed; empty stands for the outcome''s unit. A unit of another dimension is another outcome.';
+comment on column measurement.adjusted is 'What the numbers were adjusted for. Empty for raw numbers; name covariates, clusters or imputation.';
+comment on column measurement.source is 'Publication the numbers were read from. Short citation or doi, if it is not the study''s own report.';
+comment on column measurement.locator is 'Place in it. Page, table and row, or figure and panel, so that somebody else finds it in a minute.';
+comment on column measurement.method is 'How the numbers were read. text, table, figure (digitised) or author (from correspondence).';
+comment on column measurement.extractor is 'Who read the numbers. Initials; one row per reader where two read the same cell, and consensus for what they agreed on.';
+comment on column measurement.note is 'Anything that the other columns cannot say. One sentence; symbols such as < or ~ go here.';
+comment on column measurement.source_file is 'File of the review folder that the row was loaded from. Written by the build.';
+comment on column measurement.source_line is 'Line of that file on which the row begins; the header is line 1. Written by the build.';
 
 create table reported_contrast (
     reported_contrast_id bigint primary key,
@@ -108,3 +175,30 @@ create table reported_contrast (
     foreign key (study, experiment, arm_b) references arm (study, experiment, arm),
     check (arm_a <> arm_b)
 );
+comment on table reported_contrast is 'Contrasts printed without the statistics of their arms. One row per pair of arms; do not type what follows from measurements.';
+comment on column reported_contrast.reported_contrast_id is 'Number of the row in contrasts.csv. Written by the build.';
+comment on column reported_contrast.study is 'Study. Short name from studies.csv.';
+comment on column reported_contrast.experiment is 'Experiment of the study. As in arms.csv; empty stands for main.';
+comment on column reported_contrast.outcome is 'Outcome. Short name from outcomes.csv.';
+comment on column reported_contrast.timepoint is 'When it was measured, in the unit beside it. Count from randomisation or the start of treatment, as the article does; leave empty if there is only one time and it is not given.';
+comment on column reported_contrast.timepoint_unit is 'Unit of the time point. A unit of dimension time: h, d, wk, mo, a.';
+comment on column reported_contrast.arm_a is 'First arm: the estimate is a minus b. As in arms.csv.';
+comment on column reported_contrast.arm_b is 'Second arm. As in arms.csv.';
+comment on column reported_contrast.measure is 'Effect measure. One that fits the outcome''s kind.';
+comment on column reported_contrast.estimate is 'Effect of a minus b on the analysis scale. Natural logarithm for OR, RR, IRR, HR and ROM.';
+comment on column reported_contrast.se is 'Standard error on the same scale. As printed, or left empty where an interval is given.';
+comment on column reported_contrast.ci_lower is 'Lower confidence limit on the same scale. Natural logarithm for ratios.';
+comment on column reported_contrast.ci_upper is 'Upper confidence limit on the same scale. Natural logarithm for ratios.';
+comment on column reported_contrast.ci_level is 'Level of that interval. 0.95 for 95 %; empty stands for 0.95.';
+comment on column reported_contrast.var_base is 'Variance of the arm that this study''s contrasts share: their covariance. Needed from three arms on; the square of the base arm''s standard error.';
+comment on column reported_contrast.n_a is 'Number analysed in arm a. Whole number.';
+comment on column reported_contrast.n_b is 'Number analysed in arm b. Whole number.';
+comment on column reported_contrast.unit is 'Unit of the statistics in this row. As printed; empty stands for the outcome''s unit. A unit of another dimension is another outcome.';
+comment on column reported_contrast.adjusted is 'What the numbers were adjusted for. Empty for raw numbers; name covariates, clusters or imputation.';
+comment on column reported_contrast.source is 'Publication the numbers were read from. Short citation or doi, if it is not the study''s own report.';
+comment on column reported_contrast.locator is 'Place in it. Page, table and row, or figure and panel, so that somebody else finds it in a minute.';
+comment on column reported_contrast.method is 'How the numbers were read. text, table, figure (digitised) or author (from correspondence).';
+comment on column reported_contrast.extractor is 'Who read the numbers. Initials; one row per reader where two read the same cell, and consensus for what they agreed on.';
+comment on column reported_contrast.note is 'Anything that the other columns cannot say. One sentence; symbols such as < or ~ go here.';
+comment on column reported_contrast.source_file is 'File of the review folder that the row was loaded from. Written by the build.';
+comment on column reported_contrast.source_line is 'Line of that file on which the row begins; the header is line 1. Written by the build.';

@@ -9,6 +9,14 @@ create table search (
     source_file text not null,
     source_line integer not null
 );
+comment on table search is 'Searches. One row per database and day.';
+comment on column search.search is 'Short name. Empty stands for database and date.';
+comment on column search.source is 'Database or register searched. Column database of searches.csv.';
+comment on column search.date is 'Day of the search. Year-month-day.';
+comment on column search.query is 'Query as typed there. Whole, so that somebody else can run it.';
+comment on column search.hits is 'Number of records found. Before duplicates were removed.';
+comment on column search.source_file is 'File of the review folder that the row was loaded from. Written by the build.';
+comment on column search.source_line is 'Line of that file on which the row begins; the header is line 1. Written by the build.';
 
 create table record (
     record text primary key,
@@ -24,6 +32,19 @@ create table record (
     source_file text not null,
     source_line integer not null
 );
+comment on table record is 'Records found by the searches. One row per record as exported, duplicates included.';
+comment on column record.record is 'Key of the record. Identifier of the reference manager.';
+comment on column record.search is 'Search that found it. Short name from searches.csv.';
+comment on column record.doi is 'Digital object identifier. Begins with 10.';
+comment on column record.pmid is 'PubMed identifier. Digits alone.';
+comment on column record.title is 'Title. As exported.';
+comment on column record.authors is 'Authors. Separated by semicolons.';
+comment on column record.journal is 'Journal. As exported.';
+comment on column record.year is 'Year of publication. Four digits.';
+comment on column record.duplicate_of is 'Record that was kept in its place. Empty if this one was kept.';
+comment on column record.study is 'Study it became, if it was included. Short name from studies.csv.';
+comment on column record.source_file is 'File of the review folder that the row was loaded from. Written by the build.';
+comment on column record.source_line is 'Line of that file on which the row begins; the header is line 1. Written by the build.';
 
 create table screening (
     record text not null references record (record),
@@ -35,6 +56,14 @@ create table screening (
     source_line integer not null,
     primary key (record, stage, reviewer)
 );
+comment on table screening is 'Screening decisions. One row per record, stage and reviewer.';
+comment on column screening.record is 'Record. Key from records.csv.';
+comment on column screening.stage is 'Stage. title_abstract or full_text.';
+comment on column screening.reviewer is 'Who decided. Initials; consensus for what two agreed on.';
+comment on column screening.decision is 'Decision. include, exclude, unclear or not_retrieved.';
+comment on column screening.reason is 'Reason for exclusion. One of the protocol''s reasons, the same words each time.';
+comment on column screening.source_file is 'File of the review folder that the row was loaded from. Written by the build.';
+comment on column screening.source_line is 'Line of that file on which the row begins; the header is line 1. Written by the build.';
 
 create table flow (
     box text not null references prisma_box (box),
@@ -43,3 +72,9 @@ create table flow (
     source_file text not null,
     source_line integer not null
 );
+comment on table flow is 'Boxes of the flow diagram typed in, where there are no records to count. One row per box, or per box and reason.';
+comment on column flow.box is 'Box. Key from prisma_box.';
+comment on column flow.n is 'Number in it. As printed.';
+comment on column flow.reason is 'Reason, for boxes that list reasons. As printed.';
+comment on column flow.source_file is 'File of the review folder that the row was loaded from. Written by the build.';
+comment on column flow.source_line is 'Line of that file on which the row begins; the header is line 1. Written by the build.';

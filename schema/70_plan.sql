@@ -25,3 +25,27 @@ create table plan (
     seed bigint not null default 1,
     origin text not null check (origin in ('plan', 'default'))
 );
+comment on table plan is 'Planned analyses. From [[protocol.analysis]] of review.toml; the usual ones where none are planned.';
+comment on column plan.analysis is 'Name of the analysis. name in review.toml.';
+comment on column plan.position is 'Order in the plan, from 1. Written by the build.';
+comment on column plan.kind is 'pairwise or network. kind in review.toml.';
+comment on column plan.outcome is 'Outcome. Short name from outcomes.csv.';
+comment on column plan.measure is 'Effect measure. One that fits the outcome''s kind.';
+comment on column plan.treatment is 'Treatment of a pairwise analysis. Short name from treatments.csv.';
+comment on column plan.versus is 'Its comparator. Short name from treatments.csv.';
+comment on column plan.reference is 'Treatment that a network''s results are given against. Short name from treatments.csv.';
+comment on column plan.treatments is 'Treatments that take part, as a JSON list; empty for all. treatments in review.toml.';
+comment on column plan.timepoint is 'Rule that picks one time point per study. first, last, a number, or nearest:NUMBER.';
+comment on column plan.engine is 'frequentist, exact or mcmc. engine in review.toml.';
+comment on column plan.model is 'common, random or both. model in review.toml.';
+comment on column plan.tau2 is 'Estimator of the between-study variance. REML, DL, PM, ML, HE, HS, SJ or EB.';
+comment on column plan.ci is 'Interval of the pooled effect. HK for Hartung and Knapp, or Wald.';
+comment on column plan.tau_prior is 'Prior of the between-study standard deviation (Bayesian engines). For example uniform(0, 5), in the outcome''s unit.';
+comment on column plan.effect_prior_sd is 'Standard deviation of the treatment effects'' normal prior (Bayesian engines). In the outcome''s unit.';
+comment on column plan.subgroup is 'Study variable whose levels are pooled apart. Column of studies.csv.';
+comment on column plan.where_sql is 'Condition that studies must meet. where in review.toml: SQL on columns of studies.csv.';
+comment on column plan.smd is 'Form of the SMD in networks: Cohen''s d or Hedges''s g. d unless there is a reason.';
+comment on column plan.node_split is 'Direct and indirect evidence are compared. true or false.';
+comment on column plan.leave_one_out is 'The analysis is repeated without each study. true or false.';
+comment on column plan.seed is 'Seed of anything drawn at random. Whole number.';
+comment on column plan.origin is 'plan if it was planned, default if it was derived. Written by the build.';

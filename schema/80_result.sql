@@ -25,6 +25,30 @@ create table result_run (
     versions text not null,
     synthetic boolean not null default false
 );
+comment on table result_run is 'Runs of analyses: what was computed from what. Written by the analysis.';
+comment on column result_run.run_id is 'Hash of inputs, specification, seed and versions: the same run has the same key. Written by the analysis.';
+comment on column result_run.analysis is 'Planned analysis it carries out; empty for a run by hand. Written by the analysis.';
+comment on column result_run.kind is 'pairwise or network. Written by the analysis.';
+comment on column result_run.engine is 'Engine that computed it: frequentist, exact or mcmc. Written by the analysis.';
+comment on column result_run.outcome is 'Outcome. Written by the analysis.';
+comment on column result_run.measure is 'Effect measure. Written by the analysis.';
+comment on column result_run.scale is 'Scale of its estimates: log means natural logarithms. Written by the analysis.';
+comment on column result_run.unit is 'Unit of its estimates; empty for ratios and SMD. Written by the analysis.';
+comment on column result_run.lower_is_better is 'Direction of benefit used for rankings. Written by the analysis.';
+comment on column result_run.treatment is 'Treatment of a pairwise run. Written by the analysis.';
+comment on column result_run.versus is 'Its comparator. Written by the analysis.';
+comment on column result_run.reference is 'Treatment that a network''s results are given against. Written by the analysis.';
+comment on column result_run.timepoint is 'Rule that picked the time points. Written by the analysis.';
+comment on column result_run.subgroup is 'Study variable whose levels were pooled apart. Written by the analysis.';
+comment on column result_run.where_sql is 'Condition that studies met. Written by the analysis.';
+comment on column result_run.seed is 'Seed. Written by the analysis.';
+comment on column result_run.n_studies is 'Number of studies. Written by the analysis.';
+comment on column result_run.n_arms is 'Number of arms. Written by the analysis.';
+comment on column result_run.n_treatments is 'Number of treatments. Written by the analysis.';
+comment on column result_run.specification is 'Every option of the run, as JSON. Written by the analysis.';
+comment on column result_run.input_hash is 'Hash of the rows it read. Written by the analysis.';
+comment on column result_run.versions is 'Versions of the software, as JSON. Written by the analysis.';
+comment on column result_run.synthetic is 'The data are simulated. Written by the analysis.';
 
 create table result_estimate (
     run_id text not null references result_run (run_id),
@@ -44,6 +68,23 @@ create table result_estimate (
     subgroup text,
     level text
 );
+comment on table result_estimate is 'Pooled effects of treatments against each other. Written by the analysis.';
+comment on column result_estimate.run_id is 'Analysis run the row belongs to. Written by the analysis.';
+comment on column result_estimate.engine is 'Engine that computed it: frequentist, exact or mcmc. Written by the analysis.';
+comment on column result_estimate.model is 'common or random effects. Written by the analysis.';
+comment on column result_estimate.treatment is 'Treatment of the comparison, A in A minus versus. Written by the analysis.';
+comment on column result_estimate.versus is 'Comparator. Written by the analysis.';
+comment on column result_estimate.estimate is 'Effect of treatment minus versus, on the analysis scale (natural log for ratios). Written by the analysis.';
+comment on column result_estimate.std_error is 'Standard error; posterior standard deviation for Bayesian engines. Written by the analysis.';
+comment on column result_estimate.ci_lower is 'Lower end of the 95 % interval, equal-tailed; credible for Bayesian engines. Written by the analysis.';
+comment on column result_estimate.ci_upper is 'Upper end of the 95 % interval, equal-tailed; credible for Bayesian engines. Written by the analysis.';
+comment on column result_estimate.pi_lower is 'Lower end of the 95 % prediction interval of a new study''s effect. Written by the analysis.';
+comment on column result_estimate.pi_upper is 'Upper end of the 95 % prediction interval of a new study''s effect. Written by the analysis.';
+comment on column result_estimate.p_value is 'Two-sided p-value of no effect; empty for Bayesian engines. Written by the analysis.';
+comment on column result_estimate.evidence is 'What it rests on: network, direct or indirect. Written by the analysis.';
+comment on column result_estimate.n_studies is 'Number of studies that compare the two directly. Written by the analysis.';
+comment on column result_estimate.subgroup is 'Variable whose levels were pooled apart; empty for all studies. Written by the analysis.';
+comment on column result_estimate.level is 'Level of that variable. Written by the analysis.';
 
 create table result_heterogeneity (
     run_id text not null references result_run (run_id),
@@ -66,6 +107,26 @@ create table result_heterogeneity (
     df double,
     p_value double
 );
+comment on table result_heterogeneity is 'Heterogeneity between studies. Written by the analysis.';
+comment on column result_heterogeneity.run_id is 'Analysis run the row belongs to. Written by the analysis.';
+comment on column result_heterogeneity.engine is 'Engine that computed it: frequentist, exact or mcmc. Written by the analysis.';
+comment on column result_heterogeneity.model is 'common or random effects. Written by the analysis.';
+comment on column result_heterogeneity.subgroup is 'Variable whose levels were pooled apart; empty for all studies. Written by the analysis.';
+comment on column result_heterogeneity.level is 'Level of that variable. Written by the analysis.';
+comment on column result_heterogeneity.method is 'Estimator of tau2. Written by the analysis.';
+comment on column result_heterogeneity.tau is 'Between-study standard deviation on the analysis scale. Written by the analysis.';
+comment on column result_heterogeneity.tau_lower is 'Lower end of tau''s 95 % interval. Written by the analysis.';
+comment on column result_heterogeneity.tau_upper is 'Upper end of tau''s 95 % interval. Written by the analysis.';
+comment on column result_heterogeneity.tau2 is 'Between-study variance on the analysis scale. Written by the analysis.';
+comment on column result_heterogeneity.tau2_lower is 'Lower end of tau2''s 95 % interval. Written by the analysis.';
+comment on column result_heterogeneity.tau2_upper is 'Upper end of tau2''s 95 % interval. Written by the analysis.';
+comment on column result_heterogeneity.i2 is 'I2 as a share, 0 to 1: part of the variation that is not sampling error. Written by the analysis.';
+comment on column result_heterogeneity.i2_lower is 'Lower end of I2''s 95 % interval. Written by the analysis.';
+comment on column result_heterogeneity.i2_upper is 'Upper end of I2''s 95 % interval. Written by the analysis.';
+comment on column result_heterogeneity.h2 is 'H2: total variation over sampling variation. Written by the analysis.';
+comment on column result_heterogeneity.q is 'Cochran''s Q. Written by the analysis.';
+comment on column result_heterogeneity.df is 'Degrees of freedom of Q. Written by the analysis.';
+comment on column result_heterogeneity.p_value is 'p-value of Q. Written by the analysis.';
 
 create table result_ranking (
     run_id text not null references result_run (run_id),
@@ -77,6 +138,15 @@ create table result_ranking (
     p_score double,
     p_best double
 );
+comment on table result_ranking is 'Ranking of the treatments. Written by the analysis.';
+comment on column result_ranking.run_id is 'Analysis run the row belongs to. Written by the analysis.';
+comment on column result_ranking.engine is 'Engine that computed it: frequentist, exact or mcmc. Written by the analysis.';
+comment on column result_ranking.model is 'common or random effects. Written by the analysis.';
+comment on column result_ranking.treatment is 'Treatment. Written by the analysis.';
+comment on column result_ranking.mean_rank is 'Expected rank; 1 is best. Written by the analysis.';
+comment on column result_ranking.sucra is 'Surface under the cumulative ranking curve, 0 to 1. Written by the analysis.';
+comment on column result_ranking.p_score is 'P-score, 0 to 1: SUCRA''s frequentist twin. Written by the analysis.';
+comment on column result_ranking.p_best is 'Probability of being best. Written by the analysis.';
 
 create table result_rank_probability (
     run_id text not null references result_run (run_id),
@@ -87,6 +157,14 @@ create table result_rank_probability (
     probability double,
     std_error double
 );
+comment on table result_rank_probability is 'Probability of each rank. Written by the analysis.';
+comment on column result_rank_probability.run_id is 'Analysis run the row belongs to. Written by the analysis.';
+comment on column result_rank_probability.engine is 'Engine that computed it: frequentist, exact or mcmc. Written by the analysis.';
+comment on column result_rank_probability.model is 'common or random effects. Written by the analysis.';
+comment on column result_rank_probability.treatment is 'Treatment. Written by the analysis.';
+comment on column result_rank_probability.rank is 'Rank; 1 is best. Written by the analysis.';
+comment on column result_rank_probability.probability is 'Probability that the treatment holds it. Written by the analysis.';
+comment on column result_rank_probability.std_error is 'Monte Carlo error of that probability; empty or 0 where it is exact. Written by the analysis.';
 
 create table result_inconsistency (
     run_id text not null references result_run (run_id),
@@ -110,6 +188,27 @@ create table result_inconsistency (
     p_value double,
     note text
 );
+comment on table result_inconsistency is 'Agreement of direct and indirect evidence. Written by the analysis.';
+comment on column result_inconsistency.run_id is 'Analysis run the row belongs to. Written by the analysis.';
+comment on column result_inconsistency.engine is 'Engine that computed it: frequentist, exact or mcmc. Written by the analysis.';
+comment on column result_inconsistency.model is 'common or random effects. Written by the analysis.';
+comment on column result_inconsistency.method is 'Method, such as node-split or design-by-treatment interaction. Written by the analysis.';
+comment on column result_inconsistency.component is 'Part of the network it is about, for methods that split Q. Written by the analysis.';
+comment on column result_inconsistency.treatment is 'Treatment of the comparison, A in A minus versus. Written by the analysis.';
+comment on column result_inconsistency.versus is 'Comparator. Written by the analysis.';
+comment on column result_inconsistency.direct is 'Direct estimate. Written by the analysis.';
+comment on column result_inconsistency.direct_std_error is 'Its standard error. Written by the analysis.';
+comment on column result_inconsistency.indirect is 'Indirect estimate. Written by the analysis.';
+comment on column result_inconsistency.indirect_std_error is 'Its standard error. Written by the analysis.';
+comment on column result_inconsistency.difference is 'Direct minus indirect. Written by the analysis.';
+comment on column result_inconsistency.difference_std_error is 'Its standard error. Written by the analysis.';
+comment on column result_inconsistency.ci_lower is 'Lower end of the difference''s 95 % interval. Written by the analysis.';
+comment on column result_inconsistency.ci_upper is 'Upper end of the difference''s 95 % interval. Written by the analysis.';
+comment on column result_inconsistency.proportion_direct is 'Share of direct evidence in the network estimate. Written by the analysis.';
+comment on column result_inconsistency.q is 'Cochran''s Q. Written by the analysis.';
+comment on column result_inconsistency.df is 'Degrees of freedom of Q. Written by the analysis.';
+comment on column result_inconsistency.p_value is 'p-value, two-sided for estimates, upper tail for Q. Written by the analysis.';
+comment on column result_inconsistency.note is 'What should be known about the row. Written by the analysis.';
 
 create table result_leave_one_out (
     run_id text not null references result_run (run_id),
@@ -127,6 +226,21 @@ create table result_leave_one_out (
     q double,
     note text
 );
+comment on table result_leave_one_out is 'Results without each study. Written by the analysis.';
+comment on column result_leave_one_out.run_id is 'Analysis run the row belongs to. Written by the analysis.';
+comment on column result_leave_one_out.engine is 'Engine that computed it: frequentist, exact or mcmc. Written by the analysis.';
+comment on column result_leave_one_out.model is 'common or random effects. Written by the analysis.';
+comment on column result_leave_one_out.study is 'Study left out. Written by the analysis.';
+comment on column result_leave_one_out.treatment is 'Treatment of the comparison, A in A minus versus. Written by the analysis.';
+comment on column result_leave_one_out.versus is 'Comparator. Written by the analysis.';
+comment on column result_leave_one_out.estimate is 'Effect of treatment minus versus, on the analysis scale (natural log for ratios). Written by the analysis.';
+comment on column result_leave_one_out.std_error is 'Standard error; posterior standard deviation for Bayesian engines. Written by the analysis.';
+comment on column result_leave_one_out.ci_lower is 'Lower end of the 95 % interval, equal-tailed; credible for Bayesian engines. Written by the analysis.';
+comment on column result_leave_one_out.ci_upper is 'Upper end of the 95 % interval, equal-tailed; credible for Bayesian engines. Written by the analysis.';
+comment on column result_leave_one_out.tau is 'Between-study standard deviation on the analysis scale. Written by the analysis.';
+comment on column result_leave_one_out.i2 is 'I2 as a share, 0 to 1: part of the variation that is not sampling error. Written by the analysis.';
+comment on column result_leave_one_out.q is 'Cochran''s Q. Written by the analysis.';
+comment on column result_leave_one_out.note is 'What should be known about the row. Written by the analysis.';
 
 create table result_weight (
     run_id text not null references result_run (run_id),
@@ -142,6 +256,19 @@ create table result_weight (
     weight double,
     measurement_ids text
 );
+comment on table result_weight is 'How much each contrast counts in an estimate. Written by the analysis.';
+comment on column result_weight.run_id is 'Analysis run the row belongs to. Written by the analysis.';
+comment on column result_weight.engine is 'Engine that computed it: frequentist, exact or mcmc. Written by the analysis.';
+comment on column result_weight.model is 'common or random effects. Written by the analysis.';
+comment on column result_weight.treatment is 'Treatment of the comparison, A in A minus versus. Written by the analysis.';
+comment on column result_weight.versus is 'Comparator. Written by the analysis.';
+comment on column result_weight.study is 'Study. Written by the analysis.';
+comment on column result_weight.experiment is 'Experiment of the study. Written by the analysis.';
+comment on column result_weight.contrast_id is 'Contrast, as in the view contrast. Written by the analysis.';
+comment on column result_weight.estimate is 'The contrast''s own effect. Written by the analysis.';
+comment on column result_weight.std_error is 'Its standard error. Written by the analysis.';
+comment on column result_weight.weight is 'Its share, 0 to 1; shares of one estimate sum to 1. Written by the analysis.';
+comment on column result_weight.measurement_ids is 'Measurements behind it, separated by commas. Written by the analysis.';
 
 create table result_diagnostic (
     run_id text not null references result_run (run_id),
@@ -155,6 +282,17 @@ create table result_diagnostic (
     divergences bigint,
     note text
 );
+comment on table result_diagnostic is 'Whether the chains of a Bayesian run converged. Written by the analysis.';
+comment on column result_diagnostic.run_id is 'Analysis run the row belongs to. Written by the analysis.';
+comment on column result_diagnostic.engine is 'Engine that computed it: frequentist, exact or mcmc. Written by the analysis.';
+comment on column result_diagnostic.model is 'common or random effects. Written by the analysis.';
+comment on column result_diagnostic.parameter is 'Parameter. Written by the analysis.';
+comment on column result_diagnostic.rhat is 'Potential scale reduction factor, rank-normalised. Written by the analysis.';
+comment on column result_diagnostic.ess_bulk is 'Effective sample size of the bulk. Written by the analysis.';
+comment on column result_diagnostic.ess_tail is 'Effective sample size of the tails. Written by the analysis.';
+comment on column result_diagnostic.mcse is 'Monte Carlo error of the mean. Written by the analysis.';
+comment on column result_diagnostic.divergences is 'Number of divergent transitions in the run. Written by the analysis.';
+comment on column result_diagnostic.note is 'What should be known about the row. Written by the analysis.';
 
 create table result_convergence (
     run_id text not null references result_run (run_id),
@@ -164,6 +302,13 @@ create table result_convergence (
     psrf double,
     psrf_upper double
 );
+comment on table result_convergence is 'Potential scale reduction factor as the chains grow. Written by the analysis.';
+comment on column result_convergence.run_id is 'Analysis run the row belongs to. Written by the analysis.';
+comment on column result_convergence.model is 'common or random effects. Written by the analysis.';
+comment on column result_convergence.parameter is 'Parameter. Written by the analysis.';
+comment on column result_convergence.iteration is 'Number of iterations used. Written by the analysis.';
+comment on column result_convergence.psrf is 'Potential scale reduction factor at that point. Written by the analysis.';
+comment on column result_convergence.psrf_upper is 'Upper limit of its 97.5 % interval. Written by the analysis.';
 
 create table result_fit (
     run_id text not null references result_run (run_id),
@@ -174,6 +319,14 @@ create table result_fit (
     value double,
     note text
 );
+comment on table result_fit is 'How well a model fits. Written by the analysis.';
+comment on column result_fit.run_id is 'Analysis run the row belongs to. Written by the analysis.';
+comment on column result_fit.engine is 'Engine that computed it: frequentist, exact or mcmc. Written by the analysis.';
+comment on column result_fit.model is 'common or random effects. Written by the analysis.';
+comment on column result_fit.study is 'Study; empty for the whole model. Written by the analysis.';
+comment on column result_fit.quantity is 'What the value is. Written by the analysis.';
+comment on column result_fit.value is 'The value. Written by the analysis.';
+comment on column result_fit.note is 'What should be known about the row. Written by the analysis.';
 
 create table result_sensitivity (
     run_id text not null references result_run (run_id),
@@ -186,9 +339,23 @@ create table result_sensitivity (
     value double,
     note text
 );
+comment on table result_sensitivity is 'Results of sensitivity analyses: influence, small-study effects and others. Written by the analysis.';
+comment on column result_sensitivity.run_id is 'Analysis run the row belongs to. Written by the analysis.';
+comment on column result_sensitivity.engine is 'Engine that computed it: frequentist, exact or mcmc. Written by the analysis.';
+comment on column result_sensitivity.model is 'common or random effects. Written by the analysis.';
+comment on column result_sensitivity.method is 'Method. Written by the analysis.';
+comment on column result_sensitivity.item is 'What was varied. Written by the analysis.';
+comment on column result_sensitivity.study is 'Study it is about, if one. Written by the analysis.';
+comment on column result_sensitivity.quantity is 'What the value is. Written by the analysis.';
+comment on column result_sensitivity.value is 'The value. Written by the analysis.';
+comment on column result_sensitivity.note is 'What should be known about the row. Written by the analysis.';
 
 create table result_note (
     run_id text not null references result_run (run_id),
     severity text not null check (severity in ('info', 'warning')),
     message text not null
 );
+comment on table result_note is 'What a run has to say about itself. Written by the analysis.';
+comment on column result_note.run_id is 'Analysis run the row belongs to. Written by the analysis.';
+comment on column result_note.severity is 'info or warning. Written by the analysis.';
+comment on column result_note.message is 'Message. Written by the analysis.';
