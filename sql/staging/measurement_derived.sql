@@ -40,6 +40,7 @@ with typed as (
         arm.treatment,
         treatment.role,
         outcome.kind,
+        outcome.kind = 'continuous' as continuous,
         coalesce(final.n, arm.n) as animals,
         coalesce(final.ci_level, 0.95) as level,
         coalesce(outcome.unit, final.unit) as common_unit,
@@ -50,7 +51,12 @@ with typed as (
         case
             when final.unit is null or outcome.unit is null or final.unit = outcome.unit then 1.0
             else to_unit.factor
-        end as divisor
+        end as divisor,
+        case
+            when q1 is not null and q3 is not null and min is not null and max is not null then 'quartiles_range'
+            when q1 is not null and q3 is not null then 'quartiles'
+            when min is not null and max is not null then 'range'
+        end as scenario
     from measurement_final as final
     inner join arm
         on final.study = arm.study and final.experiment = arm.experiment and final.arm = arm.arm
@@ -60,20 +66,9 @@ with typed as (
     left join unit as to_unit on outcome.unit = to_unit.unit
 ),
 
-placed as (
-    select
-        typed.*,
-        case
-            when q1 is not null and q3 is not null and min is not null and max is not null then 'quartiles_range'
-            when q1 is not null and q3 is not null then 'quartiles'
-            when min is not null and max is not null then 'range'
-        end as scenario
-    from typed
-),
-
 coded as (
     select
-        placed.*,
+        typed.*,
         case
             when mean is not null then 'mean'
             when median is not null and animals >= 2 then scenario
@@ -84,8 +79,7 @@ coded as (
             when mean is not null and ci_lower is not null and ci_upper is not null then 'ci'
             else scenario
         end as spread
-    from placed
-    where kind = 'continuous'
+    from typed
 ),
 
 student as (
@@ -93,7 +87,13 @@ student as (
         animals as size,
         level as coverage,
         t_quantile(1 - (1 - level) / 2, animals - 1) as t
-    from (select distinct animals, level from coded where spread = 'ci' and animals >= 2) as distinct_interval
+    from (
+        select distinct
+            animals,
+            level
+        from coded
+        where continuous and spread = 'ci' and animals >= 2
+    ) as distinct_interval
 ),
 
 normal as (
@@ -104,35 +104,38 @@ normal as (
     from (
         select distinct animals
         from coded
-        where spread in ('range', 'quartiles', 'quartiles_range') and animals >= 2
+        where continuous and spread in ('range', 'quartiles', 'quartiles_range') and animals >= 2
     ) as distinct_n
 ),
 
-continuous as (
+solved as (
     select
         coded.*,
-        case center
-            when 'mean' then mean
-            when 'range'
+        case
+            when not continuous then null
+            when center = 'mean' then mean
+            when center = 'range'
                 then
                     4 / (4 + power(animals, 0.75)) * (min + max) / 2
                     + (1 - 4 / (4 + power(animals, 0.75))) * median
-            when 'quartiles'
+            when center = 'quartiles'
                 then (0.7 + 0.39 / animals) * (q1 + q3) / 2 + (0.3 - 0.39 / animals) * median
-            when 'quartiles_range'
+            when center = 'quartiles_range'
                 then
                     2.2 / (2.2 + power(animals, 0.75)) * (min + max) / 2
                     + (0.7 - 0.72 / power(animals, 0.55)) * (q1 + q3) / 2
                     + (0.3 + 0.72 / power(animals, 0.55) - 2.2 / (2.2 + power(animals, 0.75))) * median
-        end as raw_mean,
-        case spread
-            when 'reported' then sd
-            when 'se' then se * sqrt(animals)
-            when 'ci' then sqrt(animals) * (ci_upper - ci_lower) / (2 * student.t)
-            when 'range' then (max - min) / (2 * normal.z_range)
-            when 'quartiles' then (q3 - q1) / (2 * normal.z_quartiles)
-            when 'quartiles_range' then (max - min) / (4 * normal.z_range) + (q3 - q1) / (4 * normal.z_quartiles)
-        end as raw_sd
+        end * multiplier / divisor as common_mean,
+        case
+            when not continuous then null
+            when spread = 'reported' then sd
+            when spread = 'se' then se * sqrt(animals)
+            when spread = 'ci' then sqrt(animals) * (ci_upper - ci_lower) / (2 * student.t)
+            when spread = 'range' then (max - min) / (2 * normal.z_range)
+            when spread = 'quartiles' then (q3 - q1) / (2 * normal.z_quartiles)
+            when spread = 'quartiles_range'
+                then (max - min) / (4 * normal.z_range) + (q3 - q1) / (4 * normal.z_quartiles)
+        end * multiplier / divisor as common_sd
     from coded
     left join student
         on coded.spread = 'ci' and coded.animals = student.size and coded.level = student.coverage
@@ -152,73 +155,45 @@ select
     timepoint,
     timepoint_unit,
     animals as n,
-    raw_mean * multiplier / divisor as mean,
-    raw_sd * multiplier / divisor as sd,
-    cast(null as double) as events,
-    cast(null as double) as exposure,
-    common_unit as unit,
-    unit as unit_typed,
-    case
-        when center = 'mean' then spread
-        when center is not null then concat('median_', center)
-    end as derivation,
-    concat_ws(
-        ',',
-        case when n is null and animals is not null then 'n_from_arm' end,
-        case when unit <> common_unit then 'unit_converted' end,
-        case when center <> 'mean' then 'luo2018' end,
-        case when spread in ('range', 'quartiles', 'quartiles_range') then 'wan2014' end,
-        case when center <> 'mean' and spread = 'reported' then 'sd_reported' end
-    ) as flags,
-    case
-        when multiplier is null then 'unit'
-        when mean is null and median is null then 'no_mean'
-        when animals is null then 'no_n'
-        when animals < 2 then 'n_below_2'
-        when mean is null and scenario is null then 'median_only'
-        when spread is null then 'no_spread'
-        when raw_sd = 0 then 'zero_spread'
-        when raw_sd < 0 then 'negative_spread'
-        -- Beyond these a square, and so a variance, would overflow or vanish.
-        when greatest(abs(raw_mean), raw_sd) * multiplier / divisor > 1e150 then 'not_finite'
-        when raw_sd * multiplier / divisor < 1e-150 then 'not_finite'
-    end as problem,
-    source,
-    locator,
-    source_file,
-    source_line
-from continuous
-union all
-select
-    measurement_id,
-    study,
-    experiment,
-    arm,
-    treatment,
-    role,
-    outcome,
-    kind,
-    timepoint,
-    timepoint_unit,
-    animals as n,
-    cast(null as double) as mean,
-    cast(null as double) as sd,
+    common_mean as mean,
+    common_sd as sd,
     case when kind in ('binary', 'rate') then events end as events,
     case when kind = 'rate' then exposure end as exposure,
     common_unit as unit,
     unit as unit_typed,
-    'reported' as derivation,
-    case when kind = 'binary' and n is null and animals is not null then 'n_from_arm' else '' end as flags,
+    case
+        when not continuous then 'reported'
+        when center = 'mean' then spread
+        else concat('median_', center)
+    end as derivation,
+    concat_ws(
+        ',',
+        case when n is null and animals is not null then 'n_from_arm' end,
+        case when continuous and unit <> common_unit then 'unit_converted' end,
+        case when continuous and center <> 'mean' then 'luo2018' end,
+        case when continuous and spread in ('range', 'quartiles', 'quartiles_range') then 'wan2014' end,
+        case when continuous and center <> 'mean' and spread = 'reported' then 'sd_reported' end
+    ) as flags,
     case
         when kind = 'time_to_event' then 'time_to_event'
-        when events is null then 'no_events'
+        when kind in ('binary', 'rate') and events is null then 'no_events'
         when kind = 'rate' and exposure is null then 'no_exposure'
-        when kind = 'binary' and animals is null then 'no_n'
+        when kind = 'rate' then null
+        when continuous and multiplier is null then 'unit'
+        when continuous and mean is null and median is null then 'no_mean'
+        when animals is null then 'no_n'
         when kind = 'binary' and events > animals then 'events_above_n'
+        when kind = 'binary' then null
+        when animals < 2 then 'n_below_2'
+        when mean is null and scenario is null then 'median_only'
+        when spread is null then 'no_spread'
+        when common_sd = 0 then 'zero_spread'
+        when common_sd < 0 then 'negative_spread'
+        -- Beyond these a square, and so a variance, would overflow or vanish.
+        when abs(common_mean) > 1e150 or common_sd > 1e150 or common_sd < 1e-150 then 'not_finite'
     end as problem,
     source,
     locator,
     source_file,
     source_line
-from placed
-where kind <> 'continuous'
+from solved

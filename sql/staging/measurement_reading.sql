@@ -2,7 +2,8 @@
 -- Grain: row of `measurement`
 -- Formula: Rows of the same arm, outcome and time point are readings of one measurement. That of extractor 'consensus'
 --   counts, else that of the extractor first by name, else the row typed first. Time points are equal if they are so
---   once converted to one unit: 1 week and 7 days are one.
+--   once converted to one unit: 1 week and 7 days are one. Converted time points are rounded to 1e-9 days, so that rounding
+--   in the last digit keeps no two apart.
 -- Columns:
 --   measurement_id: the row of `measurement`
 --   study, experiment, arm, outcome: what was measured in whom
@@ -17,7 +18,8 @@ with timed as (
     select
         measurement.*,
         case
-            when outcome_timepoint.converted then measurement.timepoint * typed.factor / day.factor
+            when outcome_timepoint.converted
+                then floor(measurement.timepoint * typed.factor / day.factor * 1000000000 + 0.5) / 1000000000
             else measurement.timepoint
         end as common_timepoint,
         case when measurement.timepoint is not null then outcome_timepoint.timepoint_unit end as common_unit,

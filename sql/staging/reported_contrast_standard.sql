@@ -25,7 +25,8 @@ with typed as (
         coalesce(reported.n_a, first_arm.n) as first_n,
         coalesce(reported.n_b, second_arm.n) as second_n,
         case
-            when outcome_timepoint.converted then reported.timepoint * time_unit.factor / day.factor
+            when outcome_timepoint.converted
+                then floor(reported.timepoint * time_unit.factor / day.factor * 1000000000 + 0.5) / 1000000000
             else reported.timepoint
         end as common_timepoint,
         outcome_timepoint.timepoint_unit as common_timepoint_unit,
