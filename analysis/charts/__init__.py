@@ -1,7 +1,7 @@
-"""The field's charts: tidy frames in, Altair charts out, each with its alternative text and the table it draws.
+"""The field's charts: tidy frames in, Altair charts out, with alternative text and the table drawn.
 
-The functions take frames with the columns of the ``result_*`` tables and of the views; they compute no statistics.
-`save` writes a chart as SVG, PNG, PDF, an interactive page and CSV.
+The functions take frames with the columns of the ``result_*`` tables and of the views; they compute no
+statistics. `save` writes a chart as SVG, PNG, PDF, an interactive page and CSV.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ _HOMES = {
     "Effect": "effect",
     "compose": "theme",
     "mark_synthetic": "theme",
-    "save": "save",
-    "forest": "forest",
-    "network_forest": "forest",
-    "leave_one_out": "forest",
-    "node_split": "forest",
-    "prior_sensitivity": "forest",
+    "save": "files",
+    "forest": "forests",
+    "network_forest": "forests",
+    "leave_one_out": "forests",
+    "node_split": "forests",
+    "prior_sensitivity": "forests",
     "network_diagram": "network",
-    "league": "league",
+    "league": "leagues",
 }
 
-__all__ = list(_HOMES)  # noqa: PLE0605
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -21,6 +21,7 @@ GAP = 16
 """Pixels between columns."""
 
 _LINE = 14
+_INDENT = 12
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Column:
         """Pixels that the widest cell or heading takes; rows marked ``span`` run on and do not count."""
         cells = [
             text_width(str(row[self.field]), bold=bool(row.get("bold")))
+            + (_INDENT if row.get("indent") else 0)
             for row in rows
             if row.get(self.field) and not row.get("span")
         ]
@@ -132,16 +134,22 @@ class Table:
         linked = any(row.get("href") for row in self.rows)
         for column, left, right in self.places:
             x = {"left": left, "right": right, "center": (left + right) / 2}[column.align]
-            for bold in (False, True):
-                if not any(bool(row.get("bold")) == bold and row.get(column.field) for row in self.rows):
+            for bold, indent in ((False, False), (True, False), (False, True)):
+                if not any(
+                    (bool(row.get("bold")), self._indented(row, column)) == (bold, indent)
+                    and row.get(column.field)
+                    for row in self.rows
+                ):
                     continue
                 chosen = "datum.bold" if bold else "!datum.bold"
+                if column is self.left[0]:
+                    chosen += " && datum.indent" if indent else " && !datum.indent"
                 layers.append(
                     alt.Chart(data)
                     .mark_text(align=column.align, baseline="middle", fontWeight="bold" if bold else "normal")
                     .transform_filter(f"{chosen} && datum['{column.field}']")
                     .encode(
-                        x=alt.value(x),
+                        x=alt.value(x + (_INDENT if indent else 0)),
                         y=pixels(),
                         text=alt.Text(column.field, type="nominal"),
                         color=alt.condition("datum.muted", alt.value(MUTED), alt.value(INK)),
@@ -154,6 +162,9 @@ class Table:
                 )
             layers.append(words(column.title.split("\n"), x, -6, align=column.align, bold=True, rising=True))
         return layers + self._groups()
+
+    def _indented(self, row: Mapping[str, Any], column: Column) -> bool:
+        return column is self.left[0] and bool(row.get("indent"))
 
     def _groups(self) -> list[Any]:
         layers: list[Any] = []

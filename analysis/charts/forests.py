@@ -415,7 +415,8 @@ def node_split(frame: pd.DataFrame, *, effect: Effect, title: str | None = None)
                     "evidence": kind,
                     "treatment": row["treatment"],
                     "versus": row["versus"],
-                    "label": f"\xa0\xa0\xa0{kind}",
+                    "label": kind,
+                    "indent": True,
                     "effect_text": effect.estimate_text(row[kind], lower, upper, digits),
                     "stored": (row[kind], lower, upper),
                     "color": color,
@@ -484,7 +485,8 @@ def prior_sensitivity(frame: pd.DataFrame, *, effect: Effect, title: str | None 
                 rows.append(
                     {
                         "kind": "point",
-                        "label": f"\xa0\xa0\xa0{row['scenario']}",
+                        "label": str(row["scenario"]),
+                        "indent": True,
                         "scenario": str(row["scenario"]),
                         "treatment": pair[0],
                         "versus": pair[1],

@@ -1,0 +1,466 @@
+"""Risk of bias, and maps of where there is evidence and where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+
+from analysis.charts.layout import line, pixels, words
+from analysis.charts.theme import (
+    FAINT,
+    INK,
+    MUTED,
+    SIZE,
+    STUDY,
+    count,
+    dataset,
+    finish,
+    ink_on,
+    missing,
+    number,
+    percent,
+    records,
+    text_width,
+    wrap,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_CELL = 24
+_ROW = 22
+_LINE = 13
+
+STATUS = {
+    "used": ("●", "#0072b2"),
+    "used, derived": ("◐", "#56b4e9"),
+    "not usable": ("×", "#d55e00"),
+    "not reported": ("–", "#b8c0c8"),
+}
+"""Symbol and colour of what became of a study's data on an outcome."""
+
+
+def traffic_light(
+    judgements: pd.DataFrame,
+    *,
+    labels: Mapping[str, str] | None = None,
+    palette: str = "color",
+    title: str | None = None,
+) -> Any:
+    """Draw the risk of bias of each study: a dot with a symbol for each item.
+
+    Parameters
+    ----------
+    judgements : DataFrame
+        Rows of the view ``rob_traffic_light`` of one tool (and one outcome and assessor, where there are
+        several): study, tool, position, domain, label, judgement, symbol, color, color_blind_safe.
+    labels : mapping of str to str, optional
+        Printed names of studies.
+    palette : {"color", "color_blind_safe"}
+        Cochrane's colours, or robvis' that stay apart with colour-blindness. The symbol carries the meaning.
+    title : str, optional
+        Without it, the tool.
+
+    Returns
+    -------
+    altair chart
+    """
+    given = sorted(records(judgements), key=lambda row: row["position"])
+    items = list(dict.fromkeys(row["label"] for row in given))
+    studies = list(dict.fromkeys(row["study"] for row in records(judgements)))
+    names = [(labels or {}).get(study, str(study)) for study in studies]
+    start = max([text_width(name) for name in names], default=0) + 16
+    dots: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in given:
+        dots.setdefault(
+            (row["study"], row["label"]),
+            {
+                "study": row["study"],
+                "domain": row["domain"],
+                "item": row["label"],
+                "judgement": row["judgement"],
+                "symbol": row["symbol"],
+                "color": row[palette],
+                "ink": ink_on(row[palette]),
+                "x": start + (items.index(row["label"]) + 0.5) * _CELL,
+                "y": (studies.index(row["study"]) + 0.5) * _ROW,
+            },
+        )
+    width, height = start + len(items) * _CELL, len(studies) * _ROW
+    base = alt.Chart(dataset(dots.values(), "judgements"))
+    x = alt.X("x:Q", scale=None, axis=None)
+    layers = [
+        line(0, width, 0, MUTED),
+        base.mark_circle(size=330, opacity=1, stroke=MUTED, strokeWidth=0.5).encode(
+            x=x,
+            y=pixels(),
+            color=alt.Color("color:N", scale=None),
+            tooltip=["study:N", "item:N", "judgement:N"],
+        ),
+        base.mark_text(baseline="middle", fontWeight="bold", fontSize=13, aria=False).encode(
+            x=x, y=pixels(), text="symbol:N", color=alt.Color("ink:N", scale=None)
+        ),
+        _names(names, start),
+        words(["Study"], 0, -7, bold=True),
+        *(
+            words([str(index + 1)], start + (index + 0.5) * _CELL, -7, align="center", bold=True)
+            for index in range(len(items))
+        ),
+        *_key(list({row["judgement"]: row for row in given}.values()), palette, height + 18),
+    ]
+    tool = given[0]["tool"] if given else ""
+    heading = title or f"Risk of bias by study ({tool})"
+    return finish(
+        alt.layer(*layers).properties(width=width, height=height),
+        name="traffic_light",
+        title=heading,
+        caption="; ".join(f"{index}: {item}" for index, item in enumerate(items, 1)) + ".",
+        description=f"{heading}: {len(studies)} studies, {len(items)} items. {_tally(given)}",
+        tables={"judgements": ("study", "domain", "item", "judgement")},
+        width=max(width, 420),
+    )
+
+
+def rob_summary(
+    summary: pd.DataFrame, *, weighted: bool = False, palette: str = "color", title: str | None = None
+) -> Any:
+    """Draw how the judgements of each item are distributed.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        Rows of the view ``rob_summary`` of one tool: position, label, judgement, n, share, weighted_share,
+        symbol, color, color_blind_safe, severity.
+    weighted : bool
+        Studies count by their participants (``weighted_share``) instead of once each; the caption says which.
+    palette : {"color", "color_blind_safe"}
+        As in `traffic_light`.
+    title : str, optional
+        Without it, the tool.
+
+    Returns
+    -------
+    altair chart
+    """
+    given = records(summary)
+    share = "weighted_share" if weighted else "share"
+    items = list(dict.fromkeys(row["label"] for row in sorted(given, key=lambda row: row["position"])))
+    start = max([text_width(item) for item in items], default=0) + 14
+    bar = 320.0
+    segments = []
+    for position, item in enumerate(items):
+        members = [
+            row for row in given if row["label"] == item and not missing(row.get(share)) and row[share] > 0
+        ]
+        members.sort(key=lambda row: 99 if missing(row.get("severity")) else row["severity"])
+        done = 0.0
+        for row in members:
+            text = f"{row['symbol']} {percent(row[share], 0)}"
+            segments.append(
+                {
+                    "item": item,
+                    "judgement": row["judgement"],
+                    "n": row.get("n"),
+                    "share": row[share],
+                    "color": row[palette],
+                    "ink": ink_on(row[palette]),
+                    "text": text if text_width(text, bold=True) + 6 <= row[share] * bar else "",
+                    "x": start + done * bar,
+                    "x2": start + (done + row[share]) * bar,
+                    "middle": start + (done + row[share] / 2) * bar,
+                    "y": position * _ROW + 2,
+                    "y2": (position + 1) * _ROW - 2,
+                    "center": (position + 0.5) * _ROW,
+                }
+            )
+            done += row[share]
+    height = len(items) * _ROW
+    base = alt.Chart(dataset(segments, "judgements"))
+    layers = [
+        base.mark_rect(stroke="white", strokeWidth=1).encode(
+            x=alt.X("x:Q", scale=None, axis=None),
+            x2="x2",
+            y=pixels(),
+            y2="y2",
+            color=alt.Color("color:N", scale=None),
+            tooltip=["item:N", "judgement:N", "n:Q", alt.Tooltip("share:Q", format=".0%")],
+        ),
+        base.mark_text(baseline="middle", fontWeight="bold", aria=False).encode(
+            x=alt.X("middle:Q", scale=None, axis=None),
+            y=pixels("center"),
+            text="text:N",
+            color=alt.Color("ink:N", scale=None),
+        ),
+        _names(items, start),
+        line(start, start + bar, height + 3, MUTED),
+        *(
+            words([f"{mark}%"], start + mark / 100 * bar, height + 17, align="center", color=MUTED)
+            for mark in (0, 25, 50, 75, 100)
+        ),
+        *_key(list({row["judgement"]: row for row in given}.values()), palette, height + 40),
+    ]
+    tool = given[0].get("tool", "") if given else ""
+    heading = title or f"Risk of bias by item ({tool})"
+    how = "weighted by the studies' participants" if weighted else "each study counts once (not weighted)"
+    return finish(
+        alt.layer(*layers).properties(width=start + bar, height=height),
+        name="rob_summary",
+        title=heading,
+        caption=f"Share of studies, {how}.",
+        description=f"{heading}. Share of studies, {how}. "
+        + " ".join(
+            f"{item}: "
+            + ", ".join(
+                f"{row['judgement']} {percent(row['share'], 0)}" for row in segments if row["item"] == item
+            )
+            + "."
+            for item in items
+        ),
+        tables={"judgements": ("item", "judgement", "n", "share")},
+        width=start + bar,
+    )
+
+
+def evidence_map(
+    frame: pd.DataFrame,
+    *,
+    treatments: Mapping[str, str] | None = None,
+    outcomes: Mapping[str, str] | None = None,
+    size_title: str = "studies",
+    title: str = "Evidence map",
+) -> Any:
+    """Draw how much evidence there is for each treatment on each outcome.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        treatment, outcome, n_studies, n_participants; rows as in the view ``network_node``.
+    treatments, outcomes : mapping of str to str, optional
+        Printed names; their order is the order of rows and columns.
+    size_title : str
+        What the bubbles' area stands for.
+    title : str
+        What is shown.
+
+    Returns
+    -------
+    altair chart
+        An empty place is a gap in the evidence.
+    """
+    given = records(frame)
+    rows = [key for key in treatments or {} if any(row["treatment"] == key for row in given)]
+    rows += [key for key in dict.fromkeys(row["treatment"] for row in given) if key not in rows]
+    columns = [key for key in outcomes or {} if any(row["outcome"] == key for row in given)]
+    columns += [key for key in dict.fromkeys(row["outcome"] for row in given) if key not in columns]
+    names = [(treatments or {}).get(key, key) for key in rows]
+    heads = [(outcomes or {}).get(key, key) for key in columns]
+    grid = _Grid(names, heads, cell=76, row=38)
+    largest = max((row["n_studies"] for row in given), default=1)
+    bubbles = [
+        {
+            **{key: row.get(key) for key in ("treatment", "outcome", "n_studies", "n_participants")},
+            "x": grid.x(columns.index(row["outcome"])),
+            "y": grid.y(rows.index(row["treatment"])),
+            "area": 36.0**2 * row["n_studies"] / largest,
+            "text": count(row["n_studies"]),
+            # A number too wide for its bubble stands beside it.
+            "inside": 36.0 * (row["n_studies"] / largest) ** 0.5 > text_width(count(row["n_studies"])) + 5,
+        }
+        for row in given
+        if row["n_studies"]
+    ]
+    base = alt.Chart(dataset(bubbles, "evidence"))
+    x = alt.X("x:Q", scale=None, axis=None)
+    layers = [
+        *grid.lines(),
+        base.mark_circle(opacity=0.9, color=STUDY).encode(
+            x=x,
+            y=pixels(),
+            size=alt.Size("area:Q", scale=None, legend=None),
+            tooltip=["treatment:N", "outcome:N", "n_studies:Q", "n_participants:Q"],
+        ),
+        base.transform_filter("datum.inside")
+        .mark_text(baseline="middle", color="white", fontWeight="bold")
+        .encode(x=x, y=pixels(), text="text:N"),
+        base.transform_filter("!datum.inside")
+        .mark_text(baseline="middle", align="left", dx=17, color=INK)
+        .encode(x=x, y=pixels(), text="text:N"),
+        *grid.texts("Treatment"),
+    ]
+    return finish(
+        alt.layer(*layers).properties(width=grid.width, height=grid.height),
+        name="evidence_map",
+        title=title,
+        caption=f"Area of a bubble, and its number: {size_title}. An empty place is a gap in the evidence.",
+        description=f"{title}: {len(rows)} treatments, {len(columns)} outcomes, "
+        f"{len(rows) * len(columns) - len(bubbles)} combinations without evidence.",
+        tables={"evidence": ("treatment", "outcome", "n_studies", "n_participants")},
+        width=grid.width,
+    )
+
+
+def missing_data_map(
+    frame: pd.DataFrame,
+    *,
+    labels: Mapping[str, str] | None = None,
+    outcomes: Mapping[str, str] | None = None,
+    title: str = "What each study reported",
+) -> Any:
+    """Draw what became of each study's data on each outcome.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        study, outcome, status: one of `STATUS`; a pair that is not in the frame is drawn as not reported.
+    labels, outcomes : mapping of str to str, optional
+        Printed names of studies and outcomes.
+    title : str
+        What is shown.
+
+    Returns
+    -------
+    altair chart
+    """
+    given = records(frame)
+    studies = list(dict.fromkeys(row["study"] for row in given))
+    columns = list(dict.fromkeys(row["outcome"] for row in given))
+    grid = _Grid(
+        [(labels or {}).get(study, str(study)) for study in studies],
+        [(outcomes or {}).get(outcome, outcome) for outcome in columns],
+        cell=70,
+        row=17,
+    )
+    status = {(row["study"], row["outcome"]): row["status"] for row in given}
+    marks = []
+    for i, study in enumerate(studies):
+        for j, outcome in enumerate(columns):
+            found = status.get((study, outcome), "not reported")
+            marks.append(
+                {
+                    "study": study, "outcome": outcome, "status": found, "symbol": STATUS[found][0],
+                    "color": STATUS[found][1], "x": grid.x(j), "y": grid.y(i),
+                }
+            )  # fmt: skip
+    base = alt.Chart(dataset(marks, "reported"))
+    key = [{"judgement": name, "symbol": symbol, "color": color} for name, (symbol, color) in STATUS.items()]
+    tally = {name: sum(1 for mark in marks if mark["status"] == name) for name in STATUS}
+    return finish(
+        alt.layer(
+            *grid.lines(),
+            base.mark_text(baseline="middle", fontWeight="bold", fontSize=15).encode(
+                x=alt.X("x:Q", scale=None, axis=None),
+                y=pixels(),
+                text="symbol:N",
+                color=alt.Color("color:N", scale=None),
+                tooltip=["study:N", "outcome:N", "status:N"],
+            ),
+            *grid.texts("Study"),
+            *_key(key, "color", grid.height + 18, dots=False),
+        ).properties(width=grid.width, height=grid.height),
+        name="missing_data_map",
+        title=title,
+        caption="Rows are studies, columns outcomes.",
+        description=f"{title}: " + ", ".join(f"{name} {n}" for name, n in tally.items()) + ".",
+        tables={"reported": ("study", "outcome", "status")},
+        width=max(grid.width, 380),
+    )
+
+
+class _Grid:
+    """Rows and columns with names, in pixels."""
+
+    def __init__(self, rows: Sequence[str], columns: Sequence[str], cell: float, row: float) -> None:
+        self.rows, self.columns, self.row = rows, columns, row
+        self.start = max([text_width(name) for name in rows], default=0) + 18
+        words_ = [text_width(word, bold=True) for head in columns for word in head.split()]
+        self.cell = max(cell, min(max(words_, default=0) + 10, 130))
+
+    @property
+    def width(self) -> float:
+        return self.start + len(self.columns) * self.cell
+
+    @property
+    def height(self) -> float:
+        return len(self.rows) * self.row
+
+    def x(self, column: int) -> float:
+        return self.start + (column + 0.5) * self.cell
+
+    def y(self, row: int) -> float:
+        return (row + 0.5) * self.row
+
+    def lines(self) -> list[Any]:
+        rules = [{"y": index * self.row} for index in range(1, len(self.rows) + 1)]
+        return [
+            alt.Chart(dataset(rules, "rules"))
+            .mark_rule(color="#eaeef2", aria=False)
+            .encode(y=pixels(), x=alt.value(0), x2=alt.value(self.width)),
+            line(0, self.width, 0, MUTED),
+        ]
+
+    def texts(self, head: str) -> list[Any]:
+        return [
+            _names(self.rows, self.start, self.row),
+            words([head], 0, -7, bold=True),
+            *(
+                words(
+                    wrap(name, self.cell - 6, bold=True),
+                    self.x(i),
+                    -7,
+                    align="center",
+                    bold=True,
+                    rising=True,
+                )
+                for i, name in enumerate(self.columns)
+            ),
+        ]
+
+
+def _names(names: Sequence[str], start: float, row: float = _ROW) -> Any:
+    rows = [{"label": name, "y": (index + 0.5) * row} for index, name in enumerate(names)]
+    return (
+        alt.Chart(dataset(rows, "names"))
+        .mark_text(align="left", baseline="middle", color=INK, aria=False)
+        .encode(x=alt.value(0), y=pixels(), text="label:N")
+    )
+
+
+def _key(rows: Sequence[Mapping[str, Any]], palette: str, y: float, dots: bool = True) -> list[Any]:
+    """Explain symbols and colours in a line beneath."""
+    ordered = sorted(rows, key=lambda row: 99 if missing(row.get("severity")) else row["severity"])  # type: ignore[arg-type,return-value]
+    places = []
+    x = 9.0
+    for row in ordered:
+        text = str(row.get("judgement_label") or row["judgement"])
+        places.append(
+            {
+                "x": x, "y": y, "t": x + 14, "text": text, "symbol": row["symbol"], "color": row[palette],
+                "ink": ink_on(row[palette]) if dots else row[palette],
+            }
+        )  # fmt: skip
+        x += 14 + text_width(text) + 26
+    base = alt.Chart(dataset(places, "key"))
+    at = alt.X("x:Q", scale=None, axis=None)
+    layers = [
+        base.mark_text(baseline="middle", fontWeight="bold", fontSize=SIZE + 1, aria=False).encode(
+            x=at, y=pixels(), text="symbol:N", color=alt.Color("ink:N", scale=None)
+        ),
+        base.mark_text(baseline="middle", align="left", color=INK, aria=False).encode(
+            x=alt.X("t:Q", scale=None, axis=None), y=pixels(), text="text:N"
+        ),
+    ]
+    if dots:
+        disc = base.mark_circle(size=230, opacity=1, stroke=FAINT, strokeWidth=0.5, aria=False)
+        layers.insert(0, disc.encode(x=at, y=pixels(), color=alt.Color("color:N", scale=None)))
+    return layers
+
+
+def _tally(rows: Sequence[Mapping[str, Any]]) -> str:
+    total = len(rows)
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row["judgement"]] = counts.get(row["judgement"], 0) + 1
+    shares = sorted(counts.items(), key=lambda item: -item[1])
+    return "Judgements: " + ", ".join(f"{name} {number(100 * n / total, 0)}%" for name, n in shares) + "."
