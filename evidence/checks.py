@@ -130,7 +130,13 @@ def _duplicates(sheet: Sheet, problems: Problems) -> None:
 
 
 def _unknown(
-    sheet: Sheet, column: str, known: Collection[str], where: str, problems: Problems, what: str = ""
+    sheet: Sheet,
+    column: str,
+    known: Collection[str],
+    where: str,
+    problems: Problems,
+    what: str,
+    synonyms: Mapping[str, str] | None,
 ) -> None:
     """Report names that do not exist, once each, with all their lines."""
     strange: dict[str, list[int]] = defaultdict(list)
@@ -139,8 +145,8 @@ def _unknown(
             strange[value].append(index)
     for value, rows in strange.items():
         problems.error(
-            f"unknown {what or column} {value!r}{_also(sheet, rows[1:])}",
-            suggestion(value, known, where),
+            f"unknown {what} {value!r}{_also(sheet, rows[1:])}",
+            suggestion(value, known, where, synonyms),
             **sheet.place(rows[0], column),
         )
 
@@ -152,7 +158,7 @@ def _also(sheet: Sheet, rows: list[int]) -> str:
     return f" (also in line{'s' if len(rows) > 1 else ''} {listed}{', ...' if len(rows) > 8 else ''})"
 
 
-def _references(sheets: Sheets, units: Collection[str], problems: Problems) -> None:
+def _references(sheets: Sheets, units: Mapping[str, tuple[str, float]], problems: Problems) -> None:
     keys: dict[str, tuple[Collection[str], str]] = {
         "unit": (units, "units.csv"),
         "effect_measure": (keyed("effect_measure"), ""),
@@ -166,6 +172,7 @@ def _references(sheets: Sheets, units: Collection[str], problems: Problems) -> N
                 {value for value in sheet.values[file.key[0]] if value is not None} if sheet else set(),
                 file.name,
             )
+    labels = {str(row["label"]): unit for unit, row in keyed("unit").items() if row["label"]}
     for sheet in sheets.values():
         for column in sheet.file.columns:
             if column.references is None:
@@ -173,7 +180,10 @@ def _references(sheets: Sheets, units: Collection[str], problems: Problems) -> N
             known, where = keys[column.references]
             if where and where != "units.csv" and where not in sheets and _unread(where, problems):
                 continue
-            _unknown(sheet, column.name, known, where, problems, _word(column))
+            if column.name == "timepoint_unit":
+                known = [unit for unit, (dimension, _) in units.items() if dimension == "time"]
+            synonyms = {label: unit for label, unit in labels.items() if unit in known}
+            _unknown(sheet, column.name, known, where, problems, _word(column), synonyms)
 
 
 def _unread(name: str, problems: Problems) -> bool:
@@ -373,16 +383,7 @@ def _times_fit(sheet: Sheet, units: Mapping[str, tuple[str, float]], problems: P
     """Check that time points can be compared, and that none comes in twice, as 7 d and as 1 wk."""
     with_unit: dict[Any, set[bool]] = defaultdict(set)
     several: dict[Any, set[str]] = defaultdict(set)
-    for index, (_, outcome, timepoint, unit) in enumerate(
-        sheet.rows("outcome", "timepoint", "timepoint_unit")
-    ):
-        if unit in units and units[unit][0] != "time":
-            problems.error(
-                f"{unit!r} measures {units[unit][0]}, not time",
-                "write a unit of time: "
-                + ", ".join(name for name, (dimension, _) in units.items() if dimension == "time"),
-                **sheet.place(index, "timepoint_unit"),
-            )
+    for _, outcome, timepoint, unit in sheet.rows("outcome", "timepoint", "timepoint_unit"):
         if timepoint is not None:
             with_unit[outcome].add(unit is not None)
             if unit is not None:

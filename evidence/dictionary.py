@@ -21,14 +21,14 @@ _HEAD = """# Tables
 
 Written by `python -m evidence.dictionary` from the statements in this folder; do not edit.
 
-Each row of a table that is loaded from a review folder carries the file and the line it came from. *Key* marks the
-primary key, *required* a column that is never empty.
+Each row of a table that is loaded from a review folder carries the file and the line it came from. *Key*
+marks the primary key, *required* a column that is never empty.
 
 """
 
 
 def data_dictionary() -> str:
-    """Describe every table and column, and how tables refer to each other, as Markdown with a Mermaid diagram."""
+    """Describe every table and column, and which refers to which, as Markdown with a Mermaid diagram."""
     from evidence.database import connect
 
     with connect() as connection:
@@ -74,8 +74,8 @@ def _constraints(
     required: dict[str, set[str]] = defaultdict(set)
     references: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for table, kind, names, other in connection.execute(
-        "select table_name, constraint_type, constraint_column_names, referenced_table from duckdb_constraints() "
-        "order by table_name, constraint_index"
+        "select table_name, constraint_type, constraint_column_names, referenced_table "
+        "from duckdb_constraints() order by table_name, constraint_index"
     ).fetchall():
         if kind == "PRIMARY KEY":
             keys[table].update(names)

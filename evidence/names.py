@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 # Letters of other alphabets that cannot be told from a Latin one in print, and the dashes and quotes that
 # word processors put in (some of the Unicode Consortium's confusables, UTS 39).
@@ -44,19 +44,33 @@ def difference(name: str, other: str) -> str:
     return "by upper and lower case or blanks"
 
 
-def nearest(name: str, known: Collection[str]) -> str | None:
-    """Return the known name that was probably meant, or None."""
+def nearest(name: str, known: Collection[str], synonyms: Mapping[str, str] | None = None) -> str | None:
+    """Return the known name that was probably meant, or None.
+
+    Parameters
+    ----------
+    name : str
+        What was typed.
+    known : collection of str
+        Names that would be right.
+    synonyms : mapping of str to str, optional
+        Other words for known names.
+    """
     wanted = skeleton(name)
     by_skeleton: dict[str, str] = {}
     for other in known:
         by_skeleton.setdefault(skeleton(other), other)
+    for word, other in (synonyms or {}).items():
+        by_skeleton.setdefault(skeleton(word), other)
     if wanted in by_skeleton:
         return by_skeleton[wanted]
     close = difflib.get_close_matches(wanted, by_skeleton, n=1, cutoff=0.6)
     return by_skeleton[close[0]] if close else None
 
 
-def suggestion(name: str, known: Collection[str], where: str = "") -> str:
+def suggestion(
+    name: str, known: Collection[str], where: str = "", synonyms: Mapping[str, str] | None = None
+) -> str:
     """Say what would be right in place of an unknown name.
 
     Parameters
@@ -67,8 +81,10 @@ def suggestion(name: str, known: Collection[str], where: str = "") -> str:
         Names that would be right.
     where : str
         Where a new one would be declared, for example ``"treatments.csv"``.
+    synonyms : mapping of str to str, optional
+        Other words for known names.
     """
-    close = nearest(name, known)
+    close = nearest(name, known, synonyms)
     if close is not None and skeleton(close) == skeleton(name):
         return f"write {close!r}: the two differ only {difference(name, close)}"
     add = f", or add it to {where}" if where else ""

@@ -33,13 +33,19 @@ csv.field_size_limit(10_000_000)
 
 
 class Problems:
-    """Everything found wrong so far."""
+    """Everything found wrong so far; of several errors in one cell, only the first: others follow from it."""
 
     def __init__(self) -> None:
         self.found: list[Problem] = []
+        self._cells: set[tuple[Any, Any, str]] = set()
 
     def error(self, message: str, remedy: str = "", **place: Any) -> None:
         """Note something that stops the build."""
+        if column := place.get("column"):
+            cell = (place.get("file"), place.get("line"), column)
+            if cell in self._cells:
+                return
+            self._cells.add(cell)
         self.found.append(Problem(message, remedy, **place))
 
     def warning(self, message: str, remedy: str = "", **place: Any) -> None:

@@ -1,0 +1,104 @@
+"""100,000 measurements: how long the build takes, and the contrasts and pooled results over them."""
+
+import csv
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+import evidence
+
+STUDIES, OUTCOMES, TIMEPOINTS = 4_000, 5, 2
+
+
+@pytest.fixture(scope="module")
+def large_review(tmp_path_factory) -> Path:
+    """A generated review of 4,000 studies with 2 or 3 arms: 100,000 measurements."""
+    folder = tmp_path_factory.mktemp("large") / "large-review"
+    folder.mkdir()
+    draw = random.Random(20230115)
+    (folder / "review.toml").write_text('title = "Generated"\nsynthetic = true\n', encoding="utf-8")
+
+    def write(name: str, header: list[str], rows: list[list[object]]) -> None:
+        with (folder / name).open("w", encoding="utf-8", newline="") as stream:
+            csv.writer(stream).writerows([header, *rows])
+
+    treatments = ["control", *(f"drug {letter}" for letter in "ABCDEFGH")]
+    write(
+        "treatments.csv",
+        ["treatment", "role"],
+        [[t, "control" if t == "control" else "active"] for t in treatments],
+    )
+    write(
+        "outcomes.csv",
+        ["outcome", "kind", "unit", "lower_is_better"],
+        [[f"enzyme {k}", "continuous", "U/L", "true"] for k in range(OUTCOMES)],
+    )
+    studies: list[list[object]] = []
+    arms: list[list[object]] = []
+    measurements: list[list[object]] = []
+    for number in range(STUDIES):
+        study = f"Study {number:05d}"
+        studies.append([study, 1990 + number % 35, draw.choice(["mouse", "rat", "pig"])])
+        given = ["control", *draw.sample(treatments[1:], 1 + number % 2)]
+        for treatment in given:
+            n = draw.randint(4, 30)
+            arms.append([study, treatment, treatment, n])
+            for outcome in range(OUTCOMES):
+                for day in range(1, TIMEPOINTS + 1):
+                    mean = 200 * draw.lognormvariate(0, 0.3)
+                    measurements.append(
+                        [
+                            study,
+                            treatment,
+                            f"enzyme {outcome}",
+                            day,
+                            "d",
+                            round(mean, 3),
+                            round(mean * 0.2, 3),
+                            "U/L",
+                        ]
+                    )
+    write("studies.csv", ["study", "year", "species"], studies)
+    write("arms.csv", ["study", "arm", "treatment", "n"], arms)
+    write(
+        "measurements.csv",
+        ["study", "arm", "outcome", "timepoint", "timepoint_unit", "mean", "sd", "unit"],
+        measurements,
+    )
+    assert len(measurements) == 100_000
+    return folder
+
+
+@pytest.fixture(scope="module")
+def large_file(large_review, tmp_path_factory) -> Path:
+    return evidence.build(large_review, tmp_path_factory.mktemp("built") / "large.duckdb")
+
+
+def cpu_seconds(action) -> float:
+    start = time.process_time()
+    action()
+    return time.process_time() - start
+
+
+@pytest.mark.slow
+def test_large_review_builds_in_under_15_seconds_of_cpu(large_review, tmp_path):
+    assert cpu_seconds(lambda: evidence.build(large_review, tmp_path / "large.duckdb")) < 15
+
+
+def test_build_of_100_000_measurements(benchmark, large_review, tmp_path):
+    benchmark.pedantic(evidence.build, (large_review, tmp_path / "large.duckdb"), rounds=3)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select count(*), sum(estimate), sum(std_error) from contrast",
+        "select count(*), sum(random_estimate), sum(random_p_value), sum(q_between) from subgroup",
+    ],
+    ids=["contrasts", "subgroups"],
+)
+def test_views_over_100_000_measurements(benchmark, large_file, query):
+    with evidence.open(large_file) as db:
+        benchmark.pedantic(lambda: db.sql(query).fetchall(), rounds=3)
