@@ -83,15 +83,16 @@ class Gls:
             row = start + np.arange(studies * q).reshape(studies, q)
             effect = np.concatenate([np.zeros((studies, 1)), block.y], axis=1)
             conductance = -c[:, :, i] * c[:, :, j]
-            voltage = (effect[:, j] - effect[:, i])[:, None, :]
             shape = conductance.shape
-            low, high = block.treatment[:, i], block.treatment[:, j]
+            low = np.minimum(block.treatment[:, i], block.treatment[:, j])
+            high = np.maximum(block.treatment[:, i], block.treatment[:, j])
+            voltage = np.where(high == block.treatment[:, j], 1.0, -1.0) * (effect[:, j] - effect[:, i])
             parts.append(
                 (
                     np.broadcast_to(row[:, :, None], shape).ravel(),
                     np.broadcast_to((low * n_treatments + high)[:, None, :], shape).ravel(),
                     conductance.ravel(),
-                    (conductance * voltage).ravel(),
+                    (conductance * voltage[:, None, :]).ravel(),
                     np.broadcast_to(row[:, :, None], c.shape).ravel(),
                     np.broadcast_to(block.treatment[:, None, :], c.shape).ravel(),
                     c.ravel(),
@@ -169,6 +170,43 @@ class Gls:
         residual = self.y[:, None] - self._design @ effect.T
         rss = (weights * residual**2).sum(0)
         return Solution(tau2, weights, effect, factor, rss, log_det, residual)
+
+    def contrasts(
+        self, tau2: float, treatment: Array, versus: Array, keep: Array | None = None
+    ) -> tuple[Array, Array]:
+        """Estimate effects of treatments against others.
+
+        Parameters
+        ----------
+        tau2 : float
+        treatment, versus : (m,) int arrays
+        keep : (n,) bool array, optional
+            Rows that count.
+
+        Returns
+        -------
+        effect, variance : (m,) arrays
+            NaN where the two are not connected.
+        """
+        effect, variance, size = self._differences(tau2, treatment, versus, keep, None)
+        # Two treatments that know each other far better than the root: the difference loses digits. Ask one
+        # of them.
+        for at in np.unique(versus[variance < 1e-8 * size]):
+            of = (versus == at) & (variance < 1e-8 * size)
+            effect[of], variance[of], _ = self._differences(tau2, treatment[of], versus[of], keep, int(at))
+        part = self.parts(keep)
+        apart = part[treatment] != part[versus]
+        effect[apart] = variance[apart] = np.nan
+        return effect, variance
+
+    def _differences(
+        self, tau2: float, treatment: Array, versus: Array, keep: Array | None, root: int | None
+    ) -> tuple[Array, Array, Array]:
+        solution = self.solve([tau2], keep, root)
+        effect, factor = solution.effect[0], solution.root[0]
+        size = (factor**2).sum(1)
+        variance = ((factor[treatment] - factor[versus]) ** 2).sum(1)
+        return effect[treatment] - effect[versus], variance, np.maximum(size[treatment], size[versus])
 
     def degrees_of_freedom(self, keep: Array | None = None) -> int:
         """Rows less estimated effects."""

@@ -1,0 +1,457 @@
+"""Do the studies agree with each other: within designs, between designs, direct with indirect evidence.
+
+A *design* is the set of treatments that a study compares. Heterogeneity is disagreement of studies of one
+design, inconsistency disagreement of designs (Krahn, Binder and König 2013, doi:10.1186/1471-2288-13-35).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.network.data import Array, Block, Network
+from analysis.network.gls import ESTIMATORS, Gls
+from analysis.network.graph import comparisons, design_name, direct_comparisons, splittable
+from analysis.network.rows import heterogeneity_correlation
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+DIRECT_ONLY = 0.0005
+"""An indirect share below this is none: netmeta's limit."""
+
+
+@dataclass(frozen=True)
+class Designs:
+    """Studies pooled within their designs.
+
+    Attributes
+    ----------
+    network : Network
+        The designs in place of studies: effects pooled within each design, and their covariance.
+    treatments : tuple of tuple of int
+        Treatments of each design.
+    n_studies : (d,) int array
+    q, df : (d,) arrays
+        Heterogeneity within each design.
+    tau2_within : float
+        Heterogeneity variance under which every design has effects of its own: moment estimator; 0 where no
+        design has more than one study.
+    """
+
+    network: Network
+    treatments: tuple[tuple[int, ...], ...]
+    n_studies: Array
+    q: Array
+    df: Array
+    tau2_within: float
+
+
+def pool_designs(net: Network, tau2: float = 0.0) -> Designs:
+    """Pool the studies of each design.
+
+    Parameters
+    ----------
+    net : Network
+    tau2 : float
+        Heterogeneity variance added to the studies' sampling variances.
+
+    Returns
+    -------
+    Designs
+    """
+    blocks, sets, counts, q, df = [], [], [], [], []
+    growth = 0.0
+    for block in net.blocks:
+        m = block.k - 1
+        R = heterogeneity_correlation(m)
+        precision = np.linalg.inv(block.S + tau2 * R)
+        design, member = np.unique(block.treatment, axis=0, return_inverse=True)
+        member = member.ravel()
+
+        def total(values: Array, member: Array = member, n: int = len(design)) -> Array:
+            sums = np.zeros((n, *values.shape[1:]))
+            np.add.at(sums, member, values)
+            return sums
+
+        information = total(precision)
+        covariance = np.linalg.inv(information)
+        effect = (covariance @ total(precision @ block.y[:, :, None]))[:, :, 0]
+        residual = block.y - effect[member]
+        n = np.bincount(member)
+        start = len(sets)
+        blocks.append(Block(np.arange(start, start + len(design)), design, effect, covariance))
+        sets += [tuple(int(t) for t in row) for row in design]
+        counts.append(n)
+        q.append(total(np.einsum("si,sij,sj->s", residual, precision, residual)))
+        df.append((n - 1) * m)
+        growth += np.einsum("sij,ji->", precision, R)
+        growth -= np.einsum("dij,dji->", covariance, total(precision @ R @ precision))
+    spread, freedom = float(sum(part.sum() for part in q)), int(sum(part.sum() for part in df))
+    names = tuple((design_name(net, design), "main") for design in sets)
+    pooled = replace(net, studies=names, blocks=tuple(blocks), arms=None, contrasts=None, covariates=None)
+    return Designs(
+        pooled,
+        tuple(sets),
+        np.concatenate(counts),
+        np.concatenate(q),
+        np.concatenate(df),
+        max(0.0, (spread - freedom) / growth) if freedom else 0.0,
+    )
+
+
+def decomposition(net: Network) -> pd.DataFrame:
+    """Split Cochran's Q of the common-effect model into heterogeneity and inconsistency.
+
+    Parameters
+    ----------
+    net : Network
+
+    Returns
+    -------
+    DataFrame
+        method, component, q, df, p_value, note: total, within and between designs; each design's
+        heterogeneity; what inconsistency is left when a design is detached, that is given effects of its
+        own; and the design-by-treatment test, which allows for heterogeneity within designs (with the
+        moment estimator of tau2 within designs, as netmeta).
+
+    References
+    ----------
+    Krahn U et al. (2013), as above. Higgins JPT et al. (2012). Res Synth Methods 3:98-110.
+    doi:10.1002/jrsm.1044
+    """
+    import pandas as pd
+    from scipy.stats import chi2
+
+    pooled = pool_designs(net)
+    gls = Gls.of(pooled.network)
+    between, df_between = float(gls.solve([0.0]).rss[0]), gls.degrees_of_freedom()
+    within, df_within = float(pooled.q.sum()), int(pooled.df.sum())
+    random = pool_designs(net, pooled.tau2_within)
+    adjusted = float(Gls.of(random.network).solve([0.0]).rss[0])
+    names = [design_name(net, design) for design in pooled.treatments]
+    rows = [
+        ("decomposition", "total", within + between, df_within + df_between, ""),
+        ("decomposition", "within designs", within, df_within, ""),
+        ("decomposition", "between designs", between, df_between, ""),
+        (
+            "design-by-treatment",
+            "network",
+            adjusted,
+            df_between,
+            f"tau within designs {np.sqrt(pooled.tau2_within):.4g}",
+        ),
+    ]
+    rows += [
+        ("heterogeneity within design", name, q, df, f"{n} {'study' if n == 1 else 'studies'}")
+        for name, q, df, n in zip(names, pooled.q, pooled.df, pooled.n_studies)
+    ]
+    for d, name in enumerate(names):
+        keep = gls.study != d
+        df = gls.degrees_of_freedom(keep)
+        if df < df_between:
+            rest = float(gls.solve([0.0], keep).rss[0])
+            rows.append(("between designs after detaching", name, rest, df, ""))
+    table = pd.DataFrame(rows, columns=["method", "component", "q", "df", "note"])
+    # Where nothing is left to test there is no p-value, and what stands in q is rounding error.
+    table["q"] = table["q"].where(table["df"] > 0, 0.0)
+    table["p_value"] = np.where(table["df"] > 0, chi2.sf(table["q"], np.maximum(table["df"], 1)), np.nan)
+    return table
+
+
+def net_heat(net: Network, tau2: float = 0.0) -> pd.DataFrame:
+    """Locate inconsistency: what each design contributes, and how that changes when another is detached.
+
+    Parameters
+    ----------
+    net : Network
+    tau2 : float
+        0 for the common-effect model.
+
+    Returns
+    -------
+    DataFrame
+        One row per pair of design-specific contrasts: design and contrast (treatment:versus of the base arm
+        first) in the row and the column of the plot; hat (what the column's contrast contributes to the
+        network estimate of the row's), q (the row's part in the inconsistency Q) and difference (that part
+        minus what is left of it when the column's design is detached: positive means less inconsistency
+        without it); `difference` is missing where detaching changes nothing.
+
+    References
+    ----------
+    Krahn U, Binder H, König J (2013). BMC Med Res Methodol 13:35. doi:10.1186/1471-2288-13-35
+    """
+    import pandas as pd
+
+    pooled = pool_designs(net, tau2)
+    gls = Gls.of(pooled.network)
+    blocks = pooled.network.blocks
+    design = np.concatenate([np.repeat(block.study, block.k - 1) for block in blocks])
+    base = np.concatenate([np.repeat(block.treatment[:, 0], block.k - 1) for block in blocks])
+    other = np.concatenate([block.treatment[:, 1:].ravel() for block in blocks])
+    hat = design_hat(pooled, other, base)
+
+    def parts(keep: Array | None) -> Array:
+        """Contribution of each contrast to Q: its residual times the precision-weighted residuals."""
+        effect = gls.solve([0.0], keep).effect[0]
+        found = []
+        for block in blocks:
+            residual = block.y - (effect[block.treatment[:, 1:]] - effect[block.treatment[:, :1]])
+            weighted = np.linalg.solve(block.S, residual[:, :, None])[:, :, 0]
+            found.append((residual * weighted).ravel())
+        return np.concatenate(found)
+
+    whole = parts(None)
+    freedom = gls.degrees_of_freedom()
+    difference = np.full((len(design), len(design)), np.nan)
+    for d in range(len(pooled.treatments)):
+        keep = gls.study != d
+        if gls.degrees_of_freedom(keep) < freedom:
+            rest = np.where(design == d, 0.0, parts(keep))
+            difference[:, design == d] = (whole - rest)[:, None]
+    names = [design_name(net, treatments) for treatments in pooled.treatments]
+    labels = [f"{net.treatments[a]}:{net.treatments[b]}" for a, b in zip(base, other)]
+    i, j = (index.ravel() for index in np.indices(difference.shape))
+    return pd.DataFrame(
+        {
+            "design": [names[d] for d in design[i]],
+            "contrast": [labels[r] for r in i],
+            "detached": [names[d] for d in design[j]],
+            "detached_contrast": [labels[r] for r in j],
+            "hat": hat[i, j],
+            "q": whole[i],
+            "difference": difference[i, j],
+        }
+    )
+
+
+def design_hat(pooled: Designs, treatment: Array, versus: Array) -> Array:
+    """Weight of each design-specific contrast in the network estimates ``treatment - versus`` (Krahn 2013).
+
+    Parameters
+    ----------
+    pooled : Designs
+    treatment, versus : (m,) int arrays
+
+    Returns
+    -------
+    (m, contrasts) array
+        Contrasts against each design's base arm, designs in order.
+    """
+    root = Gls.of(pooled.network).solve([0.0]).root[0]
+    wanted = root[treatment] - root[versus]
+    columns = []
+    for block in pooled.network.blocks:
+        arms = root[block.treatment[:, 1:]] - root[block.treatment[:, :1]]
+        spread = np.linalg.solve(block.S, arms)
+        columns.append(np.einsum("mt,dit->mdi", wanted, spread).reshape(len(wanted), -1))
+    return np.concatenate(columns, axis=1)
+
+
+# --- direct against indirect
+# ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Direct and indirect evidence on comparisons; ``second minus first``.
+
+    Attributes
+    ----------
+    first, second : (c,) int arrays
+    direct, direct_se, indirect, indirect_se : (c,) arrays
+        NaN where there is no such evidence.
+    proportion : (c,) array
+        Share of the direct evidence in the network estimate; NaN where the method has none.
+    note : tuple of str
+        Why there is no indirect estimate.
+    """
+
+    first: Array
+    second: Array
+    direct: Array
+    direct_se: Array
+    indirect: Array
+    indirect_se: Array
+    proportion: Array
+    note: tuple[str, ...]
+
+
+def direct_estimates(net: Network, tau2: float) -> tuple[Array, Array, Array, Array]:
+    """Pool the studies that compare two treatments, comparison by comparison, with the network's tau2.
+
+    Parameters
+    ----------
+    net : Network
+    tau2 : float
+
+    Returns
+    -------
+    first, second : (c,) int arrays
+        Treatments, ``first < second``.
+    effect, variance : (c,) arrays
+        Of second minus first. Studies of several arms count as if each comparison stood alone.
+    """
+    rows = comparisons(net)
+    code = rows.first * len(net.treatments) + rows.second
+    distinct, member = np.unique(code, return_inverse=True)
+    weight = 1.0 / (rows.variance + tau2)
+    total = np.bincount(member, weight)
+    effect = np.bincount(member, weight * rows.estimate) / total
+    return distinct // len(net.treatments), distinct % len(net.treatments), effect, 1.0 / total
+
+
+def back_calculation(net: Network, gls: Gls, tau2: float) -> Evidence:
+    """Take the direct estimates out of the network estimates.
+
+    The proportion of direct evidence is the variance of the network estimate over that of the direct
+    estimate; what is left is the indirect estimate (König, Krahn and Binder 2013, doi:10.1002/sim.6001;
+    netmeta's default).
+
+    Parameters
+    ----------
+    net : Network
+    gls : Gls
+        Of the same network.
+    tau2 : float
+        Of the network; it serves the direct estimates too.
+
+    Returns
+    -------
+    Evidence
+    """
+    first, second, direct, variance = direct_estimates(net, tau2)
+    network, network_variance = gls.contrasts(tau2, second, first)
+    proportion = network_variance / variance
+    sole = proportion > 1 - DIRECT_ONLY
+    with np.errstate(divide="ignore", invalid="ignore"):
+        indirect = np.where(sole, np.nan, (network - proportion * direct) / (1 - proportion))
+        indirect_se = np.where(sole, np.nan, np.sqrt(network_variance / (1 - proportion)))
+    return Evidence(
+        first,
+        second,
+        direct,
+        np.sqrt(variance),
+        indirect,
+        indirect_se,
+        proportion,
+        tuple("there is no indirect evidence" if only else "" for only in sole),
+    )
+
+
+def separate_designs(net: Network, gls: Gls, tau2: float) -> Evidence:
+    """Set the direct estimates against the network without every study that compares the two treatments.
+
+    Separate Indirect from Direct Design Evidence (SIDDE; Efthimiou et al. 2019, doi:10.1002/sim.8158).
+
+    Parameters
+    ----------
+    net : Network
+    gls : Gls
+        Of the same network.
+    tau2 : float
+        Of the whole network.
+
+    Returns
+    -------
+    Evidence
+    """
+    first, second, direct, variance = direct_estimates(net, tau2)
+    holds = np.zeros((len(net.studies), len(net.treatments)), dtype=bool)
+    for block in net.blocks:
+        holds[block.study[:, None], block.treatment] = True
+    indirect, spread = np.full(len(first), np.nan), np.full(len(first), np.nan)
+    for c, (a, b) in enumerate(zip(first, second)):
+        keep = ~(holds[:, a] & holds[:, b])[gls.study]
+        if keep.any():
+            effect, var = gls.contrasts(tau2, np.array([b]), np.array([a]), keep)
+            indirect[c], spread[c] = effect[0], np.sqrt(var[0])
+    return Evidence(
+        first,
+        second,
+        direct,
+        np.sqrt(variance),
+        indirect,
+        spread,
+        np.full(len(first), np.nan),
+        tuple("" if np.isfinite(value) else "there is no indirect evidence" for value in indirect),
+    )
+
+
+def split_network(net: Network, first: int, second: int) -> Network:
+    """Give the arms of `second` a node of their own in every study that also holds `first`.
+
+    The network then has one more treatment, the last; its effect less that of `second` is the inconsistency
+    parameter of Dias et al. (2010, doi:10.1002/sim.3767). In multi-arm studies it matters which of the two
+    is moved.
+
+    Parameters
+    ----------
+    net : Network
+    first, second : int
+        Treatments.
+
+    Returns
+    -------
+    Network
+    """
+    new = len(net.treatments)
+    blocks = []
+    for block in net.blocks:
+        both = (block.treatment == first).any(1) & (block.treatment == second).any(1)
+        moved = np.where(both[:, None] & (block.treatment == second), new, block.treatment)
+        blocks.append(replace(block, treatment=moved))
+    return replace(net, treatments=(*net.treatments, "split"), blocks=tuple(blocks), arms=None)
+
+
+def side_splitting(net: Network, method: str | None, tau2: float) -> tuple[Evidence, Array, Array]:
+    """Split comparisons by an inconsistency parameter, and estimate heterogeneity anew each time.
+
+    Parameters
+    ----------
+    net : Network
+    method : str or None
+        Estimator of tau2; None keeps the given `tau2`.
+    tau2 : float
+
+    Returns
+    -------
+    evidence : Evidence
+        Only comparisons with indirect evidence of their own have an indirect estimate (see `splittable`).
+    difference_se : (c,) array
+        Direct and indirect estimates of a split network are correlated through multi-arm studies.
+    tau2 : (c,) array
+        Of each split network.
+    """
+    pairs = direct_comparisons(net)
+    verdict = splittable(net)
+    columns = np.full((6, len(pairs)), np.nan)
+    first, second = (np.array(side) for side in zip(*pairs))
+    for c, (a, b) in enumerate(pairs):
+        if verdict[a, b] is not None:
+            continue
+        gls = Gls.of(split_network(net, a, b))
+        here = tau2 if method is None else ESTIMATORS[method](gls)
+        if not np.isfinite(here):
+            continue
+        new = gls.n_treatments - 1
+        effect, variance = gls.contrasts(here, np.array([new, b, new]), np.array([a, a, b]))
+        columns[:, c] = (
+            effect[0],
+            np.sqrt(variance[0]),
+            effect[1],
+            np.sqrt(variance[1]),
+            np.sqrt(variance[2]),
+            here,
+        )
+    direct, direct_se, indirect, indirect_se, difference_se, tau2s = columns
+    notes = tuple(
+        verdict[pair] or ("" if np.isfinite(value) else "heterogeneity cannot be estimated")
+        for pair, value in zip(pairs, tau2s)
+    )
+    nothing = np.full(len(pairs), np.nan)
+    evidence = Evidence(first, second, direct, direct_se, indirect, indirect_se, nothing, notes)
+    return evidence, difference_se, tau2s

@@ -1,0 +1,172 @@
+"""What every engine's fit has in common: its tables, with the columns of `analysis.results`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis.network.data import Array, Network
+from analysis.network.graph import designs
+from analysis.results import frame
+from evidence.errors import CallError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Pair = tuple[str, str]
+
+
+class NetworkFit(ABC):
+    """A fitted network meta-analysis.
+
+    Estimates are *treatment minus versus* on the analysis scale, logarithms for ratio measures; intervals
+    are 95 % and equal-tailed. Tables hold one row per model unless they say otherwise.
+
+    Attributes
+    ----------
+    engine : str
+        Name of the engine.
+    network : Network
+        What was fitted.
+    models : tuple of str
+        common, random, or both.
+    """
+
+    engine: str
+    network: Network
+    models: tuple[str, ...]
+
+    @abstractmethod
+    def relative_effects(self, pairs: Sequence[Pair] | None = None) -> pd.DataFrame:
+        """Estimate the effects of some treatments against others, from the whole network.
+
+        Parameters
+        ----------
+        pairs : sequence of (treatment, versus), optional
+            In the direction wanted; without it every treatment against the reference.
+
+        Returns
+        -------
+        DataFrame
+            Columns of ``estimates``.
+
+        Raises
+        ------
+        CallError
+            If a treatment is not in the network.
+        """
+
+    def estimates(self) -> pd.DataFrame:
+        """Tabulate all pairs of treatments, each once; the reference always stands in `versus`.
+
+        Returns
+        -------
+        DataFrame
+            Columns of ``estimates``; `evidence` says whether a row is a network, direct or indirect estimate.
+        """
+        return self.relative_effects(self.all_pairs())
+
+    @abstractmethod
+    def heterogeneity(self) -> pd.DataFrame:
+        """Tabulate tau, I2 and the like."""
+
+    @abstractmethod
+    def ranking(self) -> pd.DataFrame:
+        """Rank the treatments by the outcome's direction of benefit; none without a direction."""
+
+    @abstractmethod
+    def rank_probabilities(self) -> pd.DataFrame:
+        """Tabulate the probability of every rank for every treatment."""
+
+    @abstractmethod
+    def inconsistency(self) -> pd.DataFrame:
+        """Assess whether the designs of the network agree."""
+
+    @abstractmethod
+    def node_splits(self) -> pd.DataFrame:
+        """Set direct against indirect evidence, comparison by comparison."""
+
+    @abstractmethod
+    def leave_one_out(self) -> pd.DataFrame:
+        """Refit without each study."""
+
+    @abstractmethod
+    def weights(self) -> pd.DataFrame:
+        """Tabulate what each study contributes to each estimate."""
+
+    @abstractmethod
+    def fit_statistics(self) -> pd.DataFrame:
+        """Tabulate measures of fit."""
+
+    def diagnostics(self) -> pd.DataFrame:
+        """Tabulate how far the computation can be trusted; empty where it is exact."""
+        return frame("diagnostics")
+
+    def notes(self) -> pd.DataFrame:
+        """List what was decided on the way and what to keep in mind."""
+        rows = [{"severity": severity, "message": message} for severity, message in self.remarks()]
+        return frame("notes", rows)
+
+    def remarks(self) -> list[tuple[str, str]]:
+        """Give the rows of `notes`: severity and message."""
+        return list(self.network.notes)
+
+    # --- shared parts ---------------------------------------------------------------------------------------
+
+    def all_pairs(self) -> list[Pair]:
+        """List all pairs of treatments; the earlier one in `network.treatments` is the comparator."""
+        return [(b, a) for a, b in combinations(self.network.treatments, 2)]
+
+    def pair_indices(self, pairs: Sequence[Pair] | None) -> tuple[Array, Array]:
+        """Find treatments by name.
+
+        Parameters
+        ----------
+        pairs : sequence of (treatment, versus), or None
+            None stands for every treatment against the reference.
+
+        Returns
+        -------
+        treatment, versus : (m,) int arrays
+            Indices into `Network.treatments`.
+
+        Raises
+        ------
+        CallError
+            If a treatment is not in the network.
+        """
+        names = self.network.treatments
+        if pairs is None:
+            return np.arange(1, len(names)), np.zeros(len(names) - 1, dtype=int)
+        index = {name: t for t, name in enumerate(names)}
+        if unknown := sorted({name for pair in pairs for name in pair if name not in index}):
+            raise CallError(f"The network has no treatment {', '.join(unknown)}; it has {', '.join(names)}.")
+        found = np.array([[index[a], index[b]] for a, b in pairs], dtype=int).reshape(-1, 2)
+        return found[:, 0], found[:, 1]
+
+    def studies_comparing(self) -> Array:
+        """Count the studies that compare two treatments directly, (T, T)."""
+        count = np.zeros((len(self.network.treatments),) * 2, dtype=int)
+        for design, _, rows in designs(self.network):
+            members = np.array(design)
+            count[np.ix_(members, members)] += len(rows)
+        return count
+
+    def estimate_rows(self, model: str, treatment: Array, versus: Array, **columns: Any) -> pd.DataFrame:
+        """Make rows of the table ``estimates`` for pairs given by index."""
+        names = np.array(self.network.treatments, dtype=object)
+        return frame(
+            "estimates",
+            {
+                "engine": self.engine,
+                "model": model,
+                "treatment": names[treatment],
+                "versus": names[versus],
+                "n_studies": self.studies_comparing()[treatment, versus],
+                **columns,
+            },
+        )
