@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from analysis.charts.layout import line, pixels, words
+from analysis.charts.layout import Grid, line, names_column, pixels, words
 from analysis.charts.theme import (
     FAINT,
     INK,
@@ -23,7 +23,6 @@ from analysis.charts.theme import (
     percent,
     records,
     text_width,
-    wrap,
 )
 
 if TYPE_CHECKING:
@@ -102,7 +101,7 @@ def traffic_light(
         base.mark_text(baseline="middle", fontWeight="bold", fontSize=13, aria=False).encode(
             x=x, y=pixels(), text="symbol:N", color=alt.Color("ink:N", scale=None)
         ),
-        _names(names, start),
+        names_column(names, _ROW),
         words(["Study"], 0, -7, bold=True),
         *(
             words([str(index + 1)], start + (index + 0.5) * _CELL, -7, align="center", bold=True)
@@ -193,7 +192,7 @@ def rob_summary(
             text="text:N",
             color=alt.Color("ink:N", scale=None),
         ),
-        _names(items, start),
+        names_column(items, _ROW),
         line(start, start + bar, height + 3, MUTED),
         *(
             words([f"{mark}%"], start + mark / 100 * bar, height + 17, align="center", color=MUTED)
@@ -256,7 +255,7 @@ def evidence_map(
     columns += [key for key in dict.fromkeys(row["outcome"] for row in given) if key not in columns]
     names = [(treatments or {}).get(key, key) for key in rows]
     heads = [(outcomes or {}).get(key, key) for key in columns]
-    grid = _Grid(names, heads, cell=76, row=38)
+    grid = Grid(names, heads, cell=76, row=38)
     largest = max((row["n_studies"] for row in given), default=1)
     bubbles = [
         {
@@ -326,7 +325,7 @@ def missing_data_map(
     given = records(frame)
     studies = list(dict.fromkeys(row["study"] for row in given))
     columns = list(dict.fromkeys(row["outcome"] for row in given))
-    grid = _Grid(
+    grid = Grid(
         [(labels or {}).get(study, str(study)) for study in studies],
         [(outcomes or {}).get(outcome, outcome) for outcome in columns],
         cell=70,
@@ -365,65 +364,6 @@ def missing_data_map(
         description=f"{title}: " + ", ".join(f"{name} {n}" for name, n in tally.items()) + ".",
         tables={"reported": ("study", "outcome", "status")},
         width=max(grid.width, 380),
-    )
-
-
-class _Grid:
-    """Rows and columns with names, in pixels."""
-
-    def __init__(self, rows: Sequence[str], columns: Sequence[str], cell: float, row: float) -> None:
-        self.rows, self.columns, self.row = rows, columns, row
-        self.start = max([text_width(name) for name in rows], default=0) + 18
-        words_ = [text_width(word, bold=True) for head in columns for word in head.split()]
-        self.cell = max(cell, min(max(words_, default=0) + 10, 130))
-
-    @property
-    def width(self) -> float:
-        return self.start + len(self.columns) * self.cell
-
-    @property
-    def height(self) -> float:
-        return len(self.rows) * self.row
-
-    def x(self, column: int) -> float:
-        return self.start + (column + 0.5) * self.cell
-
-    def y(self, row: int) -> float:
-        return (row + 0.5) * self.row
-
-    def lines(self) -> list[Any]:
-        rules = [{"y": index * self.row} for index in range(1, len(self.rows) + 1)]
-        return [
-            alt.Chart(dataset(rules, "rules"))
-            .mark_rule(color="#eaeef2", aria=False)
-            .encode(y=pixels(), x=alt.value(0), x2=alt.value(self.width)),
-            line(0, self.width, 0, MUTED),
-        ]
-
-    def texts(self, head: str) -> list[Any]:
-        return [
-            _names(self.rows, self.start, self.row),
-            words([head], 0, -7, bold=True),
-            *(
-                words(
-                    wrap(name, self.cell - 6, bold=True),
-                    self.x(i),
-                    -7,
-                    align="center",
-                    bold=True,
-                    rising=True,
-                )
-                for i, name in enumerate(self.columns)
-            ),
-        ]
-
-
-def _names(names: Sequence[str], start: float, row: float = _ROW) -> Any:
-    rows = [{"label": name, "y": (index + 0.5) * row} for index, name in enumerate(names)]
-    return (
-        alt.Chart(dataset(rows, "names"))
-        .mark_text(align="left", baseline="middle", color=INK, aria=False)
-        .encode(x=alt.value(0), y=pixels(), text="label:N")
     )
 
 

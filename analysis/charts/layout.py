@@ -254,3 +254,79 @@ def favours(words_: tuple[str, str] | None, null: float, panel: float, y: float)
         words(left, middle - 8, y, align="right", color=MUTED),
         words(right, middle + 8, y, align="left", color=MUTED),
     ]
+
+
+class Grid:
+    """Rows and columns with names, in pixels.
+
+    Parameters
+    ----------
+    rows, columns : sequence of str
+        Printed names; columns are widened to their longest word, rows never cut.
+    cell : float
+        Least width of a column in pixels.
+    row : float
+        Height of a row in pixels.
+    """
+
+    def __init__(self, rows: Sequence[str], columns: Sequence[str], cell: float, row: float) -> None:
+        self.rows, self.columns, self.row = rows, columns, row
+        self.start = max([text_width(name) for name in rows], default=0) + 18
+        words_ = [text_width(word, bold=True) for head in columns for word in head.split()]
+        self.cell = max(cell, min(max(words_, default=0) + 10, 130))
+
+    @property
+    def width(self) -> float:
+        """Whole width in pixels."""
+        return self.start + len(self.columns) * self.cell
+
+    @property
+    def height(self) -> float:
+        """Height of all rows in pixels."""
+        return len(self.rows) * self.row
+
+    def x(self, column: int) -> float:
+        """Give the middle of a column in pixels."""
+        return self.start + (column + 0.5) * self.cell
+
+    def y(self, row: int) -> float:
+        """Give the middle of a row in pixels."""
+        return (row + 0.5) * self.row
+
+    def lines(self) -> list[Any]:
+        """Rule off the heading and every row."""
+        rules = [{"y": index * self.row} for index in range(1, len(self.rows) + 1)]
+        return [
+            alt.Chart(dataset(rules, "rules"))
+            .mark_rule(color="#eaeef2", aria=False)
+            .encode(y=pixels(), x=alt.value(0), x2=alt.value(self.width)),
+            line(0, self.width, 0, MUTED),
+        ]
+
+    def texts(self, head: str) -> list[Any]:
+        """Write the names of rows and columns; `head` stands over the former."""
+        return [
+            names_column(self.rows, self.row),
+            words([head], 0, -7, bold=True),
+            *(
+                words(
+                    wrap(name, self.cell - 6, bold=True),
+                    self.x(i),
+                    -7,
+                    align="center",
+                    bold=True,
+                    rising=True,
+                )
+                for i, name in enumerate(self.columns)
+            ),
+        ]
+
+
+def names_column(names: Sequence[str], row: float) -> Any:
+    """Write names of rows, one below the other, from the left edge."""
+    rows = [{"label": name, "y": (index + 0.5) * row} for index, name in enumerate(names)]
+    return (
+        alt.Chart(dataset(rows, "names"))
+        .mark_text(align="left", baseline="middle", color=INK, aria=False)
+        .encode(x=alt.value(0), y=pixels(), text="label:N")
+    )

@@ -1,0 +1,241 @@
+"""Looking behind a pairwise meta-analysis: meta-regression bubbles, Baujat and GOSH plots."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+
+from analysis.charts.effect import Effect
+from analysis.charts.theme import INK, RANDOM, STUDY, dataset, decimals, finish, missing, records, ticks
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_WIDTH, _HEIGHT = 420, 300
+
+
+def bubble(
+    studies: pd.DataFrame,
+    line: pd.DataFrame | None = None,
+    *,
+    effect: Effect,
+    covariate: str,
+    title: str | None = None,
+) -> Any:
+    """Draw a meta-regression on one number.
+
+    Parameters
+    ----------
+    studies : DataFrame
+        study, x (the covariate), estimate, std_error, weight (bubble area); label and href where known.
+    line : DataFrame, optional
+        The fitted line: x, estimate, ci_lower, ci_upper.
+    effect : Effect
+        What is estimated.
+    covariate : str
+        Printed name of the covariate, with its unit.
+    title : str, optional
+        Without it, outcome and covariate.
+
+    Returns
+    -------
+    altair chart
+    """
+    given = [
+        row for row in records(studies) if not missing(row.get("x")) and not missing(row.get("estimate"))
+    ]
+    fitted = records(line) if line is not None else []
+    largest = max((row["weight"] for row in given if not missing(row.get("weight"))), default=1) or 1
+    drawn = [0.0, *(row["estimate"] for row in given)]
+    drawn += [row[key] for row in fitted for key in ("estimate", "ci_lower", "ci_upper")]
+    margin = 0.08 * (max(drawn) - min(drawn)) or 1.0
+    domain = (min(drawn) - margin, max(drawn) + margin)
+    bubbles = [
+        {
+            **row,
+            "label": row.get("label") or str(row["study"]),
+            "estimate": effect.shown(row["estimate"]),
+            "area": 700 * (1 if missing(row.get("weight")) else row["weight"]) / largest,
+        }
+        for row in given
+    ]
+    band = [
+        {**row, **{key: effect.shown(row[key]) for key in ("estimate", "ci_lower", "ci_upper")}}
+        for row in fitted
+    ]
+    across = [row["x"] for row in given]
+    start, end = min(across, default=0.0), max(across, default=1.0)
+    edge = 0.06 * (end - start) or 1.0
+    values = ticks(start - edge, end + edge)
+    years = all(float(x).is_integer() and 1800 <= x <= 2200 for x in across)
+    x = alt.X(
+        "x:Q",
+        axis=alt.Axis(
+            title=covariate, grid=False, values=values, format="d" if years else f",.{decimals(values)}f"
+        ),
+        scale=alt.Scale(domain=[start - edge, end + edge], nice=False, zero=False),
+    )
+    y = effect.y("estimate", domain, grid=False)
+    layers: list[Any] = [
+        alt.Chart(dataset([{"y": effect.null}], "null"))
+        .mark_rule(color="#b8c0c8", aria=False)
+        .encode(y="y:Q")
+    ]
+    if band:
+        base = alt.Chart(dataset(band, "line"))
+        layers += [
+            base.mark_area(color=RANDOM, opacity=0.14, aria=False, clip=True).encode(
+                x=x, y="ci_lower:Q", y2="ci_upper"
+            ),
+            base.mark_line(color=RANDOM, strokeWidth=1.8, clip=True).encode(x=x, y="estimate:Q"),
+        ]
+    href = {"href": alt.Href("href:N")} if any(row.get("href") for row in bubbles) else {}
+    layers.append(
+        alt.Chart(dataset(bubbles, "studies"))
+        .mark_circle(color=STUDY, opacity=0.55, stroke="white", strokeWidth=0.8)
+        .encode(
+            x=x,
+            y=y,
+            size=alt.Size("area:Q", scale=None, legend=None),
+            tooltip=["label:N", "x:Q", "estimate:Q"],
+            **href,
+        )
+    )
+    heading = title or f"{effect.outcome}: {effect.name.lower()} by {covariate}"
+    return finish(
+        alt.layer(*layers).properties(width=_WIDTH, height=_HEIGHT),
+        name="bubble",
+        title=heading,
+        caption="Area of a bubble: weight of the study." + (" Band: 95% confidence." if band else ""),
+        description=f"{heading}: {len(bubbles)} studies.",
+        tables={"studies": ("study", "label", "x", "estimate", "std_error", "weight")},
+        width=_WIDTH,
+    )
+
+
+def baujat(frame: pd.DataFrame, *, title: str = "Baujat plot") -> Any:
+    """Draw each study's part in heterogeneity against its pull on the result.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        study, contribution (to Q), influence (squared standardised change of the pooled effect without it).
+    title : str
+        Heading.
+
+    Returns
+    -------
+    altair chart
+        Baujat et al. (2002); the four studies that stand out most are named.
+    """
+    given = [
+        row
+        for row in records(frame)
+        if not missing(row.get("contribution")) and not missing(row.get("influence"))
+    ]
+    top = max((row["contribution"] for row in given), default=1) or 1
+    right = max((row["influence"] for row in given), default=1) or 1
+    far = sorted(
+        given, key=lambda row: -((row["contribution"] / top) ** 2 + (row["influence"] / right) ** 2)
+    )[:4]
+    for row in given:
+        row["label"] = row.get("label") or str(row["study"])
+        row["named"] = row in far
+        row["side"] = "left" if row["contribution"] < 0.6 * top else "right"
+    base = alt.Chart(dataset(given, "studies"))
+    x = alt.X(
+        "contribution:Q", axis=alt.Axis(title="Contribution to Q", grid=False), scale=alt.Scale(zero=True)
+    )
+    y = alt.Y("influence:Q", axis=alt.Axis(title="Influence on the pooled effect", grid=False))
+    names = [
+        base.transform_filter(f"datum.named && datum.side == '{side}'")
+        .mark_text(align=side, dx=8 if side == "left" else -8, baseline="middle", color=INK)
+        .encode(x=x, y=y, text="label:N")
+        for side in ("left", "right")
+    ]
+    return finish(
+        alt.layer(
+            base.mark_point(filled=True, size=60, opacity=0.85, color=STUDY).encode(
+                x=x, y=y, tooltip=["label:N", "contribution:Q", "influence:Q"]
+            ),
+            *names,
+        ).properties(width=_WIDTH, height=_HEIGHT),
+        name="baujat",
+        title=title,
+        caption="Upper right: studies that add to heterogeneity and move the result. The furthest are named.",
+        description=f"{title} of {len(given)} studies. Furthest: {', '.join(row['label'] for row in far)}.",
+        tables={"studies": ("study", "label", "contribution", "influence")},
+        width=_WIDTH,
+    )
+
+
+def gosh(
+    frame: pd.DataFrame,
+    *,
+    effect: Effect,
+    study: str | None = None,
+    most: int = 4000,
+    title: str | None = None,
+) -> Any:
+    """Draw the pooled effect and heterogeneity of many subsets of the studies.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row per subset: estimate, i2; ``contains`` (boolean) where one study is to be told apart.
+    effect : Effect
+        What is estimated.
+    study : str, optional
+        Printed name of the study that ``contains`` is about.
+    most : int
+        Subsets drawn at most: evenly spaced rows of the frame; the caption says so where some are left out.
+    title : str, optional
+        Without it, outcome and kind.
+
+    Returns
+    -------
+    altair chart
+        Olkin, Dahabreh and Trikalinos (2012).
+    """
+    given = [row for row in records(frame) if not missing(row.get("estimate"))]
+    step = max(1, -(-len(given) // most))
+    rows = given[::step]
+    marked = study is not None and any("contains" in row for row in rows)
+    points = [
+        {
+            "estimate": effect.shown(row["estimate"]),
+            "i2": row["i2"],
+            "which": ("with " if row.get("contains") else "without ") + study if marked and study else "",
+        }
+        for row in rows
+    ]
+    values = [row["estimate"] for row in rows]
+    lower, upper = min(values, default=-1.0), max(values, default=1.0)
+    margin = 0.05 * (upper - lower) or 1.0
+    color: Any = alt.value(STUDY)
+    if marked:
+        color = alt.Color(
+            "which:N",
+            scale=alt.Scale(domain=[f"with {study}", f"without {study}"], range=["#d55e00", STUDY]),
+            legend=alt.Legend(title=None, orient="top"),
+        )
+    heading = title or f"{effect.outcome}: subsets of the studies (GOSH)"
+    return finish(
+        alt.Chart(dataset(points, "subsets"))
+        .mark_circle(size=7, opacity=0.35)
+        .encode(
+            x=effect.x("estimate", (lower - margin, upper + margin), grid=False),
+            y=alt.Y(
+                "i2:Q", axis=alt.Axis(title="I²", format="%", grid=False), scale=alt.Scale(domain=[0, 1])
+            ),
+            color=color,
+        )
+        .properties(width=_WIDTH, height=_HEIGHT),
+        name="gosh",
+        title=heading,
+        caption=f"{len(points):,} subsets" + (f" of {len(given):,}, evenly spaced." if step > 1 else "."),
+        description=f"{heading}: {len(points)} subsets.",
+        tables={"subsets": ("estimate", "i2", "which") if marked else ("estimate", "i2")},
+        width=_WIDTH,
+    )

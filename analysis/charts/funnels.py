@@ -1,0 +1,282 @@
+"""Funnel plots: of one comparison with contours of significance, and of a whole network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+
+from analysis.charts.effect import NORMAL_975, Effect
+from analysis.charts.theme import (
+    CATEGORIES,
+    FAINT,
+    MUTED,
+    RANDOM,
+    STUDY,
+    dataset,
+    decimals,
+    finish,
+    missing,
+    records,
+    text_width,
+    ticks,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_WIDTH, _HEIGHT = 400, 320
+
+# Two-sided p-value at the outer edge of each shade, the normal quantile there, its colour.
+_SHADES = (("p < 0.01", None, "#f3f5f7"), ("0.01 to 0.05", 2.5758293035489004, "#e0e6eb"),
+           ("0.05 to 0.10", NORMAL_975, "#c6d0d9"), ("p > 0.10", 1.6448536269514722, "#ffffff"))  # fmt: skip
+
+_SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+
+
+def funnel(
+    studies: pd.DataFrame,
+    *,
+    effect: Effect,
+    pooled: float | None = None,
+    contours: bool = True,
+    title: str | None = None,
+) -> Any:
+    """Draw a funnel plot.
+
+    Parameters
+    ----------
+    studies : DataFrame
+        study, estimate, std_error; label and href where known.
+    effect : Effect
+        What is estimated.
+    pooled : float, optional
+        Pooled effect on the stored scale: centre of the pseudo 95 % limits.
+    contours : bool
+        Shade by the two-sided p-value against no effect: 0.10, 0.05, 0.01 (Peters et al. 2008).
+    title : str, optional
+        Without it, outcome and kind.
+
+    Returns
+    -------
+    altair chart
+        Standard error downwards; the most precise studies on top.
+    """
+    points = _points(records(studies), effect)
+    heading = title or f"{effect.outcome}: funnel plot"
+    deepest, domain = _frame(points, 0.0 if pooled is None else pooled, effect)
+    layers: list[Any] = []
+    if contours:
+        layers += _contours(deepest, domain, effect)
+    layers += _limits(pooled, deepest, effect)
+    layers += _dots(points, domain, deepest, effect, alt.value(STUDY), effect.title)
+    caption = ["Dashed: pseudo 95% limits around the pooled effect."] if pooled is not None else []
+    if contours:
+        caption.append("Shades: p-value of a study against no effect.")
+    if effect.measure == "SMD":
+        caption.append(
+            "The standard error of a standardised mean difference depends on the difference itself, "
+            "so some asymmetry is built in."
+        )
+    return finish(
+        alt.layer(*layers).properties(width=_WIDTH, height=_HEIGHT),
+        name="funnel",
+        title=heading,
+        caption=" ".join(caption),
+        description=f"{heading}: {len(points)} studies, effect across, standard error downwards.",
+        tables={"studies": ("study", "label", "estimate", "std_error")},
+        width=_WIDTH + 130,
+    )
+
+
+def comparison_adjusted_funnel(
+    studies: pd.DataFrame, *, effect: Effect, order: Sequence[str], title: str | None = None
+) -> Any:
+    """Draw a network's funnel plot, each study about its own comparison's effect.
+
+    Parameters
+    ----------
+    studies : DataFrame
+        study, treatment, versus, estimate, std_error, centre: the comparison's effect, in the same direction.
+    effect : Effect
+        What is estimated.
+    order : sequence of str
+        Treatments in the order that gives every comparison its direction: an earlier minus a later one (for
+        instance from the newest to the oldest). Without a meaningful order the sign of a study, and with it
+        any asymmetry, is arbitrary (Chaimani and Salanti 2012), so it must be given, and the caption states
+        it.
+    title : str, optional
+        Without it, outcome and kind.
+
+    Returns
+    -------
+    altair chart
+
+    Raises
+    ------
+    ValueError
+        If a treatment is not in `order`.
+    """
+    place = {treatment: index for index, treatment in enumerate(order)}
+    given = []
+    for row in records(studies):
+        for treatment in (row["treatment"], row["versus"]):
+            if treatment not in place:
+                raise ValueError(f"The order of treatments does not name {treatment!r}")
+        if missing(row.get("estimate")) or missing(row.get("std_error")) or missing(row.get("centre")):
+            continue
+        difference = row["estimate"] - row["centre"]
+        first, second = row["treatment"], row["versus"]
+        if place[first] > place[second]:
+            first, second, difference = second, first, -difference
+        given.append(
+            {
+                **row, "treatment": first, "versus": second, "estimate": difference,
+                "comparison": f"{effect.label(first)} vs {effect.label(second)}",
+            }
+        )  # fmt: skip
+    points = _points(given, effect)
+    heading = title or f"{effect.outcome}: comparison-adjusted funnel plot"
+    deepest, domain = _frame(points, 0.0, effect)
+    comparisons = sorted(dict.fromkeys(point["comparison"] for point in points))
+    color: Any = alt.value(STUDY)
+    encodings: dict[str, Any] = {}
+    if 1 < len(comparisons) <= len(CATEGORIES) * len(_SHAPES):
+        colors = [CATEGORIES[index % len(CATEGORIES)] for index in range(len(comparisons))]
+        shapes = [_SHAPES[index // len(CATEGORIES)] for index in range(len(comparisons))]
+        legend = alt.Legend(title="Comparison", columns=1 + len(comparisons) // 22)
+        color = alt.Color("comparison:N", scale=alt.Scale(domain=comparisons, range=colors), legend=legend)
+        encodings["shape"] = alt.Shape(
+            "comparison:N", scale=alt.Scale(domain=comparisons, range=shapes), legend=legend
+        )
+    words = (
+        f"Study effect {'divided by' if effect.scale == 'log' else 'minus'} its comparison's effect "
+        f"({effect.title.partition(':')[0].lower()})"
+    )
+    layers = [
+        *_limits(0.0, deepest, effect),
+        *_dots(points, domain, deepest, effect, color, words, encodings),
+    ]
+    listed = ", ".join(effect.label(treatment) for treatment in order)
+    return finish(
+        alt.layer(*layers).properties(width=_WIDTH, height=_HEIGHT),
+        name="comparison_adjusted_funnel",
+        title=heading,
+        caption=f"Every comparison is an earlier versus a later treatment in this order: {listed}. "
+        "Dashed: pseudo 95% limits.",
+        description=f"{heading}: {len(points)} contrasts of {len(comparisons)} comparisons. "
+        f"Order of treatments: {listed}.",
+        tables={"studies": ("study", "treatment", "versus", "estimate", "std_error")},
+        width=_WIDTH + 40 + max([text_width(name) for name in comparisons], default=0),
+    )
+
+
+def _points(rows: Sequence[Mapping[str, Any]], effect: Effect) -> list[dict[str, Any]]:
+    return [
+        {
+            **row,
+            "label": row.get("label") or str(row["study"]),
+            "stored": row["estimate"],
+            "estimate": effect.shown(row["estimate"]),
+        }
+        for row in rows
+        if not missing(row.get("estimate")) and not missing(row.get("std_error"))
+    ]
+
+
+def _frame(
+    points: Sequence[Mapping[str, Any]], centre: float, effect: Effect
+) -> tuple[float, tuple[float, float]]:
+    """Largest standard error of the axis, and the ends of the effect's axis on the stored scale."""
+    deepest = 1.05 * max((point["std_error"] for point in points), default=1.0)
+    reach = max([NORMAL_975 * deepest, *(abs(point["stored"] - centre) for point in points)])
+    return deepest, (centre - 1.08 * reach, centre + 1.08 * reach)
+
+
+def _contours(deepest: float, domain: tuple[float, float], effect: Effect) -> list[Any]:
+    corners = []
+    for index, (_, quantile, color) in enumerate(_SHADES):
+        if quantile is None:
+            outline = [(domain[0], 0.0), (domain[1], 0.0), (domain[1], deepest), (domain[0], deepest)]
+        else:
+            outline = [(0.0, 0.0), (quantile * deepest, deepest), (-quantile * deepest, deepest)]
+        corners += [
+            {"shade": index, "order": order, "x": effect.shown(x), "y": y, "color": color}
+            for order, (x, y) in enumerate(outline)
+        ]
+    key = [
+        {"name": name, "x": _WIDTH + 18, "y": 10 + 20 * i, "color": color}
+        for i, (name, _, color) in enumerate(_SHADES)
+    ]
+    base = alt.Chart(dataset(key, "key"))
+    place = {"x": alt.X("x:Q", scale=None, axis=None), "y": alt.Y("y:Q", scale=None, axis=None)}
+    swatches = alt.layer(
+        base.mark_square(size=170, opacity=1, stroke=FAINT, strokeWidth=1, aria=False).encode(
+            **place, fill=alt.Fill("color:N", scale=None)
+        ),
+        base.mark_text(align="left", dx=13, baseline="middle", aria=False).encode(**place, text="name:N"),
+    )
+    return [
+        alt.Chart(dataset(corners, "contours"))
+        .mark_line(interpolate="linear-closed", fillOpacity=1, strokeWidth=0, clip=True, aria=False)
+        .encode(
+            x="x:Q",
+            y="y:Q",
+            order="order:O",
+            detail="shade:O",
+            fill=alt.Fill("color:N", scale=None),
+        ),
+        swatches,
+    ]
+
+
+def _limits(pooled: float | None, deepest: float, effect: Effect) -> list[Any]:
+    null = alt.Chart(dataset([{"x": effect.null}], "null")).mark_rule(color=MUTED, aria=False).encode(x="x:Q")
+    if pooled is None:
+        return [null]
+    ends = [
+        {"side": side, "order": order, "x": effect.shown(pooled + side * NORMAL_975 * se), "y": se}
+        for side in (-1, 0, 1)
+        for order, se in enumerate((0.0, deepest))
+    ]
+    return [
+        null,
+        alt.Chart(dataset(ends, "limits"))
+        .mark_line(color=RANDOM, strokeDash=[5, 4], strokeWidth=1, clip=True, aria=False)
+        .encode(x="x:Q", y="y:Q", detail="side:O", order="order:O"),
+    ]
+
+
+def _dots(
+    points: Sequence[Mapping[str, Any]],
+    domain: tuple[float, float],
+    deepest: float,
+    effect: Effect,
+    color: Any,
+    title: str,
+    encodings: Mapping[str, Any] | None = None,
+) -> list[Any]:
+    values = ticks(0, deepest, 6)
+    y = alt.Y(
+        "std_error:Q",
+        scale=alt.Scale(domain=[deepest, 0], nice=False, zero=False),
+        axis=alt.Axis(values=values, format=f",.{decimals(values)}f", title="Standard error", grid=False),
+    )
+    href = {"href": alt.Href("href:N")} if any(point.get("href") for point in points) else {}
+    return [
+        alt.Chart(dataset(points, "studies"))
+        .mark_point(filled=True, size=52, opacity=0.9, stroke="white", strokeWidth=0.7)
+        .encode(
+            x=effect.x("estimate", domain, title=title, grid=False),
+            y=y,
+            color=color,
+            tooltip=[
+                alt.Tooltip("label:N", title="Study"),
+                alt.Tooltip("estimate:Q", title=effect.name, format=",.3g"),
+                alt.Tooltip("std_error:Q", title="Standard error", format=",.3g"),
+            ],
+            **(encodings or {}),
+            **href,
+        )
+    ]

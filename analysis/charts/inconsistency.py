@@ -1,0 +1,292 @@
+"""Where a network's evidence comes from, where it disagrees, and which studies fit badly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+
+from analysis.charts.layout import Grid, pixels
+from analysis.charts.theme import (
+    ALARM,
+    BLUE_RED,
+    INK,
+    MUTED,
+    STUDY,
+    dataset,
+    finish,
+    ink_on,
+    missing,
+    number,
+    percent,
+    records,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_CELL = 46.0
+
+
+def net_heat(
+    frame: pd.DataFrame,
+    *,
+    labels: Mapping[str, str] | None = None,
+    title: str = "Net heat plot",
+) -> Any:
+    """Draw which designs drive the estimates of which, and which drive inconsistency.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row per pair of designs: design, detached, contribution (0 to 1: of the direct evidence of
+        `detached` to the network estimate of `design`), change (of the inconsistency Q of `design` when
+        `detached` is relaxed).
+    labels : mapping of str to str, optional
+        Printed names of designs.
+    title : str
+        Heading.
+
+    Returns
+    -------
+    altair chart
+        Grey squares by contribution; red raises, blue lowers inconsistency (Krahn, Binder and König 2013).
+        Columns and rows in the frame's order, which should cluster designs that act alike.
+    """
+    given = records(frame)
+    designs = list(dict.fromkeys(row["design"] for row in given))
+    names = [(labels or {}).get(design, design) for design in designs]
+    grid = Grid(names, names, cell=_CELL, row=_CELL)
+    largest = max((abs(row["change"]) for row in given if not missing(row.get("change"))), default=0) or 1.0
+    cells = []
+    for row in given:
+        i, j = designs.index(row["design"]), designs.index(row["detached"])
+        change = 0.0 if missing(row.get("change")) else row["change"]
+        share = 0.0 if missing(row.get("contribution")) else min(abs(row["contribution"]), 1.0)
+        cells.append(
+            {
+                **{key: row.get(key) for key in ("design", "detached", "contribution", "change")},
+                "color": _diverging(change / largest),
+                **_box(grid, i, j),
+                "middle": grid.x(j), "center": grid.y(i),
+                "area": share * (0.8 * min(grid.cell, grid.row)) ** 2,
+            }
+        )  # fmt: skip
+    base = alt.Chart(dataset(cells, "designs"))
+    return finish(
+        alt.layer(
+            *grid.lines(),
+            base.mark_rect(stroke="white", strokeWidth=1).encode(
+                x=alt.X("x:Q", scale=None, axis=None),
+                x2="x2",
+                y=pixels(),
+                y2="y2",
+                color=alt.Color("color:N", scale=None),
+                tooltip=["design:N", "detached:N", alt.Tooltip("contribution:Q", format=".1%"), "change:Q"],
+            ),
+            base.transform_filter("datum.area > 0")
+            .mark_square(color="#6e7781", opacity=0.75, aria=False)
+            .encode(
+                x=alt.X("middle:Q", scale=None, axis=None),
+                y=pixels("center"),
+                size=alt.Size("area:Q", scale=None, legend=None),
+            ),
+            *grid.texts("Design"),
+        ).properties(width=grid.width, height=grid.height),
+        name="net_heat",
+        title=title,
+        caption="Grey squares: how much the direct evidence of the column's design adds to the row's "
+        "estimate. Red: detaching the column raises the row's inconsistency, blue lowers it "
+        f"(strongest colour: {number(largest, 1)}).",
+        description=f"{title} of {len(designs)} designs. Largest change: {number(largest, 1)}.",
+        tables={"designs": ("design", "detached", "contribution", "change")},
+        width=grid.width,
+    )
+
+
+def contributions(
+    frame: pd.DataFrame,
+    *,
+    rows: Mapping[str, str] | None = None,
+    columns: Mapping[str, str] | None = None,
+    algorithm: str = "",
+    title: str = "Contribution of direct evidence",
+) -> Any:
+    """Draw what share of each estimate comes from which study or direct comparison.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        estimate (a comparison), source (a study or a direct comparison), share (0 to 1; each estimate's sum
+        to 1).
+    rows, columns : mapping of str to str, optional
+        Printed names of estimates and sources.
+    algorithm : str
+        How shares were computed; algorithms differ, so the caption says which.
+    title : str
+        Heading.
+
+    Returns
+    -------
+    altair chart
+    """
+    given = [row for row in records(frame) if not missing(row.get("share"))]
+    estimates = list(dict.fromkeys(row["estimate"] for row in given))
+    sources = list(dict.fromkeys(row["source"] for row in given))
+    grid = Grid(
+        [(rows or {}).get(key, key) for key in estimates],
+        [(columns or {}).get(key, key) for key in sources],
+        cell=52,
+        row=22,
+    )
+    cells = []
+    for row in given:
+        i, j = estimates.index(row["estimate"]), sources.index(row["source"])
+        color = _sequential(row["share"])
+        cells.append(
+            {
+                "estimate": row["estimate"], "source": row["source"], "share": row["share"],
+                "text": percent(row["share"], 0) if row["share"] >= 0.005 else "", "color": color,
+                "ink": ink_on(color), **_box(grid, i, j), "middle": grid.x(j), "center": grid.y(i),
+            }
+        )  # fmt: skip
+    base = alt.Chart(dataset(cells, "shares"))
+    how = f" Computed by {algorithm}." if algorithm else ""
+    return finish(
+        alt.layer(
+            *grid.lines(),
+            base.mark_rect(stroke="white", strokeWidth=1).encode(
+                x=alt.X("x:Q", scale=None, axis=None),
+                x2="x2",
+                y=pixels(),
+                y2="y2",
+                color=alt.Color("color:N", scale=None),
+                tooltip=["estimate:N", "source:N", alt.Tooltip("share:Q", format=".1%")],
+            ),
+            base.mark_text(baseline="middle", fontSize=10).encode(
+                x=alt.X("middle:Q", scale=None, axis=None),
+                y=pixels("center"),
+                text="text:N",
+                color=alt.Color("ink:N", scale=None),
+            ),
+            *grid.texts("Estimate"),
+        ).properties(width=grid.width, height=grid.height),
+        name="contributions",
+        title=title,
+        caption=f"Rows sum to 100%; shares under 0.5% are not written.{how}",
+        description=f"{title}: {len(estimates)} estimates from {len(sources)} sources.",
+        tables={"shares": ("estimate", "source", "share")},
+        width=grid.width,
+    )
+
+
+def leverage(frame: pd.DataFrame, *, title: str = "Leverage plot") -> Any:
+    """Draw how much each study pulls the model, against how badly the model fits it.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        study, deviance (residual deviance of its data points), leverage (their share of pD), n (data points);
+        sign of the residual where known; label where known. One row per study or per arm.
+    title : str
+        Heading.
+
+    Returns
+    -------
+    altair chart
+        Signed root of the deviance across, leverage upwards, with the parabolas x² + y = c: a point adds c to
+        DIC; points beyond c = 3 are named (Spiegelhalter et al. 2002).
+    """
+    points = []
+    for row in records(frame):
+        if missing(row.get("deviance")) or missing(row.get("leverage")):
+            continue
+        x = math.sqrt(max(row["deviance"], 0.0))
+        if not missing(row.get("sign")) and row["sign"] < 0:
+            x = -x
+        total = x * x + row["leverage"]
+        points.append(
+            {
+                "study": row["study"], "label": row.get("label") or str(row["study"]),
+                "deviance": row["deviance"],
+                "leverage": row["leverage"], "x": x, "far": total > 3,
+            }
+        )  # fmt: skip
+    reach = max([2.1, *(1.08 * abs(point["x"]) for point in points)])
+    top = max([1.1, *(1.1 * point["leverage"] for point in points)])
+    both = any(point["x"] < 0 for point in points)
+    start = -reach if both else 0.0
+    curves = [
+        {"c": c, "order": k, "x": x, "y": c - x * x}
+        for c in (1, 2, 3, 4)
+        for k in range(61)
+        for x in [math.sqrt(c) * (k / 30 - 1 if both else k / 60)]
+    ]
+    base = alt.Chart(dataset(points, "studies"))
+    x_axis = alt.X(
+        "x:Q",
+        scale=alt.Scale(domain=[start, reach], nice=False),
+        axis=alt.Axis(title="Root of the residual deviance" + (", signed" if both else ""), grid=False),
+    )
+    y_axis = alt.Y(
+        "leverage:Q",
+        scale=alt.Scale(domain=[0, top], nice=False),
+        axis=alt.Axis(title="Leverage", grid=False),
+    )
+    return finish(
+        alt.layer(
+            alt.Chart(dataset(curves, "parabolas"))
+            .mark_line(color=MUTED, strokeDash=[3, 3], strokeWidth=1, clip=True, aria=False)
+            .encode(x="x:Q", y="y:Q", detail="c:O", order="order:O"),
+            base.mark_point(filled=True, size=55, opacity=0.85).encode(
+                x=x_axis,
+                y=y_axis,
+                color=alt.condition("datum.far", alt.value(ALARM), alt.value(STUDY)),
+                tooltip=[
+                    "label:N",
+                    alt.Tooltip("deviance:Q", format=".2f"),
+                    alt.Tooltip("leverage:Q", format=".2f"),
+                ],
+            ),
+            *(
+                base.transform_filter(f"datum.far && datum.x {side} 0")
+                .mark_text(align=align, dx=shift, baseline="middle", color=INK)
+                .encode(x="x:Q", y="leverage:Q", text="label:N")
+                for side, align, shift in (("<", "left", 8), (">=", "right", -8))
+            ),
+        ).properties(width=400, height=300),
+        name="leverage",
+        title=title,
+        caption="Dashed: x² + y = 1, 2, 3, 4. Studies beyond 3 are named: they fit badly or pull hard.",
+        description=f"{title}: {len(points)} points, beyond 3: "
+        + (", ".join(str(point["label"]) for point in points if point["far"]) or "none")
+        + ".",
+        tables={"studies": ("study", "label", "deviance", "leverage")},
+        width=400,
+    )
+
+
+def _box(grid: Grid, row: int, column: int) -> dict[str, float]:
+    return {
+        "x": grid.x(column) - grid.cell / 2,
+        "x2": grid.x(column) + grid.cell / 2,
+        "y": row * grid.row,
+        "y2": (row + 1) * grid.row,
+    }
+
+
+def _mix(first: str, second: str, part: float) -> str:
+    pairs = zip((first[1:3], first[3:5], first[5:7]), (second[1:3], second[3:5], second[5:7]))
+    return "#" + "".join(f"{round(int(a, 16) + (int(b, 16) - int(a, 16)) * part):02x}" for a, b in pairs)
+
+
+def _diverging(value: float) -> str:
+    """Colour of a change between -1 (blue) and 1 (red)."""
+    return _mix(BLUE_RED[1], BLUE_RED[2] if value > 0 else BLUE_RED[0], min(abs(value), 1.0))
+
+
+def _sequential(share: float) -> str:
+    """Colour of a share between 0 (white) and 1 (dark blue)."""
+    return _mix("#ffffff", "#0b4f8a", min(max(share, 0.0), 1.0) ** 0.7)
