@@ -398,7 +398,7 @@ def tau2_interval(gls: Gls, level: float = 0.95) -> tuple[float, float]:
     Med 33:3639-54. doi:10.1002/sim.6188
     """
     from scipy.optimize import brentq
-    from scipy.stats import chi2
+    from scipy.special import chdtri
 
     df = gls.degrees_of_freedom()
     if df == 0:
@@ -408,7 +408,7 @@ def tau2_interval(gls: Gls, level: float = 0.95) -> tuple[float, float]:
         return float(gls.solve([tau2]).rss[0]) - target
 
     bounds = []
-    for target in chi2.isf([(1 - level) / 2, (1 + level) / 2], df):
+    for target in chdtri(df, [(1 - level) / 2, (1 + level) / 2]):
         if excess(0.0, target) <= 0:
             bounds.append(0.0)
             continue

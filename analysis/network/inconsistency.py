@@ -124,7 +124,7 @@ def decomposition(net: Network) -> pd.DataFrame:
     doi:10.1002/jrsm.1044
     """
     import pandas as pd
-    from scipy.stats import chi2
+    from scipy.special import chdtrc
 
     pooled = pool_designs(net)
     gls = Gls.of(pooled.network)
@@ -158,7 +158,7 @@ def decomposition(net: Network) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["method", "component", "q", "df", "note"])
     # Where nothing is left to test there is no p-value, and what stands in q is rounding error.
     table["q"] = table["q"].where(table["df"] > 0, 0.0)
-    table["p_value"] = np.where(table["df"] > 0, chi2.sf(table["q"], np.maximum(table["df"], 1)), np.nan)
+    table["p_value"] = np.where(table["df"] > 0, chdtrc(np.maximum(table["df"], 1), table["q"]), np.nan)
     return table
 
 

@@ -102,6 +102,12 @@ class NetworkFit(ABC):
     def fit_statistics(self) -> pd.DataFrame:
         """Tabulate measures of fit."""
 
+    def league(self, model: str | None = None) -> pd.DataFrame:
+        """Make the league table, the best treatment first: see `analysis.network.ranking.league`."""
+        from analysis.network.ranking import league
+
+        return league(self, model)
+
     def diagnostics(self) -> pd.DataFrame:
         """Tabulate how far the computation can be trusted; empty where it is exact."""
         return frame("diagnostics")

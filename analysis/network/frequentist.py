@@ -1,0 +1,762 @@
+"""Frequentist network meta-analysis: generalised least squares, common and random effects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis.network import contribution, inconsistency, ranking
+from analysis.network.data import Array, Network
+from analysis.network.funnel import comparison_adjusted
+from analysis.network.gls import ESTIMATORS, Gls, Solution, tau2_interval
+from analysis.network.graph import comparisons, direct_comparisons
+from analysis.network.result import NetworkFit, Pair
+from analysis.results import frame
+from evidence.errors import CallError, RefusedError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Z = 1.959963984540054  # 97.5 % quantile of the standard normal distribution
+SPLITS = ("back-calculation", "SIDDE", "side-splitting")
+"""Ways to set direct against indirect evidence."""
+DRAWS = 100_000
+"""Draws behind rank probabilities."""
+
+NO_TAU = (
+    "Heterogeneity cannot be estimated: no comparison is repeated or closes a loop (no degrees of freedom). "
+    "Random-effects estimates stand without standard errors; give tau, or use engine='exact' with a prior."
+)
+
+
+def fit(
+    net: Network,
+    model: str = "both",
+    *,
+    tau2: str = "REML",
+    tau: float | None = None,
+    draws: int = DRAWS,
+    seed: int = 1,
+) -> FrequentistFit:
+    """Fit a network by generalised least squares.
+
+    Multi-arm studies enter with their full covariance; random effects of one study have correlation 1/2.
+    The work is linear in the number of studies.
+
+    Parameters
+    ----------
+    net : Network
+    model : {"both", "common", "random"}
+    tau2 : {"REML", "DL", "ML"}
+        Estimator of the heterogeneity variance: restricted maximum likelihood, the generalised moment
+        estimator of DerSimonian and Laird (netmeta's default), maximum likelihood.
+    tau : float, optional
+        Heterogeneity standard deviation to use instead of an estimate, on the analysis scale.
+    draws, seed : int
+        Of the rank probabilities; everything else is exact.
+
+    Returns
+    -------
+    FrequentistFit
+
+    Raises
+    ------
+    CallError
+        If the estimator is not known, or tau is negative.
+    RefusedError
+        If only the random-effects model is asked for and its heterogeneity cannot be estimated.
+    """
+    method = next((name for name in ESTIMATORS if name == str(tau2).upper()), None)
+    if method is None:
+        raise CallError(
+            f"There is no estimator {tau2!r} of tau2 for networks; there are {', '.join(ESTIMATORS)}."
+        )
+    if tau is not None and not (np.isfinite(tau) and tau >= 0):
+        raise CallError(f"tau is a standard deviation, 0 or more; not {tau!r}.")
+    models = ("common", "random") if model == "both" else (model,)
+    gls = Gls.of(net)
+    between = np.nan
+    if "random" in models:
+        between = ESTIMATORS[method](gls) if tau is None else float(tau) ** 2
+        if models == ("random",) and not np.isfinite(between):
+            raise RefusedError(NO_TAU)
+    return FrequentistFit(net, models, gls, method if tau is None else "given", between, draws, seed)
+
+
+@dataclass(frozen=True, eq=False)
+class FrequentistFit(NetworkFit):
+    """A network fitted by generalised least squares.
+
+    Attributes
+    ----------
+    network : Network
+    models : tuple of str
+    gls : Gls
+        The network's rows and edges.
+    method : str
+        Estimator of tau2, or "given".
+    tau2 : float
+        Heterogeneity variance of the random-effects model; NaN where it cannot be estimated.
+    draws, seed : int
+        Of the rank probabilities.
+    """
+
+    network: Network
+    models: tuple[str, ...]
+    gls: Gls = field(repr=False)
+    method: str
+    tau2: float
+    draws: int = DRAWS
+    seed: int = 1
+    engine: str = field(default="frequentist", init=False)
+
+    def _tau2(self, model: str) -> float:
+        """Heterogeneity variance that weights the studies; 0 where there is no estimate."""
+        return self.tau2 if model == "random" and np.isfinite(self.tau2) else 0.0
+
+    def _known(self, model: str) -> bool:
+        return model == "common" or bool(np.isfinite(self.tau2))
+
+    def _model(self, model: str | None) -> str:
+        if model is None:
+            return self.models[-1]
+        if model not in self.models:
+            raise CallError(f"The model {model!r} was not fitted; there is {', '.join(self.models)}.")
+        return model
+
+    @cached_property
+    def _df(self) -> int:
+        return self.gls.degrees_of_freedom()
+
+    @cached_property
+    def _q(self) -> float:
+        return float(self.gls.solve([0.0]).rss[0]) if self._df else 0.0
+
+    def solution(self, model: str | None = None) -> Solution:
+        """Solve the network under one model: effects and the square root of their covariance.
+
+        Parameters
+        ----------
+        model : str, optional
+            common or random; the latter without it, where fitted.
+
+        Returns
+        -------
+        Solution
+        """
+        return self.gls.solve([self._tau2(self._model(model))])
+
+    # --- estimates ------------------------------------------------------------------------------------------
+
+    def relative_effects(self, pairs: Sequence[Pair] | None = None) -> pd.DataFrame:
+        """Estimate the effects of some treatments against others, from the whole network.
+
+        Prediction intervals are for the effect in a new study: Student's t with the degrees of freedom of
+        Q, variance of the estimate plus tau2 (netmeta's, from version 3).
+
+        Parameters
+        ----------
+        pairs : sequence of (treatment, versus), optional
+            Without it every treatment against the reference.
+
+        Returns
+        -------
+        DataFrame
+            Columns of ``estimates``.
+
+        Raises
+        ------
+        CallError
+            If a treatment is not in the network.
+        """
+        import pandas as pd
+        from scipy.special import stdtrit
+
+        treatment, versus = self.pair_indices(pairs)
+        parts = []
+        for model in self.models:
+            tau2 = self._tau2(model)
+            effect, variance = self.gls.contrasts(tau2, treatment, versus)
+            std_error = np.sqrt(variance) if self._known(model) else np.full(len(effect), np.nan)
+            columns = _interval(effect, std_error)
+            if model == "random" and self._known(model) and self._df > 0:
+                reach = stdtrit(self._df, 0.975) * np.sqrt(variance + tau2)
+                columns |= {"pi_lower": effect - reach, "pi_upper": effect + reach}
+            parts.append(self.estimate_rows(model, treatment, versus, evidence="network", **columns))
+        return pd.concat(parts, ignore_index=True)
+
+    def estimates(self) -> pd.DataFrame:
+        """Tabulate all pairs of treatments, and the direct and indirect estimates behind them.
+
+        Returns
+        -------
+        DataFrame
+            Columns of ``estimates``. Each pair stands once in `evidence` network, the reference always in
+            `versus`; directly compared pairs stand again as direct and, where the network holds more than
+            that, indirect.
+        """
+        import pandas as pd
+
+        parts = [super().estimates()]
+        for model in self.models:
+            evidence = inconsistency.back_calculation(self.network, self.gls, self._tau2(model))
+            for kind, effect, std_error in (
+                ("direct", evidence.direct, evidence.direct_se),
+                ("indirect", evidence.indirect, evidence.indirect_se),
+            ):
+                there = np.isfinite(effect)
+                spread = std_error[there] if self._known(model) else np.full(there.sum(), np.nan)
+                columns = _interval(effect[there], spread)
+                second, first = evidence.second[there], evidence.first[there]
+                parts.append(self.estimate_rows(model, second, first, evidence=kind, **columns))
+        return pd.concat([part for part in parts if len(part)], ignore_index=True)
+
+    def heterogeneity(self) -> pd.DataFrame:
+        """Tabulate tau2 with its Q-profile interval, and I2 and H2 from the Q of the whole network.
+
+        Returns
+        -------
+        DataFrame
+            Columns of ``heterogeneity``; the interval of I2 is Higgins and Thompson's (2002,
+            doi:10.1002/sim.1186), h2 is Q / df.
+        """
+        from scipy.special import chdtrc
+
+        q, df = self._q, self._df
+        i2, lower, upper = i_squared(q, df)
+        shared: dict[str, Any] = {
+            "engine": self.engine,
+            "i2": i2,
+            "i2_lower": lower,
+            "i2_upper": upper,
+            "h2": q / df if df else np.nan,
+            "q": q if df else np.nan,
+            "df": df,
+            "p_value": float(chdtrc(df, q)) if df else np.nan,
+        }
+        rows = []
+        for model in self.models:
+            row = {"model": model, **shared}
+            if model == "random":
+                tau2_lower, tau2_upper = (
+                    tau2_interval(self.gls) if self.method != "given" else (np.nan, np.nan)
+                )
+                row |= {
+                    "method": self.method,
+                    "tau": np.sqrt(self.tau2),
+                    "tau_lower": np.sqrt(tau2_lower),
+                    "tau_upper": np.sqrt(tau2_upper),
+                    "tau2": self.tau2,
+                    "tau2_lower": tau2_lower,
+                    "tau2_upper": tau2_upper,
+                }
+            rows.append(row)
+        return frame("heterogeneity", rows)
+
+    # --- ranking --------------------------------------------------------------------------------------------
+
+    def ranking(self) -> pd.DataFrame:
+        """Rank the treatments by P-score.
+
+        Returns
+        -------
+        DataFrame
+            Columns of ``ranking``: the P-score is the SUCRA of the estimates' normal distribution, so both
+            columns hold the same exact number; p_best is simulated. Empty where the outcome has no
+            direction of benefit.
+        """
+        sign = ranking.benefit(self.network)
+        rows: list[dict[str, Any]] = []
+        if sign is None:
+            return frame("ranking")
+        count = len(self.network.treatments)
+        treatment, versus = np.triu_indices(count, 1)
+        for model in (m for m in self.models if self._known(m)):
+            effect, variance = self.gls.contrasts(self._tau2(model), treatment, versus)
+            effects, errors = np.zeros((count, count)), np.ones((count, count))
+            effects[treatment, versus], effects[versus, treatment] = effect, -effect
+            errors[treatment, versus] = errors[versus, treatment] = np.sqrt(variance)
+            score = ranking.p_score(effects, errors, lower_is_better=sign < 0)
+            rank = ranking.mean_rank(score)
+            best = self._rank_probabilities(model)[:, 0]
+            rows += [
+                {
+                    "engine": self.engine,
+                    "model": model,
+                    "treatment": name,
+                    "mean_rank": rank[t],
+                    "sucra": score[t],
+                    "p_score": score[t],
+                    "p_best": best[t],
+                }
+                for t, name in enumerate(self.network.treatments)
+            ]
+        return frame("ranking", rows)
+
+    def _rank_probabilities(self, model: str) -> Array:
+        """Share of draws from the estimates' normal distribution with each treatment at each rank, (T, T)."""
+        solution = self.solution(model)
+        root = solution.root[0]
+        normal = np.random.default_rng(self.seed).standard_normal((self.draws, root.shape[1]))
+        lower_is_better = bool(self.network.lower_is_better)
+        return ranking.rank_probabilities(solution.effect[0] + normal @ root.T, lower_is_better)
+
+    def rank_probabilities(self) -> pd.DataFrame:
+        """Simulate the probability of every rank from the normal distribution of the estimates.
+
+        Returns
+        -------
+        DataFrame
+            Columns of ``rank_probabilities``; std_error is the simulation's.
+        """
+        if ranking.benefit(self.network) is None:
+            return frame("rank_probabilities")
+        rows = []
+        for model in (m for m in self.models if self._known(m)):
+            probability = self._rank_probabilities(model)
+            error = ranking.sampling_error(probability, self.draws)
+            rows += [
+                {
+                    "engine": self.engine,
+                    "model": model,
+                    "treatment": name,
+                    "rank": rank + 1,
+                    "probability": probability[t, rank],
+                    "std_error": error[t, rank],
+                }
+                for t, name in enumerate(self.network.treatments)
+                for rank in range(len(self.network.treatments))
+            ]
+        return frame("rank_probabilities", rows)
+
+    # --- inconsistency --------------------------------------------------------------------------------------
+
+    def inconsistency(self) -> pd.DataFrame:
+        """Decompose Q, test the designs against each other, and detach them one by one.
+
+        Returns
+        -------
+        DataFrame
+            Columns of ``inconsistency``; see `analysis.network.inconsistency.decomposition`.
+        """
+        table = inconsistency.decomposition(self.network)
+        random = table["method"] == "design-by-treatment"
+        table["model"] = np.where(random, "random", "common")
+        table["engine"] = self.engine
+        kept = table[table["model"].isin(self.models)]
+        return frame("inconsistency", {name: kept[name].to_numpy() for name in kept})
+
+    def node_splits(self, method: str = "back-calculation") -> pd.DataFrame:
+        """Set direct against indirect evidence on every comparison that studies make.
+
+        Parameters
+        ----------
+        method : {"back-calculation", "SIDDE", "side-splitting"}
+            Take the direct estimate out of the network estimate; leave out every study that compares the
+            two; or split the network by an inconsistency parameter, estimating tau2 anew. The first two use
+            the network's tau2. Side-splitting moves the arm of `treatment` in multi-arm studies.
+
+        Returns
+        -------
+        DataFrame
+            Columns of ``inconsistency``; difference is direct less indirect. Where there is no indirect
+            evidence `note` says so, and no difference is given.
+
+        Raises
+        ------
+        CallError
+            If the method is not known.
+        """
+        import pandas as pd
+
+        if method not in SPLITS:
+            raise CallError(f"There is no way {method!r} to split; there are {', '.join(SPLITS)}.")
+        return pd.concat([self._splits(model, method) for model in self.models], ignore_index=True)
+
+    def _splits(self, model: str, method: str) -> pd.DataFrame:
+        tau2 = self._tau2(model)
+        if method == "side-splitting":
+            again = self.method if model == "random" and self.method in ESTIMATORS else None
+            evidence, spread, _ = inconsistency.side_splitting(self.network, again, tau2)
+        else:
+            split = (
+                inconsistency.back_calculation
+                if method == "back-calculation"
+                else inconsistency.separate_designs
+            )
+            evidence = split(self.network, self.gls, tau2)
+            spread = np.hypot(evidence.direct_se, evidence.indirect_se)
+        known = 1.0 if self._known(model) else np.nan
+        names = np.array(self.network.treatments, dtype=object)
+        difference = evidence.direct - evidence.indirect
+        interval = _interval(difference, known * spread)
+        return frame(
+            "inconsistency",
+            {
+                "engine": self.engine,
+                "model": model,
+                "method": method,
+                "component": [f"{names[b]}:{names[a]}" for a, b in zip(evidence.first, evidence.second)],
+                "treatment": names[evidence.second],
+                "versus": names[evidence.first],
+                "direct": evidence.direct,
+                "direct_std_error": known * evidence.direct_se,
+                "indirect": evidence.indirect,
+                "indirect_std_error": known * evidence.indirect_se,
+                "difference": difference,
+                "difference_std_error": interval["std_error"],
+                "ci_lower": interval["ci_lower"],
+                "ci_upper": interval["ci_upper"],
+                "proportion_direct": evidence.proportion,
+                "p_value": interval["p_value"],
+                "note": list(evidence.note),
+            },
+        )
+
+    def net_heat(self, model: str | None = None) -> pd.DataFrame:
+        """Give the numbers of the net heat plot: see `analysis.network.inconsistency.net_heat`."""
+        return inconsistency.net_heat(self.network, self._tau2(self._model(model or self.models[0])))
+
+    # --- what the estimates rest on -------------------------------------------------------------------------
+
+    def hat_matrix(self, kind: str = "comparisons", model: str | None = None) -> pd.DataFrame:
+        """Give the weights that evidence has in the network estimates.
+
+        Parameters
+        ----------
+        kind : {"comparisons", "designs", "studies"}
+            Columns are direct comparisons, pooled over studies (Davies et al. 2022); contrasts of each design
+            against its base arm (Krahn et al. 2013); or all comparisons within studies, as are the rows
+            (Rücker 2012).
+        model : str, optional
+
+        Returns
+        -------
+        DataFrame
+            Rows are all pairs of treatments (not for studies), labelled treatment:versus.
+
+        Raises
+        ------
+        CallError
+            If the kind is not known.
+        """
+        import pandas as pd
+
+        net, tau2 = self.network, self._tau2(self._model(model))
+        pairs = self.all_pairs()
+        treatment, versus = self.pair_indices(pairs)
+        index = [f"{a}:{b}" for a, b in pairs]
+        if kind == "comparisons":
+            hat = contribution.comparison_hat(self.gls, tau2, treatment, versus)
+            return pd.DataFrame(hat, index=index, columns=self._edges())
+        if kind == "designs":
+            pooled = inconsistency.pool_designs(net, tau2)
+            columns = [
+                (pooled.network.studies[d][0], f"{net.treatments[t]}:{net.treatments[row[0]]}")
+                for block in pooled.network.blocks
+                for d, row in zip(block.study, block.treatment)
+                for t in row[1:]
+            ]
+            hat = inconsistency.design_hat(pooled, treatment, versus)
+            return pd.DataFrame(hat, index=index, columns=pd.MultiIndex.from_tuples(columns))
+        if kind == "studies":
+            rows = comparisons(net)
+            labels = pd.MultiIndex.from_tuples(
+                [
+                    (net.study_label(int(s)), f"{net.treatments[b]}:{net.treatments[a]}")
+                    for s, a, b in zip(rows.study, rows.first, rows.second)
+                ]
+            )
+            return pd.DataFrame(contribution.study_hat(net, self.gls, tau2), index=labels, columns=labels)
+        raise CallError(f"There is no hat matrix of {kind!r}; there are comparisons, designs and studies.")
+
+    def _edges(self) -> list[str]:
+        names = self.network.treatments
+        return [f"{names[b]}:{names[a]}" for a, b in zip(self.gls.low, self.gls.high)]
+
+    def contributions(
+        self, method: str = "random walk", model: str | None = None, pairs: Sequence[Pair] | None = None
+    ) -> pd.DataFrame:
+        """Divide network estimates among direct comparisons.
+
+        Parameters
+        ----------
+        method : {"random walk", "shortest path"}
+            See `analysis.network.contribution.contributions`.
+        model : str, optional
+        pairs : sequence of (treatment, versus), optional
+            All without it.
+
+        Returns
+        -------
+        DataFrame
+            Rows are network estimates, columns direct comparisons, both labelled treatment:versus; rows sum
+            to 1.
+
+        Raises
+        ------
+        CallError
+            If the method or a treatment is not known.
+        """
+        import pandas as pd
+
+        if method not in contribution.METHODS:
+            raise CallError(f"There is no method {method!r}; there are {', '.join(contribution.METHODS)}.")
+        pairs = self.all_pairs() if pairs is None else pairs
+        treatment, versus = self.pair_indices(pairs)
+        tau2 = self._tau2(self._model(model))
+        share = contribution.contributions(self.network, self.gls, tau2, treatment, versus, method)
+        return pd.DataFrame(share, index=[f"{a}:{b}" for a, b in pairs], columns=self._edges())
+
+    def path_measures(self, model: str | None = None) -> pd.DataFrame:
+        """Describe the paths of evidence behind every network estimate.
+
+        Returns
+        -------
+        DataFrame
+            treatment, versus, mean_path_length, minimal_parallelism (König et al. 2013).
+        """
+        import pandas as pd
+
+        pairs = self.all_pairs()
+        pooled = inconsistency.pool_designs(self.network, self._tau2(self._model(model)))
+        length, parallelism = contribution.path_measures(pooled, *self.pair_indices(pairs))
+        table = pd.DataFrame(pairs, columns=["treatment", "versus"])
+        return table.assign(mean_path_length=length, minimal_parallelism=parallelism)
+
+    def weights(self, pairs: Sequence[Pair] | None = None, method: str = "random walk") -> pd.DataFrame:
+        """Tabulate what each comparison of each study contributes to network estimates.
+
+        A direct comparison's contribution is divided among its studies by their weights (reduced for
+        multi-arm studies).
+
+        Parameters
+        ----------
+        pairs : sequence of (treatment, versus), optional
+            Without it every treatment against the reference.
+        method : {"random walk", "shortest path"}
+
+        Returns
+        -------
+        DataFrame
+            Columns of ``weights``: treatment and versus name the network estimate; estimate, std_error and
+            contrast_id belong to the study's comparison; the weights of one estimate sum to 1.
+
+        Raises
+        ------
+        CallError
+            If the method or a treatment is not known.
+        """
+        import pandas as pd
+
+        if method not in contribution.METHODS:
+            raise CallError(f"There is no method {method!r}; there are {', '.join(contribution.METHODS)}.")
+        net = self.network
+        treatment, versus = self.pair_indices(pairs)
+        names = np.array(net.treatments, dtype=object)
+        rows = comparisons(net)
+        ids = _contrast_ids(net)
+        edge = np.searchsorted(
+            self.gls.low * len(names) + self.gls.high, rows.first * len(names) + rows.second
+        )
+        sources = [
+            ids.get((*net.studies[s], frozenset((names[a], names[b]))), (None, None))
+            for s, a, b in zip(rows.study, rows.first, rows.second)
+        ]
+        parts = []
+        for model in self.models:
+            tau2 = self._tau2(model)
+            share = contribution.contributions(net, self.gls, tau2, treatment, versus, method)
+            weight = np.clip(contribution.reduced_weights(net, tau2), 0.0, None)
+            within = weight / np.bincount(edge, weight)[edge]
+            p, r = np.nonzero(share[:, edge] * within)
+            parts.append(
+                frame(
+                    "weights",
+                    {
+                        "engine": self.engine,
+                        "model": model,
+                        "treatment": names[treatment[p]],
+                        "versus": names[versus[p]],
+                        "study": [net.studies[s][0] for s in rows.study[r]],
+                        "experiment": [net.studies[s][1] for s in rows.study[r]],
+                        "contrast_id": [sources[i][0] for i in r],
+                        "estimate": rows.estimate[r],
+                        "std_error": np.sqrt(rows.variance[r]),
+                        "weight": share[p, edge[r]] * within[r],
+                        "measurement_ids": [sources[i][1] for i in r],
+                    },
+                )
+            )
+        return pd.concat(parts, ignore_index=True)
+
+    def funnel(self, order: Sequence[str], model: str | None = None) -> pd.DataFrame:
+        """Give the points of the comparison-adjusted funnel: see `funnel.comparison_adjusted`."""
+        return comparison_adjusted(self.network, self._tau2(self._model(model)), order)
+
+    # --- sensitivity and fit --------------------------------------------------------------------------------
+
+    def leave_one_out(self) -> pd.DataFrame:
+        """Refit without each study, heterogeneity included; every treatment against the reference.
+
+        Returns
+        -------
+        DataFrame
+            Columns of ``leave_one_out``. Where the network falls apart without the study, the treatments
+            cut off from the reference have no estimate and `note` says so.
+        """
+        net, count = self.network, len(self.network.treatments)
+        treatment, versus = self.pair_indices(None)
+        names = np.array(net.treatments, dtype=object)
+        parts: dict[str, list[Any]] = {}
+        for s in range(len(net.studies)):
+            keep = self.gls.study != s
+            if not keep.any():
+                continue
+            df = self.gls.degrees_of_freedom(keep)
+            q = float(self.gls.solve([0.0], keep).rss[0]) if df else np.nan
+            for model in self.models:
+                between = 0.0
+                if model == "random":
+                    between = (
+                        ESTIMATORS[self.method](self.gls, keep) if self.method in ESTIMATORS else self.tau2
+                    )
+                known = bool(np.isfinite(between))
+                effect, variance = self.gls.contrasts(between if known else 0.0, treatment, versus, keep)
+                std_error = np.sqrt(variance) if known else np.full(count - 1, np.nan)
+                columns = _interval(effect, std_error) | {
+                    "engine": self.engine,
+                    "model": model,
+                    "study": net.study_label(s),
+                    "treatment": names[treatment],
+                    "versus": names[versus],
+                    "tau": np.sqrt(between) if model == "random" else np.nan,
+                    "i2": max(0.0, 1 - df / q) if df and q > 0 else (0.0 if df else np.nan),
+                    "q": q,
+                    "note": np.where(
+                        np.isnan(effect),
+                        f"not connected with {net.reference} without this study",
+                        "" if known else "heterogeneity cannot be estimated",
+                    ),
+                }
+                columns.pop("p_value")
+                for name, values in columns.items():
+                    parts.setdefault(name, []).append(
+                        np.broadcast_to(np.asarray(values, dtype=object), count - 1)
+                    )
+        return frame(
+            "leave_one_out", {name: np.concatenate(values) for name, values in parts.items()}
+        ).infer_objects()
+
+    def fit_statistics(self) -> pd.DataFrame:
+        """Tabulate the log likelihoods and what each study adds to Q.
+
+        Returns
+        -------
+        DataFrame
+            Columns of ``fit``; quantity is q (per study, and in total), df, and the (restricted) log
+            likelihood of the random-effects model up to a constant.
+        """
+        rows: list[dict[str, Any]] = []
+        for model in (m for m in self.models if self._known(m)):
+            solution = self.solution(model)
+            each = np.bincount(self.gls.study, solution.weights[:, 0] * solution.residual[:, 0] ** 2)
+            shared = {"engine": self.engine, "model": model}
+            rows += [
+                {**shared, "study": self.network.study_label(s), "quantity": "q", "value": value}
+                for s, value in enumerate(each)
+            ]
+            rows += [
+                {
+                    **shared,
+                    "quantity": "q",
+                    "value": solution.rss[0],
+                    "note": "sum of squared standardised residuals",
+                },
+                {**shared, "quantity": "df", "value": float(self._df)},
+            ]
+            if model == "random" and self.method in ("REML", "ML"):
+                value = self.gls.log_likelihood(solution, self.method == "REML")[0]
+                rows.append({**shared, "quantity": f"log likelihood ({self.method})", "value": value})
+        return frame("fit", rows)
+
+    def remarks(self) -> list[tuple[str, str]]:
+        """Give the rows of `notes`: severity and message."""
+        found = list(self.network.notes)
+        if "random" in self.models and not np.isfinite(self.tau2):
+            found.append(("warning", NO_TAU))
+        if "random" in self.models and self.method != "given" and 0 < self._df < 3:
+            found.append(("warning", f"Heterogeneity rests on {self._df} degrees of freedom only."))
+        if ranking.benefit(self.network) is None:
+            found.append(("warning", ranking.NO_DIRECTION))
+        if len(direct_comparisons(self.network)) == len(self.network.treatments) - 1:
+            found.append(
+                (
+                    "info",
+                    "No comparison has both direct and indirect evidence: consistency cannot be checked.",
+                )
+            )
+        return found
+
+
+def _interval(effect: Array, std_error: Array) -> dict[str, Array]:
+    """Wald interval and two-sided p-value."""
+    from scipy.special import ndtr
+
+    with np.errstate(invalid="ignore"):
+        return {
+            "estimate": effect,
+            "std_error": std_error,
+            "ci_lower": effect - Z * std_error,
+            "ci_upper": effect + Z * std_error,
+            "p_value": 2 * ndtr(-np.abs(effect) / std_error),
+        }
+
+
+def i_squared(q: float, df: int) -> tuple[float, float, float]:
+    """I2 with its test-based 95 % interval.
+
+    Parameters
+    ----------
+    q : float
+    df : int
+
+    Returns
+    -------
+    i2, lower, upper : float
+        Shares, 0 to 1; NaN without degrees of freedom, no interval with one.
+
+    References
+    ----------
+    Higgins JPT, Thompson SG (2002). Stat Med 21:1539-58. doi:10.1002/sim.1186 (appendix A2)
+    """
+    if df == 0:
+        return np.nan, np.nan, np.nan
+    i2 = max(0.0, 1 - df / q) if q > 0 else 0.0
+    if df == 1:
+        return i2, np.nan, np.nan
+    if q > df + 1:
+        spread = 0.5 * (np.log(q) - np.log(df)) / (np.sqrt(2 * q) - np.sqrt(2 * df - 1))
+    else:
+        spread = np.sqrt(1 / (2 * (df - 1)) * (1 - 1 / (3 * (df - 1) ** 2)))
+    h = max(1.0, np.sqrt(q / df))
+    bounds = [np.exp(np.log(h) + sign * Z * spread) for sign in (-1, 1)]
+    lower, upper = (max(0.0, 1 - 1 / bound**2) for bound in bounds)
+    return i2, lower, upper
+
+
+def _contrast_ids(net: Network) -> dict[tuple[str, str, frozenset[str]], tuple[str | None, str | None]]:
+    """Ids of the contrasts and measurements behind each study's comparison of two treatments."""
+    if net.contrasts is None or "contrast_id" not in net.contrasts:
+        return {}
+    found: dict[tuple[str, str, frozenset[str]], tuple[str | None, str | None]] = {}
+    for row in net.contrasts.itertuples():
+        key = (row.study, row.experiment, frozenset((row.treatment_a, row.treatment_b)))
+        before = found.get(key, ("", ""))
+        new = (row.contrast_id, getattr(row, "measurement_ids", None))
+        found[key] = tuple(",".join(filter(None, pair)) or None for pair in zip(before, new))  # type: ignore[assignment]
+    return found
