@@ -44,8 +44,8 @@ class Posterior:
         Posterior probabilities of the nodes.
     heterogeneity : Heterogeneity or None
         Posterior of tau; None where it is fixed.
-    log_evidence : float
-        Log marginal likelihood; not a number with flat priors of the effects, where it is undefined.
+    log_total : float
+        Log of the likelihood summed over the nodes, all constants but those of flat priors included.
     error : float
         Quadrature error: largest change of any mean, standard deviation, or probability at a quantile over
         the density there, in posterior standard deviations, when half as many nodes again are used.
@@ -56,13 +56,25 @@ class Posterior:
     solution: Solution
     weights: Array
     heterogeneity: Heterogeneity | None
-    log_evidence: float
+    log_total: float
     error: float = 0.0
 
     @property
     def n_nodes(self) -> int:
         """Number of nodes."""
         return len(self.weights)
+
+    @property
+    def learned(self) -> float:
+        """Kullback-Leibler divergence of the posterior of tau from its prior, in nats."""
+        seen = self.weights > 0
+        log_likelihood = self.solution.log_likelihood[seen]
+        return float(self.weights[seen] @ log_likelihood) - self.log_total
+
+    @property
+    def log_evidence(self) -> float:
+        """Log marginal likelihood; not a number with flat priors of effects, where it is undefined."""
+        return self.log_total if self.rows.design.precision.any() else nan
 
     @cached_property
     def _core(self) -> Array:
@@ -148,8 +160,7 @@ def fixed(rows: Rows, tau: float) -> Posterior:
     Posterior
     """
     solution = rows.solve(np.array([float(tau)]))
-    evidence = float(solution.log_likelihood[0]) if np.any(rows.design.precision) else nan
-    return Posterior(rows, None, solution, np.ones(1), None, evidence)
+    return Posterior(rows, None, solution, np.ones(1), None, float(solution.log_likelihood[0]))
 
 
 def integrate(rows: Rows, prior: Prior, nodes: int = 64) -> Posterior:
@@ -218,21 +229,18 @@ def _at(rows: Rows, prior: Prior, where: quadrature.Coordinate, span: quadrature
     total = float(log_mass.max() + np.log(weights.sum()))
     weights /= weights.sum()
     heterogeneity = Heterogeneity(prior, where, span, rule.tau, weights)
-    evidence = total if np.any(rows.design.precision) else nan
-    return Posterior(rows, prior, solution, weights, heterogeneity, evidence)
+    return Posterior(rows, prior, solution, weights, heterogeneity, total)
 
 
 def _difference(coarse: Posterior, fine: Posterior) -> float:
     """Largest difference between two rules, in posterior standard deviations of the quantity concerned."""
     assert coarse.heterogeneity is not None
     assert fine.heterogeneity is not None
-    vectors = coarse.rows.design.vectors
-    p = coarse.rows.p
-    if len(vectors) <= 12:
-        i, j = np.triu_indices(len(vectors), 1)
-        probe = vectors[j] - vectors[i]
-    else:
-        probe = np.eye(p)
+    treatments = coarse.rows.design.treatments
+    probe = np.eye(coarse.rows.p)
+    if treatments is not None and len(treatments) <= 12:
+        i, j = np.triu_indices(len(treatments), 1)
+        probe = np.concatenate([treatments[j] - treatments[i], probe[~treatments.any(0)]])
     a, b = coarse.effects(probe), fine.effects(probe)
     x = b.mean + _PROBE[:, None] * b.sd
     quantile = (a.probability_below(x) - b.probability_below(x)) / (b.density(x) * b.sd)

@@ -29,12 +29,15 @@ class Design:
         Prior precision of the coefficients (their prior mean is 0); zero where the prior is flat.
     log_precision : float
         Log determinant of `precision`; 0 with flat priors, whose marginal likelihood is undefined.
+    treatments : (T, p) array or None
+        Linear predictor of each treatment against the reference; None where there is no such thing.
     """
 
     key: tuple[Array, ...]
     vectors: Array
     precision: Array
     log_precision: float
+    treatments: Array | None = None
 
 
 def spanning_tree(blocks: Sequence[BlockRows], n_treatments: int, effect_sd: float) -> Array:
@@ -53,8 +56,9 @@ def spanning_tree(blocks: Sequence[BlockRows], n_treatments: int, effect_sd: flo
 
     Returns
     -------
-    (n_treatments, n_treatments - 1) array of -1, 0, 1
-        Row t: the path from the reference (treatment 0) to treatment t.
+    (n_treatments, p) array of 0 and 1
+        Row t: the path from the reference (treatment 0) to treatment t. p is n_treatments - 1, less with flat
+        priors for every part of the network that nothing links to the reference.
     """
     precision = np.zeros((n_treatments, n_treatments))
     for block in blocks:
@@ -76,7 +80,7 @@ def spanning_tree(blocks: Sequence[BlockRows], n_treatments: int, effect_sd: flo
         path[t, t - 1] = 1.0
         nearer = outside & (precision[t] > link)
         link[nearer], parent[nearer] = precision[t, nearer], t
-    return path
+    return path[:, link[1:] > 0]
 
 
 def consistency(blocks: Sequence[BlockRows], n_treatments: int, effect_sd: float) -> Design:
@@ -92,7 +96,7 @@ def consistency(blocks: Sequence[BlockRows], n_treatments: int, effect_sd: float
     Returns
     -------
     Design
-        With p = n_treatments - 1 and one key per treatment.
+        With one key per treatment.
     """
     path = spanning_tree(blocks, n_treatments, effect_sd)
     return Design(
@@ -100,6 +104,7 @@ def consistency(blocks: Sequence[BlockRows], n_treatments: int, effect_sd: float
         path,
         path.T @ path * effect_sd**-2.0,
         0.0 if isinf(effect_sd) else -2.0 * log(effect_sd) * (n_treatments - 1),
+        path,
     )
 
 
@@ -161,19 +166,24 @@ def split(base: Design, blocks: Sequence[BlockRows], pair: tuple[int, int], effe
         The last coefficient is the inconsistency: direct less indirect effect of b against a.
     """
     a, b = pair
-    n = len(base.vectors)
+    n, p = base.vectors.shape
     keys = []
-    for block in blocks:
+    for block, key in zip(blocks, base.key):
         both = (block.treatment == a).any(1) & (block.treatment == b).any(1)
-        keys.append(np.where(both[:, None] & (block.treatment == b), n, block.treatment))
-    vectors = np.zeros((n + 1, base.vectors.shape[1] + 1))
-    vectors[:n, :-1] = base.vectors
-    vectors[n] = np.append(base.vectors[b], 1.0)
-    precision = np.zeros((vectors.shape[1],) * 2)
-    precision[:-1, :-1] = base.precision
-    precision[-1, -1] = effect_sd**-2.0
+        keys.append(np.where(both[:, None] & (block.treatment == b), key + n, key))
+    vectors = np.zeros((2 * n, p + 1))
+    vectors[:n, :p] = vectors[n:, :p] = base.vectors
+    vectors[n:, p] = 1.0
+    precision = np.zeros((p + 1, p + 1))
+    precision[:p, :p] = base.precision
+    precision[p, p] = effect_sd**-2.0
     log_precision = base.log_precision - (0.0 if isinf(effect_sd) else 2.0 * log(effect_sd))
-    return Design(tuple(keys), vectors, precision, log_precision)
+    return Design(tuple(keys), vectors, precision, log_precision, _widened(base.treatments, 1))
+
+
+def _widened(treatments: Array | None, columns: int) -> Array | None:
+    """Append coefficients that the treatments' own effects do not depend on."""
+    return None if treatments is None else np.pad(treatments, ((0, 0), (0, columns)))
 
 
 def regression(
@@ -198,27 +208,27 @@ def regression(
     Design
         Slopes follow the effects: covariate by covariate, within it treatment by treatment.
     """
-    n_treatments, p = base.vectors.shape[0], base.vectors.shape[1]
-    contrast = (
-        np.eye(n_treatments)[:, 1:] if by_treatment else (np.arange(n_treatments) > 0)[:, None].astype(float)
-    )
+    contrast = interactions(len(base.vectors), by_treatment)
+    p = base.vectors.shape[1]
     keys, vectors, start = [], [], 0
     for block in blocks:
         s, k = block.treatment.shape
-        x = values[block.study]
-        slopes = x[:, None, :, None] * contrast[block.treatment][:, :, None, :]
-        vectors.append(
-            np.concatenate([base.vectors[block.treatment], slopes.reshape(s, k, -1)], axis=2).reshape(
-                s * k, -1
-            )
-        )
+        slopes = values[block.study][:, None, :, None] * contrast[block.treatment][:, :, None, :]
+        both = np.concatenate([base.vectors[block.treatment], slopes.reshape(s, k, -1)], axis=2)
+        vectors.append(both.reshape(s * k, -1))
         keys.append(start + np.arange(s * k).reshape(s, k))
         start += s * k
     slope_precision = np.repeat(slope_sd, contrast.shape[1]) ** -2.0
     precision = np.zeros((p + len(slope_precision),) * 2)
     precision[:p, :p] = base.precision
     precision[p:, p:] = np.diag(slope_precision)
-    finite = slope_precision[slope_precision > 0]
-    return Design(
-        tuple(keys), np.concatenate(vectors), precision, base.log_precision + float(np.log(finite).sum())
-    )
+    log_precision = base.log_precision + float(np.log(slope_precision[slope_precision > 0]).sum())
+    treatments = _widened(base.treatments, len(slope_precision))
+    return Design(tuple(keys), np.concatenate(vectors), precision, log_precision, treatments)
+
+
+def interactions(n_treatments: int, by_treatment: bool) -> Array:
+    """Write the slope of each treatment as a combination of the slopes of one covariate, (T, c)."""
+    if by_treatment:
+        return np.eye(n_treatments)[:, 1:]
+    return (np.arange(n_treatments) > 0).astype(float)[:, None]

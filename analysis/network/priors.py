@@ -370,3 +370,27 @@ def parse(text: str | Prior) -> Prior:
     if len(numbers) != len(names) or (cut and kind is Uniform):
         raise CallError(f"prior {text!r}: {name} takes {', '.join(names)}, as in {example}.")
     return kind(**dict(zip(names, numbers)), **cut)
+
+
+def customary(scale: float) -> list[Prior]:
+    """List priors of tau in common use, made to the scale of the data, for sensitivity analyses.
+
+    Parameters
+    ----------
+    scale : float
+        Largest effect observed in any study.
+
+    Returns
+    -------
+    list of Prior
+        Uniform up to the scale (gemtc) and five times as far, half-normal and half-Cauchy of two widths,
+        and the inverse-gamma(0.001, 0.001) of old WinBUGS programs in units of the scale.
+    """
+    return [
+        Uniform(upper=scale),
+        Uniform(upper=5.0 * scale),
+        HalfNormal(scale=scale / 2.0),
+        HalfNormal(scale=scale / 4.0),
+        HalfCauchy(scale=scale / 4.0),
+        InverseGamma(shape=0.001, rate=0.001 * scale**2),
+    ]

@@ -77,7 +77,8 @@ def node_split(posterior: Posterior, pair: tuple[int, int], effect_sd: float) ->
     seen = posterior.weights > 1e-12
     if (s[seen] / own[seen]).min() < IDENTIFIED or tail_left(posterior, node_weights) > TAIL:
         return _refitted(posterior, pair, effect_sd)
-    contrast = rows.design.vectors[b] - rows.design.vectors[a]
+    assert rows.design.treatments is not None
+    contrast = rows.design.treatments[b] - rows.design.treatments[a]
     along = pg @ contrast
     half = solution.root @ contrast
     spread = (half**2).sum(1)
@@ -131,7 +132,8 @@ def _refitted(posterior: Posterior, pair: tuple[int, int], effect_sd: float) -> 
     else:
         fit = integrate(extended, posterior.prior)
     a, b = pair
-    indirect = design.vectors[b] - design.vectors[a]
+    assert design.treatments is not None
+    indirect = design.treatments[b] - design.treatments[a]
     difference = np.zeros_like(indirect)
     difference[-1] = 1.0
     effects = fit.effects(np.stack([indirect + difference, indirect, difference]))

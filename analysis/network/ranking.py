@@ -1,0 +1,240 @@
+"""Ranking and league tables, the same for every engine.
+
+SUCRA of a treatment is the mean of its cumulative ranking probabilities (Salanti et al. 2011), which equals
+the mean over its competitors of the probability of being better (Rücker and Schwarzer 2015: the P-score is
+its frequentist twin). So it needs probabilities of pairs only, no simulation. Rank 1 is the best.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import ndtr
+
+from analysis.network.data import Array, Network
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.network.result import NetworkFit
+
+ORIENTATION = "row versus column"
+"""What every cell of a league table compares; written into every export."""
+
+NO_DIRECTION = (
+    "Treatments are not ranked: the outcome does not say whether lower or higher values are better. "
+    "Fill in lower_is_better for it in outcomes.csv."
+)
+"""Remark where an outcome has no direction of benefit."""
+
+
+def benefit(net: Network) -> float | None:
+    """Sign that makes a larger effect the better one: -1 where lower is better; None without a direction."""
+    if net.lower_is_better is None:
+        return None
+    return -1.0 if net.lower_is_better else 1.0
+
+
+def pair_matrix(n: int, treatment: Array, versus: Array, better: Array) -> Array:
+    """Arrange probabilities of pairs in a matrix.
+
+    Parameters
+    ----------
+    n : int
+        Number of treatments.
+    treatment, versus : (m,) int arrays
+        All pairs, each once.
+    better : (m,) array
+        Probability that `treatment` is better than `versus`.
+
+    Returns
+    -------
+    (n, n) array
+        Row better than column; 0 on the diagonal.
+    """
+    matrix = np.zeros((n, n))
+    matrix[treatment, versus] = better
+    matrix[versus, treatment] = 1.0 - np.asarray(better)
+    return matrix
+
+
+def sucra(better: Array) -> Array:
+    """Surface under the cumulative ranking curve, from the probabilities that row is better than column.
+
+    Parameters
+    ----------
+    better : (T, T) array
+
+    Returns
+    -------
+    (T,) array
+        0 (certainly the worst) to 1 (certainly the best).
+    """
+    n = len(better)
+    return (better.sum(1) - np.diagonal(better)) / (n - 1)
+
+
+def mean_rank(sucra: Array) -> Array:
+    """Mean rank, 1 to T, that belongs to each SUCRA."""
+    return 1.0 + (len(sucra) - 1) * (1.0 - sucra)
+
+
+def p_score(effect: Array, std_error: Array, lower_is_better: bool) -> Array:
+    """P-scores from estimates and their standard errors.
+
+    Rücker and Schwarzer 2015, doi:10.1186/s12874-015-0060-8.
+
+    Parameters
+    ----------
+    effect, std_error : (T, T) array
+        Row minus column.
+    lower_is_better : bool
+
+    Returns
+    -------
+    (T,) array
+    """
+    sign = -1.0 if lower_is_better else 1.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        better = ndtr(sign * effect / std_error)
+    return sucra(np.where(np.eye(len(effect), dtype=bool), 0.0, better))
+
+
+def poth(sucra: Array) -> float:
+    """Precision of the treatment hierarchy: 0 where all treatments tie, 1 where their order is certain.
+
+    The variance of the SUCRAs (or P-scores) over the largest they can have, (T + 1) / (12 (T - 1)) (Wigle et
+    al. 2025, arXiv:2501.11596).
+
+    Parameters
+    ----------
+    sucra : (T,) array
+
+    Returns
+    -------
+    float
+    """
+    n = len(sucra)
+    return float(np.mean((np.asarray(sucra) - 0.5) ** 2) * 12.0 * (n - 1) / (n + 1))
+
+
+def rank_probabilities(draws: Array, lower_is_better: bool) -> Array:
+    """Share of draws in which each treatment holds each rank.
+
+    Parameters
+    ----------
+    draws : (N, T) array
+        Effects of all treatments against a common comparator (the reference's own column is 0).
+    lower_is_better : bool
+
+    Returns
+    -------
+    (T, T) array
+        Row: treatment; column: rank, the best first. Rows and columns sum to 1.
+    """
+    size, n = draws.shape
+    order = np.argsort(draws if lower_is_better else -draws, axis=1)
+    count = np.zeros((n, n))
+    for rank in range(n):
+        count[:, rank] = np.bincount(order[:, rank], minlength=n)
+    return count / size
+
+
+def sampling_error(probability: Array, n: int) -> Array:
+    """Estimate the standard error of a share of n independent draws.
+
+    One success and one failure are added (Agresti and Coull), because a rank that was never drawn is not
+    impossible.
+    """
+    shrunk = (np.asarray(probability) * n + 1.0) / (n + 2.0)
+    return np.sqrt(shrunk * (1.0 - shrunk) / n)
+
+
+def order(ranking: pd.DataFrame, model: str) -> list[str]:
+    """Treatments from a table ``ranking``, the best first by SUCRA, or by P-score where there is none."""
+    rows = ranking[ranking["model"] == model]
+    score = rows["sucra"].where(rows["sucra"].notna(), rows["p_score"]).astype(float)
+    return (
+        rows.assign(_score=score).sort_values("_score", ascending=False, kind="stable")["treatment"].tolist()
+    )
+
+
+def league(fit: NetworkFit, model: str | None = None) -> pd.DataFrame:
+    """Make the league table, the best treatment first, as a tidy table.
+
+    Parameters
+    ----------
+    fit : NetworkFit
+        Of any engine.
+    model : str, optional
+        common or random; without it, random where it was fitted.
+
+    Returns
+    -------
+    DataFrame
+        One row per ordered pair of treatments: model, row, column, row_position, column_position (1 the
+        best), orientation, scale, estimate, ci_lower, ci_upper, pi_lower, pi_upper (on the scale that is
+        printed: ratios where the analysis was of logarithms), p_value, n_studies. Without a direction of
+        benefit the order is the network's.
+    """
+    import pandas as pd
+
+    model = model or ("random" if "random" in fit.models else fit.models[0])
+    names = list(fit.network.treatments)
+    ranking = fit.ranking()
+    best_first = order(ranking, model) if len(ranking) else names
+    numbers = ["estimate", "ci_lower", "ci_upper", "pi_lower", "pi_upper"]
+    one = fit.relative_effects(fit.all_pairs())
+    one = one[one["model"] == model].rename(columns={"treatment": "row", "versus": "column"})
+    # The same comparisons the other way round: signs change and limits change places.
+    other = one.rename(
+        columns={"row": "column", "column": "row", "ci_lower": "ci_upper", "ci_upper": "ci_lower"}
+    )
+    other = other.rename(columns={"pi_lower": "pi_upper", "pi_upper": "pi_lower"})
+    other[numbers] = -other[numbers].astype(float)
+    both = pd.concat([one, other[one.columns]], ignore_index=True)
+    if fit.network.scale == "log":
+        both[numbers] = np.exp(both[numbers].astype(float))
+    position = {name: place for place, name in enumerate(best_first, start=1)}
+    both["row_position"], both["column_position"] = both["row"].map(position), both["column"].map(position)
+    both["orientation"] = ORIENTATION
+    both["scale"] = fit.network.measure
+    columns = ["model", "row", "column", "row_position", "column_position", "orientation", "scale"]
+    tidy = both.sort_values(["row_position", "column_position"], ignore_index=True)
+    return tidy[[*columns, *numbers, "p_value", "n_studies"]]
+
+
+def league_matrix(league: pd.DataFrame, *, predictive: bool = False, digits: int = 2) -> pd.DataFrame:
+    """Lay a league table out as a square of text, as it is printed.
+
+    Parameters
+    ----------
+    league : DataFrame
+        From `league`.
+    predictive : bool
+        Show prediction instead of credible or confidence intervals.
+    digits : int
+        Decimal places.
+
+    Returns
+    -------
+    DataFrame
+        Treatments in rows and columns, the best first, their names on the diagonal; the name of the index
+        says what each cell compares.
+    """
+    lower, upper = ("pi_lower", "pi_upper") if predictive else ("ci_lower", "ci_upper")
+    names = league.drop_duplicates("row").sort_values("row_position")["row"].tolist()
+
+    def text(row: Any) -> str:
+        return f"{row['estimate']:.{digits}f} ({row[lower]:.{digits}f} to {row[upper]:.{digits}f})"
+
+    cells = {(row["row"], row["column"]): text(row) for row in league.to_dict("records")}
+    import pandas as pd
+
+    table = pd.DataFrame(
+        [[cells.get((row, column), row) for column in names] for row in names], index=names, columns=names
+    )
+    kind = "95 % prediction interval" if predictive else "95 % interval"
+    table.index.name = f"{ORIENTATION}: {league['scale'].iloc[0]} ({kind})"
+    return table
