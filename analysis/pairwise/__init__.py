@@ -1,0 +1,10 @@
+"""Pairwise meta-analysis: one treatment against one comparator, read from the evidence or from a table.
+
+>>> from analysis import pairwise
+>>> fit = pairwise.fit(db, outcome="hba1c", measure="MD", treatment="metf", versus="plac")  # doctest: +SKIP
+>>> fit.estimates()  # doctest: +SKIP
+"""
+
+from analysis.pairwise.fitting import METHODS, Options, PairwiseFit, fit
+
+__all__ = ["METHODS", "Options", "PairwiseFit", "fit"]

@@ -1,0 +1,338 @@
+"""Independent normal rows, and the sums from which every estimate of the between-study variance is made.
+
+The model of a meta-analysis with known sampling variances is ``y ~ N(X b, V + tau2 R)``. A study with one
+contrast gives one row of it; contrasts that share an arm give a block, which `rotate` turns into independent
+rows. After that every row is ``y ~ N(x b, v + tau2)``, whatever it came from, and one set of sums serves
+common and random effects, meta-regression, deletions, subsets and permutations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+Array = np.ndarray
+
+_CHUNK = 1 << 21
+"""Largest number of weights held at once."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Independent rows ``y ~ N(X b, v + tau2)``.
+
+    Attributes
+    ----------
+    y : (n,) array
+        Effects, or rotated effects.
+    v : (n,) array
+        Sampling variances, positive.
+    X : (n, p) array
+        Design, of full column rank.
+    study : (n,) int array
+        Number of the study each row belongs to, from 0 and without gaps.
+    rotation : tuple of (indices, matrix)
+        For each block of correlated contrasts: their indices, and the matrix that made the rows of the
+        contrasts.
+    """
+
+    y: Array
+    v: Array
+    X: Array
+    study: Array
+    rotation: tuple[tuple[Array, Array], ...] = ()
+
+    @classmethod
+    def of(cls, y: Array, v: Array, X: Array | None = None, study: Array | None = None) -> Rows:
+        """Make rows of independent effects; the design is an intercept where none is given."""
+        y = np.asarray(y, float)
+        return cls(
+            y,
+            np.asarray(v, float),
+            np.ones((len(y), 1)) if X is None else np.asarray(X, float),
+            np.arange(len(y)) if study is None else np.asarray(study),
+        )
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return len(self.y)
+
+    @property
+    def p(self) -> int:
+        """Number of coefficients."""
+        return int(self.X.shape[1])
+
+    @property
+    def df(self) -> int:
+        """Residual degrees of freedom."""
+        return self.n - self.p
+
+    def take(self, keep: Array) -> Rows:
+        """Keep some rows; `keep` must hold whole blocks."""
+        _, study = np.unique(self.study[keep], return_inverse=True)
+        new = np.cumsum(keep) - 1
+        rotation = tuple((new[index], matrix) for index, matrix in self.rotation if keep[index[0]])
+        return Rows(self.y[keep], self.v[keep], self.X[keep], study, rotation)
+
+    def with_design(self, X: Array) -> Rows:
+        """Take another design, given for the contrasts as they were before rotation."""
+        X = np.array(X, float)
+        for index, matrix in self.rotation:
+            X[index] = matrix @ X[index]
+        return Rows(self.y, self.v, X, self.study, self.rotation)
+
+    def to_contrasts(self, coefficients: Array) -> Array:
+        """Carry coefficients of the rows over to the contrasts: the weights that act on the effects."""
+        out = np.array(coefficients, float)
+        for index, matrix in self.rotation:
+            out[index] = matrix.T @ out[index]
+        return out
+
+    @cached_property
+    def profile(self) -> Profile:
+        """The sums over these rows, as functions of tau2."""
+        return Profile(self)
+
+
+def rotate(y: Array, v: Array, X: Array, study: Array, blocks: Iterable[tuple[Array, Array, Array]]) -> Rows:
+    """Turn correlated contrasts into independent rows by joint diagonalisation of V and R.
+
+    With ``R = L L'`` and ``L^-1 V L^-T = Q diag(lambda) Q'`` the rows ``Q' L^-1 y`` are independent with
+    variances ``lambda + tau2``.
+
+    Parameters
+    ----------
+    y, v, X, study : arrays
+        As in `Rows`, one entry per contrast.
+    blocks : iterable of (indices, V, R)
+        For each block its contrasts, their sampling covariance, and the correlation of their true effects.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If a block's R is not positive definite.
+    """
+    y, v, X = np.array(y, float), np.array(v, float), np.array(X, float)
+    rotation = []
+    for index, V, R in blocks:
+        whiten = np.linalg.inv(np.linalg.cholesky(R))
+        variances, vectors = np.linalg.eigh(whiten @ V @ whiten.T)
+        matrix = vectors.T @ whiten
+        y[index], v[index], X[index] = matrix @ y[index], variances, matrix @ X[index]
+        rotation.append((np.asarray(index), matrix))
+    return Rows(y, v, X, np.asarray(study), tuple(rotation))
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The weighted least-squares fit at one value of tau2.
+
+    Attributes
+    ----------
+    tau2 : float
+        Between-study variance used in the weights.
+    beta : (p,) array
+        Coefficients.
+    covariance : (p, p) array
+        ``(X' W X)^-1``.
+    residual_ss : float
+        Weighted sum of squared residuals: Cochran's Q at tau2 = 0.
+    log_likelihood, restricted_log_likelihood : float
+        With all constants (metafor's convention for the restricted one, which adds ``log|X'X| / 2``).
+    """
+
+    tau2: float
+    beta: Array
+    covariance: Array
+    residual_ss: float
+    log_likelihood: float
+    restricted_log_likelihood: float
+
+
+class Profile:
+    """Sums over rows as functions of tau2, for many values, subsets or designs at once.
+
+    Works on data divided by a power of two, so that no result depends on the unit, on residuals from the
+    common-effect fit and on an orthonormal basis of the design, so that no sum cancels.
+
+    Parameters
+    ----------
+    rows : Rows
+        The data.
+    order : (m, n) int array, optional
+        For permutation tests: row i of the design in batch b is row ``order[b, i]`` of the given one.
+    """
+
+    def __init__(self, rows: Rows, order: Array | None = None) -> None:
+        self.rows = rows
+        self.exponent = int(np.round(0.5 * np.log2(np.median(rows.v)))) if rows.n else 0
+        self.unit = 2.0**self.exponent
+        self.unit2 = 4.0**self.exponent
+        self.v = rows.v / self.unit2
+        y = rows.y / self.unit
+        self.basis, self.triangle = np.linalg.qr(rows.X)
+        root = 1 / np.sqrt(self.v)
+        start = np.linalg.lstsq(self.basis * root[:, None], y * root, rcond=None)[0]
+        self.start = start
+        self.z = y - self.basis @ start
+        self.p = rows.p
+        if order is None:
+            augmented = np.column_stack([self.basis, self.z])
+        else:
+            # A permuted design asks for residuals that do not rest on the original one: y about its own mean.
+            z = y - np.average(y, weights=1 / self.v)
+            augmented = np.concatenate(
+                [self.basis[order], np.broadcast_to(z, order.shape)[:, :, None]], axis=2
+            )
+        first, second = np.triu_indices(self.p + 1)
+        self.products = np.concatenate(
+            [augmented[..., first] * augmented[..., second], np.ones((*augmented.shape[:-1], 1))], axis=-1
+        )
+        """Products of the columns of (basis, z), upper triangle by rows, and ones for the traces."""
+        self._square = np.zeros((self.p + 1, self.p + 1), int)
+        self._square[first, second] = self._square[second, first] = np.arange(len(first))
+
+    def sums(
+        self, tau2: Array | float, mask: Array | None = None, batch: Array | None = None, order: int = 2
+    ) -> Sums:
+        """Evaluate the sums.
+
+        Parameters
+        ----------
+        tau2 : float or (m,) array
+            In this profile's unit. A float is shared by all subsets of `mask`.
+        mask : (m, n) array, optional
+            How often each row counts in each subset.
+        batch : (m,) int array, optional
+            Which permuted design belongs to each entry of `tau2`.
+        order : {1, 2, 3}
+            Highest power of the weights that is needed.
+        """
+        products = self.products if batch is None else self.products[batch]
+        weight = 1 / (self.v + np.atleast_1d(tau2)[:, None])
+        shared = np.ndim(tau2) == 0 and mask is not None
+        power = weight if shared or mask is None else weight * mask
+        totals = []
+        for degree in range(order):
+            power = power * weight if degree else power
+            if shared:
+                totals.append(mask @ (power[0][:, None] * products))
+            elif products.ndim == 3:
+                totals.append((power[:, None, :] @ products)[:, 0])
+            else:
+                totals.append(power @ products)
+        return Sums([self.matrix(total) for total in totals], [total[:, -1] for total in totals])
+
+    def matrix(self, total: Array) -> Array:
+        """Put sums of `products`, (m, columns), into symmetric matrices, (m, p + 1, p + 1)."""
+        return total[:, self._square]
+
+    def log_determinant(self, tau2: Array, mask: Array | None = None) -> Array:
+        """Sum of ``log(v + tau2)`` over the rows of each entry, (m,)."""
+        logs = np.log(self.v + np.asarray(tau2)[:, None])
+        return logs.sum(1) if mask is None else (logs * mask).sum(1)
+
+    def chunks(self, m: int) -> Iterable[slice]:
+        """Cut m evaluations into pieces that fit into memory."""
+        step = max(1, _CHUNK // max(self.rows.n, 1))
+        return (slice(start, start + step) for start in range(0, m, step))
+
+    def solve(self, tau2: float) -> Solution:
+        """Fit by weighted least squares at `tau2` (in the data's unit) by an orthogonal decomposition."""
+        t = tau2 / self.unit2
+        root = 1 / np.sqrt(self.v + t)
+        weighted, triangle = np.linalg.qr(self.basis * root[:, None])
+        shift = np.linalg.solve(triangle, weighted.T @ (self.z * root))
+        residual = (self.z - self.basis @ shift) * root
+        back = np.linalg.inv(triangle @ self.triangle)
+        residual_ss = float(residual @ residual)
+        n, p = self.rows.n, self.p
+        log_det = float(np.sum(np.log(self.v + t))) + 2 * n * np.log(self.unit)
+        log_information = 2 * float(np.sum(np.log(np.abs(np.diag(triangle))))) - 2 * p * np.log(self.unit)
+        constant = np.log(2 * np.pi)
+        return Solution(
+            tau2=float(tau2),
+            beta=np.linalg.solve(self.triangle, self.start + shift) * self.unit,
+            covariance=back @ back.T * self.unit2,
+            residual_ss=residual_ss,
+            log_likelihood=-0.5 * (n * constant + log_det + residual_ss),
+            restricted_log_likelihood=-0.5 * ((n - p) * constant + log_det + log_information + residual_ss),
+        )
+
+
+class Sums:
+    """What the estimating equations are made of, for a batch of m values of tau2.
+
+    With ``P = W - W X (X'WX)^-1 X'W``: the quadratic forms ``y'Py``, ``y'PPy``, ``y'PPPy`` and the traces of
+    P and PP.
+    """
+
+    def __init__(self, matrices: list[Array], traces: list[Array]) -> None:
+        self._matrices = matrices
+        self._traces = traces
+        p = matrices[0].shape[1] - 1
+        self._p = p
+        information = matrices[0][:, :p, :p]
+        self.inverse = 1 / information if p == 1 else np.linalg.inv(information)
+        self.shift = self._times(self.inverse, matrices[0][:, :p, p])
+        self._residual = np.concatenate([-self.shift, np.ones((len(self.shift), 1))], axis=1)
+
+    @staticmethod
+    def _times(matrix: Array, vector: Array) -> Array:
+        return np.einsum("mab,mb->ma", matrix, vector)
+
+    def _form(self, power: int) -> Array:
+        residual = self._residual
+        return np.einsum("ma,mab,mb->m", residual, self._matrices[power], residual)
+
+    @property
+    def q(self) -> Array:
+        """``y'Py``: the weighted residual sum of squares, (m,)."""
+        return np.maximum(self._form(0), 0)
+
+    @cached_property
+    def ypp(self) -> Array:
+        """``y'PPy``, (m,)."""
+        return np.maximum(self._form(1), 0)
+
+    @cached_property
+    def yppp(self) -> Array:
+        """``y'PPPy``, (m,)."""
+        cross = self._times(self._matrices[1][:, : self._p, :], self._residual)
+        return self._form(2) - np.einsum("ma,mab,mb->m", cross, self.inverse, cross)
+
+    @property
+    def sum_w(self) -> Array:
+        """Sum of the weights, (m,)."""
+        return self._traces[0]
+
+    @property
+    def sum_w2(self) -> Array:
+        """Sum of the squared weights, (m,)."""
+        return self._traces[1]
+
+    @cached_property
+    def _ratio(self) -> Array:
+        return self.inverse @ self._matrices[1][:, : self._p, : self._p]
+
+    @property
+    def trace_p(self) -> Array:
+        """Trace of P, (m,)."""
+        return self._traces[0] - np.trace(self._ratio, axis1=1, axis2=2)
+
+    @property
+    def trace_pp(self) -> Array:
+        """Trace of PP, (m,)."""
+        third = np.einsum("mab,mba->m", self.inverse, self._matrices[2][:, : self._p, : self._p])
+        return self._traces[1] - 2 * third + np.einsum("mab,mba->m", self._ratio, self._ratio)
+
+    @property
+    def log_information(self) -> Array:
+        """``log|X'WX|`` on the orthonormal basis, (m,)."""
+        if self._p == 1:
+            return -np.log(self.inverse[:, 0, 0])
+        return np.linalg.slogdet(self._matrices[0][:, : self._p, : self._p])[1]
