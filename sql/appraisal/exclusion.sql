@@ -65,7 +65,7 @@ lost as (
     left join effect on standard.measurement_id = effect.measurement_id and expected.measure = effect.measure
     where
         effect.measurement_id is null
-        and (expected.measure <> 'NMD' or standard.outcome in (select outcome from standard where role = 'sham'))
+        and (expected.measure <> 'NMD' or standard.outcome in (select sham.outcome from standard as sham where sham.role = 'sham'))
 ),
 
 compared as (
@@ -123,7 +123,7 @@ single as (
     left join pair on effect.measurement_id = pair.measurement_id and effect.measure = pair.measure
     where
         pair.measurement_id is null
-        and effect.measurement_id in (select measurement_id from pair)
+        and effect.measurement_id in (select other.measurement_id from pair as other)
 ),
 
 analysed as (

@@ -39,19 +39,47 @@ staged as (
 ),
 
 counted (box, reason, n) as (
-    select 'database_results', null, count(case when route = 'dbr' then 1 end) from staged
+    select
+'database_results',
+null,
+count(case when route = 'dbr' then 1 end)
+from staged
     union all
-    select 'database_specific_results', source, count(*) from staged where route = 'dbr' group by source
+    select
+'database_specific_results',
+source,
+count(*)
+from staged where route = 'dbr' group by source
     union all
-    select 'citations_results', null, count(*) from staged where route = 'other' having count(*) > 0
+    select
+'citations_results',
+null,
+count(*)
+from staged where route = 'other' having count(*) > 0
     union all
-    select 'duplicates', null, count(duplicate_of) from staged
+    select
+'duplicates',
+null,
+count(duplicate_of)
+from staged
     union all
-    select 'records_screened', null, count(title_decision) from staged
+    select
+'records_screened',
+null,
+count(title_decision)
+from staged
     union all
-    select 'records_excluded', null, count(case when title_decision = 'exclude' and not sought then 1 end) from staged
+    select
+'records_excluded',
+null,
+count(case when title_decision = 'exclude' and not sought then 1 end)
+from staged
     union all
-    select concat(route, '_sought_reports'), null, count(case when sought then 1 end) from staged group by route
+    select
+concat(route, '_sought_reports'),
+null,
+count(case when sought then 1 end)
+from staged group by route
     union all
     select
         concat(route, '_notretrieved_reports'),
@@ -60,20 +88,37 @@ counted (box, reason, n) as (
     from staged
     group by route
     union all
-    select concat(route, '_assessed'), null, count(case when assessed then 1 end) from staged group by route
+    select
+concat(route, '_assessed'),
+null,
+count(case when assessed then 1 end)
+from staged group by route
     union all
-    select concat(route, '_excluded'), null, count(case when full_text_decision = 'exclude' then 1 end)
+    select
+concat(route, '_excluded'),
+null,
+count(case when full_text_decision = 'exclude' then 1 end)
     from staged
     group by route
     union all
-    select concat(route, '_excluded'), coalesce(full_text_reason, 'no reason given'), count(*)
+    select
+concat(route, '_excluded'),
+coalesce(full_text_reason, 'no reason given'),
+count(*)
     from staged
     where full_text_decision = 'exclude'
     group by route, coalesce(full_text_reason, 'no reason given')
     union all
-    select 'new_reports', null, count(case when full_text_decision = 'include' then 1 end) from staged
+    select
+'new_reports',
+null,
+count(case when full_text_decision = 'include' then 1 end)
+from staged
     union all
-    select 'new_studies', null, count(distinct study)
+    select
+'new_studies',
+null,
+count(distinct study)
     from staged
     where full_text_decision = 'include'
     having count(study) > 0

@@ -9,23 +9,59 @@
 --   value: what stands there, as text
 create or replace view study_variable as
 with fixed as (
-    select study, 'year' as variable, cast(year as varchar) as value from study
+    select
+study,
+'year' as variable,
+cast(year as varchar) as value
+from study
     union all
-    select study, 'design' as variable, design as value from study
+    select
+study,
+'design' as variable,
+design as value
+from study
     union all
-    select study, 'species' as variable, species as value from study
+    select
+study,
+'species' as variable,
+species as value
+from study
     union all
-    select study, 'strain' as variable, strain as value from study
+    select
+study,
+'strain' as variable,
+strain as value
+from study
     union all
-    select study, 'sex' as variable, sex as value from study
+    select
+study,
+'sex' as variable,
+sex as value
+from study
     union all
-    select study, 'age' as variable, age as value from study
+    select
+study,
+'age' as variable,
+age as value
+from study
     union all
-    select study, 'weight' as variable, weight as value from study
+    select
+study,
+'weight' as variable,
+weight as value
+from study
     union all
-    select study, 'model' as variable, model as value from study
+    select
+study,
+'model' as variable,
+model as value
+from study
     union all
-    select study, 'country' as variable, country as value from study
+    select
+study,
+'country' as variable,
+country as value
+from study
 )
 
 select

@@ -106,7 +106,7 @@ usable as (
 reported as (
     select
         reported.*,
-        exists (
+        exists(
             select 1 from usable as other
             where
                 other.reported_contrast_id <> reported.reported_contrast_id

@@ -47,8 +47,8 @@ reach (outcome, measure, root, treatment) as (
     select distinct
         outcome,
         measure,
-        treatment_from,
-        treatment_from
+        treatment_from as root,
+        treatment_from as treatment
     from link
     union
     select
@@ -98,7 +98,7 @@ numbered as (
         component.*,
         row_number() over (
             partition by outcome, measure
-            order by n_treatments desc, n_studies desc, first_treatment
+            order by n_treatments desc, n_studies desc, first_treatment asc
         ) as component,
         count(*) over (partition by outcome, measure) as n_components
     from component

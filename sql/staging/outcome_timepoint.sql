@@ -9,11 +9,15 @@
 --   converted: true if the time points were typed in several units and are converted to days
 create or replace view outcome_timepoint as
 with typed as (
-    select outcome, timepoint_unit
+    select
+outcome,
+timepoint_unit
     from measurement
     where timepoint is not null
     union all
-    select outcome, timepoint_unit
+    select
+outcome,
+timepoint_unit
     from reported_contrast
     where timepoint is not null
 )
