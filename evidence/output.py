@@ -8,7 +8,6 @@ import decimal
 import json
 import math
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,31 +31,31 @@ _SHEET_DATE = datetime.datetime(2000, 1, 1)
 Row = Sequence[Any]
 
 
-def console(*, stderr: bool = False) -> Console:
+def console(stream: TextIO) -> Console:
     """Console for tables: as wide as the terminal, or as wide as they need to be where there is none."""
     from rich.console import Console
 
-    stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, width=None if stream.isatty() else 10_000, highlight=False, soft_wrap=False)
+    return Console(file=stream, width=None if stream.isatty() else 10_000, highlight=False, emoji=False)
 
 
-def write_table(columns: Sequence[str], rows: Iterable[Row], title: str | None = None) -> None:
-    """Print a table; says how many rows it does not show."""
+def write_table(columns: Sequence[str], rows: Iterable[Row], stream: TextIO) -> None:
+    """Print a table to read; says how many rows it does not show."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     rows = iter(rows)
     shown = list(islice(rows, TABLE_ROWS))
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
-        numeric = any(_is_number(row[index]) for row in shown)
+        given = [row[index] for row in shown if row[index] is not None]
+        numeric = bool(given) and all(map(_is_number, given))
         table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
     for row in shown:
         table.add_row(*(Text(display(value)) for value in row))
-    console().print(table)
+    console(stream).print(table)
     if left := sum(1 for _ in rows):
-        console(stderr=True).print(f"{left} more rows are not shown: use --format csv, json or parquet.")
+        stream.write(f"{left} more rows are not shown: --format csv, json or parquet gives all.\n")
 
 
 def display(value: Any) -> str:
@@ -155,6 +154,7 @@ def _write_cell(sheet: Any, line: int, column: int, value: Any) -> None:
 
 
 TEXT_WRITERS: dict[str, Callable[[Sequence[str], Iterable[Row], TextIO], None]] = {
+    "table": write_table,
     "csv": write_csv,
     "json": write_json,
     "md": write_markdown,

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ MEMORY_LIMIT = "1GB"
 
 _READING = ("SELECT", "EXPLAIN")
 _BATCH = 2048
+_GRACE = 3.0
 
 Parameters = Sequence[Any] | dict[str, Any] | None
 
@@ -93,19 +94,20 @@ class EvidenceBase:
         rows = self.rows(query, params)
         return next(iter(rows[0].values())) if rows else None
 
-    def names(self) -> tuple[str, ...]:
-        """Names of all tables and views, in alphabetical order."""
-        query = (
-            "select table_name as name from duckdb_tables() where not internal "
-            "union select view_name from duckdb_views() where not internal order by name"
+    def names(self, *kinds: str) -> tuple[str, ...]:
+        """Names of its tables and views, or of one kind of them ("table", "view"), in alphabetical order."""
+        query = " union all ".join(
+            f"select {kind}_name as name from duckdb_{kind}s() "
+            "where not internal and database_name = current_database()"
+            for kind in kinds or ("table", "view")
         )
-        return tuple(row[0] for row in self.connection.execute(query).fetchall())
+        return tuple(row[0] for row in self.connection.execute(f"{query} order by name").fetchall())
 
     def columns(self, name: str) -> tuple[str, ...]:
         """Columns of a table or view, in order."""
         query = (
-            "select column_name from duckdb_columns() where not internal and lower(table_name) = lower(?) "
-            "order by column_index"
+            "select column_name from duckdb_columns() where not internal "
+            "and database_name = current_database() and lower(table_name) = lower(?) order by column_index"
         )
         return tuple(row[0] for row in self.connection.execute(query, [name]).fetchall())
 
@@ -291,7 +293,13 @@ def check(db: EvidenceBase, query: str) -> str:
     return statements[0].query.strip().rstrip(";")
 
 
-def ask(db: EvidenceBase, query: str, *, timeout: float | None = None) -> Answer:
+def ask(
+    db: EvidenceBase,
+    query: str,
+    *,
+    timeout: float | None = None,
+    if_stuck: Callable[[], None] | None = None,
+) -> Answer:
     """Run one query that somebody else wrote.
 
     Parameters
@@ -301,7 +309,9 @@ def ask(db: EvidenceBase, query: str, *, timeout: float | None = None) -> Answer
     query : str
         One statement that reads.
     timeout : float, optional
-        Seconds until the query is stopped, its rows fetched included.
+        Seconds that the engine may work on it, fetching included, until it is interrupted.
+    if_stuck : callable, optional
+        Called, in a thread of its own, where the engine does not heed the interruption within seconds.
 
     Raises
     ------
@@ -309,14 +319,14 @@ def ask(db: EvidenceBase, query: str, *, timeout: float | None = None) -> Answer
         For every way in which it can go wrong, at once or while the rows are fetched.
     """
     statement = check(db, query)
-    end = None if timeout is None else time.monotonic() + timeout
-    with _stopped(db, query, end):
+    clock = _Clock(db, query, timeout, if_stuck)
+    with clock.running():
         cursor = db.connection.execute(statement)
         description = cursor.description or []
 
     def rows() -> Iterator[tuple[Any, ...]]:
         while True:
-            with _stopped(db, query, end):
+            with clock.running():
                 batch = cursor.fetchmany(_BATCH)
             if not batch:
                 return
@@ -325,7 +335,14 @@ def ask(db: EvidenceBase, query: str, *, timeout: float | None = None) -> Answer
     return Answer(tuple(item[0] for item in description), tuple(str(item[1]) for item in description), rows())
 
 
-def save_parquet(source: Path, query: str, target: Path, *, timeout: float | None = None) -> None:
+def save_parquet(
+    source: Path,
+    query: str,
+    target: Path,
+    *,
+    timeout: float | None = None,
+    if_stuck: Callable[[], None] | None = None,
+) -> None:
     """Write the answer to a query that somebody else wrote into a Parquet file.
 
     DuckDB itself writes it, on a connection that is locked but for this one path.
@@ -338,8 +355,8 @@ def save_parquet(source: Path, query: str, target: Path, *, timeout: float | Non
         One statement that reads.
     target : Path
         A file that may be overwritten.
-    timeout : float, optional
-        Seconds until the query is stopped.
+    timeout, if_stuck
+        As `ask`.
 
     Raises
     ------
@@ -349,35 +366,54 @@ def save_parquet(source: Path, query: str, target: Path, *, timeout: float | Non
     connection = connect(source, locked=True, allowed_path=target, memory_limit=MEMORY_LIMIT)
     with EvidenceBase(connection, source) as db:
         statement = check(db, query)
-        end = None if timeout is None else time.monotonic() + timeout
-        with _stopped(db, query, end):
+        with _Clock(db, query, timeout, if_stuck).running():
             quoted = str(target).replace("'", "''")
-            connection.execute(f"copy (\n{statement}\n) to '{quoted}' (format parquet)")
+            connection.execute(f"copy (\n{statement}\n) to '{quoted}' (format parquet, use_tmp_file false)")
 
 
-@contextmanager
-def _stopped(db: EvidenceBase, query: str, end: float | None) -> Iterator[None]:
-    """Interrupt what runs inside at the time `end`, and translate the engine's errors."""
-    late = CallError("The query took too long and was stopped: narrow it, or give it more time (--timeout).")
-    timer = None
-    if end is not None:
-        left = end - time.monotonic()
-        if left <= 0:
+@dataclass
+class _Clock:
+    """Counts the time that the engine works, interrupts it in the end, and translates its errors."""
+
+    db: EvidenceBase
+    query: str
+    left: float | None
+    if_stuck: Callable[[], None] | None = None
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        late = CallError(
+            "The query took too long and was stopped: narrow it, or give it more time (--timeout)."
+        )
+        if self.left is not None and self.left <= 0:
             raise late
-        timer = threading.Timer(left, db.connection.interrupt)
-        timer.daemon = True
-        timer.start()
-    try:
-        yield
-    except duckdb.InterruptException:
-        if end is None or time.monotonic() < end:
-            raise KeyboardInterrupt from None
-        raise late from None
-    except duckdb.Error as error:
-        raise explain(db, query, error) from None
-    finally:
-        if timer is not None:
-            timer.cancel()
+        begin = time.monotonic()
+        timers = self._timers()
+        try:
+            yield
+        except duckdb.InterruptException:
+            # Interrupted before its time: the person did it.
+            if self.left is None or time.monotonic() - begin < self.left:
+                raise KeyboardInterrupt from None
+            raise late from None
+        except duckdb.Error as error:
+            raise explain(self.db, self.query, error) from None
+        finally:
+            for timer in timers:
+                timer.cancel()
+            if self.left is not None:
+                self.left -= time.monotonic() - begin
+
+    def _timers(self) -> list[threading.Timer]:
+        if self.left is None:
+            return []
+        timers = [threading.Timer(self.left, self.db.connection.interrupt)]
+        if self.if_stuck is not None:
+            timers.append(threading.Timer(self.left + _GRACE, self.if_stuck))
+        for timer in timers:
+            timer.daemon = True
+            timer.start()
+        return timers
 
 
 def explain(db: EvidenceBase, query: str, error: duckdb.Error) -> CallError:

@@ -26,3 +26,8 @@ def sql_directory() -> Path:
 def reviews_directory() -> Path:
     """Directory of the bundled review folders."""
     return _PACKAGE / "reviews"
+
+
+def template_directory() -> Path:
+    """Directory of the worked example that a new review folder begins with."""
+    return _PACKAGE / "template"

@@ -260,7 +260,6 @@ def _other(value: Any) -> Any:
 
 def _replace(connection: duckdb.DuckDBPyConnection, run: Run) -> None:
     from evidence.build import insert
-    from evidence.review import Rows
 
     stale = [
         row[0]
@@ -272,10 +271,10 @@ def _replace(connection: duckdb.DuckDBPyConnection, run: Run) -> None:
     for table in (*TABLES.values(), "result_run"):
         for run_id in stale:
             connection.execute(f"delete from {table} where run_id = ?", [run_id])
-    insert(connection, Rows("result_run", {name: [value] for name, value in run.row().items()}))
+    insert(connection, "result_run", {name: [value] for name, value in run.row().items()})
     for name, table in TABLES.items():
         frame = run.frames.get(name)
         if frame is None or frame.empty:
             continue
         columns = {column: [plain(value) for value in frame[column]] for column in frame.columns}
-        insert(connection, Rows(table, {"run_id": [run.run_id] * len(frame)} | columns))
+        insert(connection, table, {"run_id": [run.run_id] * len(frame)} | columns)

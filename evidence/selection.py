@@ -151,7 +151,7 @@ def select_contrasts(
     wanted = (
         None if treatments is None else [known(db, "treatment", item) for item in dict.fromkeys(treatments)]
     )
-    rule, origin = _rule(db, outcome, measure, timepoint)
+    rule, origin = timepoint_rule(db, outcome, measure, timepoint)
     notes: list[tuple[str, str]] = []
     studies = None if where is None else select_studies(db, where)
     if where is not None and studies is not None:
@@ -292,8 +292,16 @@ def _not_found(called: str, name: str, every: Sequence[str]) -> str:
     return text + (f" There are: {', '.join(every)}." if len(every) <= 30 else "")
 
 
-def _rule(db: EvidenceBase, outcome: str, measure: str, timepoint: str | None) -> tuple[TimepointRule, str]:
-    """Find the rule, and where it comes from."""
+def timepoint_rule(
+    db: EvidenceBase, outcome: str, measure: str, timepoint: str | None = None
+) -> tuple[TimepointRule, str]:
+    """Find the rule of an analysis, and say where it comes from.
+
+    Raises
+    ------
+    CallError
+        If `timepoint` is no rule.
+    """
     if timepoint is not None:
         return TimepointRule.parse(timepoint), "as asked"
     planned = db.rows(

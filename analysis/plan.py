@@ -1,0 +1,433 @@
+"""Carry out analyses by name, and turn what they return into runs: rows that can be kept, printed and traced.
+
+>>> from analysis import plan
+>>> runs = plan.run_plan(db)  # doctest: +SKIP
+>>> evidence.results.save(db.path, runs)  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from importlib import import_module
+from inspect import signature
+from typing import TYPE_CHECKING, Any
+
+from analysis.results import frame
+from evidence.errors import CallError, EvidenceError
+from evidence.results import Run, hash_rows, versions
+from evidence.selection import timepoint_rule
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.network.data import Network
+    from analysis.network.result import NetworkFit
+    from analysis.pairwise import PairwiseFit
+    from evidence.query import EvidenceBase
+
+Progress = Callable[[str], None]
+
+_ENGINE_PACKAGES = {"mcmc": ("pymc", "nutpie")}
+
+
+def run_pairwise(
+    db: EvidenceBase,
+    *,
+    outcome: str,
+    measure: str,
+    treatment: str,
+    versus: str,
+    timepoint: str | None = None,
+    where: str | None = None,
+    analysis: str | None = None,
+    **options: Any,
+) -> Run:
+    """Carry out one pairwise meta-analysis.
+
+    Parameters
+    ----------
+    db : EvidenceBase
+    outcome, measure, treatment, versus, timepoint, where
+        As in `analysis.pairwise.fit`.
+    analysis : str, optional
+        Name in the review's plan.
+    **options
+        Further options of `analysis.pairwise.fit`: tau2, ci, prediction, by, shared, method, separate_tau2.
+
+    Returns
+    -------
+    Run
+        With frames estimates, heterogeneity, leave_one_out, weights, notes and exclusions.
+
+    Raises
+    ------
+    EvidenceError
+        As `analysis.pairwise.fit`.
+    """
+    from analysis import pairwise
+
+    question: dict[str, Any] = {
+        "outcome": outcome,
+        "measure": measure,
+        "treatment": treatment,
+        "versus": versus,
+    }
+    fit = pairwise.fit(db, **question, timepoint=timepoint, where=where, **options)
+    contrasts = fit.contrasts
+    rule = str(timepoint_rule(db, outcome, measure, timepoint)[0])
+    return Run(
+        kind="pairwise",
+        engine="frequentist",
+        outcome=outcome,
+        measure=measure,
+        scale=contrasts.scale,
+        specification=question | {"timepoint": rule, "where": where} | asdict(fit.options),
+        input_hash=_pairwise_hash(fit),
+        frames={
+            "estimates": fit.estimates(),
+            "heterogeneity": fit.heterogeneity(),
+            "leave_one_out": fit.leave_one_out(),
+            "weights": fit.weights(),
+            "notes": fit.notes(),
+            "exclusions": fit.exclusions(),
+        },
+        analysis=analysis,
+        unit=contrasts.unit,
+        lower_is_better=contrasts.lower_is_better,
+        treatment=treatment,
+        versus=versus,
+        timepoint=rule,
+        subgroup=fit.options.by,
+        where=where,
+        n_studies=len(fit.studies),
+        n_arms=_count_arms(contrasts.frame),
+        n_treatments=2,
+        synthetic=_synthetic(db),
+        versions=versions(),
+    )
+
+
+def run_network(
+    db: EvidenceBase,
+    *,
+    outcome: str,
+    measure: str,
+    engine: str = "frequentist",
+    model: str = "both",
+    reference: str | None = None,
+    timepoint: str | None = None,
+    where: str | None = None,
+    treatments: list[str] | str | None = None,
+    smd: str = "d",
+    seed: int = 1,
+    node_split: bool = False,
+    leave_one_out: bool = False,
+    analysis: str | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Run:
+    """Carry out one network meta-analysis.
+
+    Parameters
+    ----------
+    db : EvidenceBase
+    outcome, measure, reference, timepoint, where, treatments, smd
+        As in `analysis.network.load`.
+    engine, model
+        As in `analysis.network.fit`.
+    seed : int
+        For an engine that draws.
+    node_split, leave_one_out : bool
+        Whether to set direct against indirect evidence, and to refit without each study.
+    analysis : str, optional
+        Name in the review's plan.
+    progress : callable, optional
+        Called with a few words before each step.
+    **options
+        Further options of the engine (tau2, tau_prior, effect_prior_sd, ...); None stands for its default.
+
+    Returns
+    -------
+    Run
+        With every frame that the engine gives.
+
+    Raises
+    ------
+    CallError
+        If an option is not one of the engine's.
+    EvidenceError
+        As `analysis.network.load` and `analysis.network.fit`.
+    """
+    from analysis import network
+
+    say = progress or (lambda step: None)
+    say("reading the network")
+    net = network.load(
+        db,
+        outcome,
+        measure,
+        reference=reference,
+        timepoint=timepoint,
+        where=where,
+        treatments=treatments,
+        smd=smd,
+    )
+    chosen = engine_options(engine, {key: value for key, value in options.items() if value is not None})
+    if "seed" in engine_parameters(engine):
+        chosen["seed"] = seed
+    say(f"fitting the {engine} engine")
+    fit = network.fit(net, engine=engine, model=model, **chosen)
+    rule = str(timepoint_rule(db, outcome, measure, timepoint)[0])
+    return Run(
+        kind="network",
+        engine=engine,
+        outcome=outcome,
+        measure=measure,
+        scale=net.scale,
+        specification={
+            "outcome": outcome,
+            "measure": measure,
+            "model": model,
+            "reference": net.reference,
+            "timepoint": rule,
+            "where": where,
+            "treatments": treatments,
+            "smd": smd,
+            "node_split": node_split,
+            "leave_one_out": leave_one_out,
+        }
+        | chosen,
+        input_hash=_network_hash(net),
+        frames=_network_frames(fit, node_split, leave_one_out, say),
+        analysis=analysis,
+        unit=net.unit,
+        lower_is_better=net.lower_is_better,
+        reference=net.reference,
+        timepoint=rule,
+        where=where,
+        seed=chosen.get("seed"),
+        n_studies=len({study for study, _ in net.studies}),
+        n_arms=net.n_arms,
+        n_treatments=len(net.treatments),
+        synthetic=_synthetic(db),
+        versions=versions(*_ENGINE_PACKAGES.get(engine, ())),
+    )
+
+
+def run_plan(db: EvidenceBase, *, progress: Progress | None = None) -> list[Run]:
+    """Carry out every analysis of the review's plan.
+
+    Parameters
+    ----------
+    db : EvidenceBase
+    progress : callable, optional
+        Called with a few words before each step.
+
+    Returns
+    -------
+    list of Run
+        In the plan's order.
+
+    Raises
+    ------
+    EvidenceError
+        If any analysis is refused; its message has the refusals of all of them.
+    """
+    runs, refused = try_plan(db, progress=progress)
+    if refused:
+        raise EvidenceError("\n".join(f"{name}: {error}" for name, error in refused.items()))
+    return runs
+
+
+def try_plan(
+    db: EvidenceBase, *, progress: Progress | None = None
+) -> tuple[list[Run], dict[str, EvidenceError]]:
+    """Carry out every analysis of the review's plan that can be carried out.
+
+    Returns
+    -------
+    runs : list of Run
+        In the plan's order.
+    refused : dict of str to EvidenceError
+        Why the others cannot be, by name.
+    """
+    say = progress or (lambda step: None)
+    runs: list[Run] = []
+    refused: dict[str, EvidenceError] = {}
+    rows = db.rows("select * from plan order by position, analysis")
+    for number, row in enumerate(rows, 1):
+        head = f"{number}/{len(rows)} {row['analysis']}"
+        say(head)
+        try:
+            runs.append(run_planned(db, row, progress=_under(head, say)))
+        except EvidenceError as error:
+            refused[row["analysis"]] = error
+    return runs, refused
+
+
+def _under(head: str, say: Progress) -> Progress:
+    return lambda step: say(f"{head}: {step}")
+
+
+def run_planned(db: EvidenceBase, row: Mapping[str, Any], *, progress: Progress | None = None) -> Run:
+    """Carry out one analysis of the plan.
+
+    Parameters
+    ----------
+    db : EvidenceBase
+    row : mapping
+        A row of table ``plan``.
+    progress : callable, optional
+        Called with a few words before each step.
+
+    Raises
+    ------
+    EvidenceError
+        If it is refused.
+    """
+    shared = {
+        "outcome": row["outcome"],
+        "measure": row["measure"],
+        "timepoint": row["timepoint"],
+        "where": row["where_sql"],
+        "analysis": row["analysis"],
+    }
+    if row["kind"] == "pairwise":
+        return run_pairwise(
+            db,
+            **shared,
+            treatment=row["treatment"],
+            versus=row["versus"],
+            tau2=row["tau2"],
+            ci=row["ci"],
+            by=row["subgroup"],
+        )
+    accepted = engine_parameters(row["engine"])
+    return run_network(
+        db,
+        **shared,
+        engine=row["engine"],
+        model=row["model"],
+        reference=row["reference"],
+        treatments=_listed(row["treatments"]),
+        smd=row["smd"],
+        seed=row["seed"],
+        node_split=row["node_split"],
+        leave_one_out=row["leave_one_out"],
+        progress=progress,
+        # Every row of the plan has an estimator of tau2; only the engines that use one are told.
+        **{key: row[key] for key in ("tau2", "tau_prior", "effect_prior_sd") if key in accepted},
+    )
+
+
+def engine_parameters(engine: str) -> frozenset[str]:
+    """Options that an engine takes.
+
+    Raises
+    ------
+    CallError
+        If there is no such engine.
+    """
+    from analysis.network import ENGINES
+
+    if engine not in ENGINES:
+        raise CallError(f"There is no engine {engine!r}; there are {', '.join(ENGINES)}.")
+    module = import_module(f"analysis.network.{engine}")
+    return frozenset(signature(module.fit).parameters) - {"net", "model"}
+
+
+def engine_options(engine: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options, all of which the engine must take.
+
+    Raises
+    ------
+    CallError
+        If it does not.
+    """
+    accepted = engine_parameters(engine)
+    if unknown := [name for name in options if name not in accepted]:
+        spelled = ", ".join("--" + name.replace("_", "-") for name in unknown)
+        raise CallError(f"The {engine} engine has no option {spelled}; it has {', '.join(sorted(accepted))}.")
+    return dict(options)
+
+
+def _network_frames(
+    fit: NetworkFit, node_split: bool, leave_one_out: bool, say: Progress
+) -> dict[str, pd.DataFrame]:
+    import pandas as pd
+
+    say("tabulating results")
+    inconsistency = fit.inconsistency()
+    if node_split:
+        say("splitting nodes")
+        splits = fit.node_splits()
+        inconsistency = _stacked("inconsistency", [inconsistency, splits])
+    frames = {
+        "estimates": fit.estimates(),
+        "heterogeneity": fit.heterogeneity(),
+        "ranking": fit.ranking(),
+        "rank_probabilities": fit.rank_probabilities(),
+        "inconsistency": inconsistency,
+        "weights": fit.weights(),
+        "diagnostics": fit.diagnostics(),
+        "fit": fit.fit_statistics(),
+        "notes": fit.notes(),
+    }
+    if leave_one_out:
+        say("leaving out each study")
+        frames["leave_one_out"] = fit.leave_one_out()
+    # Engines that draw can show how their chains came together.
+    if hasattr(fit, "convergence"):
+        frames["convergence"] = fit.convergence()
+    exclusions = fit.network.exclusions
+    frames["exclusions"] = pd.DataFrame() if exclusions is None else exclusions
+    return frames
+
+
+def _stacked(name: str, parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Put frames of one kind under each other, without guessing types from empty ones."""
+    rows: list[Any] = [row for part in parts for row in part.to_dict("records")]
+    return frame(name, rows)
+
+
+def _pairwise_hash(fit: PairwiseFit) -> str:
+    contrasts = fit.contrasts
+    variables = contrasts.variables[[fit.options.by]] if fit.options.by else contrasts.variables[[]]
+    text = [
+        hash_rows(part) for part in (contrasts.frame, contrasts.covariance, variables.reset_index(drop=True))
+    ]
+    return hashlib.sha256("".join(text).encode()).hexdigest()
+
+
+def _network_hash(net: Network) -> str:
+    """Hash of what an engine sees: the effects of every study, their covariance, and the arms."""
+    content = [
+        [list(net.treatments), [list(unit) for unit in net.studies]],
+        [
+            [block.study.tolist(), block.treatment.tolist(), block.y.tolist(), block.S.tolist()]
+            for block in net.blocks
+        ],
+        [
+            {key: None if value is None else value.tolist() for key, value in vars(block).items()}
+            for block in net.arms or ()
+        ],
+    ]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _count_arms(contrasts: pd.DataFrame) -> int:
+    arms = {
+        (row.study, row.experiment, arm) for row in contrasts.itertuples() for arm in (row.arm_a, row.arm_b)
+    }
+    return len(arms)
+
+
+def _listed(text: str | None) -> list[str] | None:
+    return None if text is None else json.loads(text)
+
+
+def _synthetic(db: EvidenceBase) -> bool:
+    return bool(db.value("select bool_or(synthetic) from review"))

@@ -1,0 +1,55 @@
+"""Run the audits: views named ``audit_*`` that return a row for everything that is wrong or doubtful."""
+
+from __future__ import annotations
+
+from evidence.errors import Problem
+from evidence.query import EvidenceBase
+
+
+def run_audits(db: EvidenceBase) -> list[Problem]:
+    """Collect what the build warned of, and the rows of every audit.
+
+    Parameters
+    ----------
+    db : EvidenceBase
+
+    Returns
+    -------
+    list of Problem
+        Errors before warnings, then by file and line.
+    """
+    found = [
+        Problem(
+            row["message"],
+            row["remedy"] or "",
+            file=row["source_file"],
+            line=row["source_line"],
+            column=row["column_name"],
+            study=row["study"],
+            arm=row["arm"],
+            severity="warning",
+        )
+        for row in db.rows("select * from build_warning where severity = 'warning'")
+    ]
+    found += [
+        Problem(
+            row["message"],
+            file=row["source_file"],
+            line=row["source_line"],
+            study=row["study"],
+            severity=row["severity"],
+        )
+        for name in db.names()
+        if name.startswith("audit_")
+        for row in db.rows(f"select severity, message, study, source_file, source_line from {name}")
+    ]
+    return sorted(
+        dict.fromkeys(found),
+        key=lambda problem: (
+            problem.severity != "error",
+            problem.file or "",
+            problem.line or 0,
+            problem.study or "",
+            problem.message,
+        ),
+    )

@@ -1,0 +1,258 @@
+"""What an evidence base holds, documented: tables, views, macros; and where a column comes from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from evidence.errors import CallError
+from evidence.names import nearest
+from evidence.query import EvidenceBase
+
+if TYPE_CHECKING:
+    from sqlglot.optimizer.scope import Scope
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, its DuckDB type, what it means."""
+
+    name: str
+    type: str
+    comment: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One table, view or macro.
+
+    Attributes
+    ----------
+    name : str
+    kind : {"table", "view", "macro"}
+    comment : str
+        All of its documentation; lines ``Key: text`` for views and macros.
+    columns : tuple of Column
+        Of a table or view.
+    parameters : tuple of str
+        Of a macro.
+    sql : str
+        Its definition.
+    """
+
+    name: str
+    kind: str
+    comment: str = ""
+    columns: tuple[Column, ...] = ()
+    parameters: tuple[str, ...] = ()
+    sql: str = ""
+
+    @property
+    def title(self) -> str:
+        """First thing its documentation says."""
+        first = self.comment.partition("\n")[0]
+        return first.removeprefix("Title:").strip()
+
+    @property
+    def signature(self) -> str:
+        """Name, with the parameters of a macro."""
+        return f"{self.name}({', '.join(self.parameters)})" if self.kind == "macro" else self.name
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A column, and the columns that it is computed from.
+
+    Attributes
+    ----------
+    relation, column : str
+        Which column.
+    kind : {"table", "view"}
+        What the relation is: a table's column comes from the review folder.
+    sources : tuple of Origin
+        The columns it is computed from; empty for a table's, and where the same tree stands elsewhere.
+    repeated : bool
+        Whether its sources were left out because the same column stands above, with them.
+    """
+
+    relation: str
+    column: str
+    kind: str
+    sources: tuple[Origin, ...] = ()
+    repeated: bool = False
+
+    @property
+    def name(self) -> str:
+        """``relation.column``."""
+        return f"{self.relation}.{self.column}"
+
+    def leaves(self) -> Iterator[str]:
+        """Names of the table columns at the ends of the tree."""
+        if self.kind == "table":
+            yield self.name
+        for source in self.sources:
+            yield from source.leaves()
+
+
+@dataclass
+class Catalog:
+    """The documentation of one evidence base.
+
+    Parameters
+    ----------
+    db : EvidenceBase
+    """
+
+    db: EvidenceBase
+    _scopes: dict[str, Scope] = field(default_factory=dict, repr=False)
+    _known_sources: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def entries(self) -> dict[str, Entry]:
+        """Every table, view and macro, by name: tables first, then views, then macros."""
+        columns: dict[str, list[Column]] = {}
+        for row in self.db.rows(
+            "select table_name, column_name, data_type, comment from duckdb_columns() "
+            "where not internal and database_name = current_database() order by table_name, column_index"
+        ):
+            columns.setdefault(row["table_name"], []).append(
+                Column(row["column_name"], row["data_type"], row["comment"] or "")
+            )
+        found: dict[str, Entry] = {}
+        for kind in ("table", "view"):
+            for row in self.db.rows(
+                f"select {kind}_name as name, comment, sql from duckdb_{kind}s() "
+                "where not internal and database_name = current_database() order by name"
+            ):
+                name = row["name"]
+                found[name] = Entry(
+                    name, kind, row["comment"] or "", tuple(columns.get(name, ())), (), row["sql"] or ""
+                )
+        for row in self.db.rows(
+            "select function_name as name, comment, parameters, macro_definition from duckdb_functions() "
+            "where not internal and function_type in ('macro', 'table_macro') order by name"
+        ):
+            definition = row["macro_definition"] or ""
+            found[row["name"]] = Entry(
+                row["name"], "macro", row["comment"] or "", (), tuple(row["parameters"]), definition
+            )
+        return found
+
+    def entry(self, name: str) -> Entry:
+        """Find one object.
+
+        Raises
+        ------
+        CallError
+            If there is none of that name.
+        """
+        if name.lower() not in self.entries:
+            close = nearest(name, self.entries)
+            hint = f" Did you mean {close!r}?" if close else ""
+            raise CallError(
+                f"There is no table, view or macro {name!r}.{hint} `evidence catalog FILE` lists all."
+            )
+        return self.entries[name.lower()]
+
+    def lineage(self, relation: str, column: str) -> Origin:
+        """Follow a column through the views down to the tables.
+
+        What a column is computed from counts, and so do the columns of scalar subqueries in it; conditions
+        and joins that choose rows do not.
+
+        Raises
+        ------
+        CallError
+            If there is no such table or view, or no such column in it.
+        """
+        entry = self.entry(relation)
+        known = [item.name for item in entry.columns]
+        if column.lower() not in known:
+            close = nearest(column, known)
+            hint = f" Did you mean {close!r}?" if close else ""
+            raise CallError(f"{relation!r} has no column {column!r}.{hint} It has: {', '.join(known)}.")
+        return self._origin(entry.name, column.lower(), set())
+
+    def _origin(self, relation: str, column: str, seen: set[tuple[str, str]]) -> Origin:
+        kind = self.entries[relation].kind
+        if kind == "table":
+            return Origin(relation, column, kind)
+        if (relation, column) in seen:
+            return Origin(relation, column, kind, repeated=True)
+        seen.add((relation, column))
+        sources = tuple(self._origin(*source, seen) for source in self._sources(relation, column))
+        return Origin(relation, column, kind, sources)
+
+    def _sources(self, relation: str, column: str) -> list[tuple[str, str]]:
+        """Columns of tables and views that a view's column is computed from, in alphabetical order."""
+        from sqlglot import exp
+        from sqlglot.errors import SqlglotError
+        from sqlglot.lineage import lineage
+
+        if (relation, column) in self._known_sources:
+            return self._known_sources[relation, column]
+        try:
+            scope = self._scope(relation)
+            node = lineage(
+                column, scope.expression, schema=self._schema, scope=scope, dialect="duckdb", copy=False
+            )
+        except SqlglotError as error:
+            raise CallError(f"The lineage of {relation}.{column} cannot be followed: {error}.") from None
+        # A leaf is a column of a table or view; its name is qualified by the alias used in the statement.
+        self._known_sources[relation, column] = sorted(
+            {
+                (leaf.expression.name, leaf.name.rpartition(".")[2].strip('"'))
+                for leaf in node.walk()
+                if isinstance(leaf.expression, exp.Table)
+            }
+        )
+        return self._known_sources[relation, column]
+
+    def _scope(self, relation: str) -> Scope:
+        """Parse the statement of a view, and resolve every column in it."""
+        if relation not in self._scopes:
+            import sqlglot
+            from sqlglot.errors import SqlglotError
+            from sqlglot.optimizer.qualify import qualify
+            from sqlglot.optimizer.scope import build_scope
+
+            statement = sqlglot.parse_one(self.entries[relation].sql, dialect="duckdb")
+            query = qualify(
+                statement.expression,
+                schema=self._schema,
+                dialect="duckdb",
+                validate_qualify_columns=False,
+                identify=False,
+            )
+            scope = build_scope(query)
+            if scope is None:
+                raise SqlglotError("it is no query")
+            self._scopes[relation] = scope
+        return self._scopes[relation]
+
+    @cached_property
+    def _schema(self) -> dict[str, object]:
+        return {
+            entry.name: {column.name: column.type for column in entry.columns}
+            for entry in self.entries.values()
+            if entry.columns
+        }
+
+
+def dictionary(catalog: Catalog) -> list[dict[str, Any]]:
+    """Return one row for each column of each table and view: the data dictionary."""
+    return [
+        {
+            "object": entry.name,
+            "kind": entry.kind,
+            "column": column.name,
+            "type": column.type,
+            "meaning": column.comment,
+            "object_meaning": re.sub(r"\s+", " ", entry.title),
+        }
+        for entry in catalog.entries.values()
+        for column in entry.columns
+    ]

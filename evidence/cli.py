@@ -1,0 +1,112 @@
+"""The command line. Commands are imported when they are called: asking for help costs next to nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+from evidence import __version__
+from evidence.commands.options import example
+from evidence.errors import EvidenceError
+
+COMMANDS = {
+    "reviews": "evidence.commands.folders:reviews",
+    "new": "evidence.commands.folders:new",
+    "import": "evidence.commands.imports:import_",
+    "build": "evidence.commands.folders:build",
+    "check": "evidence.commands.folders:check",
+    "sql": "evidence.commands.ask:sql",
+    "catalog": "evidence.commands.ask:catalog",
+    "pool": "evidence.commands.analyses:pool",
+    "nma": "evidence.commands.analyses:nma",
+    "analyse": "evidence.commands.analyses:analyse",
+    "trace": "evidence.commands.ask:trace",
+    "report": "evidence.commands.products:report",
+    "export": "evidence.commands.products:export",
+}
+"""Module and attribute of each command, in the order of the help."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands stand in other modules, imported when one is asked for.
+
+    Parameters
+    ----------
+    table : dict of str to str
+        ``module:attribute`` of each command, by name.
+    """
+
+    def __init__(self, *args: Any, table: dict[str, str], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.table = table
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Names of the commands, in the order of the table."""
+        return list(self.table)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Import one command."""
+        if name not in self.table:
+            return None
+        module, _, attribute = self.table[name].partition(":")
+        return getattr(import_module(module), attribute)
+
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the first argument names, or say which one was probably meant."""
+        if arguments and arguments[0] not in self.table and not arguments[0].startswith("-"):
+            from evidence.names import nearest
+
+            close = nearest(arguments[0], self.table)
+            hint = f" Did you mean {close!r}?" if close else ""
+            context.fail(f"No such command {arguments[0]!r}.{hint}")
+        return super().resolve_command(context, arguments)
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run the command; what is wrong with data or call is said in words and by the exit code."""
+        try:
+            return super().invoke(context)
+        except EvidenceError as error:
+            raise _Told(error) from None
+
+
+class _Told(click.ClickException):
+    """An `EvidenceError` on its way out: text on stderr, its exit code."""
+
+    def __init__(self, error: EvidenceError) -> None:
+        super().__init__(str(error))
+        self.exit_code = error.exit_code  # type: ignore[misc]
+
+
+@click.group(
+    cls=LazyGroup,
+    table=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=example("evidence report diabetes -o diabetes-report"),
+)
+@click.version_option(__version__, package_name="evidence-base", prog_name="evidence")
+def cli() -> None:
+    """Keep a systematic review's data as a database, to query, meta-analyse and report from.
+
+    REVIEW and FILE are a DuckDB file, a review folder, or the name of a bundled review.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code.
+
+    It is 0 if all is done, 1 if the data are wrong, 2 if the call is wrong.
+    """
+    try:
+        cli.main(args=list(arguments) if arguments is not None else None, prog_name="evidence")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

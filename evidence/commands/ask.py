@@ -1,0 +1,229 @@
+"""Commands that ask an evidence base: sql, catalog, trace."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evidence.commands.options import FILE, example, output_option
+
+if TYPE_CHECKING:
+    from rich.tree import Tree
+
+    from evidence.catalog import Origin
+    from evidence.query import EvidenceBase
+    from evidence.trace import Part
+
+FORMATS = ("table", "csv", "json", "md", "parquet", "xlsx")
+
+
+@click.command(
+    epilog=example("""evidence sql diabetes "select * from pooled where measure = 'MD'" --format csv""")
+)
+@FILE
+@click.argument("query", metavar="QUERY")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    help="How to write the answer. Default: by the name of the output file, else table.",
+)
+@output_option("Write the answer into this file (parquet and xlsx need one).")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60,
+    show_default=True,
+    metavar="SECONDS",
+    help="Stop the query after so many seconds.",
+)
+def sql(file: str, query: str, form: str | None, output: Path | None, timeout: float) -> None:
+    """Run one SQL query, read-only.
+
+    The query sees the evidence base and nothing else: no other file, no network, no settings; it is
+    stopped when it takes too long or wants too much memory. A dash in place of QUERY reads it from
+    standard input.
+    """
+    from evidence import output as write
+    from evidence import query as ask
+    from evidence.errors import CallError
+
+    if query == "-":
+        query = sys.stdin.read()
+    form = form or _form_of(output)
+    if output is None and form in ("parquet", "xlsx"):
+        raise CallError(f"--format {form} needs a file to write to: add -o answer.{form}.")
+    if form == "parquet" and output is not None:
+        source = ask.resolve(file)
+        with write.replacing(output) as temporary:
+            ask.save_parquet(source, query, temporary.resolve(), timeout=timeout, if_stuck=_leave)
+        return
+    with ask.open(file, memory_limit=ask.MEMORY_LIMIT) as db:
+        answer = ask.ask(db, query, timeout=timeout, if_stuck=_leave)
+        if output is None:
+            write.TEXT_WRITERS[form](answer.columns, answer.rows, sys.stdout)
+            return
+        with write.replacing(output) as temporary:
+            if form == "xlsx":
+                about = [("query", query), ("evidence base", file), *_build_info(db)]
+                write.write_xlsx(answer.columns, answer.rows, temporary, about)
+            else:
+                with temporary.open("w", encoding="utf-8", newline="") as stream:
+                    write.TEXT_WRITERS[form](answer.columns, answer.rows, stream)
+
+
+@click.command(
+    epilog=example(
+        "evidence catalog diabetes contrast", "evidence catalog diabetes --lineage contrast.estimate"
+    )
+)
+@FILE
+@click.argument("name", metavar="[NAME]", required=False)
+@click.option(
+    "--lineage", metavar="COLUMN", help="Follow this column (of NAME, or NAME.COLUMN) to its sources."
+)
+def catalog(file: str, name: str | None, lineage: str | None) -> None:
+    """Show what tables, views and macros there are, and what they mean.
+
+    With NAME, its whole documentation, columns and definition. With --lineage, the columns of views and
+    tables that a column is computed from.
+    """
+    from evidence.catalog import Catalog
+    from evidence.errors import CallError
+    from evidence.output import console, write_table
+    from evidence.query import open as open_base
+
+    with open_base(file) as db:
+        known = Catalog(db)
+        if lineage is not None:
+            relation, _, column = lineage.rpartition(".")
+            relation = relation or name or ""
+            if not relation:
+                raise CallError(f"Which {column!r}? Write VIEW.{column}, or name the view before --lineage.")
+            console(sys.stdout).print(_tree(known.lineage(relation, column)))
+        elif name is not None:
+            entry = known.entry(name)
+            click.echo(f"{entry.kind} {entry.signature}\n")
+            click.echo(entry.comment + "\n")
+            if entry.columns:
+                rows = [(column.name, column.type.lower(), column.comment) for column in entry.columns]
+                write_table(("column", "type", "meaning"), rows, sys.stdout)
+            click.echo(_pretty(entry.sql) if entry.kind != "macro" else entry.sql)
+        else:
+            entries = known.entries.values()
+            rows = [(entry.kind, entry.signature, entry.title) for entry in entries]
+            write_table(("kind", "name", "what it is"), rows, sys.stdout)
+
+
+@click.command(
+    epilog=example(
+        "evidence analyse diabetes.duckdb",
+        "evidence trace diabetes.duckdb hba1c-metformin/metf/plac/random",
+    )
+)
+@FILE
+@click.argument("row", metavar="[RESULT-ROW]", required=False)
+@click.option("--format", "form", type=click.Choice(("table", "json")), default="table", show_default=True)
+def trace(file: str, row: str | None, form: str) -> None:
+    """Show the rows and pages behind a number, heaviest first.
+
+    RESULT-ROW is the address of a result (run/treatment/versus/model), a contrast_id, a measurement_id, or
+    a file and line of the review folder. Without it, all addresses are listed.
+    """
+    import json
+    from dataclasses import asdict
+
+    from evidence import trace as tracing
+    from evidence.output import jsonable, write_table
+    from evidence.query import open as open_base
+
+    with open_base(file) as db:
+        if row is None:
+            numbers = tracing.addresses(db)
+            cells = [
+                (name, item["estimate"], item["ci_lower"], item["ci_upper"]) for name, item in numbers.items()
+            ]
+            write_table(("address", "estimate", "ci_lower", "ci_upper"), cells, sys.stdout)
+            return
+        found = tracing.trace(db, row)
+    if form == "json":
+        click.echo(json.dumps(jsonable(asdict(found)), ensure_ascii=False, indent=2, default=str))
+        return
+    click.echo(found.address)
+    shown = {key: value for key, value in found.number.items() if value is not None}
+    write_table(("what", "value"), list(shown.items()), sys.stdout)
+    write_table(
+        ("weight %", "study", "effect", "se", "what", "as reported", "used as", "where", "how", "by", "row"),
+        [line for part in found.parts for line in _lines(part)],
+        sys.stdout,
+    )
+    for note in found.notes:
+        click.echo(f"note: {note}")
+
+
+def _lines(part: Part) -> Iterator[tuple[Any, ...]]:
+    """Lay out a study's part: its own numbers on the first line, one line for each reading."""
+    study = part.study if part.experiment in (None, "main") else f"{part.study} / {part.experiment}"
+    weight = None if part.weight is None else 100 * part.weight
+    head: tuple[Any, ...] = (weight, study, part.estimate, part.std_error)
+    for reading in part.readings or (None,):
+        if reading is None:
+            yield (*head, *[None] * 7)
+            continue
+        where = ", ".join(item for item in (reading.source, reading.locator) if item)
+        yield (
+            *head,
+            reading.what,
+            reading.reported,
+            reading.used_as,
+            where,
+            reading.method,
+            reading.extractor,
+            reading.place,
+        )
+        head = (None,) * 4
+
+
+def _pretty(sql: str) -> str:
+    import sqlglot
+
+    try:
+        return sqlglot.transpile(sql, read="duckdb", write="duckdb", pretty=True)[0]
+    except sqlglot.errors.SqlglotError:
+        return sql.strip()
+
+
+def _tree(origin: Origin) -> Tree:
+    """Draw a lineage; steps that only hand a column on stand in one line."""
+    from rich.text import Text
+    from rich.tree import Tree
+
+    names = [origin.name]
+    while len(origin.sources) == 1 and origin.sources[0].column == origin.column:
+        origin = origin.sources[0]
+        names.append(origin.name)
+    label = " < ".join(names) + (" (see above)" if origin.repeated else "")
+    tree = Tree(Text(label, style="bold" if origin.kind == "table" else ""), guide_style="dim")
+    for source in origin.sources:
+        tree.children.append(_tree(source))
+    return tree
+
+
+def _form_of(output: Path | None) -> str:
+    suffix = output.suffix.lstrip(".").lower() if output is not None else ""
+    return suffix if suffix in FORMATS else "table"
+
+
+def _build_info(db: EvidenceBase) -> list[tuple[str, str]]:
+    return [(row["key"], row["value"]) for row in db.rows("select key, value from build_info order by key")]
+
+
+def _leave() -> None:
+    """End the process where the engine is in a single step so long that it heeds no interruption."""
+    os.write(2, b"Error: The query took too long and could not be stopped: the process ends.\n")
+    os._exit(1)

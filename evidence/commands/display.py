@@ -1,0 +1,212 @@
+"""Print a run to read: what was asked, effects, heterogeneity, ranks, and what a reader must know."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from evidence.output import display, write_table
+from evidence.reference import keyed
+from evidence.results import plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from evidence.results import Run
+
+_INTERVAL = {"frequentist": "confidence", "exact": "credible", "counts": "credible", "mcmc": "credible"}
+
+
+def show_run(run: Run, stream: TextIO) -> None:
+    """Print a run.
+
+    Effects of ratio measures and their limits are printed as ratios (their logarithms are what is kept and
+    what JSON has); tau stays on the analysis scale.
+    """
+    write = stream.write
+    for line in _head(run):
+        write(line + "\n")
+    _effects(run, stream)
+    _heterogeneity(run, stream)
+    _ranking(run, stream)
+    _inconsistency(run, stream)
+    for line in (*_leave_one_out(run), *_notes(run), *_exclusions(run)):
+        write(line + "\n")
+    if run.synthetic:
+        write("These data are simulated.\n")
+
+
+def _head(run: Run) -> list[str]:
+    label = keyed("effect_measure")[run.measure]["label"]
+    unit = f", in {run.unit}" if run.unit and run.scale == "additive" and run.measure != "SMD" else ""
+    question = f"{run.treatment} versus {run.versus}" if run.kind == "pairwise" else f"versus {run.reference}"
+    size = f"{run.n_studies} studies, {run.n_arms} arms"
+    if run.kind == "network":
+        size += f", {run.n_treatments} treatments"
+    lines = [f"{run.outcome}: {label} ({run.measure}{unit}), {question}; {size}; {run.engine}."]
+    none = 1 if run.scale == "log" else 0
+    if run.lower_is_better is None:
+        lines.append("The outcome does not say which direction is better: no ranking.")
+    else:
+        better, side = ("Lower", "below") if run.lower_is_better else ("Higher", "above")
+        lines.append(f"{better} is better: {side} {none} favours the treatment named first.")
+    if run.scale == "log":
+        lines.append("Effects and limits are ratios; tau is on the logarithmic scale.")
+    lines.append(f"Intervals are 95 % {_INTERVAL[run.engine]} intervals; run {run.run_id}.")
+    return lines
+
+
+def _effects(run: Run, stream: TextIO) -> None:
+    rows = _records(run, "estimates")
+    by = any(row["level"] for row in rows)
+    if run.kind == "network":
+        rows = [row for row in rows if row["versus"] == run.reference]
+    else:
+        rows.sort(key=lambda row: row["level"] is not None)
+    columns = ["model", "treatment", "versus", "effect", "interval", "prediction", "p", "studies"]
+    cells = [
+        [
+            row["model"],
+            row["treatment"],
+            row["versus"],
+            _effect(run, row["estimate"]),
+            _limits(run, row["ci_lower"], row["ci_upper"]),
+            _limits(run, row["pi_lower"], row["pi_upper"]),
+            _p(row["p_value"]),
+            row["n_studies"],
+        ]
+        for row in rows
+    ]
+    if by:
+        columns.insert(0, str(run.subgroup))
+        cells = [[row["level"] or "all", *line] for row, line in zip(rows, cells, strict=True)]
+    if run.kind == "network":
+        kinds = {row["evidence"] for row in rows}
+        if len(kinds) > 1:
+            columns.append("evidence")
+            cells = [[*line, row["evidence"]] for row, line in zip(rows, cells, strict=True)]
+    _table(columns, cells, stream)
+    if run.kind == "network":
+        stream.write("All pairs: --format json.\n")
+
+
+def _heterogeneity(run: Run, stream: TextIO) -> None:
+    cells = [
+        [
+            *([row["level"] or "all"] if run.subgroup else []),
+            row["model"],
+            row["method"],
+            display(row["tau"]),
+            _between(row["tau_lower"], row["tau_upper"]),
+            display(row["tau2"]),
+            _percent(row["i2"]),
+            display(row["q"]),
+            display(row["df"]),
+            _p(row["p_value"]),
+        ]
+        for row in _records(run, "heterogeneity")
+    ]
+    columns = ["model", "method", "tau", "tau interval", "tau2", "I2", "Q", "df", "p"]
+    _table([*([run.subgroup] if run.subgroup else []), *columns], cells, stream)
+
+
+def _ranking(run: Run, stream: TextIO) -> None:
+    rows = sorted(_records(run, "ranking"), key=lambda row: (row["model"], row["mean_rank"] or math.inf))
+    columns = ("model", "treatment", "mean_rank", "sucra", "p_score", "p_best")
+    _table(columns, [[row[column] for column in columns] for row in rows], stream)
+
+
+def _inconsistency(run: Run, stream: TextIO) -> None:
+    rows = _records(run, "inconsistency")
+    tests = [row for row in rows if row["difference"] is None]
+    names = ("model", "method", "component", "q", "df")
+    _table([*names, "p"], [[*[row[c] for c in names], _p(row["p_value"])] for row in tests], stream)
+    columns = ("model", "method", "treatment", "versus", "direct", "indirect", "difference", "interval", "p")
+    cells = [
+        [
+            row["model"],
+            row["method"],
+            row["treatment"],
+            row["versus"],
+            _effect(run, row["direct"]),
+            _effect(run, row["indirect"]),
+            _effect(run, row["difference"]),
+            _limits(run, row["ci_lower"], row["ci_upper"]),
+            _p(row["p_value"]),
+        ]
+        for row in rows
+        if row["difference"] is not None
+    ]
+    _table(columns, cells, stream)
+
+
+def _leave_one_out(run: Run) -> Iterable[str]:
+    """Say how far each effect moves when one study is left out."""
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for row in _records(run, "leave_one_out"):
+        if row["estimate"] is not None:
+            groups.setdefault((row["model"], row["treatment"], row["versus"]), []).append(row)
+    for (model, treatment, versus), rows in groups.items():
+        low, high = min(rows, key=_estimate), max(rows, key=_estimate)
+        yield (
+            f"Leaving out one study, {treatment} versus {versus} ({model}): "
+            f"{_effect(run, low['estimate'])} (without {low['study']}) to "
+            f"{_effect(run, high['estimate'])} (without {high['study']})."
+        )
+
+
+def _estimate(row: dict[str, Any]) -> float:
+    return row["estimate"]
+
+
+def _notes(run: Run) -> Iterable[str]:
+    for row in _records(run, "notes"):
+        yield f"{'Warning' if row['severity'] == 'warning' else 'Note'}: {row['message']}"
+
+
+def _exclusions(run: Run) -> Iterable[str]:
+    counts: dict[tuple[str, str], int] = {}
+    for row in _records(run, "exclusions"):
+        key = (row["reason"], row["remedy"] or "")
+        counts[key] = counts.get(key, 0) + 1
+    for (reason, remedy), n in counts.items():
+        yield f"Not used, {n} x: {reason}" + (f" -> {remedy}" if remedy else "")
+
+
+def _records(run: Run, name: str) -> list[dict[str, Any]]:
+    frame: pd.DataFrame | None = run.frames.get(name)
+    if frame is None:
+        return []
+    return [{str(key): plain(value) for key, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]], stream: TextIO) -> None:
+    """Print a table without the columns that are empty in every row."""
+    full = [index for index in range(len(columns)) if any(row[index] not in (None, "") for row in rows)]
+    if rows:
+        write_table([columns[i] for i in full], [[row[i] for i in full] for row in rows], stream)
+
+
+def _effect(run: Run, value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{math.exp(value) if run.scale == 'log' else value:.4g}"
+
+
+def _limits(run: Run, lower: float | None, upper: float | None) -> str:
+    if lower is None or upper is None:
+        return ""
+    return f"{_effect(run, lower)} to {_effect(run, upper)}"
+
+
+def _between(lower: float | None, upper: float | None) -> str:
+    return "" if lower is None or upper is None else f"{lower:.4g} to {upper:.4g}"
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.1f} %"
+
+
+def _p(value: float | None) -> str:
+    return "" if value is None else f"{value:.2g}"

@@ -1,0 +1,131 @@
+"""Commands on review folders: reviews, new, build, check."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from evidence.commands.options import FILE, example, output_option
+from evidence.commands.progress import status
+
+
+@click.command(epilog=example("evidence reviews"))
+def reviews() -> None:
+    """List the bundled reviews.
+
+    A bundled review's name works wherever a review folder or a file does.
+    """
+    import tomllib
+
+    from evidence.output import write_table
+    from evidence.review import FILE_NAME, bundled
+
+    rows = []
+    for name, folder in bundled().items():
+        about = tomllib.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
+        lines = (folder / "studies.csv").read_text(encoding="utf-8").splitlines()
+        data = "simulated" if about.get("synthetic") else "real"
+        rows.append((name, about["title"], len(lines) - 1, data))
+    write_table(("review", "title", "studies", "data"), rows, sys.stdout)
+
+
+@click.command(epilog=example("evidence new my-review", "evidence build my-review"))
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+def new(directory: Path) -> None:
+    """Write a review folder to fill in, with a worked example.
+
+    The folder builds as it stands; its README.md says what each file and column holds.
+    """
+    from evidence.errors import CallError
+    from evidence.resources import template_directory
+
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise CallError(f"{str(directory)!r} is there already and not empty: name a new folder.")
+    try:
+        shutil.copytree(template_directory(), directory, dirs_exist_ok=True)
+        (directory / "README.md").write_text(_folder_guide(), encoding="utf-8")
+    except OSError as error:
+        raise CallError(f"{str(directory)!r} cannot be written: {error.strerror}.") from None
+    click.echo(f"{directory} holds a worked example with invented numbers. Replace them, then:")
+    click.echo(f"  evidence build {directory}")
+
+
+def _folder_guide() -> str:
+    """Describe every file and column of a review folder, from their declaration."""
+    from evidence.layout import FILES
+
+    lines = [
+        "# A review folder",
+        "",
+        "`review.toml` says what the review is and what it plans to analyse; each CSV file (UTF-8, commas,",
+        "decimal points) has one row for each of the things named below. An empty cell is a missing value;",
+        "NR, NA and unclear say why. Write statistics as they are printed: what follows is computed.",
+    ]
+    for file in FILES:
+        need = "" if file.required else ", optional"
+        more = " Any further column describes the study." if file.further else ""
+        lines += ["", f"## {file.name}", "", f"One row per {file.grain}{need}.{more}", ""]
+        lines += ["| column | holds |", "| --- | --- |"]
+        for column in file.columns:
+            holds = [column.type + (", required" if column.required else "")]
+            if column.references:
+                holds.append(f"one that table `{column.references}` has")
+            if column.allowed:
+                holds.append("one of " + ", ".join(column.allowed))
+            if column.default is not None:
+                holds.append(f"empty means {column.default}")
+            lines.append(f"| {column.name} | {'; '.join(holds)} |")
+    return "\n".join(lines) + "\n"
+
+
+@click.command(epilog=example("evidence build diabetes -o diabetes.duckdb"))
+@click.argument("review", metavar="REVIEW")
+@output_option("The file to write. Default: NAME.duckdb in the current folder.")
+def build(review: str, output: Path | None) -> None:
+    """Compile a review folder into one DuckDB file.
+
+    Every error of the folder is listed, with file, line and what would be right; nothing is written then,
+    and an older file stays as it was.
+    """
+    from evidence.build import build as compile_review
+    from evidence.query import open as open_base
+
+    with status() as say:
+        path = compile_review(review, output, progress=say)
+    with open_base(path) as db:
+        counted = ("study", "arm", "treatment", "outcome", "measurement", "reported_contrast")
+        counts = {name: db.value(f"select count(*) from {name}") for name in counted}
+        plural = {"study": "studies", "reported_contrast": "reported contrasts"}
+        words = [f"{n} {name if n == 1 else plural.get(name, name + 's')}" for name, n in counts.items() if n]
+        warnings = db.value("select count(*) from build_warning where severity = 'warning'")
+        unused = db.value("select count(*) from exclusion where measure is null")
+    click.echo(f"{path}: {', '.join(words)}.")
+    if warnings:
+        click.echo(f"{warnings} warnings: evidence check {path}")
+    if unused:
+        click.echo(
+            f"{unused} rows cannot be used: evidence sql {path} 'from exclusion where measure is null'"
+        )
+
+
+@click.command(epilog=example("evidence check diabetes"))
+@FILE
+def check(file: str) -> None:
+    """Run every audit on an evidence base or review folder.
+
+    Prints what is wrong or doubtful, with file and line. Exit code 1 on errors, 0 on warnings alone.
+    """
+    from evidence.audit import run_audits
+    from evidence.query import open as open_base
+
+    with open_base(file) as db:
+        found = run_audits(db)
+    for problem in found:
+        click.echo(f"{problem.severity}: {problem}")
+    errors = sum(problem.severity == "error" for problem in found)
+    click.echo(f"{errors} errors, {len(found) - errors} warnings.")
+    if errors:
+        sys.exit(1)

@@ -1,0 +1,71 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def example(*lines: str) -> str:
+    """Make the end of a command's help: how to call it, each line as it stands."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+FILE = click.argument("file", metavar="FILE")
+"""An evidence base: a file, a review folder, or the name of a bundled review."""
+
+OUTCOME = click.option("--outcome", required=True, metavar="OUTCOME", help="Outcome to analyse.")
+MEASURE = click.option(
+    "--measure",
+    required=True,
+    metavar="MEASURE",
+    help="Effect measure: MD, SMD, ROM, NMD, OR, RR, RD, IRR ...",
+)
+TIMEPOINT = click.option(
+    "--timepoint",
+    metavar="RULE",
+    help="first, last, a number, or nearest:NUMBER, in the outcome's unit of time. "
+    "Default: the plan's rule for the outcome, else last.",
+)
+WHERE = click.option(
+    "--where",
+    metavar="SQL",
+    help="Only studies that meet this condition on their columns and characteristics: \"species = 'rat'\".",
+)
+SAVE = click.option("--save", is_flag=True, help="Keep the result rows in FILE (atomically).")
+
+
+class Choices(click.ParamType):
+    """Comma-separated words out of a fixed list."""
+
+    name = "words"
+
+    def __init__(self, *allowed: str) -> None:
+        self.allowed = allowed
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Show the words in the help."""
+        return f"[{','.join(self.allowed)}]"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Split, and refuse what is not in the list."""
+        if isinstance(value, tuple):
+            return value
+        words = tuple(word.strip() for word in str(value).split(",") if word.strip())
+        if unknown := [word for word in words if word not in self.allowed]:
+            self.fail(f"{', '.join(unknown)} is none of {', '.join(self.allowed)}.", param, ctx)
+        return words
+
+
+def output_option(help: str) -> Callable[[F], F]:
+    """Make the option ``-o FILE``."""
+    return click.option(
+        "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help=help
+    )

@@ -1,0 +1,68 @@
+"""Commands that write something for others: report, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from evidence.commands.options import FILE, WHERE, Choices, example
+from evidence.commands.progress import status
+from evidence.exporters import WRITERS
+
+
+@click.command(epilog=example("evidence report diabetes -o diabetes-report"))
+@click.argument("review", metavar="REVIEW")
+@click.option(
+    "-o",
+    "--output",
+    "directory",
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder.",
+)
+def report(review: str, directory: Path) -> None:
+    """Build a review, carry out its plan, and write the report with all tables and figures."""
+    from analysis.report import write
+
+    with status() as say:
+        path = write(review, directory, progress=say)
+    click.echo(str(path))
+
+
+@click.command(
+    epilog=example(
+        """evidence export maternal-diet --to rats --format csv,parquet --where "species = 'rat'\""""
+    )
+)
+@FILE
+@click.option(
+    "--to",
+    "directory",
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder to write.",
+)
+@click.option(
+    "--format",
+    "formats",
+    type=Choices(*WRITERS),
+    default="csv",
+    show_default=True,
+    help="One or more, separated by commas.",
+)
+@WHERE
+def export(file: str, directory: Path, formats: tuple[str, ...], where: str | None) -> None:
+    """Write the evidence, or a subset of it, with data dictionary and provenance.
+
+    A subset holds the rows of the studies selected, and every view computed from these alone. What describes
+    the review as a whole (searches, screening, published numbers, results) is left out of it.
+    """
+    from evidence.export import export as write
+
+    with status() as say:
+        say("exporting")
+        files = write(file, directory, formats, where=where)
+    click.echo(f"{len(files)} files in {directory}, described in {directory / 'dictionary.md'}")
