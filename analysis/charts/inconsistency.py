@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 _CELL = 46.0
 
+# A name stands on the inner side of its point.
+_NAMES: tuple[tuple[str, Any, int], ...] = (("<", "left", 8), (">=", "right", -8))
+
 
 def net_heat(
     frame: pd.DataFrame,
@@ -254,7 +257,7 @@ def leverage(frame: pd.DataFrame, *, title: str = "Leverage plot") -> Any:
                 base.transform_filter(f"datum.far && datum.x {side} 0")
                 .mark_text(align=align, dx=shift, baseline="middle", color=INK)
                 .encode(x="x:Q", y="leverage:Q", text="label:N")
-                for side, align, shift in (("<", "left", 8), (">=", "right", -8))
+                for side, align, shift in _NAMES
             ),
         ).properties(width=400, height=300),
         name="leverage",
