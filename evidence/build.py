@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING
 import evidence
 from evidence.database import STORAGE_VERSION, connect
 from evidence.errors import CallError, EvidenceError
-from evidence.objects import create_objects, create_tables
-from evidence.reference import REFERENCE_TABLES, reference
+from evidence.reference import reference
 from evidence.review import Review, Rows, find, read
+from evidence.storage import insert
+from evidence.template import copy_template, discard_template
 
 if TYPE_CHECKING:
     import duckdb
 
 FORMAT_VERSION = "1"
-_CHUNK = 20_000
 
 Progress = Callable[[str], None]
 
@@ -63,16 +63,12 @@ def build(review: str | Path, output: str | Path | None = None, *, progress: Pro
     _remove_stale(target)
     building = target.with_name(f".{target.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.building")
     try:
-        connection = connect(building, write=True)
-        try:
-            say("storing tables")
-            create_tables(connection)
+        say("creating tables and views")
+        with _empty(building) as connection:
+            say("storing rows")
             fill(connection, content)
-            say("creating views")
-            create_objects(connection)
             connection.execute("checkpoint")
-        finally:
-            connection.close()
+        say("putting the file in place")
         _synchronise(building)
         os.replace(building, target)
     except OSError as error:
@@ -82,8 +78,21 @@ def build(review: str | Path, output: str | Path | None = None, *, progress: Pro
     return target
 
 
+def _empty(path: Path) -> duckdb.DuckDBPyConnection:
+    """Write an empty evidence base and open it."""
+    copy_template(path)
+    try:
+        return connect(path, write=True)
+    except CallError:
+        # The template was damaged.
+        discard_template()
+        _remove(path)
+        copy_template(path)
+        return connect(path, write=True)
+
+
 def fill(connection: duckdb.DuckDBPyConnection, review: Review) -> None:
-    """Store reference data and a review in the tables of an empty database, and count them.
+    """Store a review in an empty evidence base, and count its rows.
 
     Raises
     ------
@@ -92,14 +101,11 @@ def fill(connection: duckdb.DuckDBPyConnection, review: Review) -> None:
     """
     import duckdb
 
-    tables = [_reference_rows(table) for table in REFERENCE_TABLES]
-    tables += review.rows
-    tables.append(_build_info(review))
-    expected: dict[str, int] = {}
+    expected = {"unit": len(reference("unit"))}
     connection.execute("begin")
     try:
-        for rows in tables:
-            insert(connection, rows)
+        for rows in (*review.rows, _build_info(review)):
+            insert(connection, rows.table, rows.columns)
             expected[rows.table] = expected.get(rows.table, 0) + len(rows)
     except duckdb.Error as error:
         connection.execute("rollback")
@@ -110,34 +116,6 @@ def fill(connection: duckdb.DuckDBPyConnection, review: Review) -> None:
     ).fetchall()
     if wrong := {table: n for table, n in counts if n != expected[table]}:
         raise EvidenceError(f"Not every row of {review.name} was stored: {wrong} in place of {expected}.")
-
-
-def insert(connection: duckdb.DuckDBPyConnection, rows: Rows) -> None:
-    """Append rows to a table: whole columns are passed as parameters, and cast to the types of the table."""
-    given = {
-        name: values for name, values in rows.columns.items() if any(value is not None for value in values)
-    }
-    if not given:
-        return
-    types = dict(
-        connection.execute(
-            "select column_name, data_type from information_schema.columns where table_name = ?", [rows.table]
-        ).fetchall()
-    )
-    names = ", ".join(f'"{name}"' for name in given)
-    values = ", ".join(f"unnest(?::{_passed_as(types[name])}[])" for name in given)
-    statement = f"insert into {rows.table} ({names}) select {values}"
-    for start in range(0, len(rows), _CHUNK):
-        connection.execute(statement, [column[start : start + _CHUNK] for column in given.values()])
-
-
-def _passed_as(kind: str) -> str:
-    return "varchar" if kind == "DATE" else kind
-
-
-def _reference_rows(table: str) -> Rows:
-    rows = reference(table)
-    return Rows(table, {name: [row[name] for row in rows] for name in rows[0]} if rows else {})
 
 
 def _build_info(review: Review) -> Rows:

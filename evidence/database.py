@@ -20,6 +20,8 @@ _ALWAYS: dict[str, Any] = {
     "python_enable_replacements": False,
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
+    # A review fills few of the usual blocks of 256 kB: small ones make files an eighth as large.
+    "default_block_size": 16384,
 }
 # Without a temporary directory a query that wants more than the memory limit ends, and fills no disk.
 _LOCKED: dict[str, Any] = {"temp_directory": "", "enable_external_access": False, "lock_configuration": True}

@@ -1,6 +1,5 @@
 """Every error that a review folder can have: given -> what is said, where, and what would be right."""
 
-# ruff: noqa: E501 (tables of cases are wide)
 from __future__ import annotations
 
 import pytest
