@@ -11,7 +11,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from analysis.network.load import from_arms, from_contrasts, load, set_reference
+from analysis.network.assemble import from_arms, from_contrasts
+from analysis.network.blocks import set_reference
+from analysis.network.load import load
 from evidence.errors import CallError
 
 if TYPE_CHECKING:

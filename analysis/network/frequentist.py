@@ -348,7 +348,7 @@ class FrequentistFit(NetworkFit):
         table["model"] = np.where(random, "random", "common")
         table["engine"] = self.engine
         kept = table[table["model"].isin(self.models)]
-        return frame("inconsistency", {name: kept[name].to_numpy() for name in kept})
+        return frame("inconsistency", {str(name): kept[name].to_numpy() for name in kept})
 
     def node_splits(self, method: str = "back-calculation") -> pd.DataFrame:
         """Set direct against indirect evidence on every comparison that studies make.
@@ -559,7 +559,7 @@ class FrequentistFit(NetworkFit):
         treatment, versus = self.pair_indices(pairs)
         names = np.array(net.treatments, dtype=object)
         rows = comparisons(net)
-        ids = _contrast_ids(net)
+        ids = contrast_ids(net)
         edge = np.searchsorted(
             self.gls.low * len(names) + self.gls.high, rows.first * len(names) + rows.second
         )
@@ -749,14 +749,16 @@ def i_squared(q: float, df: int) -> tuple[float, float, float]:
     return i2, lower, upper
 
 
-def _contrast_ids(net: Network) -> dict[tuple[str, str, frozenset[str]], tuple[str | None, str | None]]:
+def contrast_ids(net: Network) -> dict[tuple[str, str, frozenset[str]], tuple[str | None, str | None]]:
     """Ids of the contrasts and measurements behind each study's comparison of two treatments."""
     if net.contrasts is None or "contrast_id" not in net.contrasts:
         return {}
     found: dict[tuple[str, str, frozenset[str]], tuple[str | None, str | None]] = {}
-    for row in net.contrasts.itertuples():
-        key = (row.study, row.experiment, frozenset((row.treatment_a, row.treatment_b)))
-        before = found.get(key, ("", ""))
-        new = (row.contrast_id, getattr(row, "measurement_ids", None))
-        found[key] = tuple(",".join(filter(None, pair)) or None for pair in zip(before, new))  # type: ignore[assignment]
+    for row in net.contrasts.to_dict("records"):
+        key = (row["study"], row["experiment"], frozenset((row["treatment_a"], row["treatment_b"])))
+        joined = [
+            ",".join(text for text in (old, new) if isinstance(text, str) and text)
+            for old, new in zip(found.get(key, ("", "")), (row["contrast_id"], row.get("measurement_ids")))
+        ]
+        found[key] = (joined[0] or None, joined[1] or None)
     return found

@@ -63,7 +63,8 @@ def pool_designs(net: Network, tau2: float = 0.0) -> Designs:
     -------
     Designs
     """
-    blocks, sets, counts, q, df = [], [], [], [], []
+    sets: list[tuple[int, ...]] = []
+    blocks, counts, q, df = [], [], [], []
     growth = 0.0
     for block in net.blocks:
         m = block.k - 1
