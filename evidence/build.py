@@ -20,7 +20,7 @@ from evidence.errors import CallError, EvidenceError
 from evidence.reference import reference
 from evidence.review import Review, Rows, find, read
 from evidence.storage import insert
-from evidence.template import copy_template, discard_template
+from evidence.blank import copy_blank, discard_blank
 
 if TYPE_CHECKING:
     import duckdb
@@ -80,14 +80,14 @@ def build(review: str | Path, output: str | Path | None = None, *, progress: Pro
 
 def _empty(path: Path) -> duckdb.DuckDBPyConnection:
     """Write an empty evidence base and open it."""
-    copy_template(path)
+    copy_blank(path)
     try:
         return connect(path, write=True)
     except CallError:
-        # The template was damaged.
-        discard_template()
+        # The cached file was damaged.
+        discard_blank()
         _remove(path)
-        copy_template(path)
+        copy_blank(path)
         return connect(path, write=True)
 
 

@@ -16,7 +16,7 @@ from evidence.build import build, fill
 from evidence.database import connect
 from evidence.errors import CallError, EvidenceError, ReviewError
 from evidence.review import bundled, read
-from evidence.template import create
+from evidence.blank import create
 
 
 @pytest.fixture
@@ -277,18 +277,18 @@ def test_other_clients_can_read_the_file(built):
 @pytest.fixture
 def own_cache(tmp_path, monkeypatch):
     """A cache of the test's own."""
-    from evidence.template import _template
+    from evidence.blank import _blank
 
     monkeypatch.setenv("EVIDENCE_CACHE", str(tmp_path / "cache"))
-    _template.cache_clear()
+    _blank.cache_clear()
     yield tmp_path / "cache"
-    _template.cache_clear()
+    _blank.cache_clear()
 
 
-def test_a_damaged_template_is_made_again(own_cache, review_folder, tmp_path):
+def test_a_damaged_blank_is_made_again(own_cache, review_folder, tmp_path):
     first = build(review_folder(), tmp_path / "first.duckdb")
-    (template,) = own_cache.iterdir()
-    template.write_bytes(template.read_bytes()[:5000])
+    (blank,) = own_cache.iterdir()
+    blank.write_bytes(blank.read_bytes()[:5000])
     second = build(review_folder(), tmp_path / "second.duckdb")
     assert exported(first, tmp_path / "one") == exported(second, tmp_path / "two")
 

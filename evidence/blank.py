@@ -37,7 +37,7 @@ def create(connection: duckdb.DuckDBPyConnection) -> None:
     create_objects(connection)
 
 
-def copy_template(target: Path) -> None:
+def copy_blank(target: Path) -> None:
     """Write an empty evidence base.
 
     Raises
@@ -46,46 +46,46 @@ def copy_template(target: Path) -> None:
         If the target cannot be written.
     """
     with contextlib.suppress(OSError):
-        if not _template().exists():
-            _make(_template())
-        shutil.copyfile(_template(), target)
+        if not _blank().exists():
+            _make(_blank())
+        shutil.copyfile(_blank(), target)
         return
     # No cache to write to, or to read from: do without.
     with connect(target, write=True) as connection:
         create(connection)
 
 
-def discard_template() -> None:
+def discard_blank() -> None:
     """Forget the cached file: it could not be read."""
     with contextlib.suppress(OSError):
-        _template().unlink(missing_ok=True)
+        _blank().unlink(missing_ok=True)
 
 
-def _make(template: Path) -> None:
-    making = template.with_name(f"{template.stem}-{uuid.uuid4().hex}.making")
+def _make(blank: Path) -> None:
+    making = blank.with_name(f"{blank.stem}-{uuid.uuid4().hex}.making")
     try:
         with connect(making, write=True) as connection:
             create(connection)
             connection.execute("checkpoint")
-        os.replace(making, template)
+        os.replace(making, blank)
     finally:
         making.unlink(missing_ok=True)
-    _tidy(template.parent)
+    _tidy(blank.parent)
 
 
 def _tidy(directory: Path) -> None:
-    """Remove templates of older versions, and what killed processes left behind."""
-    templates = sorted(directory.glob("template-*.duckdb"), key=lambda path: -path.stat().st_mtime)
+    """Remove blank files of older versions, and what killed processes left behind."""
+    blanks = sorted(directory.glob("blank-*.duckdb"), key=lambda path: -path.stat().st_mtime)
     left_behind = [
-        path for path in directory.glob("template-*.making*") if time.time() - path.stat().st_mtime > 3600
+        path for path in directory.glob("blank-*.making*") if time.time() - path.stat().st_mtime > 3600
     ]
-    for path in (*templates[_KEPT:], *left_behind):
+    for path in (*blanks[_KEPT:], *left_behind):
         path.unlink(missing_ok=True)
 
 
 @cache
-def _template() -> Path:
-    """Return the place of the template of this schema, these views and this DuckDB."""
+def _blank() -> Path:
+    """Return the place of the blank file of this schema, these views and this DuckDB."""
     import duckdb
 
     digest = hashlib.sha256(f"{duckdb.__version__} {STORAGE_VERSION}".encode())
@@ -95,4 +95,4 @@ def _template() -> Path:
         digest.update(repr(reference(table)).encode())
     for item in sql_objects():
         digest.update(item.sql.encode())
-    return cache_directory() / f"template-{digest.hexdigest()[:16]}.duckdb"
+    return cache_directory() / f"blank-{digest.hexdigest()[:16]}.duckdb"
