@@ -6,6 +6,7 @@ covariance that they share: solved from the standard errors of the pairwise comp
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -270,6 +271,10 @@ def _assemble(
     _refuse_disconnected(row, arm, names)
     studies = number_arms([unit_label(unit) for unit in units], names, arm, row, contrast)
     blocks, more_notes = stack(studies, _covariances(covariance, contrast), measure)
+    several = sorted(study for study, n in Counter(study for study, _ in units).items() if n > 1)
+    if several:
+        told = ", ".join(several)
+        notes.append(("warning", f"Several experiments of one study count as independent: {told}."))
     n_by_treatment = {}
     if arm["n"].notna().any():
         n_by_treatment = {str(t): float(n) for t, n in arm.groupby("treatment")["n"].sum(min_count=1).items()}

@@ -228,15 +228,12 @@ def stack(
         if isinstance(reduced, Problem):
             problems.append(reduced)
             continue
-        if repeated[s]:
-            members = studies.treatment[studies.first[s] : studies.first[s] + size[s]]
-            twice = ", ".join(sorted({studies.names[t] for t in members[1:][np.diff(members) == 0].tolist()}))
-            notes.append(
-                ("info", f"{studies.labels[s]}: arms with the same treatment ({twice}) were combined.")
-            )
         found.setdefault(reduced.k, []).append(reduced)
     if problems:
         raise RefusedError("These multi-arm studies cannot be used:", problems)
+    if repeated.any():
+        combined = ", ".join(studies.labels[s] for s in np.flatnonzero(repeated).tolist())
+        notes.append(("info", f"Arms with the same treatment were combined in: {combined}."))
     return tuple(_join(found[k]) for k in sorted(found)), notes
 
 

@@ -75,8 +75,6 @@ def load(
     RefusedError
         If nothing is left, a study cannot be used, or the network is not connected.
     """
-    import pandas as pd
-
     if smd not in ("d", "g"):
         raise CallError(f"smd is 'd' (Cohen) or 'g' (Hedges), not {smd!r}.")
     notes: list[tuple[str, str]] = []
@@ -107,22 +105,18 @@ def load(
         if smd == "g":
             contrast = contrast.assign(estimate=contrast["estimate_g"], std_error=contrast["std_error_g"])
             covariance = covariance.assign(covariance=covariance["covariance_g"])
-    about = db.rows("select * from outcome where outcome = ?", [outcome])[0]
-    how = db.rows("select * from effect_measure where measure = ?", [measure])[0]
     found = set(contrast["treatment_a"]) | set(contrast["treatment_b"])
+    if treatments is None:
+        notes += _unreached(db, found, selection.exclusions)
     if reference is None:
-        planned = db.value(
-            "select reference from plan where outcome = ? and reference is not null "
-            "order by case when measure = ? then 0 else 1 end, position",
-            [outcome, measure],
-        )
-        if planned in found:
-            reference = planned
-        elif planned is not None:
-            notes.append(("warning", f"The plan's reference {planned} has no data here."))
+        reference, more = _planned_reference(db, outcome, measure, found)
+        notes += more
     else:
         known(db, "treatment", reference)
+    about = db.rows("select * from outcome where outcome = ?", [outcome])[0]
+    how = db.rows("select * from effect_measure where measure = ?", [measure])[0]
     higher_is_better = how["higher_is_better"]
+    labels = {row["treatment"]: row["label"] for row in db.rows("select treatment, label from treatment")}
     net = from_contrasts(
         contrast,
         outcome=outcome,
@@ -133,28 +127,59 @@ def load(
         scale=how["scale"],
         unit={"MD": about["unit"], "NMD": "%"}.get(measure),
         lower_is_better=about["lower_is_better"] if higher_is_better is None else not higher_is_better,
-        labels={
-            row["treatment"]: row["label"]
-            for row in db.rows("select treatment, label from treatment")
-            if row["treatment"] in found
-        },
+        labels={name: labels[name] for name in found},
         smallest_important_difference=_important(about, how),
         exclusions=exclusions.reindex(columns=list(EXCLUSION_COLUMNS)).astype(object),
         notes=tuple(notes),
     )
+    return replace(net, arms=arm_blocks(net, _arm_data(db, about, measure, contrast)))
+
+
+def _unreached(db: EvidenceBase, found: set[str], exclusions: pd.DataFrame) -> list[tuple[str, str]]:
+    """Name the treatments of which nothing could be used."""
+    treatment = {
+        (row["study"], row["experiment"], row["arm"]): row["treatment"]
+        for row in db.rows("select study, experiment, arm, treatment from arm")
+    }
+    cells = zip(exclusions["study"], exclusions["experiment"], exclusions["arm"], exclusions["reason"])
+    why = {name: reason for *arm, reason in cells if (name := treatment.get(tuple(arm))) is not None}
+    return [
+        ("warning", f"{name} is not in the network, for none of its data could be used: {why[name]}.")
+        for name in sorted(set(why) - found)
+    ]
+
+
+def _planned_reference(
+    db: EvidenceBase, outcome: str, measure: str, found: set[str]
+) -> tuple[str | None, list[tuple[str, str]]]:
+    """Find the plan's reference treatment, of this measure before others of the outcome."""
+    planned = db.value(
+        "select reference from plan where outcome = ? and reference is not null "
+        "order by case when measure = ? then 0 else 1 end, position",
+        [outcome, measure],
+    )
+    if planned is None or planned in found:
+        return planned, []
+    return None, [("warning", f"The plan's reference {planned} has no data here.")]
+
+
+def _arm_data(
+    db: EvidenceBase, about: Mapping[str, Any], measure: str, contrast: pd.DataFrame
+) -> pd.DataFrame:
+    """Read counts of the arms, or means where their differences are the effects, at the time points chosen."""
+    import pandas as pd
+
     arm = db.sql(
-        """
-        select study, experiment, arm, treatment, timepoint, n, mean, sd / nullif(sqrt(n), 0) as se, events,
-        exposure from measurement_standard where outcome = ?
-        """,
-        [outcome],
+        "select study, experiment, arm, treatment, timepoint, n, mean, sd / nullif(sqrt(n), 0) as se, "
+        "events, exposure from measurement_standard where outcome = ?",
+        [about["outcome"]],
     ).df()
+    columns = ["events", "exposure"]
+    if about["kind"] == "continuous":
+        columns = ["mean", "se"] if measure == "MD" else []
     times = contrast[["study", "experiment", "timepoint"]].drop_duplicates()
     arm = pd.merge(arm, times, on=["study", "experiment", "timepoint"])
-    columns = {"MD": ["mean", "se"]}.get(
-        measure, [] if about["kind"] == "continuous" else ["events", "exposure"]
-    )
-    return replace(net, arms=arm_blocks(net, arm[["study", "experiment", "treatment", "n", *columns]]))
+    return arm[["study", "experiment", "treatment", "n", *columns]]
 
 
 def _important(about: Mapping[str, Any], how: Mapping[str, Any]) -> float | None:
