@@ -61,7 +61,7 @@ def _effects(run: Run, stream: TextIO) -> None:
     rows = _records(run, "estimates")
     by = any(row["level"] for row in rows)
     if run.kind == "network":
-        rows = [row for row in rows if row["versus"] == run.reference]
+        rows = [row for row in rows if row["versus"] == run.reference and row["evidence"] == "network"]
     else:
         rows.sort(key=lambda row: row["level"] is not None)
     columns = ["model", "treatment", "versus", "effect", "interval", "prediction", "p", "studies"]
@@ -81,14 +81,9 @@ def _effects(run: Run, stream: TextIO) -> None:
     if by:
         columns.insert(0, str(run.subgroup))
         cells = [[row["level"] or "all", *line] for row, line in zip(rows, cells, strict=True)]
-    if run.kind == "network":
-        kinds = {row["evidence"] for row in rows}
-        if len(kinds) > 1:
-            columns.append("evidence")
-            cells = [[*line, row["evidence"]] for row, line in zip(rows, cells, strict=True)]
     _table(columns, cells, stream)
     if run.kind == "network":
-        stream.write("All pairs: --format json.\n")
+        stream.write("All pairs, and direct and indirect evidence apart: --format json.\n")
 
 
 def _heterogeneity(run: Run, stream: TextIO) -> None:
@@ -119,7 +114,7 @@ def _ranking(run: Run, stream: TextIO) -> None:
 
 def _inconsistency(run: Run, stream: TextIO) -> None:
     rows = _records(run, "inconsistency")
-    tests = [row for row in rows if row["difference"] is None]
+    tests = [row for row in rows if row["difference"] is None and row["df"]]
     names = ("model", "method", "component", "q", "df")
     _table([*names, "p"], [[*[row[c] for c in names], _p(row["p_value"])] for row in tests], stream)
     columns = ("model", "method", "treatment", "versus", "direct", "indirect", "difference", "interval", "p")

@@ -124,3 +124,20 @@ def edited(review_folder) -> WriteFolder:
         return review_folder({file: "\n".join(lines) + "\n"})
 
     return write
+
+
+@pytest.fixture(scope="session")
+def diabetes_file(tmp_path_factory) -> Path:
+    """Build the bundled review ``diabetes``."""
+    from evidence import build
+
+    return build("diabetes", tmp_path_factory.mktemp("built") / "diabetes.duckdb")
+
+
+@pytest.fixture(scope="session")
+def example_file(tmp_path_factory) -> Path:
+    """Build the worked example that ``evidence new`` writes: four studies, units, medians, time points."""
+    from evidence import build
+    from evidence.resources import template_directory
+
+    return build(template_directory(), tmp_path_factory.mktemp("built") / "example.duckdb")
