@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import evidence
+from evidence.blank import copy_blank, discard_blank
 from evidence.database import STORAGE_VERSION, connect
 from evidence.errors import CallError, EvidenceError
 from evidence.reference import reference
 from evidence.review import Review, Rows, find, read
 from evidence.storage import insert
-from evidence.blank import copy_blank, discard_blank
 
 if TYPE_CHECKING:
     import duckdb

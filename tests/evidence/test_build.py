@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 import evidence
+from evidence.blank import create
 from evidence.build import build, fill
 from evidence.database import connect
 from evidence.errors import CallError, EvidenceError, ReviewError
 from evidence.review import bundled, read
-from evidence.blank import create
 
 
 @pytest.fixture
