@@ -178,8 +178,7 @@ def leave_one_out(
     if posterior.heterogeneity is None:
         tau[:] = posterior.solution.tau[0]
     else:
-        for i in followed:
-            tau[i] = replace(posterior.heterogeneity, mass=influence.left_out_weights[i]).quantile(0.5)
+        tau[followed] = posterior.heterogeneity.quantiles(influence.left_out_weights[followed], 0.5)
     for i in np.flatnonzero(~influence.identified):
         other = refit(int(influence.study[i]))
         if other is None:

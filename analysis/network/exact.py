@@ -422,7 +422,8 @@ class ExactFit(NetworkFit):
         Returns
         -------
         DataFrame
-            Columns of ``ranking``, the best first by SUCRA; empty without a direction of benefit.
+            Columns of ``ranking``, the best first; the P-score of a posterior is its SUCRA. Empty without a
+            direction of benefit.
         """
         import pandas as pd
 
@@ -441,6 +442,7 @@ class ExactFit(NetworkFit):
                         "treatment": np.array(self.network.treatments, dtype=object)[best_first],
                         "mean_rank": ranking.mean_rank(score)[best_first],
                         "sucra": score[best_first],
+                        "p_score": score[best_first],
                         "p_best": self._rank_probabilities[model][best_first, 0],
                     },
                 )
@@ -786,47 +788,56 @@ class ExactFit(NetworkFit):
                 ]
         return frame("fit", rows)
 
-    def weights(self) -> pd.DataFrame:
-        """Tabulate the share of each study in the precision of each effect against the reference.
+    def weights(self, pairs: Sequence[Pair] | None = None) -> pd.DataFrame:
+        """Tabulate the share of every comparison of every study in the precision of estimates.
 
-        The variance of an estimate is a sum over studies, c' P (X_i' V_i^-1 X_i) P c, and the prior (the
-        decomposition of Riley et al. 2018 for one-stage models); shares are averaged over the posterior of
-        tau. They add up to 1 but for the prior's share.
+        The variance of an estimate is c' P (X' W X) P c and the prior's part; the information X' W X is a
+        sum over the comparisons within studies, so shares follow without a choice of paths (compare Riley
+        et al. 2018, doi:10.1177/0962280216688033). They are averaged over the posterior of tau.
+
+        Parameters
+        ----------
+        pairs : sequence of (treatment, versus), optional
+            Without it every treatment against the reference.
 
         Returns
         -------
         DataFrame
-            Columns of ``weights``; `estimate` and `std_error` are those of the study's own comparison,
-            where it makes it.
+            Columns of ``weights``: treatment and versus name the estimate; estimate, std_error and
+            contrast_id belong to the study's comparison. What the weights of an estimate lack to 1 is the
+            prior's share.
         """
         import pandas as pd
 
+        from analysis.network.frequentist import contrast_ids
+
         net = self.network
-        number, studies = study_numbers(net)
-        treatment, versus = self.pair_indices(None)
+        treatment, versus = self.pair_indices(pairs)
         names = np.array(net.treatments, dtype=object)
-        pairs = comparisons(net)
-        own = np.full((2, len(studies), len(names)), nan)
-        basic = pairs.first == 0
-        own[:, number[pairs.study[basic]], pairs.second[basic]] = (
-            pairs.estimate[basic],
-            np.sqrt(pairs.variance[basic]),
-        )
+        found, ids = comparisons(net), contrast_ids(net)
+        sources = [
+            ids.get((*net.studies[s], frozenset((names[a], names[b]))), (None, None))
+            for s, a, b in zip(found.study, found.first, found.second)
+        ]
         parts = []
-        for model, influence in self.influence.items():
-            share = influence.shares(_contrasts(self.posteriors[model], treatment, versus))
+        for model, posterior in self.posteriors.items():
+            share = posterior.shares(_contrasts(posterior, treatment, versus))
+            p, r = np.nonzero(share)
             parts.append(
                 frame(
                     "weights",
                     {
                         "engine": self.engine,
                         "model": model,
-                        "treatment": np.repeat(names[treatment], len(influence.study)),
-                        "versus": names[0],
-                        "study": np.tile(np.array(studies, dtype=object)[influence.study], len(treatment)),
-                        "estimate": own[0][influence.study][:, treatment].T.ravel(),
-                        "std_error": own[1][influence.study][:, treatment].T.ravel(),
-                        "weight": share.T.ravel(),
+                        "treatment": names[treatment[p]],
+                        "versus": names[versus[p]],
+                        "study": [net.studies[s][0] for s in found.study[r]],
+                        "experiment": [net.studies[s][1] for s in found.study[r]],
+                        "contrast_id": [sources[i][0] for i in r],
+                        "estimate": found.estimate[r],
+                        "std_error": np.sqrt(found.variance[r]),
+                        "weight": share[p, r],
+                        "measurement_ids": [sources[i][1] for i in r],
                     },
                 )
             )
@@ -874,8 +885,9 @@ class ExactFit(NetworkFit):
         if spec.assumed:
             largest = f"{effect_scale(net):.4g} {unit_of(net)}".strip()
             message = (
-                f"Default priors were used for {' and '.join(spec.assumed)}, scaled to the largest effect of any "
-                f"study as gemtc does ({largest}): {stated}. State your own with tau_prior and effect_prior_sd."
+                f"Default priors were used for {' and '.join(spec.assumed)}, scaled to the largest effect of "
+                f"any study as gemtc does ({largest}): {stated}. State your own with tau_prior and "
+                "effect_prior_sd."
             )
             found.append(("warning", message))
         else:

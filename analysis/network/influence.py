@@ -192,34 +192,6 @@ class Influence:
         weights = self.left_out_weights[studies]
         return NormalMixture(weights[:, None, :], mean, np.sqrt(np.maximum(variance, 0.0)))
 
-    def shares(self, contrasts: Array) -> Array:
-        """Share of each study in the precision of linear combinations of the coefficients.
-
-        Parameters
-        ----------
-        contrasts : (c, p) array
-
-        Returns
-        -------
-        (studies, c) array
-            c' P (X_i' W X_i) P c over c' P c, averaged over the nodes; what is missing to 1 is the prior's.
-        """
-        solution, weights = self.posterior.solution, self.posterior.weights
-        half = solution.root @ contrasts.T
-        variance = np.einsum("jpc,jpc->jc", half, half)
-        parts = []
-        for group in self.classes:
-            g, q = group.index.shape
-            x = self.posterior.rows.matrix[group.index].reshape(g * q, -1)
-            total = np.zeros((g, len(contrasts)))
-            for part in node_chunks(len(weights), g * q * max(x.shape[1], len(contrasts))):
-                cross = ((solution.root[part] @ x.T).swapaxes(1, 2) @ half[part]) ** 2
-                cross /= variance[part][:, None]
-                cross *= solution.weights[group.index.ravel()].T[part][:, :, None]
-                total += np.tensordot(weights[part], cross, 1).reshape(g, q, -1).sum(1)
-            parts.append(total)
-        return self._gather(parts)
-
     @cached_property
     def waic(self) -> tuple[Array, Array]:
         """Log pointwise predictive density and effective number of parameters of each study (Watanabe 2010).

@@ -107,6 +107,28 @@ class Posterior:
         weights = self.weights[kept] / self.weights[kept].sum()
         return NormalMixture(weights, contrasts @ coefficients.T, np.sqrt(variance))
 
+    def shares(self, contrasts: Array) -> Array:
+        """Share of every comparison within studies in the precision of linear combinations of coefficients.
+
+        Parameters
+        ----------
+        contrasts : (c, p) array
+
+        Returns
+        -------
+        (c, m) array
+            In the order of `Rows.comparison_precisions`; what is missing to 1 is the prior's.
+        """
+        rows, solution = self.rows, self.solution
+        precision = rows.comparison_precisions(solution.weights) * self.weights
+        result = np.empty((len(contrasts), len(precision)))
+        for i, contrast in enumerate(contrasts):
+            half = solution.root @ contrast
+            influence = (solution.root.swapaxes(1, 2) @ half[:, :, None])[:, :, 0] @ rows.vectors.T
+            share = influence.T**2 / (half**2).sum(1)
+            result[i] = (precision * share[rows.comparison_edges]).sum(1)
+        return result
+
     def draws(self, n: int, seed: int) -> tuple[Array, Array]:
         """Draw from the joint posterior, independently; nodes are visited in proportion to their weights.
 

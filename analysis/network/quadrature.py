@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import asinh, exp, inf, log
+from typing import Any
 
 import numpy as np
 
@@ -173,6 +174,29 @@ def nodes(prior: Prior, where: Coordinate, span: Range, n: int) -> Nodes:
     return Nodes(u, tau, log_weight)
 
 
+def _series_at(series: Any, x: Any) -> tuple[Any, Any]:
+    """Sum a density's Legendre series: probability below x, and density, in the variable on [-1, 1].
+
+    Parameters
+    ----------
+    series : sequence of n floats or (m,) arrays
+        Mean of each P_k under the distribution.
+    x : float or (m,) array
+
+    Notes
+    -----
+    The integral of P_k from -1 is (P_(k+1) - P_(k-1)) / (2 k + 1), and x + 1 for k = 0.
+    """
+    before, now = 1.0, x
+    below, density = (x + 1.0) * series[0], 0.5 * series[0]
+    for k in range(1, len(series)):
+        after = ((2 * k + 1) * x * now - k * before) / (k + 1)
+        below = below + series[k] * (after - before)
+        density = density + (k + 0.5) * series[k] * now
+        before, now = now, after
+    return 0.5 * below, density
+
+
 @dataclass(frozen=True)
 class Heterogeneity:
     """The posterior of tau as a polynomial density in u, from the masses of the nodes.
@@ -207,25 +231,13 @@ class Heterogeneity:
         return float(np.sqrt(self.mass @ (self.tau - self.mean) ** 2))
 
     @cached_property
-    def _series(self) -> Array:
+    def _series(self) -> list[float]:
         """Posterior mean of each P_k: the density on [-1, 1] is the sum of (k + 1/2) series_k P_k."""
-        mass = self.mass[1:] if self.span.atom else self.mass
-        return mass @ legendre(len(mass))[2]
+        return (self._smooth(self.mass) @ legendre(len(self._smooth(self.mass)))[2]).tolist()
 
-    def _polynomial(self, x: float) -> tuple[float, float]:
-        """Probability below x, and density, in the variable on [-1, 1].
-
-        The integral of P_k from -1 is (P_(k+1) - P_(k-1)) / (2 k + 1), and x + 1 for k = 0. Plain floats:
-        for the few points ever asked for, the recurrence is faster without arrays.
-        """
-        before, now = 1.0, x
-        below, density = x + 1.0, 0.5
-        for k, a in enumerate(self._series[1:].tolist(), start=1):
-            after = ((2 * k + 1) * x * now - k * before) / (k + 1)
-            below += a * (after - before)
-            density += (k + 0.5) * a * now
-            before, now = now, after
-        return self._atom + 0.5 * below, density
+    def _smooth(self, mass: Array) -> Array:
+        """Masses (..., J) without the atom."""
+        return mass[..., 1:] if self.span.atom else mass
 
     @property
     def _atom(self) -> float:
@@ -241,7 +253,7 @@ class Heterogeneity:
         if x < -1.0 and self.span.atom:
             edge = self.where.tau(np.asarray(self.span.lower))
             return self._atom * float(self.prior.probability(tau) / self.prior.probability(edge))
-        return min(max(self._polynomial(min(max(x, -1.0), 1.0))[0], 0.0), 1.0)
+        return min(max(self._atom + _series_at(self._series, min(max(x, -1.0), 1.0))[0], 0.0), 1.0)
 
     def density(self, tau: float) -> float:
         """Posterior density of tau; 0 outside the range that holds the posterior."""
@@ -249,12 +261,11 @@ class Heterogeneity:
         x = (u - self.span.lower) / self._half - 1.0
         if not -1.0 <= x <= 1.0:
             return 0.0
-        return (
-            max(self._polynomial(x)[1], 0.0) / self._half * exp(-float(self.where.log_slope(np.asarray(u))))
-        )
+        slope = exp(float(self.where.log_slope(np.asarray(u))))
+        return max(_series_at(self._series, x)[1], 0.0) / (self._half * slope)
 
     def quantile(self, probability: float) -> float:
-        """Quantile of tau, by Newton's method on the integrated series.
+        """Find a quantile of tau.
 
         Parameters
         ----------
@@ -265,23 +276,45 @@ class Heterogeneity:
         -------
         float
         """
-        if probability < self._atom:
-            return self._prior_quantile(probability / self._atom)
-        mass = self.mass[1:] if self.span.atom else self.mass
-        nearest = int(np.searchsorted(self._atom + np.cumsum(mass), probability))
-        x = float(legendre(len(mass))[0][min(nearest, len(mass) - 1)])
-        low, high = -1.0, 1.0
+        return float(self.quantiles(self.mass[None], probability)[0])
+
+    def quantiles(self, mass: Array, probability: float) -> Array:
+        """Find one quantile of tau under other masses of the same nodes, by Newton's method on the series.
+
+        Parameters
+        ----------
+        mass : (m, J) array
+            One distribution in each row.
+        probability : float
+
+        Returns
+        -------
+        (m,) array
+        """
+        smooth = self._smooth(mass)
+        atom = mass[:, 0] if self.span.atom else np.zeros(len(mass))
+        nodes, _, basis = legendre(smooth.shape[1])
+        series = (smooth @ basis).T
+        # For a single distribution plain floats run the recurrence faster than arrays.
+        terms: Any = series[:, 0].tolist() if len(mass) == 1 else series
+        nearest = (atom[:, None] + np.cumsum(smooth, axis=1) < probability).sum(1)
+        x = nodes[np.minimum(nearest, len(nodes) - 1)]
+        low, high = np.full(len(mass), -1.0), np.ones(len(mass))
         for _ in range(100):
-            below, density = self._polynomial(x)
-            low, high = (x, high) if below < probability else (low, x)
-            target = x - (below - probability) / density if density > 0 else low
-            if not low < target < high:
-                target = 0.5 * (low + high)
-            settled = abs(target - x) <= 1e-13
+            below, density = _series_at(terms, float(x[0]) if len(mass) == 1 else x)
+            excess = atom + below - probability
+            low, high = np.where(excess < 0, x, low), np.where(excess < 0, high, x)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                target = x - excess / density
+            target = np.where((target > low) & (target < high), target, 0.5 * (low + high))
+            settled = np.abs(target - x) <= 1e-13
             x = target
-            if settled:
+            if settled.all():
                 break
-        return float(self.where.tau(np.asarray(self.span.lower + self._half * (x + 1.0))))
+        tau = self.where.tau(self.span.lower + self._half * (x + 1.0))
+        for i in np.flatnonzero(atom > probability):
+            tau[i] = self._prior_quantile(probability / atom[i])
+        return tau
 
     def _prior_quantile(self, share: float) -> float:
         """Quantile of tau below the range, where the data say nothing and the prior's shape stays."""

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import log, pi
+from typing import Any
 
 import numpy as np
 
@@ -187,33 +188,6 @@ def arm_rows(arms: ArmBlock, baseline_mean: float, baseline_sd: float, names: Se
     return BlockRows(arms.study, arms.treatment, y, theta, rotation[:, :, 1:], deviance, constant)
 
 
-class Sums:
-    """Sums of selected rows of an array with coefficients: a small sparse matrix, applied from the left.
-
-    Parameters
-    ----------
-    source, target : (m,) int array
-        Row taken, row of the result it is added to.
-    coefficient : (m,) array
-    n_target : int
-        Rows of the result.
-    """
-
-    def __init__(self, source: Array, target: Array, coefficient: Array, n_target: int) -> None:
-        order = np.argsort(target, kind="stable")
-        self.source, self.coefficient = source[order], coefficient[order]
-        self.present, self.starts = np.unique(target[order], return_index=True)
-        self.n_target = n_target
-
-    def __matmul__(self, rows: Array) -> Array:
-        """Apply to an (n_source, J) array; gives (n_target, J)."""
-        result = np.zeros((self.n_target, rows.shape[1]))
-        if len(self.starts):
-            terms = rows[self.source] * self.coefficient[:, None]
-            result[self.present] = np.add.reduceat(terms, self.starts, axis=0)
-        return result
-
-
 class Rows:
     """All rows under one design: given tau, the likelihood is a least-squares problem in them.
 
@@ -234,8 +208,10 @@ class Rows:
 
     def _index_edges(self) -> None:
         """Find the distinct comparisons, and what each row takes from them."""
+        from scipy.sparse import csr_array
+
         n_keys = len(self.design.vectors)
-        codes, base_codes, parts = [], [], []
+        codes, parts = [], []
         for block, key, offset in zip(self.blocks, self.design.key, self.offsets):
             s, q, m = block.rotation.shape
             c = block.arm_coefficients
@@ -245,8 +221,7 @@ class Rows:
             code = low * n_keys + high
             weight = -c[:, :, i] * c[:, :, j]
             shape = weight.shape
-            codes.append(code)
-            base_codes.append(code[:, :m])
+            codes.append(code.ravel())
             sign = np.where(key[:, 1:] >= key[:, :1], 1.0, -1.0)
             parts.append(
                 (
@@ -260,21 +235,18 @@ class Rows:
             )
         row, code, weight, x_row, x_code, x = (np.concatenate([part[n] for part in parts]) for n in range(6))
         distinct, edge = np.unique(code, return_inverse=True)
-        edge = edge.ravel()
         low, high = distinct // n_keys, distinct % n_keys
         self.edges = np.column_stack([low, high])
         self.vectors = self.design.vectors[high] - self.design.vectors[low]
-        x_edge = np.searchsorted(distinct, x_code)
-        self._weights = Sums(row, edge, weight, len(distinct))
-        self._predict = Sums(x_edge, x_row, x, len(self.y))
-        self._project = Sums(x_row, x_edge, x, len(distinct))
-        self.base_edges = tuple(np.searchsorted(distinct, c) for c in base_codes)
-        p = self.vectors.shape[1]
-        if p > 12:
-            e, a, b, value = _outer_entries(self.vectors)
-            self._outer: Sums | None = Sums(e, a * p + b, value, p * p)
-        else:
-            self._outer = None
+        self.comparison_edges = np.searchsorted(distinct, np.concatenate(codes))
+        n, count, p = len(self.y), len(distinct), self.vectors.shape[1]
+        self._weights = csr_array((weight, (edge.ravel(), row)), shape=(count, n))
+        self._predict = csr_array((x, (x_row, np.searchsorted(distinct, x_code))), shape=(n, count))
+        self._project = self._predict.T.tocsr()
+        outer = (
+            (self.vectors[:, :, None] * self.vectors[:, None, :]).reshape(count, p * p) if p <= 12 else None
+        )
+        self._outer = _outer_products(self.vectors) if outer is None else outer.T
 
     @property
     def n(self) -> int:
@@ -297,12 +269,31 @@ class Rows:
 
     def information(self, weights: Array) -> Array:
         """X' W X at each node, (J, p, p)."""
-        edge_weights = self._weights @ weights
-        p = self.p
-        if self._outer is not None:
-            return (self._outer @ edge_weights).T.reshape(-1, p, p)
-        outer = (self.vectors[:, :, None] * self.vectors[:, None, :]).reshape(-1, p * p)
-        return (edge_weights.T @ outer).reshape(-1, p, p)
+        return (self._outer @ (self._weights @ weights)).T.reshape(-1, self.p, self.p)
+
+    def comparison_precisions(self, weights: Array) -> Array:
+        """Precision that every comparison of two arms of every study brings, at each node.
+
+        Parameters
+        ----------
+        weights : (n, J) array
+            Inverse row variances.
+
+        Returns
+        -------
+        (m, J) array
+            Blocks in order, studies in order, pairs of arms in order. The information X' W X is the sum of
+            these times the outer products of the vectors of `comparison_edges`.
+        """
+        parts = []
+        for block, offset in zip(self.blocks, self.offsets):
+            i, j = np.triu_indices(block.treatment.shape[1], 1)
+            c = block.arm_coefficients
+            own = weights[offset : offset + block.y.size].reshape(*block.y.shape, -1)
+            parts.append(
+                np.einsum("sqp,sqj->spj", -c[:, :, i] * c[:, :, j], own).reshape(-1, weights.shape[1])
+            )
+        return np.concatenate(parts)
 
     def score(self, weighted: Array) -> Array:
         """X' v for an (n, J) array v; gives (J, p)."""
@@ -394,21 +385,20 @@ class Solution:
         )
 
 
-def _outer_entries(vectors: Array) -> tuple[Array, Array, Array, Array]:
-    """Non-zero entries of the outer product of each vector with itself: edge, row, column, value."""
+def _outer_products(vectors: Array) -> Any:
+    """Outer product of each of E sparse vectors with itself, as the columns of a (p p, E) sparse matrix."""
+    from scipy.sparse import csr_array
+
     edge, column = np.nonzero(vectors)
     counts = np.bincount(edge, minlength=len(vectors))
     start = np.cumsum(counts) - counts
+    # Every non-zero entry of a vector meets all of them in turn.
     repeat = counts[edge]
     first = np.repeat(np.arange(len(edge)), repeat)
-    within = np.arange(len(first)) - np.repeat(np.cumsum(repeat) - repeat, repeat)
-    second = start[edge[first]] + within
-    return (
-        edge[first],
-        column[first],
-        column[second],
-        vectors[edge[first], column[first]] * vectors[edge[first], column[second]],
-    )
+    second = start[edge[first]] + np.arange(len(first)) - np.repeat(np.cumsum(repeat) - repeat, repeat)
+    value = vectors[edge[first], column[first]] * vectors[edge[first], column[second]]
+    p = vectors.shape[1]
+    return csr_array((value, (column[first] * p + column[second], edge[first])), shape=(p * p, len(vectors)))
 
 
 def block_rows(net: Network) -> tuple[BlockRows, ...]:
