@@ -166,7 +166,7 @@ def _planned_reference(
 def _arm_data(
     db: EvidenceBase, about: Mapping[str, Any], measure: str, contrast: pd.DataFrame
 ) -> pd.DataFrame:
-    """Read counts of the arms, or means where their differences are the effects, at the time points chosen."""
+    """Read counts of the arms, or means where differences of means are the effects, at the chosen times."""
     import pandas as pd
 
     arm = db.sql(
