@@ -455,10 +455,14 @@ def _contrasts(sheets: Sheets, units: Mapping[str, tuple[str, float]], problems:
                 f"one of {fitting}",
                 **sheet.place(index, "measure"),
             )
-    for index, (_, measure, *numbers) in enumerate(
-        sheet.rows("measure", "estimate", "se", "ci_lower", "ci_upper")
-    ):
-        for finding in contrast_findings(measures.get(measure, {}).get("scale"), *numbers):
+    statistics = ("estimate", "se", "ci_lower", "ci_upper")
+    typed = {name: cells for name, cells in sheet.text.items() if name in statistics}
+    for index, (_, measure, *numbers) in enumerate(sheet.rows("measure", *statistics)):
+        for finding in contrast_findings(
+            measures.get(measure, {}).get("scale"),
+            dict(zip(statistics, numbers)),
+            {name: cells[index] for name, cells in typed.items()},
+        ):
             _report(finding, sheet, index, problems)
 
 

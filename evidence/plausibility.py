@@ -40,6 +40,7 @@ _ORDERED = (
 _PAIRS = (("ci_lower", "ci_upper"), ("q1", "q3"), ("min", "max"))
 
 Given = Mapping[str, float | None]
+Typed = Mapping[str, str]
 
 
 class Finding(NamedTuple):
@@ -59,7 +60,7 @@ def _warning(column: str, message: str, remedy: str) -> Finding:
     return Finding("warning", column, message, remedy)
 
 
-def arm_findings(given: Given, typed: Mapping[str, str]) -> Iterator[Finding]:
+def arm_findings(given: Given, typed: Typed) -> Iterator[Finding]:
     """Find what contradicts itself among the statistics of one arm.
 
     Parameters
@@ -70,7 +71,7 @@ def arm_findings(given: Given, typed: Mapping[str, str]) -> Iterator[Finding]:
         The same as typed: the digits say how far a number was rounded.
     """
     yield from _spread(given, typed)
-    yield from _order(given)
+    yield from _order(given, typed)
     for one, other in _PAIRS:
         if (given[one] is None) != (given[other] is None):
             absent, present = (one, other) if given[one] is None else (other, one)
@@ -87,13 +88,13 @@ def arm_findings(given: Given, typed: Mapping[str, str]) -> Iterator[Finding]:
         yield _warning("n", f"n is {n:g}, not a whole number", "right if it is an effective sample size")
 
 
-def _spread(given: Given, typed: Mapping[str, str]) -> Iterator[Finding]:
+def _spread(given: Given, typed: Typed) -> Iterator[Finding]:
     n, sd, se, smallest, largest = (given[name] for name in ("n", "sd", "se", "min", "max"))
     if n is None or sd is None:
         return
     if se is not None:
         from_se = se * math.sqrt(n)
-        room = rounding(typed.get("sd", "")) + rounding(typed.get("se", "")) * math.sqrt(n)
+        room = _room(typed, "sd") + _room(typed, "se") * math.sqrt(n)
         if abs(sd - from_se) > room + _SLACK * max(sd, from_se):
             yield _error(
                 "se",
@@ -102,8 +103,9 @@ def _spread(given: Given, typed: Mapping[str, str]) -> Iterator[Finding]:
             )
     if smallest is not None and largest is not None and smallest <= largest and n > 1:
         # Popoviciu (1935): the SD is largest when half the values are at either end.
-        most = (largest - smallest) / 2 * math.sqrt(n / (n - 1))
-        if sd > most * (1 + _SLACK) + rounding(typed.get("sd", "")):
+        widest = largest - smallest + _room(typed, "min", "max")
+        most = widest / 2 * math.sqrt(n / (n - 1))
+        if sd > most * (1 + _SLACK) + _room(typed, "sd"):
             yield _error(
                 "sd",
                 f"sd {sd:g} is impossible between min {smallest:g} and max {largest:g}: at most {most:.4g}",
@@ -111,10 +113,10 @@ def _spread(given: Given, typed: Mapping[str, str]) -> Iterator[Finding]:
             )
 
 
-def _order(given: Given) -> Iterator[Finding]:
+def _order(given: Given, typed: Typed) -> Iterator[Finding]:
     for low, high in (*_PAIRS, *_ORDERED):
         below, above = given[low], given[high]
-        if below is not None and above is not None and below > above:
+        if below is not None and above is not None and below - above > _gap(typed, low, high):
             yield _error(
                 low,
                 f"{low} {below:g} is above {high} {above:g}",
@@ -122,14 +124,36 @@ def _order(given: Given) -> Iterator[Finding]:
             )
     name = "mean" if given["mean"] is not None else "median"
     estimate, lower, upper = given[name], given["ci_lower"], given["ci_upper"]
-    if estimate is None or lower is None or upper is None:
+    if estimate is None or lower is None or upper is None or lower > upper:
         return
-    if lower <= upper and not lower <= estimate <= upper:
+    if not _holds(estimate, lower, upper, typed, name):
         yield _error(
             "ci_lower",
             f"the interval from {lower:g} to {upper:g} does not hold its {name} {estimate:g}",
             "check the three values",
         )
+
+
+def _holds(estimate: float, lower: float, upper: float, typed: Typed, name: str) -> bool:
+    """Whether an interval can hold its estimate, by the digits that are printed of the three."""
+    below = lower - estimate <= _gap(typed, "ci_lower", name)
+    above = estimate - upper <= _gap(typed, name, "ci_upper")
+    return below and above
+
+
+def _gap(typed: Typed, low: str, high: str) -> float:
+    """Return how far rounding can have put the lower of two numbers above the higher.
+
+    Rounding to the same digits keeps their order; only rounding to different ones can turn it round.
+    """
+    same = rounding(typed.get(low, "")) == rounding(typed.get(high, ""))
+    return 0.0 if same else _room(typed, low, high)
+
+
+def _room(typed: Typed, *names: str) -> float:
+    """Return how far rounding can have moved some numbers, together."""
+    # The last part is the error of the computer's own arithmetic.
+    return sum(rounding(typed.get(name, "")) for name in names) * (1 + 1e-9)
 
 
 def kind_findings(kind: str | None, given: Given, documented: bool) -> Iterator[Finding]:
@@ -181,19 +205,20 @@ def kind_findings(kind: str | None, given: Given, documented: bool) -> Iterator[
         )
 
 
-def contrast_findings(
-    scale: str | None, estimate: float | None, se: float | None, lower: float | None, upper: float | None
-) -> Iterator[Finding]:
+def contrast_findings(scale: str | None, given: Given, typed: Typed) -> Iterator[Finding]:
     """Find what contradicts itself in a reported contrast.
 
     Parameters
     ----------
     scale : {"additive", "log"} or None
         Scale on which the effect measure is analysed.
-    estimate, se, lower, upper : float or None
-        The contrast on that scale.
+    given : mapping of statistic to value
+        estimate, se, ci_lower and ci_upper on that scale; None where not reported.
+    typed : mapping of statistic to str
+        The same as typed.
     """
-    if lower is None and upper is None and se is None:
+    estimate, lower, upper = given["estimate"], given["ci_lower"], given["ci_upper"]
+    if lower is None and upper is None and given["se"] is None:
         yield _warning(
             "se",
             "the contrast has neither se nor an interval: it cannot be weighted",
@@ -210,7 +235,7 @@ def contrast_findings(
             f"ci_lower {lower:g} is above ci_upper {upper:g}",
             "exchange them, or check both",
         )
-    elif not lower <= estimate <= upper:
+    elif not _holds(estimate, lower, upper, typed, "estimate"):
         yield _error(
             "estimate",
             f"the interval from {lower:g} to {upper:g} does not hold its estimate {estimate:g}",
@@ -227,7 +252,7 @@ def contrast_findings(
 
 def _looks_like_ratio(estimate: float, lower: float, upper: float) -> bool:
     """Whether an interval is symmetric on the log scale, and plainly not as it stands."""
-    if lower <= 0 or upper == lower:
+    if min(lower, estimate) <= 0 or upper == lower:
         return False
     off_centre = abs(2 * math.log(estimate) - math.log(lower) - math.log(upper))
     return off_centre < 0.02 * math.log(upper / lower) and upper - estimate > 1.2 * (estimate - lower)

@@ -7,9 +7,9 @@ import re
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from evidence.checks import Sheets
 from evidence.names import suggestion
@@ -181,9 +181,7 @@ def read_protocol(path: Path, problems: Problems) -> Protocol | None:
     settings = content.get("protocol", {})
     if isinstance(settings, dict):
         _keys(settings, PROTOCOL_KEYS, "[protocol]", text, problems)
-        protocol.settings = {
-            key: value for key, value in settings.items() if _fits(value, PROTOCOL_KEYS.get(key, object))
-        }
+        protocol.settings = _usable(settings, PROTOCOL_KEYS)
         entries = protocol.settings.pop("analysis", [])
         defaults = protocol.settings.get("defaults", {})
         _keys(defaults, ANALYSIS_KEYS, "[protocol.defaults]", text, problems)
@@ -196,12 +194,17 @@ def read_protocol(path: Path, problems: Problems) -> Protocol | None:
     return protocol
 
 
-def _fits(value: Any, kind: type) -> bool:
-    if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if kind is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, kind)
+def _fits(key: str, value: Any, known: Mapping[str, type]) -> bool:
+    kinds: tuple[type, ...] = (known[key],)
+    if key == "timepoint":
+        kinds = (str, int, float)
+    elif known[key] is float:
+        kinds = (int, float)
+    return isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+
+
+def _usable(table: Mapping[str, Any], known: Mapping[str, type]) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if key in known and _fits(key, value, known)}
 
 
 def _line(text: str, key: str) -> int | None:
@@ -217,9 +220,7 @@ def _keys(
             problems.error(
                 f"{where} has no key {key!r}", suggestion(key, known), file=FILE_NAME, line=_line(text, key)
             )
-        elif key == "timepoint" and isinstance(value, int | float) and not isinstance(value, bool):
-            continue
-        elif not _fits(value, known[key]):
+        elif not _fits(key, value, known):
             problems.error(
                 f"{key} of {where} is {value!r}",
                 f"it must be {_WORD[known[key]]}",
@@ -234,35 +235,38 @@ def plan(protocol: Protocol, sheets: Sheets, problems: Problems) -> list[Analysi
     Without ``[[protocol.analysis]]``, an outcome is given a network analysis for every set of more than two
     treatments that studies connect, and a pairwise analysis for every such pair.
     """
-    outcomes = _outcomes(sheets)
-    treatments = _treatments(sheets)
+    names = _Names(_outcomes(sheets), _treatments(sheets))
     settings = protocol.settings
-    _known(settings.get("reference"), treatments, "reference", "[protocol]", "treatments.csv", problems)
-    for treatment in settings.get("treatments", []):
-        _known(treatment, treatments, "treatment", "[protocol]", "treatments.csv", problems)
-    shared = {
-        key: settings[key]
-        for key in ("reference", "timepoint", "seed", "treatments", "where")
-        if key in settings
-    } | settings.get("defaults", {})
-    compiled: list[Analysis] = []
-    for number, entry in enumerate(protocol.analyses, 1):
-        analysis = _compile(shared | entry, number, outcomes, treatments, problems)
-        if analysis is not None:
-            if analysis.analysis in {other.analysis for other in compiled}:
-                problems.error(
-                    f"two analyses are called {analysis.analysis!r}", "give each its own name", file=FILE_NAME
-                )
-            compiled.append(analysis)
+    shared = {key: value for key, value in settings.items() if key in ANALYSIS_KEYS}
+    shared |= _usable(settings.get("defaults", {}), ANALYSIS_KEYS)
+    _check_values(shared, "[protocol]", names, problems)
+    entries = [_usable(entry, ANALYSIS_KEYS) for entry in protocol.analyses]
+    origin = "plan"
     if not protocol.analyses:
-        for analysis in _default_plan(sheets, outcomes, treatments, settings.get("reference")):
-            extra: dict[str, Any] = {
-                key: (tuple(value) if key == "treatments" else str(value) if key == "timepoint" else value)
-                for key, value in shared.items()
-                if key not in ("name", "kind", "outcome", "measure", "treatment", "versus", "reference")
-            }
-            compiled.append(replace(analysis, **extra))
-    return compiled
+        origin = "default"
+        entries = _default_entries(sheets, names, shared.get("reference"))
+        # These only one analysis can have.
+        for key in ("name", "kind", "outcome", "measure", "treatment", "versus", "reference"):
+            shared.pop(key, None)
+    compiled: dict[str, Analysis] = {}
+    for number, entry in enumerate(entries, 1):
+        where = f"analysis {entry.get('name', number)!r}"
+        _check_values(entry, where, names, problems)
+        analysis = _compile(shared | entry, where, origin, names, problems)
+        if analysis is not None and analysis.analysis in compiled:
+            problems.error(
+                f"two analyses are called {analysis.analysis!r}", "give each its own name", file=FILE_NAME
+            )
+        elif analysis is not None:
+            compiled[analysis.analysis] = analysis
+    return list(compiled.values())
+
+
+class _Names(NamedTuple):
+    """Kind of each outcome, and role of each treatment, of the review."""
+
+    outcomes: dict[str, str]
+    treatments: dict[str, str]
 
 
 def _outcomes(sheets: Sheets) -> dict[str, str]:
@@ -289,78 +293,71 @@ def _known(
         )
 
 
+def _check_values(entry: Mapping[str, Any], where: str, names: _Names, problems: Problems) -> None:
+    """Check each value of an analysis by itself."""
+    _known(entry.get("outcome"), names.outcomes, "outcome", where, "outcomes.csv", problems)
+    _known(entry.get("measure"), keyed("effect_measure"), "measure", where, "", problems)
+    for key in ("treatment", "versus", "reference"):
+        _known(entry.get(key), names.treatments, key, where, "treatments.csv", problems)
+    for treatment in entry.get("treatments", ()):
+        _known(treatment, names.treatments, "treatment", where, "treatments.csv", problems)
+    for key, allowed in _CHOICES.items():
+        if key in entry and entry[key] not in allowed:
+            problems.error(
+                f"{where}: {key} is {entry[key]!r}", suggestion(entry[key], allowed), file=FILE_NAME
+            )
+    if "timepoint" in entry and not _TIMEPOINT.fullmatch(str(entry["timepoint"])):
+        problems.error(
+            f"{where}: timepoint is {entry['timepoint']!r}",
+            "first, last, a number, or nearest:NUMBER",
+            file=FILE_NAME,
+        )
+    if entry.get("effect_prior_sd", 1) <= 0:
+        problems.error(f"{where}: effect_prior_sd must be above 0", "write a positive number", file=FILE_NAME)
+    if not 0 <= entry.get("seed", 0) < 2**63:
+        problems.error(
+            f"{where}: seed is {entry['seed']}", "write a number from 0 to 2^63 - 1", file=FILE_NAME
+        )
+
+
 def _compile(
-    entry: Mapping[str, Any],
-    number: int,
-    outcomes: Mapping[str, str],
-    treatments: Mapping[str, str],
-    problems: Problems,
+    entry: Mapping[str, Any], where: str, origin: str, names: _Names, problems: Problems
 ) -> Analysis | None:
-    usable = {key: value for key, value in entry.items() if key in ANALYSIS_KEYS}
-    usable = {
-        key: value for key, value in usable.items() if key == "timepoint" or _fits(value, ANALYSIS_KEYS[key])
-    }
-    where = f"analysis {usable.get('name', number)!r}"
-    before = len(problems.errors)
-    if "kind" not in usable:
-        usable["kind"] = "pairwise" if "treatment" in usable else "network"
-    if "outcome" not in usable:
+    """Make an analysis of its settings, or say what is missing or does not go together."""
+    if "outcome" not in entry:
         problems.error(f"{where} has no outcome", 'write `outcome = "..."`', file=FILE_NAME)
         return None
-    _known(usable["outcome"], outcomes, "outcome", where, "outcomes.csv", problems)
-    kind = outcomes.get(usable["outcome"], "")
+    kind = names.outcomes.get(entry["outcome"])
+    settings = {
+        "kind": "pairwise" if "treatment" in entry else "network",
+        "measure": MEASURE_OF_KIND.get(kind or "", "MD"),
+        **entry,
+    }
     measures = keyed("effect_measure")
-    measure = usable.setdefault("measure", MEASURE_OF_KIND.get(kind, "MD"))
-    if measure not in measures:
-        problems.error(
-            f"{where} has the unknown measure {measure!r}", suggestion(measure, measures), file=FILE_NAME
-        )
-    elif kind and measures[measure]["kind"] != kind:
+    measure = settings["measure"]
+    if measure in measures and kind is not None and measures[measure]["kind"] != kind:
         fitting = ", ".join(name for name, row in measures.items() if row["kind"] == kind)
         problems.error(
             f"{where}: {measure} is a measure for {measures[measure]['kind']} outcomes, "
-            f"{usable['outcome']!r} is {kind}",
+            f"{entry['outcome']!r} is {kind}",
             f"one of {fitting}",
             file=FILE_NAME,
         )
-    for key in ("treatment", "versus", "reference"):
-        _known(usable.get(key), treatments, key, where, "treatments.csv", problems)
-    for treatment in usable.get("treatments", ()):
-        _known(treatment, treatments, "treatment", where, "treatments.csv", problems)
-    for key, allowed in _CHOICES.items():
-        if key in usable and usable[key] not in allowed:
-            problems.error(
-                f"{where}: {key} is {usable[key]!r}", suggestion(usable[key], allowed), file=FILE_NAME
-            )
-    if usable["kind"] == "pairwise":
+    if settings["kind"] == "pairwise":
         for key in ("treatment", "versus"):
-            if key not in usable:
+            if key not in settings:
                 problems.error(
                     f"{where} is pairwise and has no {key}", f'write `{key} = "..."`', file=FILE_NAME
                 )
-    if "timepoint" in usable:
-        usable["timepoint"] = str(usable["timepoint"])
-        if not _TIMEPOINT.fullmatch(usable["timepoint"]):
-            problems.error(
-                f"{where}: timepoint is {usable['timepoint']!r}",
-                "first, last, a number, or nearest:NUMBER",
-                file=FILE_NAME,
-            )
-    if usable.get("effect_prior_sd", 1) <= 0:
-        problems.error(f"{where}: effect_prior_sd must be above 0", "write a positive number", file=FILE_NAME)
-    if len(problems.errors) > before:
-        return None
-    default_name = " ".join(
-        str(usable[key]) for key in ("outcome", "measure", "treatment", "versus") if key in usable
-    )
-    usable["analysis"] = usable.pop("name", default_name)
-    usable["treatments"] = tuple(usable.get("treatments", ()))
-    return Analysis(**usable)
+    words = (settings.get(key) for key in ("outcome", "measure", "treatment", "versus"))
+    settings["analysis"] = settings.pop("name", " ".join(str(word) for word in words if word))
+    settings["timepoint"] = str(settings.get("timepoint", "last"))
+    settings["treatments"] = tuple(settings.get("treatments", ()))
+    return Analysis(**settings, origin=origin)
 
 
-def _default_plan(
-    sheets: Sheets, outcomes: Mapping[str, str], treatments: Mapping[str, str], reference: str | None
-) -> list[Analysis]:
+def _default_entries(sheets: Sheets, names: _Names, reference: str | None) -> list[dict[str, Any]]:
+    """Return the usual analyses of the data, as they would stand in ``[[protocol.analysis]]``."""
     arms = sheets.get("arms.csv")
     if arms is None:
         return []
@@ -373,8 +370,8 @@ def _default_plan(
     for file, columns in (("measurements.csv", ("arm",)), ("contrasts.csv", ("arm_a", "arm_b"))):
         if (sheet := sheets.get(file)) is None:
             continue
-        for _, study, experiment, outcome, *names in sheet.rows("study", "experiment", "outcome", *columns):
-            for arm in names:
+        for _, study, experiment, outcome, *pair in sheet.rows("study", "experiment", "outcome", *columns):
+            for arm in pair:
                 if treatment := treatment_of.get((study, experiment, arm)):
                     compared[outcome][study, experiment].add(treatment)
         if file == "contrasts.csv":
@@ -382,42 +379,29 @@ def _default_plan(
                 reported[outcome][measure] += outcome not in measured
         else:
             measured = set(sheet.values["outcome"])
-    planned: list[Analysis] = []
-    for outcome, kind in outcomes.items():
+    planned: list[dict[str, Any]] = []
+    for outcome, kind in names.outcomes.items():
         if outcome not in compared:
             continue
         usual = MEASURE_OF_KIND.get(kind, "MD")
         measure = usual if outcome in measured else reported[outcome].most_common(1)[0][0]
         blocks = [block for block in compared[outcome].values() if len(block) > 1]
         size = Counter(treatment for block in blocks for treatment in block)
+        networks = 0
         for component in _components(blocks):
-            base = _base(component, treatments, size, reference)
+            base = _base(component, names.treatments, size, reference)
+            entry: dict[str, Any] = {"outcome": outcome, "measure": measure}
             if len(component) > 2:
-                planned.append(
-                    Analysis(
-                        analysis=f"{outcome} {measure}"
-                        + (f" {base}" if planned and planned[-1].outcome == outcome else ""),
-                        kind="network",
-                        outcome=outcome,
-                        measure=measure,
-                        reference=base,
-                        treatments=tuple(sorted(component)) if len(component) < len(size) else (),
-                        origin="default",
-                    )
-                )
+                networks += 1
+                entry |= {"kind": "network", "reference": base}
+                if len(component) < len(size):
+                    entry |= {"treatments": sorted(component)}
+                if networks > 1:
+                    entry |= {"name": f"{outcome} {measure} {base}"}
             else:
-                other = next(iter(component - {base}))
-                planned.append(
-                    Analysis(
-                        analysis=f"{outcome} {measure} {other} {base}",
-                        kind="pairwise",
-                        outcome=outcome,
-                        measure=measure,
-                        treatment=other,
-                        versus=base,
-                        origin="default",
-                    )
-                )
+                (other,) = component - {base}
+                entry |= {"kind": "pairwise", "treatment": other, "versus": base}
+            planned.append(entry)
     return planned
 
 

@@ -175,6 +175,10 @@ def _decode(content: bytes, name: str, problems: Problems) -> str | None:
     if not content.strip():
         problems.error("the file is empty", "give it a header line, or delete it", file=name, line=1)
         return None
+    if b"\0" in content:
+        line = content.count(b"\n", 0, content.index(b"\0")) + 1
+        problems.error("the file holds a NUL: it is no text, or damaged", save_as, file=name, line=line)
+        return None
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -79,7 +79,7 @@ CELLS = [
     ("sd against se", MEASURED, 2, "Li 2019,cells,alt,1,d,10,210,10,10,,,,,,,,,,U/L,", "se", "Li 2019", "cells",
      "sd 10 and se 10 contradict each other: n = 10 makes se 3.162", "keep the one that the article prints"),
     ("sd against range", MEASURED, 3, "Li 2019,control,alt,1,d,10,350,400,,,,,300,420,,,,,U/L,", "sd", "Li 2019",
-     "control", "sd 400 is impossible between min 300 and max 420: at most 63.25", "check sd, min and max"),
+     "control", "sd 400 is impossible between min 300 and max 420: at most 63.77", "check sd, min and max"),
     ("events above n", MEASURED, 7, "Li 2019,cells,death,7,d,10,,,,,,,,,,,12,,,", "events", "Li 2019", "cells",
      "12 events among n = 10", "check events and n"),
     ("events above the arm's n", MEASURED, 8, "Li 2019,control,death,7,d,,,,,,,,,,,,16,,,", "events", "Li 2019",

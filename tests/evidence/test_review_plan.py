@@ -1,0 +1,116 @@
+"""From review.toml to the plan: what is written, and what follows where nothing is."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from evidence.review import read
+
+
+def plan_of(folder):
+    (rows,) = [rows for rows in read(folder).rows if rows.table == "plan"]
+    names = list(rows.columns)
+    return [dict(zip(names, values)) for values in zip(*rows.columns.values())]
+
+
+def test_default_plan(review_folder):
+    plan = plan_of(review_folder())
+    assert [(row["analysis"], row["kind"], row["outcome"], row["measure"]) for row in plan] == [
+        ("alt MD", "network", "alt", "MD"),
+        ("death OR BMSC saline", "pairwise", "death", "OR"),
+        ("falls IRR UCMSC saline", "pairwise", "falls", "IRR"),
+        ("survival HR UCMSC saline", "pairwise", "survival", "HR"),
+    ]
+    assert [row["reference"] for row in plan] == ["saline", None, None, None]
+    assert [row["versus"] for row in plan] == [None, "saline", "saline", "saline"]
+    assert {row["origin"] for row in plan} == {"default"}
+    assert [row["position"] for row in plan] == [1, 2, 3, 4]
+
+
+def test_default_plan_of_a_network_that_falls_apart(review_folder):
+    folder = review_folder(
+        {
+            "treatments.csv": "treatment,role\nA,active\nB,active\nC,control\nD,active\nE,active\n",
+            "studies.csv": "study\ns1\ns2\ns3\n",
+            "arms.csv": "study,arm,treatment,n\ns1,a,A,9\ns1,b,B,9\ns2,b,B,9\ns2,c,C,9\ns3,d,D,9\ns3,e,E,9\n",
+            "measurements.csv": "study,arm,outcome,mean,sd\n"
+            + "".join(
+                f"{s},{a},alt,1,1\n" for s, arms in (("s1", "ab"), ("s2", "bc"), ("s3", "de")) for a in arms
+            ),
+            "contrasts.csv": None,
+            "risk_of_bias.csv": None,
+            "records.csv": None,
+            "screening.csv": None,
+        }
+    )
+    plan = plan_of(folder)
+    assert [(row["kind"], row["reference"], row["treatment"], row["versus"]) for row in plan] == [
+        ("network", "C", None, None),
+        ("pairwise", None, "E", "D"),
+    ]
+    assert json.loads(plan[0]["treatments"]) == ["A", "B", "C"]
+
+
+def test_protocol_settings_hold_for_the_default_plan(review_folder):
+    toml = """\
+title = "T"
+[protocol]
+reference = "BMSC"
+timepoint = 3
+seed = 7
+where = "species = 'mouse'"
+[protocol.defaults]
+tau2 = "DL"
+ci = "Wald"
+"""
+    network = plan_of(review_folder({"review.toml": toml}))[0]
+    expected = {
+        "reference": "BMSC", "timepoint": "3", "seed": 7, "where_sql": "species = 'mouse'", "tau2": "DL", "ci": "Wald",
+    }  # fmt: skip
+    assert {key: network[key] for key in expected} == expected
+
+
+def test_planned_analyses(review_folder):
+    toml = """\
+title = "T"
+[protocol]
+reference = "saline"
+timepoint = "nearest:2"
+[protocol.defaults]
+seed = 11
+[[protocol.analysis]]
+name = "main"
+outcome = "alt"
+engine = "exact"
+tau_prior = "uniform(0, 200)"
+effect_prior_sd = 1000
+treatments = ["BMSC", "saline"]
+node_split = true
+[[protocol.analysis]]
+outcome = "alt"
+measure = "ROM"
+treatment = "BMSC"
+versus = "saline"
+subgroup = "species"
+seed = 3
+leave_one_out = true
+"""
+    network, pairwise = plan_of(review_folder({"review.toml": toml}))
+    assert network == {
+        "analysis": "main", "position": 1, "kind": "network", "outcome": "alt", "measure": "MD", "treatment": None,
+        "versus": None, "reference": "saline", "treatments": '["BMSC", "saline"]', "timepoint": "nearest:2",
+        "engine": "exact", "model": "both", "tau2": "REML", "ci": "HK", "tau_prior": "uniform(0, 200)",
+        "effect_prior_sd": 1000, "subgroup": None, "where_sql": None, "smd": "d", "node_split": True,
+        "leave_one_out": False, "seed": 11, "origin": "plan",
+    }  # fmt: skip
+    assert (pairwise["analysis"], pairwise["kind"]) == ("alt ROM BMSC saline", "pairwise")
+    assert (pairwise["seed"], pairwise["subgroup"], pairwise["leave_one_out"]) == (3, "species", True)
+
+
+@pytest.mark.parametrize("key", ["name", "kind", "outcome", "treatment", "versus"])
+def test_what_only_one_analysis_can_say_does_not_spill_into_the_default_plan(review_folder, key):
+    value = {"name": "x", "kind": "network", "outcome": "alt", "treatment": "BMSC", "versus": "saline"}[key]
+    toml = f'title = "T"\n[protocol.defaults]\n{key} = "{value}"\n'
+    assert len(plan_of(review_folder({"review.toml": toml}))) == 4
