@@ -4,6 +4,7 @@ A file is named after the object it creates and begins with a header of comment 
 
     -- Title: Contrasts between arms
     -- Grain: pair of arms x outcome x time point x measure
+    -- Key: contrast_id
     -- Formula: ...
     -- Reference: ...
     -- Caveats: ...
@@ -29,7 +30,7 @@ from evidence.resources import schema_directory, sql_directory
 if TYPE_CHECKING:
     import duckdb
 
-_KEY = re.compile(r"^--\s?(Title|Grain|Formula|Reference|Caveats|Columns|Severity|Message):\s*(.*)$")
+_KEY = re.compile(r"^--\s?(Title|Grain|Key|Formula|Reference|Caveats|Columns|Severity|Message):\s*(.*)$")
 _CREATE = re.compile(r"create\s+(?:or\s+replace\s+)?(view|macro|table)\s+([a-z_0-9]+)", re.IGNORECASE)
 _COMMENT = re.compile(r"--[^\n]*")
 _STRING = re.compile(r"'(?:[^']|'')*'")
@@ -51,7 +52,7 @@ class SqlObject:
     sql : str
         The file's text.
     header : dict of str to str
-        Title, Grain, Formula, Reference, Caveats, as far as given.
+        Title, Grain, Key, Formula, Reference, Caveats, as far as given.
     columns : dict of str to str
         Meaning of each column of a view.
     """

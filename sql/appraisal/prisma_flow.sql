@@ -1,5 +1,6 @@
 -- Title: Flow of records, reports and studies (PRISMA 2020)
 -- Grain: box x reason (source, for the records of one database)
+-- Key: box, reason
 -- Formula: Where records.csv has rows, the boxes that records and screening decisions give are counted: identified (each
 --   source), duplicates, screened, excluded, sought, not retrieved, assessed, excluded with reasons, new reports and new
 --   studies. All other boxes, and all boxes where there are no records, are taken from flow.csv. Studies in the evidence

@@ -1,5 +1,6 @@
 -- Title: Risk of bias over all studies
 -- Grain: tool x item x judgement
+-- Key: tool, item, judgement
 -- Formula: share: judgements of this kind over all judgements of the item, each study (and outcome, where judged by
 --   outcome) with the same weight. weighted_share: each with the study's participants as its weight.
 -- Caveats: Neither is the weight of the study in a meta-analysis. Studies without any n have no weight in

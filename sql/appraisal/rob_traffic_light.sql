@@ -1,5 +1,6 @@
 -- Title: Risk of bias of each study, item by item
 -- Grain: study x tool x item (x outcome, where a judgement is for one outcome)
+-- Key: study, tool, item, outcome
 -- Formula: Where several assessors judged, the judgement of 'consensus' counts, else that of the assessor first by name.
 -- Caveats: What assessors disagree about is in `audit_assessor_disagreement`, items not judged in `audit_item_not_judged`.
 -- Columns:

@@ -1,5 +1,6 @@
 -- Title: Characteristics of each study
 -- Grain: study
+-- Key: study
 -- Formula: Participants are those of all arms, by the arm's n, else the largest n of its measurements; a control group that
 --   serves several experiments (`shared_control_of`) is counted once.
 -- Columns:

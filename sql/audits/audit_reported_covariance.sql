@@ -9,33 +9,70 @@
 --   study: the study
 --   source_file, source_line: the first of the two
 create or replace view audit_reported_covariance as
-with reported as (
-    select *
+with shared as (
+    select
+        contrast.*,
+        standard.variance_base,
+        standard.base_arm,
+        standard.source_file,
+        standard.source_line
     from contrast
-    where origin = 'reported' and shared_arm
+    inner join reported_contrast_standard as standard
+        on contrast.reported_contrast_id = standard.reported_contrast_id
+    where contrast.shared_arm
+),
+
+paired as (
+    select
+        one.*,
+        two.arm_a as other_arm_a,
+        two.arm_b as other_arm_b,
+        two.base_arm as other_base_arm,
+        two.std_error as other_std_error,
+        case when one.arm_a in (two.arm_a, two.arm_b) then one.arm_a else one.arm_b end as arm_shared,
+        case when one.arm_a in (two.arm_a, two.arm_b) then one.arm_b else one.arm_a end as arm_1,
+        case when two.arm_a in (one.arm_a, one.arm_b) then two.arm_b else two.arm_a end as arm_2
+    from shared as one
+    inner join shared as two
+        on
+            one.study = two.study
+            and one.experiment = two.experiment
+            and one.outcome = two.outcome
+            and one.timepoint is not distinct from two.timepoint
+            and one.measure = two.measure
+            and one.contrast_id < two.contrast_id
+            and (one.arm_a in (two.arm_a, two.arm_b) or one.arm_b in (two.arm_a, two.arm_b))
 )
 
 select
     'error' as severity,
     concat(
-        one.arm_a, ' against ', one.arm_b, ' and ', two.arm_a, ' against ', two.arm_b, ' (', one.measure, ' of outcome ',
-        one.outcome, ') share an arm, and the variance they share is not known, or comes out negative'
+        paired.arm_a, ' against ', paired.arm_b, ' and ', paired.other_arm_a, ' against ', paired.other_arm_b, ' (',
+        paired.measure, ' of outcome ', paired.outcome, ') share arm ', paired.arm_shared,
+        case
+            when third.contrast_id is null then ', whose variance is not known'
+            else ', whose variance comes out negative by the three standard errors'
+        end
     ) as message,
     'add var_base (the variance of the arm in arm_b), or the contrast of the two other arms; check the SEs' as remedy,
-    one.study,
-    reported_contrast.source_file,
-    reported_contrast.source_line
-from reported as one
-inner join reported as two
+    paired.study,
+    paired.source_file,
+    paired.source_line
+from paired
+left join shared as third
     on
-        one.study = two.study
-        and one.experiment = two.experiment
-        and one.outcome = two.outcome
-        and one.timepoint is not distinct from two.timepoint
-        and one.measure = two.measure
-        and one.contrast_id < two.contrast_id
-        and (one.arm_a in (two.arm_a, two.arm_b) or one.arm_b in (two.arm_a, two.arm_b))
-inner join reported_contrast on one.reported_contrast_id = reported_contrast.reported_contrast_id
-left join contrast_covariance
-    on one.contrast_id = contrast_covariance.contrast_1 and two.contrast_id = contrast_covariance.contrast_2
-where contrast_covariance.covariance is null
+        paired.study = third.study
+        and paired.experiment = third.experiment
+        and paired.outcome = third.outcome
+        and paired.timepoint is not distinct from third.timepoint
+        and paired.measure = third.measure
+        and least(paired.arm_1, paired.arm_2) = least(third.arm_a, third.arm_b)
+        and greatest(paired.arm_1, paired.arm_2) = greatest(third.arm_a, third.arm_b)
+where
+    coalesce(paired.base_arm = paired.arm_shared, false) = false
+    and coalesce(paired.other_base_arm = paired.arm_shared, false) = false
+    and coalesce(
+        paired.std_error * paired.std_error + paired.other_std_error * paired.other_std_error
+        - third.std_error * third.std_error < 0,
+        true
+    )

@@ -1,5 +1,6 @@
 -- Title: Contrasts at the time point of the plan
 -- Grain: pair of arms x outcome x measure
+-- Key: study, experiment, outcome, measure, arm_a, arm_b
 -- Formula: For each study, experiment, outcome and measure the contrasts of one time point: the one that the plan's first
 --   analysis of that outcome and measure asks for (else its first analysis of that outcome, else 'last').
 --   last, first: the study's last or first time point that gives a contrast; a number: that time point alone;

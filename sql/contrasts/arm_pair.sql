@@ -1,5 +1,6 @@
 -- Title: Pairs of arms of one study
 -- Grain: pair of arms x outcome x time point x measure that is additive over arms
+-- Key: study, experiment, outcome, timepoint, measure, arm_a, arm_b
 -- Formula: Every two arms of one study and experiment that were given different treatments and were measured at the same
 --   time, once. The first arm, a, is the one whose treatment comes first by role (active, control, sham), then by name:
 --   the control stands last.

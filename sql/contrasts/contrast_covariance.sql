@@ -1,5 +1,6 @@
 -- Title: Covariance of contrasts that share an arm
 -- Grain: pair of contrasts of one study, outcome, time point and measure that share an arm (contrast_1 < contrast_2)
+-- Key: contrast_1, contrast_2
 -- Formula: With c the shared arm and sign = +1 if it stands on the same side of both contrasts, else -1:
 --   additive measures: sign * v_c. SMD (as in `contrast_network`): sign / n_c + d_1 d_2 / (2 N); for g the same with g.
 --   Reported contrasts: sign * V_c, V_c the variance of arm c as reported (var_base), else, where the third side of the

@@ -1,5 +1,6 @@
 -- Title: Arms in a network
 -- Grain: arm x outcome x measure
+-- Key: outcome, measure, study, experiment, arm
 -- Formula: The arms of all contrasts of `analysis_contrast`, each once.
 -- Caveats: Arms are counted as typed. A control group that serves several experiments stands in each of them.
 -- Columns:

@@ -1,5 +1,6 @@
 -- Title: Designs of each network: sets of treatments compared within a study
 -- Grain: outcome x measure x design
+-- Key: outcome, measure, design
 -- Columns:
 --   outcome, measure: the network
 --   design: treatments of a study and experiment, by name, joined by a colon

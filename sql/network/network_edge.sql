@@ -1,5 +1,6 @@
 -- Title: Edges of each network: direct comparisons
 -- Grain: outcome x measure x pair of treatments (in the order of `contrast`: control last)
+-- Key: outcome, measure, treatment_a, treatment_b
 -- Columns:
 --   outcome, measure: the network
 --   treatment_a, treatment_b: the comparison

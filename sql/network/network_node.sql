@@ -1,5 +1,6 @@
 -- Title: Nodes of each network
 -- Grain: outcome x measure x treatment
+-- Key: outcome, measure, treatment
 -- Columns:
 --   outcome, measure: the network
 --   treatment: the node

@@ -1,5 +1,6 @@
 -- Title: Every reading of a measurement, and which one counts
 -- Grain: row of `measurement`
+-- Key: measurement_id
 -- Formula: Rows of the same arm, outcome and time point are readings of one measurement. That of extractor 'consensus'
 --   counts, else that of the extractor first by name, else the row typed first. Time points are equal if they are so
 --   once converted to one unit: 1 week and 7 days are one. Converted time points are rounded to 1e-9 days, so that rounding

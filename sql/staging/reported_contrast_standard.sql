@@ -1,5 +1,6 @@
 -- Title: Reported contrasts that count, in the outcome's unit and in the order of all contrasts
 -- Grain: reported contrast: pair of arms x outcome x time point x measure
+-- Key: reported_contrast_id
 -- Formula: Of several extractors 'consensus' counts, else the first by name. The sign is turned where the second arm comes
 --   first by role (active, control, sham), then by treatment. SE as reported, else from the confidence interval:
 --   (upper - lower) / (2 z). MD (and its SE) is multiplied by the typed unit's factor and divided by the outcome's.

@@ -14,7 +14,7 @@ CONTROLS = ("control", "placebo", "plac", "no_contact", "no treatment", "no_inte
 
 
 class Rows:
-    """Fills an empty database. Studies, arms, treatments and outcomes that a row names come into being with it."""
+    """Fills an empty database; studies, arms, treatments and outcomes that a row names are made with it."""
 
     def __init__(self, connection):
         self.connection = connection
@@ -129,6 +129,27 @@ def _measure(measure: str) -> dict:
     return {"measure": measure, "label": measure, "kind": "continuous", "scale": scale}
 
 
+@pytest.fixture(scope="session")
+def database():
+    """Tables, macros and views, made once."""
+    from evidence.database import connect
+    from evidence.objects import create_objects, create_tables
+
+    connection = connect()
+    create_tables(connection)
+    create_objects(connection)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def empty_database(database):
+    """The empty database, which forgets what a test writes."""
+    database.execute("begin transaction")
+    yield database
+    database.execute("rollback")
+
+
 @pytest.fixture
 def rows(empty_database) -> Rows:
     """An empty review to be filled."""
@@ -137,7 +158,7 @@ def rows(empty_database) -> Rows:
 
 @pytest.fixture
 def load_oracle(rows, oracle_directory):
-    """Load an arm-level or two-group data set by name: the outcome is called 'y'; gives the reference results."""
+    """Load an arm-level or two-group data set as outcome 'y', and give its reference results."""
 
     def load(name: str) -> dict:
         directory: Path = oracle_directory
