@@ -157,7 +157,8 @@ def summary_of_findings(rows: Iterable[Mapping[str, Any]]) -> Table:
     ----------
     rows : iterable of mapping
         outcome, comparison, n_studies, n_participants, model, effect (an `Effect`), estimate, ci_lower,
-        ci_upper, pi_lower, pi_upper, tau, i2, certainty, linked (the effect as it is to be written, with its link).
+        ci_upper, pi_lower, pi_upper, tau, i2, certainty, linked (the effect as it is to be
+        written, with its link).
 
     Returns
     -------

@@ -1,0 +1,263 @@
+"""Links from numbers and studies to the rows behind them, and what the page shows when one is followed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from html import escape
+from typing import Any
+
+from analysis.charts.effect import Effect, normal_interval
+from analysis.charts.theme import missing, percent, plain
+from evidence.query import EvidenceBase
+from evidence.trace import address
+
+# Private-use characters survive great-tables, Word and CSV writers; `as_html` and `as_text` resolve them.
+_OPEN, _MIDDLE, _CLOSE = "\ue000", "\ue001", "\ue002"
+
+
+def mark(text: str, href: str) -> str:
+    """Write a link within plain text."""
+    return f"{_OPEN}{href}{_MIDDLE}{text}{_CLOSE}"
+
+
+def as_html(text: str) -> str:
+    """Escape plain text with links for HTML (text that is already HTML: `resolve`)."""
+    return resolve(escape(text, quote=False))
+
+
+def resolve(html: str) -> str:
+    """Turn the links in HTML into anchors."""
+    return html.replace(_OPEN, '<a href="').replace(_MIDDLE, '">').replace(_CLOSE, "</a>")
+
+
+def as_text(value: Any) -> Any:
+    """Leave the words of links and drop where they lead; other values are given back as they are."""
+    if not isinstance(value, str):
+        return value
+    parts = []
+    for piece in value.split(_OPEN):
+        parts.append(piece.partition(_MIDDLE)[2] if _MIDDLE in piece else piece)
+    return "".join(parts).replace(_CLOSE, "")
+
+
+class Links:
+    """Anchors of numbers (``#n1``) and studies (``#s1``), in the order in which they are asked for."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, tuple[int, Mapping[str, Any], Effect]] = {}
+        self._studies: dict[str, int] = {}
+
+    def number(self, estimate: Mapping[str, Any], effect: Effect) -> str:
+        """Give the anchor of a row of ``result_estimate`` joined with its run's analysis and kind."""
+        key = address(dict(estimate))
+        if key not in self._numbers:
+            self._numbers[key] = (len(self._numbers) + 1, estimate, effect)
+        return f"#n{self._numbers[key][0]}"
+
+    def study(self, study: str) -> str:
+        """Give the anchor of a study."""
+        return f"#s{self._studies.setdefault(str(study), len(self._studies) + 1)}"
+
+    def panel(self, db: EvidenceBase, labels: Mapping[str, str]) -> dict[str, Any]:
+        """Collect what stands behind every number and study that was linked.
+
+        Parameters
+        ----------
+        db : EvidenceBase
+            With the results kept in it.
+        labels : mapping of str to str
+            Printed names of studies.
+
+        Returns
+        -------
+        dict
+            For JSON: ``numbers`` and ``studies`` by anchor, ``contrasts`` by their id, ``readings`` by
+            study. A number has its parts (contrast, weight), heaviest first.
+        """
+        weights: dict[tuple[str, str, frozenset[str]], list[dict[str, Any]]] = {}
+        for row in db.rows("select * from result_weight order by weight desc nulls last, study, contrast_id"):
+            pair = frozenset((row["treatment"], row["versus"]))
+            weights.setdefault((row["run_id"], row["model"], pair), []).append(row)
+        members: dict[tuple[str, str], set[str]] = {}
+        for row in db.rows("select study, variable, value from study_variable"):
+            members.setdefault((row["variable"], row["value"]), set()).add(row["study"])
+        numbers: dict[str, Any] = {}
+        contrasts: dict[str, Any] = {}
+        for key, (index, estimate, effect) in self._numbers.items():
+            pair = frozenset((estimate["treatment"], estimate["versus"]))
+            parts = weights.get((estimate["run_id"], estimate["model"], pair), [])
+            level = plain(estimate.get("level"))
+            if level is not None:
+                chosen = members.get((str(estimate["subgroup"]), str(level)), set())
+                parts = [part for part in parts if part["study"] in chosen]
+            for part in parts:
+                if part["contrast_id"] is not None and part["contrast_id"] not in contrasts:
+                    contrasts[part["contrast_id"]] = self._contrast(part, effect, labels)
+            numbers[f"n{index}"] = {
+                "title": _title(estimate, effect),
+                "value": effect.estimate_text(
+                    estimate["estimate"],
+                    estimate["ci_lower"],
+                    estimate["ci_upper"],
+                    effect.digits([_half(estimate)]),
+                ),
+                "address": key,
+                "parts": [
+                    [part["contrast_id"], percent(part["weight"], 1), self.study(part["study"])[1:]]
+                    for part in parts
+                ],
+                "note": "" if parts else _unweighted(estimate, effect),
+            }
+        return {
+            "numbers": numbers,
+            "contrasts": contrasts,
+            "studies": {f"s{index}": labels.get(study, study) for study, index in self._studies.items()},
+            "keys": {f"s{index}": study for study, index in self._studies.items()},
+        }
+
+    def _contrast(self, row: Mapping[str, Any], effect: Effect, labels: Mapping[str, str]) -> dict[str, Any]:
+        lower, upper = normal_interval(row["estimate"], row["std_error"])
+        digits = effect.digits([None if lower is None or upper is None else (upper - lower) / 2])
+        study = labels.get(row["study"], row["study"])
+        experiment = row["experiment"]
+        ids = [int(item) for item in str(row["measurement_ids"] or "").split(",") if item.strip()]
+        return {
+            "study": study if experiment in (None, "main") else f"{study} / {experiment}",
+            "effect": effect.estimate_text(row["estimate"], lower, upper, digits),
+            "rows": ids,
+        }
+
+
+def readings(db: EvidenceBase, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+    """List every measurement and reported contrast as it was read, and what was made of it.
+
+    Parameters
+    ----------
+    db : EvidenceBase
+    labels : mapping of str to str
+        Printed names of studies.
+
+    Returns
+    -------
+    list of dict
+        id (of the measurement; empty for a reported contrast), study, arm, outcome, time, reported, used,
+        source, locator, method, extractor, place; all text.
+    """
+    found = [
+        {
+            "id": row["measurement_id"],
+            "study": row["study"],
+            "label": labels.get(row["study"], row["study"]),
+            "arm": row["arm"] if row["experiment"] == "main" else f"{row['experiment']} / {row['arm']}",
+            "outcome": row["outcome"],
+            "time": _words(row["timepoint"], row["timepoint_unit"]),
+            "reported": _statistics(row),
+            "used": _used(row),
+            "source": row["source"] or "",
+            "locator": row["locator"] or "",
+            "method": row["method"] or "",
+            "extractor": row["extractor"] or "",
+            "place": f"{row['source_file']}:{row['source_line']}",
+        }
+        for row in db.rows(
+            """
+            select measurement.*, standard.mean as used_mean, standard.sd as used_sd,
+                standard.unit as used_unit, standard.derivation, standard.flags
+            from measurement
+            left join measurement_standard as standard using (measurement_id)
+            order by measurement.study, measurement.outcome, measurement.measurement_id
+            """
+        )
+    ]
+    found += [
+        {
+            "id": None,
+            "study": row["study"],
+            "label": labels.get(row["study"], row["study"]),
+            "arm": f"{row['arm_a']} vs {row['arm_b']}",
+            "outcome": row["outcome"],
+            "time": _words(row["timepoint"], row["timepoint_unit"]),
+            "reported": _words(
+                row["measure"],
+                *(
+                    f"{name} {row[key]:g}"
+                    for name, key in (
+                        ("estimate", "estimate"), ("SE", "se"), ("lower", "ci_lower"), ("upper", "ci_upper"),
+                    )
+                    if row[key] is not None
+                ),
+            ),
+            "used": "",
+            "source": row["source"] or "",
+            "locator": row["locator"] or "",
+            "method": row["method"] or "",
+            "extractor": row["extractor"] or "",
+            "place": f"{row['source_file']}:{row['source_line']}",
+        }
+        for row in db.rows("select * from reported_contrast order by study, outcome, reported_contrast_id")
+    ]  # fmt: skip
+    return found
+
+
+_REPORTED = (
+    ("n", "n"), ("mean", "mean"), ("sd", "SD"), ("se", "SE"), ("median", "median"), ("q1", "Q1"),
+    ("q3", "Q3"), ("min", "min"), ("max", "max"), ("ci_lower", "CI from"), ("ci_upper", "CI to"),
+    ("events", "events"), ("exposure", "exposure"),
+)  # fmt: skip
+
+
+def _statistics(row: Mapping[str, Any]) -> str:
+    listed = ", ".join(f"{label} {row[key]:.10g}" for key, label in _REPORTED if row[key] is not None)
+    return f"{listed} ({row['unit']})" if row["unit"] else listed
+
+
+def _used(row: Mapping[str, Any]) -> str:
+    parts = []
+    if row["used_mean"] is not None and (row["used_mean"], row["used_sd"]) != (row["mean"], row["sd"]):
+        unit = f" {row['used_unit']}" if row["used_unit"] else ""
+        parts.append(f"mean {row['used_mean']:.4g}, SD {row['used_sd']:.4g}{unit}")
+    parts += [str(row[key]) for key in ("derivation", "flags") if row[key] and row[key] != "reported"]
+    return "; ".join(parts)
+
+
+def _words(*parts: Any) -> str:
+    return " ".join(
+        f"{part:g}" if isinstance(part, float) else str(part) for part in parts if part is not None
+    )
+
+
+def _half(row: Mapping[str, Any]) -> float | None:
+    if missing(row["ci_lower"]) or missing(row["ci_upper"]):
+        return None
+    return (row["ci_upper"] - row["ci_lower"]) / 2
+
+
+def _title(estimate: Mapping[str, Any], effect: Effect) -> str:
+    model = {"common": "common effect", "random": "random effects"}.get(estimate["model"], estimate["model"])
+    parts = [
+        f"{effect.label(estimate['treatment'])} versus {effect.label(estimate['versus'])}",
+        effect.title,
+        model,
+    ]
+    if estimate["kind"] == "network":
+        parts.append(f"{estimate['evidence']} evidence")
+    if plain(estimate.get("level")) is not None:
+        parts.append(f"{estimate['subgroup']}: {estimate['level']}")
+    return ", ".join(parts)
+
+
+def _unweighted(estimate: Mapping[str, Any], effect: Effect) -> str:
+    if estimate["kind"] == "network" and estimate["evidence"] == "network":
+        return (
+            "Weights of studies are kept for the comparisons with the reference. This effect is the "
+            "difference of "
+            f"two of them: {effect.label(estimate['treatment'])} and {effect.label(estimate['versus'])}, "
+            "each versus "
+            "the reference; follow those."
+        )
+    return "The analysis kept no weights for this number."
+
+
+def chosen(rows: Iterable[Mapping[str, Any]], **wanted: Any) -> list[dict[str, Any]]:
+    """Rows in which every named column has the wanted value (None: is empty)."""
+    return [dict(row) for row in rows if all(plain(row.get(key)) == value for key, value in wanted.items())]

@@ -1,0 +1,1110 @@
+"""The report's sections: which figures and tables stand where, made from result rows and views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from analysis import charts
+from analysis.charts import tables
+from analysis.charts.effect import Effect
+from analysis.charts.tables import Column, Table
+from analysis.charts.theme import count, missing, p_value, plain, records
+from analysis.report import words
+from analysis.report.links import Links, chosen, mark, readings
+from analysis.report.material import Material
+from evidence.results import Run
+
+if TYPE_CHECKING:
+    from analysis.report.links import Links as _Links  # noqa: F401
+
+_MOST_COLUMNS = 40
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart on the page, under the name of its files; the second form of it, if any, is for a switch."""
+
+    name: str
+    chart: Any
+    switch: Any = None
+
+
+@dataclass(frozen=True)
+class Text:
+    """Paragraphs with links; as a list where `items` is set."""
+
+    paragraphs: tuple[str, ...]
+    items: bool = False
+    kind: str = ""
+
+
+Block = Figure | Table | Text
+
+
+@dataclass
+class Section:
+    """A section of the page.
+
+    Attributes
+    ----------
+    anchor : str
+        Its id.
+    title : str
+        Its heading.
+    blocks : list
+        What stands in it.
+    parts : list of Section
+        Subsections.
+    analysis : str
+        Outcome and measure that it is about: the page can show one at a time.
+    """
+
+    anchor: str
+    title: str
+    blocks: list[Block] = field(default_factory=list)
+    parts: list[Section] = field(default_factory=list)
+    analysis: str = ""
+
+
+def assemble(
+    material: Material, links: Links, say: Callable[[str], None] = lambda step: None
+) -> list[Section]:
+    """Make all sections of the report.
+
+    Parameters
+    ----------
+    material : Material
+    links : Links
+        Hands out the anchors of numbers and studies.
+    say : callable
+        Called with a few words before each step.
+
+    Returns
+    -------
+    list of Section
+        In the order of the page; an analysis that was refused has its section, with the reason.
+    """
+    say("writing the answer and the methods")
+    found = [
+        _answer(material, links),
+        Section("methods", "Methods", [Text(tuple(words.methods(material)))]),
+        _studies(material, links),
+        _selection(material),
+        _risk_of_bias(material, links),
+        _coverage(material),
+    ]
+    for run in material.runs:
+        say(f"drawing {run.analysis}")
+        found.append(
+            _pairwise(material, run, links) if run.kind == "pairwise" else _network(material, run, links)
+        )
+    found += [_refused(material), _several(material), _exclusions(material), _audits(material)]
+    found += [_measurements(material, links), _reproduce(material)]
+    return [section for section in found if section is not None and (section.blocks or section.parts)]
+
+
+def findings(material: Material, links: Links) -> Table:
+    """Tabulate pairwise effects, and the effect of each treatment of a network against its reference."""
+    rows = []
+    for run in material.runs:
+        effect = material.effect(run)
+        model = words.main_model(run)
+        spread = next(
+            (
+                r
+                for r in records(run.frames["heterogeneity"])
+                if r["model"] == model and missing(r.get("level"))
+            ),
+            {},
+        )
+        if run.kind == "pairwise":
+            some = [
+                row | {"kept": row}
+                for row in words.estimate_rows(run)
+                if row["model"] == model and missing(row.get("level"))
+            ]
+            n: Any = material.n_participants(run)
+        else:
+            some, n = words.against(run, model), None
+        for row in some:
+            if missing(row["estimate"]) or missing(row["ci_lower"]):
+                continue
+            rows.append(
+                row
+                | {
+                    "comparison": f"{effect.label(row['treatment'])} versus {effect.label(row['versus'])}",
+                    "n_participants": n,
+                    "model": f"{'network' if run.kind == 'network' else 'pairwise'}, {words.MODELS[model]}",
+                    "effect": effect,
+                    "tau": spread.get("tau"),
+                    "i2": spread.get("i2"),
+                    "linked": words.linked(row, effect, links),
+                }
+            )
+    return tables.summary_of_findings(rows)
+
+
+def league_tables(material: Material, links: Links) -> list[Table]:
+    """Write the league table of every network."""
+    found = []
+    for run in material.runs:
+        if run.kind == "network":
+            network, direct = _league_frames(run, words.main_model(run))
+            effect = material.effect(run)
+            order, _, _ = words.ranked(run, words.main_model(run))
+            cells = {
+                pair: words.linked(row, effect, links)
+                for row in records(network)
+                for pair in ((row["treatment"], row["versus"]),)
+            }
+            found.append(
+                tables.league_table(
+                    network,
+                    direct,
+                    effect=effect,
+                    order=order,
+                    name=f"{run.analysis}-league",
+                    links=_both(cells, network, effect, links),
+                )
+            )
+    return found
+
+
+def _both(
+    cells: dict[tuple[str, str], str], network: pd.DataFrame, effect: Effect, links: Links
+) -> dict[tuple[str, str], str]:
+    """Cells in both directions: a turned one leads to the row that is kept."""
+    from analysis.charts.forests import turned
+
+    for row in records(network):
+        back = turned(row)
+        cells.setdefault(
+            (back["treatment"], back["versus"]), words.linked(back | {"kept": row}, effect, links)
+        )
+    return cells
+
+
+# --- the review as a whole ----------------------------------------------------------------------------------
+
+
+def _answer(material: Material, links: Links) -> Section:
+    section = Section("answer", "Answer")
+    if material.review["question"]:
+        section.blocks.append(Text((str(material.review["question"]),), kind="question"))
+    for run in material.runs:
+        effect = material.effect(run)
+        title = f"{effect.outcome}, {'network' if run.kind == 'network' else 'pairwise'} ({effect.measure})"
+        lines = [*words.answer(material, run, links), words.spread(material, run)]
+        section.parts.append(
+            Section(
+                f"answer-{run.analysis}",
+                title,
+                [Text(tuple(line for line in lines if line))],
+                analysis=_key(run),
+            )
+        )
+    claims = _claims(material)
+    if claims is not None:
+        section.blocks.append(claims)
+    if material.runs:
+        section.parts.append(Section("findings", "Summary of findings", [findings(material, links)]))
+    else:
+        section.blocks.append(Text(("The review's plan has no analysis that could be carried out.",)))
+    return section
+
+
+def _claims(material: Material) -> Table | None:
+    """Sentences that were put as queries, those that hold first."""
+    if not material.has("published_claim_check"):
+        return None
+    rows = material.db.rows("select * from published_claim_check")
+    if not rows:
+        return None
+    order = {"holds": 0, "passed": 0, "fails": 1, "failed": 1}
+    rows.sort(key=lambda row: order.get(str(row.get("verdict")), 2))
+    return Table(
+        "claims",
+        "Claims, each checked by a query",
+        (
+            Column("verdict", "Verdict"),
+            Column("text", "Claim"),
+            Column("found", "Found"),
+            Column("locator", "Where"),
+        ),
+        tuple(
+            {
+                "verdict": row.get("verdict"),
+                "text": row.get("text"),
+                "found": row.get("found") or row.get("actual") or row.get("value"),
+                "locator": row.get("locator"),
+            }
+            for row in rows
+        ),
+        data=tuple(rows),
+    )
+
+
+def _studies(material: Material, links: Links) -> Section:
+    frame = material.frame("select * from study_characteristics order by year nulls last, label")
+    frame["linked_label"] = [
+        mark(label, links.study(study)) for study, label in zip(frame["study"], frame["label"], strict=True)
+    ]
+    return Section(
+        "studies",
+        "Included studies",
+        [tables.characteristics(frame, n_label=material.participants.capitalize())],
+    )
+
+
+def _selection(material: Material) -> Section:
+    flow = material.frame("select * from prisma_flow order by position, reason nulls first")
+    section = Section("selection", "Study selection")
+    if len(flow) > 1:
+        section.blocks.append(Figure("prisma-flow", charts.prisma_flow(flow)))
+    elif len(flow):
+        section.blocks.append(
+            Text(
+                (
+                    f"{count(flow['n'].iloc[0])} studies are included. No records, screening decisions or "
+                    "flow counts "
+                    "were entered, so there is no PRISMA flow diagram to draw.",
+                )
+            )
+        )
+    searches = material.db.rows("select search, source, date, hits, query from search order by source_line")
+    if searches:
+        section.blocks.append(
+            Table(
+                "searches",
+                "Searches",
+                (
+                    Column("source", "Source"),
+                    Column("date", "Date"),
+                    Column("hits", "Records", "right"),
+                    Column("query", "Query"),
+                ),
+                tuple({**row, "hits": count(row["hits"])} for row in searches),
+            )
+        )
+    return section
+
+
+def _risk_of_bias(material: Material, links: Links) -> Section:
+    section = Section("risk-of-bias", "Risk of bias")
+    judged = material.frame(
+        "select rob_traffic_light.* from rob_traffic_light inner join study using (study) "
+        "order by study.year nulls last, study.label, position"
+    )
+    for tool in judged["tool"].drop_duplicates():
+        for outcome in judged.loc[judged["tool"] == tool, "outcome"].drop_duplicates():
+            of_outcome = judged["outcome"].isna() if missing(outcome) else judged["outcome"] == outcome
+            some = judged[(judged["tool"] == tool) & of_outcome]
+            about = "" if missing(outcome) else f", {material.outcomes.get(outcome, outcome)}"
+            title = f"Risk of bias by study ({tool}{about})"
+            light, safe = (
+                charts.traffic_light(some, labels=material.studies, palette=palette, title=title)
+                for palette in ("color", "color_blind_safe")
+            )
+            section.blocks.append(Figure(_stem("risk-of-bias", tool, plain(outcome)), light, safe))
+    summary = material.frame("select * from rob_summary order by tool, position")
+    for tool in summary["tool"].drop_duplicates():
+        some = summary[summary["tool"] == tool]
+        plain_, safe = (
+            charts.rob_summary(some, palette=palette) for palette in ("color", "color_blind_safe")
+        )
+        section.blocks.append(Figure(_stem("risk-of-bias-summary", tool), plain_, safe))
+        if some["weighted_share"].notna().any():
+            heavy, safe = (
+                charts.rob_summary(some, weighted=True, palette=palette)
+                for palette in ("color", "color_blind_safe")
+            )
+            section.blocks.append(Figure(_stem("risk-of-bias-summary-weighted", tool), heavy, safe))
+    if not section.blocks:
+        section.blocks.append(Text(("No risk-of-bias judgement was entered in the review folder.",)))
+    return section
+
+
+def _coverage(material: Material) -> Section | None:
+    """Where there is evidence, and what became of each study's data."""
+    if len(material.outcomes) < 2:
+        return None
+    section = Section("coverage", "What was measured")
+    planned = {(run.outcome, run.measure) for run in material.runs}
+    nodes = material.frame("select outcome, measure, treatment, n_studies, n_participants from network_node")
+    some = nodes[[(o, m) in planned for o, m in zip(nodes["outcome"], nodes["measure"], strict=True)]]
+    some = some.sort_values("n_studies", ascending=False).drop_duplicates(["outcome", "treatment"])
+    if some["outcome"].nunique() > 1:
+        section.blocks.append(
+            Figure(
+                "evidence-map",
+                charts.evidence_map(some, treatments=material.treatments, outcomes=material.outcomes),
+            )
+        )
+    status = material.frame(
+        """
+        with reading as (
+            select measurement.study, measurement.outcome,
+                max(case when standard.measurement_id is null then 0 else 1 end) as used,
+                max(case when standard.derivation = 'reported' then 1 else 0 end) as as_reported
+            from measurement left join measurement_standard as standard using (measurement_id)
+            group by measurement.study, measurement.outcome
+            union all
+            select study, outcome, 1, 1 from reported_contrast group by study, outcome
+        )
+        select study.study, outcome.outcome,
+            case
+                when max(reading.used) is null then 'not reported'
+                when max(reading.used) = 0 then 'not usable'
+                when max(reading.as_reported) = 0 then 'used, derived'
+                else 'used'
+            end as status
+        from study cross join outcome
+        left join reading on study.study = reading.study and outcome.outcome = reading.outcome
+        group by study.study, outcome.outcome, study.year, study.label, outcome.source_line
+        order by study.year nulls last, study.label, outcome.source_line
+        """
+    )
+    if len(status):
+        section.blocks.append(
+            Figure(
+                "missing-data-map",
+                charts.missing_data_map(status, labels=material.studies, outcomes=material.outcomes),
+            )
+        )
+    return section
+
+
+# --- one analysis -------------------------------------------------------------------------------------------
+
+
+def _pairwise(material: Material, run: Run, links: Links) -> Section:
+    effect = material.effect(run)
+    names = effect.label(run.treatment), effect.label(run.versus)
+    section = Section(
+        f"analysis-{run.analysis}",
+        f"{effect.outcome}: {names[0]} versus {names[1]} ({effect.measure})",
+        analysis=_key(run),
+    )
+    lines = [*words.answer(material, run, links), words.spread(material, run)]
+    section.blocks.append(Text(tuple(line for line in lines if line)))
+    studies = _study_rows(material, run, links)
+    linked = [row | {"href": links.number(row, effect)} for row in words.estimate_rows(run)]
+    pooled = pd.DataFrame(linked)
+    rob = material.frame(
+        "select * from rob_traffic_light where outcome is null or outcome = ?", [run.outcome]
+    )
+    tool = rob["tool"].iloc[0] if len(rob) else None
+    section.blocks.append(
+        Figure(
+            f"{run.analysis}-forest",
+            charts.forest(
+                studies,
+                pooled,
+                run.frames["heterogeneity"],
+                effect=effect,
+                treatment=str(run.treatment),
+                versus=str(run.versus),
+                rob=rob[rob["tool"] == tool]
+                if tool is not None and rob["study"].isin(studies["key"]).any()
+                else None,
+                footers=_tests(material, run, effect),
+            ),
+        )
+    )
+    section.blocks.append(
+        tables.heterogeneity_and_inconsistency(
+            run.frames["heterogeneity"], unit=_tau_unit(effect), name=f"{run.analysis}-heterogeneity"
+        )
+    )
+    model = words.main_model(run)
+    main = next((row for row in linked if row["model"] == model and missing(row.get("level"))), None)
+    left_out = run.frames["leave_one_out"]
+    left_out = left_out[left_out["model"] == model]
+    if len(left_out) > 1:
+        left_out = left_out.assign(href=[links.study(study) for study in left_out["study"]])
+        chart = charts.leave_one_out(
+            left_out,
+            effect=effect,
+            treatment=str(run.treatment),
+            versus=str(run.versus),
+            pooled=main,
+            labels=material.studies,
+        )
+        section.blocks.append(Figure(f"{run.analysis}-leave-one-out", chart))
+    if len(studies) > 2:
+        section.blocks.append(
+            Figure(
+                f"{run.analysis}-funnel",
+                charts.funnel(
+                    studies, effect=effect, pooled=None if main is None else plain(main["estimate"])
+                ),
+            )
+        )
+    section.blocks += _notes(run)
+    return section
+
+
+def _network(material: Material, run: Run, links: Links) -> Section:
+    effect = material.effect(run)
+    model = words.main_model(run)
+    section = Section(
+        f"analysis-{run.analysis}",
+        f"{effect.outcome}: network of treatments ({effect.measure})",
+        analysis=_key(run),
+    )
+    lines = [*words.answer(material, run, links), words.spread(material, run)]
+    section.blocks.append(Text(tuple(line for line in lines if line)))
+    section.parts += [
+        part
+        for part in (
+            _geometry(material, run, effect),
+            _effects(material, run, effect, model, links),
+            _ranking(run, effect, model),
+            _inconsistency(material, run, effect, model, links),
+            _sensitivity(material, run, effect, model, links),
+        )
+        if part.blocks
+    ]
+    section.parts.append(Section(f"{run.analysis}-notes", "Notes", _notes(run)))
+    section.parts = [part for part in section.parts if part.blocks]
+    return section
+
+
+def _geometry(material: Material, run: Run, effect: Effect) -> Section:
+    where = [run.outcome, run.measure]
+    nodes = material.frame("select * from network_node where outcome = ? and measure = ?", where)
+    edges = material.frame(
+        """
+        with low as (
+            select study, avg(case when severity = 1 then 1.0 else 0.0 end) as share
+            from rob_traffic_light group by study
+        ),
+        compared as (
+            select distinct treatment_a, treatment_b, study from analysis_contrast
+            where outcome = ? and measure = ?
+        )
+        select edge.treatment_a, edge.treatment_b, edge.n_studies, edge.n_participants, avg(low.share) as
+        low_risk_share from network_edge as edge
+        left join compared
+            on edge.treatment_a = compared.treatment_a and edge.treatment_b = compared.treatment_b
+        left join low on compared.study = low.study
+        where edge.outcome = ? and edge.measure = ?
+        group by edge.treatment_a, edge.treatment_b, edge.n_studies, edge.n_participants
+        order by edge.treatment_a, edge.treatment_b
+        """,
+        [*where, *where],
+    )
+    known = {row["treatment"] for row in records(run.frames["ranking"])} | {
+        t for row in records(run.frames["estimates"]) for t in (row["treatment"], row["versus"])
+    }
+    nodes = nodes[nodes["treatment"].isin(known)]
+    edges = edges[edges["treatment_a"].isin(known) & edges["treatment_b"].isin(known)]
+    designs = material.db.rows(
+        "select distinct study, experiment, treatment from network_arm "
+        "where outcome = ? and measure = ? and n_study_arms > 2 order by study, experiment, treatment",
+        where,
+    )
+    arms: dict[tuple[str, str], list[str]] = {}
+    for row in designs:
+        arms.setdefault((row["study"], row["experiment"]), []).append(row["treatment"])
+    by_participants = bool(nodes["n_participants"].notna().all())
+    chart = charts.network_diagram(
+        nodes,
+        edges,
+        labels=material.treatments,
+        multi_arm=[members for members in arms.values() if len(members) > 2],
+        order=[t for t in material.treatments if t in known],
+        size="n_participants" if by_participants else "n_studies",
+        size_title=material.participants.capitalize() if by_participants else "Studies",
+        title=f"{effect.outcome}: network of comparisons",
+    )
+    return Section(
+        f"{run.analysis}-geometry",
+        "Network",
+        [Figure(f"{run.analysis}-network", chart)] if len(nodes) else [],
+    )
+
+
+def _effects(material: Material, run: Run, effect: Effect, model: str, links: Links) -> Section:
+    rows = [row | {"href": links.number(row["kept"], effect)} for row in words.against(run, model)]
+    for row in rows:
+        del row["kept"]
+    direct = {frozenset((e["treatment_a"], e["treatment_b"])): e["n_studies"] for e in _edges(material, run)}
+    for row in rows:
+        row["n_studies"] = direct.get(frozenset((row["treatment"], row["versus"])), 0)
+    order, score, _ = words.ranked(run, model)
+    ranking = run.frames["ranking"]
+    section = Section(f"{run.analysis}-effects", "Effects")
+    if rows:
+        chart = charts.network_forest(
+            pd.DataFrame(rows),
+            effect=effect,
+            reference=str(run.reference),
+            ranking=ranking[ranking["model"] == model] if score else None,
+        )
+        section.blocks.append(Figure(f"{run.analysis}-forest", chart))
+    network, direct_rows = _league_frames(run, model)
+    if len(network):
+        network = network.assign(
+            href=[links.number(row, effect) for row in records(network)],
+        )
+        section.blocks.append(
+            Figure(f"{run.analysis}-league", charts.league(network, direct_rows, effect=effect, order=order))
+        )
+    section.blocks.append(
+        tables.heterogeneity_and_inconsistency(
+            run.frames["heterogeneity"],
+            _tests_of_network(run),
+            unit=_tau_unit(effect),
+            name=f"{run.analysis}-heterogeneity",
+        )
+    )
+    fit = run.frames["fit"]
+    if len(fit) and fit["study"].isna().any():
+        section.blocks.append(tables.model_fit(fit[fit["study"].isna()], name=f"{run.analysis}-fit"))
+    return section
+
+
+def _ranking(run: Run, effect: Effect, model: str) -> Section:
+    section = Section(f"{run.analysis}-ranking", "Ranking")
+    ranking = run.frames["ranking"]
+    probabilities = run.frames["rank_probabilities"]
+    ranking, probabilities = (
+        ranking[ranking["model"] == model],
+        probabilities[probabilities["model"] == model],
+    )
+    if len(probabilities):
+        of = f"{effect.outcome}: "
+        section.blocks += [
+            Figure(
+                f"{run.analysis}-rankogram",
+                charts.rankogram(
+                    probabilities, ranking, labels=effect.treatments, title=of + "rank probabilities"
+                ),
+            ),
+            Figure(
+                f"{run.analysis}-cumulative-ranking",
+                charts.cumulative_ranking(
+                    probabilities, ranking, labels=effect.treatments, title=of + "cumulative ranking"
+                ),
+            ),
+        ]
+    elif effect.lower_is_better is None:
+        section.blocks.append(
+            Text(
+                ("The outcome does not say whether lower or higher is better, so treatments are not ranked.",)
+            )
+        )
+    return section
+
+
+def _inconsistency(material: Material, run: Run, effect: Effect, model: str, links: Links) -> Section:
+    section = Section(f"{run.analysis}-inconsistency", "Inconsistency")
+    frame = run.frames["inconsistency"]
+    splits = frame[frame["direct"].notna() & frame["indirect"].notna() & (frame["model"] == model)]
+    if len(splits):
+        method = splits["method"].iloc[-1]
+        known = {
+            (r["treatment"], r["versus"]): r
+            for r in records(run.frames["estimates"])
+            if r["model"] == model and r["evidence"] == "network"
+        }
+        rows = []
+        for row in records(splits[splits["method"] == method]):
+            whole = known.get((row["treatment"], row["versus"]))
+            rows.append(
+                row
+                | {
+                    "network": None if whole is None else whole["estimate"],
+                    "network_std_error": None if whole is None else whole["std_error"],
+                }
+            )
+        section.blocks.append(
+            Figure(
+                f"{run.analysis}-node-split",
+                charts.node_split(
+                    pd.DataFrame(rows),
+                    effect=effect,
+                    title=f"{effect.outcome}: direct and indirect evidence ({method})",
+                ),
+            )
+        )
+    order, _, _ = words.ranked(run, model)
+    funnel = _funnel_rows(material, run, model)
+    if len(funnel) > 2:
+        chart = charts.comparison_adjusted_funnel(funnel, effect=effect, order=order)
+        section.blocks.append(Figure(f"{run.analysis}-funnel", chart))
+        section.blocks.append(
+            Text(
+                (
+                    "The order of treatments is that of their ranking here: a funnel plot of a network needs "
+                    "one.",
+                )
+            )
+        )
+    return section
+
+
+def _sensitivity(material: Material, run: Run, effect: Effect, model: str, links: Links) -> Section:
+    section = Section(f"{run.analysis}-sensitivity", "Sensitivity and influence")
+    rows = words.against(run, model)
+    left_out = run.frames["leave_one_out"]
+    left_out = left_out[left_out["model"] == model] if len(left_out) else left_out
+    if len(left_out) and rows:
+        first = rows[0]
+        some = [
+            row
+            for row in records(left_out)
+            if (row["treatment"], row["versus"]) == (first["treatment"], first["versus"])
+        ]
+        chart = charts.leave_one_out(
+            pd.DataFrame([row | {"href": links.study(row["study"])} for row in some]),
+            effect=effect,
+            treatment=first["treatment"],
+            versus=first["versus"],
+            pooled=first,
+            labels=material.studies,
+        )
+        if some:
+            section.blocks.append(Figure(f"{run.analysis}-leave-one-out", chart))
+            section.blocks.append(
+                Text(("Drawn for the first-ranked treatment; the tables folder has every treatment.",))
+            )
+    section.blocks += _priors(run, effect)
+    section.blocks += _shares(material, run, effect, model)
+    fit = run.frames["fit"]
+    by_study = fit[fit["study"].notna() & (fit["model"] == model)] if len(fit) else fit
+    if len(by_study) and {"deviance", "leverage"} <= set(by_study["quantity"]):
+        wide = by_study.pivot_table(index="study", columns="quantity", values="value").reset_index()
+        wide["label"] = [material.studies.get(study, study) for study in wide["study"]]
+        section.blocks.append(Figure(f"{run.analysis}-leverage", charts.leverage(wide)))
+    if run.frames.get("convergence") is not None and len(run.frames["convergence"]):
+        chains = run.frames["convergence"]
+        section.blocks.append(Figure(f"{run.analysis}-psrf", charts.psrf(chains[chains["model"] == model])))
+    if len(run.frames["diagnostics"]):
+        section.blocks.append(_diagnostics(run))
+    return section
+
+
+def _priors(run: Run, effect: Effect) -> Iterator[Block]:
+    frame = run.frames.get("sensitivity")
+    if frame is None or not len(frame):
+        return
+    values: dict[tuple[str, str], dict[str, float]] = {}
+    for row in records(frame):
+        kind, colon, pair = str(row["quantity"]).partition(": ")
+        if row["method"] == "prior" and colon and " versus " in pair:
+            values.setdefault((row["item"], pair), {})[kind] = row["value"]
+    rows = [
+        {
+            "scenario": item,
+            "treatment": pair.split(" versus ")[0],
+            "versus": pair.split(" versus ")[1],
+            **found,
+        }
+        for (item, pair), found in values.items()
+        if {"estimate", "ci_lower", "ci_upper"} <= set(found)
+    ]
+    if rows:
+        yield Figure(
+            f"{run.analysis}-prior-sensitivity", charts.prior_sensitivity(pd.DataFrame(rows), effect=effect)
+        )
+
+
+def _shares(material: Material, run: Run, effect: Effect, model: str) -> Iterator[Block]:
+    frame = run.frames["weights"]
+    frame = frame[frame["model"] == model] if len(frame) else frame
+    if not len(frame) or frame["study"].nunique() > _MOST_COLUMNS:
+        return
+    order = [row["treatment"] for row in words.against(run, model)]
+    shares: dict[tuple[str, str], float] = {}
+    for row in records(frame):
+        if row["versus"] == run.reference and not missing(row["weight"]):
+            key = (row["treatment"], row["study"])
+            shares[key] = shares.get(key, 0.0) + row["weight"]
+    rows = [
+        {"estimate": study, "source": treatment, "share": share}
+        for treatment in order
+        for (estimate, study), share in sorted(shares.items())
+        if estimate == treatment
+    ]
+    if rows:
+        yield Figure(
+            f"{run.analysis}-contributions",
+            charts.contributions(
+                pd.DataFrame(rows),
+                rows=material.studies,
+                columns={t: f"{effect.label(t)} vs {effect.label(run.reference)}" for t in order},
+                title=f"{effect.outcome}: share of each study in each effect",
+            ),
+        )
+
+
+def _diagnostics(run: Run) -> Table:
+    rows = tuple(
+        {
+            "parameter": row["parameter"],
+            "rhat": "" if missing(row["rhat"]) else f"{row['rhat']:.3f}",
+            "ess_bulk": count(_whole(row["ess_bulk"])),
+            "ess_tail": count(_whole(row["ess_tail"])),
+            "divergences": count(row["divergences"]),
+            "note": row["note"] or "",
+        }
+        for row in records(run.frames["diagnostics"])
+    )
+    return Table(
+        f"{run.analysis}-diagnostics",
+        "Convergence",
+        (
+            Column("parameter", "Parameter"),
+            Column("rhat", "R-hat", "right"),
+            Column("ess_bulk", "ESS, bulk", "right"),
+            Column("ess_tail", "ESS, tail", "right"),
+            Column("divergences", "Divergences", "right"),
+            Column("note", "Note"),
+        ),
+        rows,
+        data=tuple(records(run.frames["diagnostics"])),
+    )
+
+
+# --- what was left out, and how to do it again --------------------------------------------------------------
+
+
+def _refused(material: Material) -> Section:
+    return Section(
+        "refused",
+        "Analyses that were refused",
+        [
+            Text(
+                tuple(f"{name}: {reason}" for name, reason in material.refused.items()),
+                items=True,
+                kind="warning",
+            )
+        ]
+        if material.refused
+        else [],
+    )
+
+
+def _several(material: Material) -> Section:
+    """Rankings of several outcomes side by side."""
+    rows = [
+        row | {"outcome": run.outcome}
+        for run in material.runs
+        if run.kind == "network"
+        for row in records(run.frames["ranking"])
+        if row["model"] == words.main_model(run)
+    ]
+    section = Section("ranking-across-outcomes", "Ranking across outcomes")
+    if len({row["outcome"] for row in rows}) > 1:
+        score = "sucra" if all(not missing(row["sucra"]) for row in rows) else "p_score"
+        if all(not missing(row[score]) for row in rows):
+            chart = charts.rank_heat_plot(
+                pd.DataFrame(rows), labels=material.treatments, outcomes=material.outcomes, score=score
+            )
+            section.blocks.append(Figure("rank-heat-plot", chart))
+    return section
+
+
+def _exclusions(material: Material) -> Section:
+    planned = {run.measure for run in material.runs}
+    rows = [
+        row
+        for row in material.db.rows("select * from exclusion order by source_file, source_line, measure")
+        if row["measure"] is None or row["measure"] in planned
+    ]
+    section = Section("exclusions", "Exclusions")
+    if not rows:
+        section.blocks.append(Text(("Nothing that was entered had to be left out of the planned analyses.",)))
+        return section
+    section.blocks.append(
+        Table(
+            "exclusions",
+            f"{count(len(rows))} rows that the planned analyses could not use",
+            (
+                Column("study", "Study"),
+                Column("arm", "Arm"),
+                Column("outcome", "Outcome"),
+                Column("measure", "Measure"),
+                Column("reason", "Why"),
+                Column("remedy", "What would make it usable"),
+                Column("place", "Where it stands"),
+            ),
+            tuple(
+                {
+                    "study": material.studies.get(row["study"], row["study"]),
+                    "arm": row["arm"],
+                    "outcome": material.outcomes.get(row["outcome"], row["outcome"]),
+                    "measure": row["measure"] or "all",
+                    "reason": row["reason"],
+                    "remedy": row["remedy"],
+                    "place": f"{row['source_file']}:{row['source_line']}",
+                }
+                for row in rows
+            ),
+            data=tuple(rows),
+        )
+    )
+    return section
+
+
+def _audits(material: Material) -> Section:
+    section = Section("audits", "Audits")
+    if not material.problems:
+        section.blocks.append(Text(("Every audit of the evidence passed: none returned a row.",)))
+        return section
+    errors = sum(1 for problem in material.problems if problem.severity == "error")
+    section.blocks.append(
+        Table(
+            "audits",
+            f"{count(errors)} errors and {count(len(material.problems) - errors)} warnings",
+            (
+                Column("severity", "Severity"),
+                Column("study", "Study"),
+                Column("message", "What"),
+                Column("remedy", "What would be right"),
+                Column("place", "Where"),
+            ),
+            tuple(
+                {
+                    "severity": problem.severity,
+                    "study": material.studies.get(problem.study or "", problem.study),
+                    "message": problem.message,
+                    "remedy": problem.remedy,
+                    "place": ":".join(str(part) for part in (problem.file, problem.line) if part is not None),
+                }
+                for problem in material.problems
+            ),
+        )
+    )
+    return section
+
+
+def _measurements(material: Material, links: Links) -> Section:
+    rows = readings(material.db, material.studies)
+    return Section(
+        "measurements",
+        "Measurements as reported",
+        [
+            Table(
+                "measurements",
+                f"{count(len(rows))} readings",
+                (
+                    Column("label", "Study"),
+                    Column("arm", "Arm"),
+                    Column("outcome", "Outcome"),
+                    Column("time", "Time"),
+                    Column("reported", "As reported"),
+                    Column("used", "Used as"),
+                    Column("source", "Source"),
+                    Column("locator", "Page, figure or table"),
+                    Column("place", "File and line"),
+                ),
+                tuple(row | {"label": mark(row["label"], links.study(row["study"]))} for row in rows),
+                data=tuple(rows),
+            )
+        ]
+        if rows
+        else [],
+    )
+
+
+def _reproduce(material: Material) -> Section:
+    info = material.info
+    name = str(info.get("review", material.review["review"]))
+    lines = [
+        f"Content of the review folder: SHA-256 {info.get('content_hash', 'unknown')} "
+        f"(package {info.get('package_version', '')}, format {info.get('format_version', '')}).",
+        f"The same report: evidence report {name} -o DIRECTORY. The database beside this page answers SQL: "
+        f'evidence sql {name}.duckdb "select * from contrast". A number and the pages behind it: '
+        f"evidence trace {name}.duckdb ADDRESS; the panel of a number gives its address.",
+    ]
+    runs = Table(
+        "runs",
+        "Runs",
+        (
+            Column("analysis", "Analysis"),
+            Column("engine", "Engine"),
+            Column("run_id", "Run"),
+            Column("input_hash", "Inputs"),
+            Column("seed", "Seed", "right"),
+            Column("specification", "Specification"),
+        ),
+        tuple(
+            {
+                "analysis": run.analysis,
+                "engine": run.engine,
+                "run_id": run.run_id,
+                "input_hash": run.input_hash[:16],
+                "seed": "" if run.seed is None else str(run.seed),
+                "specification": "; ".join(
+                    f"{key} {value}" for key, value in run.specification.items() if value is not None
+                ),
+            }
+            for run in material.runs
+        ),
+        data=tuple(run.row() for run in material.runs),
+    )
+    files = Table(
+        "files",
+        "Files of the review folder",
+        (Column("file", "File"), Column("n_rows", "Rows", "right"), Column("sha256", "SHA-256")),
+        tuple(
+            {**row, "n_rows": count(row["n_rows"])}
+            for row in material.db.rows("select file, n_rows, sha256 from loaded_file order by file")
+        ),
+    )
+    return Section(
+        "reproduce", "How to reproduce", [Text(tuple(lines)), *([runs] if runs.rows else []), files]
+    )
+
+
+# --- rows for charts ----------------------------------------------------------------------------------------
+
+
+def _study_rows(material: Material, run: Run, links: Links) -> pd.DataFrame:
+    """Studies of a pairwise run, arms in the run's direction, each linked to its panel."""
+    found = []
+    for row in records(material.contrasts(run)):
+        if row["treatment_a"] is not None and row["treatment_a"] != run.treatment:
+            for key in ("n", "mean", "sd", "events"):
+                row[f"{key}_a"], row[f"{key}_b"] = row[f"{key}_b"], row[f"{key}_a"]
+        label = (
+            row["label"] if row["experiment"] in (None, "main") else f"{row['label']} / {row['experiment']}"
+        )
+        level = row["level"]
+        if run.subgroup is None:
+            level = None
+        elif level is None:
+            level = "not reported"
+        found.append(
+            row | {"key": row["study"], "label": label, "level": level, "href": links.study(row["study"])}
+        )
+    if run.subgroup is not None:
+        levels = [plain(v) for v in run.frames["estimates"]["level"].dropna().drop_duplicates()]
+        place = {str(level): i for i, level in enumerate(levels)}
+        found.sort(key=lambda row: place.get(str(row["level"]), len(place)))
+    frame = pd.DataFrame(found)
+    # The charts list a row for each contrast, and dots of risk of bias by study.
+    return frame
+
+
+def _tests(material: Material, run: Run, effect: Effect) -> list[str]:
+    """Footers of a forest plot: test for overall effect, test for subgroup differences."""
+    lines = []
+    for row in words.estimate_rows(run):
+        if missing(row.get("level")) and not missing(row.get("p_value")):
+            lines.append(
+                f"Test for overall effect ({words.MODELS[row['model']]}): p {p_value(row['p_value'])}"
+            )
+    if run.subgroup is not None and material.has("subgroup"):
+        rows = material.db.rows(
+            "select distinct q_between, df_between, p_between from subgroup where outcome = ? and measure = "
+            "? and "
+            "treatment_a in (?, ?) and treatment_b in (?, ?) and variable = ?",
+            [run.outcome, run.measure, run.treatment, run.versus, run.treatment, run.versus, run.subgroup],
+        )
+        if len(rows) == 1 and not missing(rows[0]["p_between"]):
+            row = rows[0]
+            lines.append(
+                f"Test for subgroup differences: Q = {row['q_between']:.1f} (df {count(row['df_between'])}, "
+                f"p {p_value(row['p_between'])})"
+            )
+    return lines
+
+
+def _edges(material: Material, run: Run) -> list[dict[str, Any]]:
+    return material.db.rows(
+        "select treatment_a, treatment_b, n_studies from network_edge where outcome = ? and measure = ?",
+        [run.outcome, run.measure],
+    )
+
+
+def _league_frames(run: Run, model: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Network and direct estimates of one model; the former with the share of direct evidence where known."""
+    rows = [row for row in words.estimate_rows(run) if row["model"] == model]
+    shares = {
+        (row["treatment"], row["versus"]): row["proportion_direct"]
+        for row in records(run.frames["inconsistency"])
+        if row["model"] == model and not missing(row.get("proportion_direct"))
+    }
+    network = [
+        row
+        | {
+            "proportion_direct": shares.get(
+                (row["treatment"], row["versus"]), shares.get((row["versus"], row["treatment"]))
+            )
+        }
+        for row in chosen(rows, evidence="network")
+    ]
+    return pd.DataFrame(network), pd.DataFrame(chosen(rows, evidence="direct"))
+
+
+def _funnel_rows(material: Material, run: Run, model: str) -> pd.DataFrame:
+    """Contrasts of a network with the direct estimate of their comparison."""
+    direct = {
+        (row["treatment"], row["versus"]): row["estimate"]
+        for row in records(run.frames["estimates"])
+        if row["model"] == model and row["evidence"] == "direct" and not missing(row["estimate"])
+    }
+    direct |= {(b, a): -estimate for (a, b), estimate in direct.items()}
+    rows = material.db.rows(
+        "select distinct network.study, network.treatment_a as treatment, network.treatment_b as versus, "
+        "network.estimate, network.std_error "
+        "from contrast_network as network inner join analysis_contrast as picked using (contrast_id) "
+        "where network.outcome = ? and network.measure = ? order by network.study, treatment, versus",
+        [run.outcome, run.measure],
+    )
+    return pd.DataFrame(
+        [
+            row
+            | {"centre": direct[row["treatment"], row["versus"]], "label": material.studies.get(row["study"])}
+            for row in rows
+            if (row["treatment"], row["versus"]) in direct
+        ]
+    )
+
+
+def _tests_of_network(run: Run) -> pd.DataFrame:
+    frame = run.frames["inconsistency"]
+    wanted = ("decomposition", "design-by-treatment")
+    return frame[frame["method"].isin(wanted)] if len(frame) else frame
+
+
+def _notes(run: Run) -> list[Block]:
+    notes = records(run.frames["notes"])
+    return [
+        Text(tuple(str(row["message"]) for row in notes if row["severity"] == kind), items=True, kind=kind)
+        for kind in ("warning", "info")
+        if any(row["severity"] == kind for row in notes)
+    ]
+
+
+def _tau_unit(effect: Effect) -> str | None:
+    return effect.unit if effect.measure == "MD" else "log scale" if effect.scale == "log" else None
+
+
+def _key(run: Run) -> str:
+    return f"{run.outcome} {run.measure}"
+
+
+def _stem(*parts: Any) -> str:
+    """Name of a file, from words: lower case, hyphens."""
+    joined = "-".join(str(part) for part in parts if part is not None)
+    return "".join(c if c.isalnum() or c == "-" else "-" for c in joined.lower()).strip("-")
+
+
+def _whole(value: Any) -> Any:
+    return None if missing(value) else round(value)
+
+
+def everything(sections: Sequence[Section]) -> Iterator[Block]:
+    """Walk through the blocks of all sections, in the order of the page."""
+    for section in sections:
+        yield from section.blocks
+        yield from everything(section.parts)

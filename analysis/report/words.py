@@ -1,0 +1,353 @@
+"""The report's sentences: the answer, and the methods, written from result rows, the plan and versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from analysis.charts.effect import Effect
+from analysis.charts.forests import turned
+from analysis.charts.theme import count, missing, number, p_value, percent, records
+from analysis.report.links import Links, mark
+from analysis.report.material import Material
+from evidence.results import Run
+
+MODELS = {"common": "common effect", "random": "random effects"}
+
+_ENGINES = {
+    "frequentist": "generalised least squares with the covariance of multi-arm studies",
+    "exact": "Bayesian, with study effects and treatment effects integrated out in closed form and the "
+    "heterogeneity by quadrature (no simulation)",
+    "mcmc": "Bayesian, by Markov chain Monte Carlo",
+}
+
+_MEASURES = {
+    "MD": "mean differences in the outcome's unit",
+    "SMD": "standardised mean differences (Hedges' g with the exact correction for small samples)",
+    "ROM": "log ratios of means, printed as ratios",
+    "NMD": "mean differences in percent of the difference between control and sham",
+    "OR": "log odds ratios, printed as odds ratios",
+    "RR": "log risk ratios, printed as risk ratios",
+    "RD": "risk differences",
+    "IRR": "log rate ratios, printed as rate ratios",
+    "HR": "log hazard ratios, printed as hazard ratios",
+}
+
+_INTERVALS = {
+    "HK": "Hartung-Knapp", "HK-adhoc": "Hartung-Knapp with the factor held at 1 or more", "Wald": "Wald",
+}  # fmt: skip
+
+
+def main_model(run: Run) -> str:
+    """Choose the model that a run's main figures show: random effects where it has them."""
+    models = set(run.frames["estimates"]["model"])
+    return "random" if "random" in models else next(iter(models), "random")
+
+
+def estimate_rows(run: Run) -> list[dict[str, Any]]:
+    """Rows of ``result_estimate`` of a run, with what an address needs beside them."""
+    about = {"run_id": run.run_id, "analysis": run.analysis, "kind": run.kind}
+    return [about | row for row in records(run.frames["estimates"])]
+
+
+def linked(row: Mapping[str, Any], effect: Effect, links: Links) -> str:
+    """Write an estimate with its interval as a link to its rows."""
+    half = None if missing(row["ci_lower"]) else (row["ci_upper"] - row["ci_lower"]) / 2
+    text = effect.estimate_text(row["estimate"], row["ci_lower"], row["ci_upper"], effect.digits([half]))
+    # A row that was turned to the reader's direction still leads to the row that is kept.
+    return mark(text, links.number(row.get("kept", row), effect))
+
+
+def against(run: Run, model: str, evidence: str = "network") -> list[dict[str, Any]]:
+    """Effects of every treatment of a network against its reference, best first; each knows the row kept."""
+    found = []
+    for row in estimate_rows(run):
+        if row["model"] != model or row["evidence"] != evidence or missing(row["estimate"]):
+            continue
+        if row["versus"] == run.reference:
+            found.append(row | {"kept": row})
+        elif row["treatment"] == run.reference:
+            found.append(turned(row) | {"kept": row})
+    return sorted(found, key=lambda row: row["estimate"], reverse=run.lower_is_better is False)
+
+
+def ranked(run: Run, model: str) -> tuple[list[str], str | None, dict[str, dict[str, Any]]]:
+    """Treatments best first, the score that says so (sucra, p_score or None), and the rows by treatment."""
+    rows = [row for row in records(run.frames["ranking"]) if row["model"] == model]
+    for score in ("sucra", "p_score"):
+        scored = [row for row in rows if not missing(row.get(score))]
+        if scored:
+            scored.sort(key=lambda row: -row[score])
+            return [row["treatment"] for row in scored], score, {row["treatment"]: row for row in scored}
+    order = [row["treatment"] for row in against(run, model)]
+    place = next((i for i, row in enumerate(against(run, model)) if _after(row, run)), len(order))
+    return [*order[:place], str(run.reference), *order[place:]], None, {}
+
+
+def _after(row: Mapping[str, Any], run: Run) -> bool:
+    """Tell whether a treatment stands after the reference."""
+    return row["estimate"] < 0 if run.lower_is_better is False else row["estimate"] > 0
+
+
+def answer(material: Material, run: Run, links: Links) -> list[str]:
+    """Say what a run found, in words and numbers.
+
+    Parameters
+    ----------
+    material : Material
+    run : Run
+    links : Links
+        Hands out the anchors of the numbers.
+
+    Returns
+    -------
+    list of str
+        Sentences with links.
+    """
+    effect = material.effect(run)
+    return (
+        _pairwise(material, run, effect, links)
+        if run.kind == "pairwise"
+        else _network(material, run, effect, links)
+    )
+
+
+def _size(material: Material, run: Run) -> str:
+    n = material.n_participants(run)
+    studies = f"{count(run.n_studies)} {'study' if run.n_studies == 1 else 'studies'}"
+    return studies if missing(n) else f"{studies} with {count(n)} {material.participants}"
+
+
+def _pairwise(material: Material, run: Run, effect: Effect, links: Links) -> list[str]:
+    names = effect.label(run.treatment), effect.label(run.versus)
+    whole = {row["model"]: row for row in estimate_rows(run) if missing(row.get("level"))}
+    head = f"{names[0]} versus {names[1]} ({_size(material, run)}): "
+    parts = [
+        f"{effect.name.lower()} {linked(whole[model], effect, links)} ({MODELS[model]})"
+        for model in ("random", "common")
+        if model in whole and not missing(whole[model]["estimate"])
+    ]
+    if not parts:
+        return [head + "no effect could be estimated."]
+    main = whole[main_model(run)]
+    sentences = [head + ", ".join(parts) + f". {_verdict(main, effect, names)}"]
+    if not missing(main.get("pi_lower")):
+        width = effect.digits([(main["ci_upper"] - main["ci_lower"]) / 2])
+        crosses = main["pi_lower"] <= 0 <= main["pi_upper"]
+        sentences.append(
+            "The 95% prediction interval is "
+            f"{effect.interval_text(main['pi_lower'], main['pi_upper'], width)}: "
+            + (
+                "the effect in a new study could lie on either side of no effect."
+                if crosses
+                else "the effect in a new study is expected on the same side."
+            )
+        )
+    return sentences
+
+
+def _network(material: Material, run: Run, effect: Effect, links: Links) -> list[str]:
+    model = main_model(run)
+    rows = against(run, model)
+    reference = effect.label(run.reference)
+    sentences = [f"{count(run.n_treatments)} treatments were compared in {_size(material, run)}."]
+    clear = [row for row in rows if not row["ci_lower"] <= 0 <= row["ci_upper"]]
+    better = [row for row in clear if effect.better(row["estimate"])]
+    worse = [row for row in clear if effect.better(row["estimate"]) is False]
+
+    def listed(some: list[dict[str, Any]]) -> str:
+        return ", ".join(f"{effect.label(row['treatment'])} {linked(row, effect, links)}" for row in some)
+
+    measure = f"{effect.name.lower()}, {MODELS[model]}"
+    if effect.lower_is_better is None:
+        sentences.append(
+            f"Against {reference} the interval excludes no effect for {len(clear)} of {len(rows)} treatments "
+            f"({measure})" + (f": {listed(clear)}." if clear else ".")
+        )
+    else:
+        if better:
+            sentences.append(
+                f"Against {reference} the interval favours {len(better)} of {len(rows)} treatments "
+                f"({measure}): "
+                f"{listed(better)}."
+            )
+        if worse:
+            sentences.append(f"It favours {reference} over {len(worse)}: {listed(worse)}.")
+        unclear = len(rows) - len(clear)
+        if unclear:
+            sentences.append(f"For {unclear} of {len(rows)} the interval includes no effect.")
+    order, score, scores = ranked(run, model)
+    if score:
+        name = {"sucra": "SUCRA", "p_score": "P-score"}[score]
+        first = [f"{effect.label(t)} ({percent(scores[t][score], 0)})" for t in order[:3]]
+        sentences.append(f"Ranked by {name}: {', then '.join(first)}.")
+        best = scores[order[0]].get("p_best")
+        if not missing(best):
+            sentences.append(
+                f"The probability that {effect.label(order[0])} is the best is {percent(best, 0)}."
+            )
+    tested = [row for row in records(run.frames["inconsistency"]) if row["method"] == "design-by-treatment"]
+    if tested and not missing(tested[0]["p_value"]):
+        sentences.append(
+            "Designs of the network "
+            f"{'disagree' if tested[0]['p_value'] < 0.05 else 'show no clear disagreement'} "
+            f"(design-by-treatment test, p {p_value(tested[0]['p_value'])})."
+        )
+    return sentences
+
+
+def _verdict(row: Mapping[str, Any], effect: Effect, names: tuple[str, str]) -> str:
+    if missing(row["ci_lower"]):
+        return ""
+    if row["ci_lower"] <= 0 <= row["ci_upper"]:
+        return "The interval includes no effect."
+    better = effect.better(row["estimate"])
+    if better is None:
+        return "The interval excludes no effect."
+    return f"The interval favours {names[0] if better else names[1]}."
+
+
+def spread(material: Material, run: Run) -> str:
+    """Say how far the studies of a run differ, beyond chance."""
+    effect = material.effect(run)
+    model = main_model(run)
+    row = next(
+        (r for r in records(run.frames["heterogeneity"]) if r["model"] == model and missing(r.get("level"))),
+        None,
+    )
+    if row is None:
+        return ""
+    parts = []
+    if not missing(row.get("tau")):
+        unit = f" {effect.unit}" if effect.measure == "MD" and effect.unit else ""
+        scale = " on the log scale" if effect.scale == "log" else ""
+        ends = (
+            f" [{number(row['tau_lower'], 2)}, {number(row['tau_upper'], 2)}]"
+            if not missing(row.get("tau_lower"))
+            else ""
+        )
+        parts.append(f"between-study standard deviation τ {number(row['tau'], 2)}{ends}{unit}{scale}")
+    if not missing(row.get("i2")):
+        parts.append(f"I² {percent(row['i2'], 0)}")
+    if not missing(row.get("q")):
+        parts.append(
+            f"Q {number(row['q'], 1)} on {count(row['df'])} degrees of freedom (p {p_value(row['p_value'])})"
+        )
+    return f"Heterogeneity: {', '.join(parts)}." if parts else ""
+
+
+def methods(material: Material) -> list[str]:
+    """Write the methods section from the plan, the runs' specifications and the versions.
+
+    Returns
+    -------
+    list of str
+        Paragraphs.
+    """
+    runs = material.runs
+    paragraphs = []
+    counts = material.db.rows(
+        "select (select count(*) from study) as studies, (select count(*) from arm) as arms, "
+        "(select count(*) from measurement) as measurements"
+    )[0]
+    paragraphs.append(
+        f"Data of {count(counts['studies'])} studies ({count(counts['arms'])} arms, "
+        f"{count(counts['measurements'])} "
+        "measurements) were kept as reported, each with its source and place, and compiled into a database; "
+        "means, "
+        "standard deviations and effects were derived there by documented views, never typed. What could not "
+        "be "
+        "used, and why, is listed under Exclusions."
+    )
+    used = list(dict.fromkeys(run.measure for run in runs))
+    if used:
+        paragraphs.append(
+            "Effects are "
+            + "; ".join(f"{_MEASURES.get(measure, measure)} ({measure})" for measure in used)
+            + ". A contrast exists only within one study and experiment. Direction of benefit is a property "
+            "of the outcome" + _directions(material) + ". " + _timepoints(runs)
+        )
+    pairwise = [run for run in runs if run.kind == "pairwise"]
+    if pairwise:
+        paragraphs.append(_pairwise_methods(pairwise))
+    paragraphs += [
+        _network_methods([run for run in runs if run.kind == "network" and run.engine == engine], engine)
+        for engine in dict.fromkeys(run.engine for run in runs if run.kind == "network")
+    ]
+    versions: dict[str, str] = {}
+    for run in runs:
+        versions |= dict(run.versions)
+    if versions:
+        paragraphs.append(
+            "Software: " + ", ".join(f"{name} {version}" for name, version in versions.items()) + ". "
+            "All intervals are 95% and equal-tailed. Common and random effects are both shown; neither was "
+            "chosen by a "
+            "test of heterogeneity."
+        )
+    return paragraphs
+
+
+def _directions(material: Material) -> str:
+    rows = material.db.rows("select label, lower_is_better from outcome order by source_line")
+    said = [
+        f"{row['label']}: {'lower' if row['lower_is_better'] else 'higher'} is better"
+        for row in rows
+        if row["lower_is_better"] is not None
+    ]
+    return f" ({'; '.join(said)})" if said else ""
+
+
+def _timepoints(runs: list[Run]) -> str:
+    rules = list(dict.fromkeys(str(run.timepoint) for run in runs if run.timepoint))
+    if not rules:
+        return ""
+    return f"Where a study measured at several times, the rule was: {', '.join(rules)}."
+
+
+def _pairwise_methods(runs: list[Run]) -> str:
+    options = runs[0].specification
+    same = all(
+        {key: run.specification.get(key) for key in ("tau2", "ci", "prediction", "method")}
+        == {key: options.get(key) for key in ("tau2", "ci", "prediction", "method")}
+        for run in runs
+    )
+    text = (
+        f"Pairwise meta-analyses ({len(runs)}): inverse-variance common effect, and random effects with the "
+        f"between-study variance by {options.get('tau2')}, "
+        f"{_INTERVALS.get(str(options.get('ci')), options.get('ci'))} "
+        f"intervals, and prediction intervals ({options.get('prediction')})."
+    )
+    if options.get("shared") == "covariance":
+        text += " Contrasts that share an arm enter with their covariance."
+    grouped = [run for run in runs if run.subgroup]
+    if grouped:
+        text += " Subgroups: " + ", ".join(dict.fromkeys(str(run.subgroup) for run in grouped)) + "."
+    if not same:
+        text += " The analyses differ in these options; each states its own under How to reproduce."
+    return text
+
+
+def _network_methods(runs: list[Run], engine: str) -> str:
+    options = runs[0].specification
+    text = f"Network meta-analyses ({len(runs)}), {engine} engine: {_ENGINES.get(engine, engine)}."
+    if engine == "frequentist":
+        text += (
+            f" Between-study variance by {options.get('tau2')}, one for the whole network. Inconsistency: Q "
+            "decomposed "
+            "within and between designs, the design-by-treatment interaction test, and, where planned, "
+            "direct against "
+            "indirect evidence for each comparison. Ranking: P-scores, and rank probabilities by drawing "
+            "from the "
+            "estimates' normal distribution."
+        )
+    else:
+        priors = [
+            f"{name.replace('_', ' ')} {options[name]}"
+            for name in ("tau_prior", "effect_prior_sd")
+            if not missing(options.get(name))
+        ]
+        text += (f" Priors: {', '.join(priors)}." if priors else "") + " Ranking: SUCRA from the posterior."
+    references = list(dict.fromkeys(str(run.reference) for run in runs))
+    text += f" Reference treatment: {', '.join(references)}."
+    seeds = list(dict.fromkeys(str(run.seed) for run in runs if run.seed is not None))
+    return text + (f" Seed: {', '.join(seeds)}." if seeds else "")

@@ -1,0 +1,246 @@
+"""Write the report of a review: build, analyse, draw, and put everything into one folder."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from evidence.errors import CallError, EvidenceError
+
+Progress = Callable[[str], None]
+
+_PAGE = Path(__file__).resolve().parent / "page"
+
+
+def write(
+    review: str | Path, directory: str | Path, *, strict: bool = False, progress: Progress | None = None
+) -> Path:
+    """Build a review, carry out its plan, and write the report.
+
+    Parameters
+    ----------
+    review : str or Path
+        A review folder, the name of a bundled one, or a ``.duckdb`` file.
+    directory : str or Path
+        Folder of the report; made where it is missing. Files of an earlier report in it are replaced.
+    strict : bool
+        Stop if any planned analysis is refused; without it the report says which, and why.
+    progress : callable, optional
+        Called with a few words before each step.
+
+    Returns
+    -------
+    Path
+        ``index.html``: one page with everything in it, that loads nothing. Beside it the database,
+        ``figures`` (SVG and PNG), ``tables`` (CSV), ``tables.xlsx``, ``summary-of-findings.docx`` and
+        ``manifest.csv``.
+
+    Raises
+    ------
+    EvidenceError
+        If the review cannot be built, or is refused with `strict`.
+    CallError
+        If there is no such review, or the folder cannot be written.
+    """
+    from analysis import plan
+    from evidence import results
+    from evidence.query import open as open_evidence
+
+    say = progress or (lambda step: None)
+    folder = Path(directory)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CallError(f"{str(folder)!r} cannot be made: {error.strerror or error}.") from None
+    database = _database(review, folder, say)
+    with open_evidence(database) as db:
+        runs, refused = plan.try_plan(db, progress=progress)
+    if refused and strict:
+        raise EvidenceError("\n".join(f"{name}: {error}" for name, error in refused.items()))
+    say("keeping the results")
+    results.save(database, runs)
+    with open_evidence(database) as db:
+        return _write(db, folder, {name: str(error) for name, error in refused.items()}, database.name, say)
+
+
+def _database(review: str | Path, folder: Path, say: Progress) -> Path:
+    import evidence
+    from evidence.review import find
+
+    given = Path(review)
+    if given.suffix == ".duckdb" and given.is_file():
+        target = folder / given.name
+        if given.resolve() != target.resolve():
+            shutil.copyfile(given, target)
+        return target
+    name = find(review).resolve().name
+    return evidence.build(review, folder / f"{name}.duckdb", progress=say)
+
+
+def _write(db: Any, folder: Path, refused: dict[str, str], database: str, say: Progress) -> Path:
+    import vl_convert
+
+    from analysis import charts
+    from analysis.charts.files import csv_text, svg
+    from analysis.charts.tables import Table
+    from analysis.charts.theme import SYNTHETIC
+    from analysis.report import documents, sections
+    from analysis.report.links import Links
+    from analysis.report.material import Material
+
+    material = Material(db, refused)
+    links = Links()
+    made = sections.assemble(material, links, say)
+    leagues = sections.league_tables(material, links)
+    synthetic = material.synthetic
+    figures: dict[str, list[str]] = {}
+    files: list[tuple[str, str]] = [(database, "the evidence base: every table, view and result row")]
+
+    def put(name: str, content: bytes, what: str) -> None:
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_name(f".{file.name}.part")
+        part.write_bytes(content)
+        os.replace(part, file)
+        files.append((name, what))
+
+    tables: list[Table] = []
+    for block in sections.everything(made):
+        if isinstance(block, Table):
+            tables.append(block)
+        if not isinstance(block, sections.Figure):
+            continue
+        say(f"drawing {block.name}")
+        drawn = []
+        for tail, chart in (("", block.chart), ("-colour-blind-safe", block.switch)):
+            if chart is None:
+                continue
+            shown = charts.mark_synthetic(chart) if synthetic else chart
+            title = str(shown.usermeta["evidence"]["title"])
+            picture = svg(shown)
+            drawn.append(_scoped(picture, f"{block.name}{tail}"))
+            # Alone, a figure has no panel to link to.
+            alone = re.sub(r"<a [^>]*>|</a>", "", picture)
+            put(f"figures/{block.name}{tail}.svg", alone.encode(), title)
+            put(f"figures/{block.name}{tail}.png", vl_convert.svg_to_png(alone, scale=2), title)
+            if not tail:
+                put(f"tables/{block.name}.csv", csv_text(shown).encode(), f"what the figure draws: {title}")
+        figures[block.name] = drawn
+    for table in [*tables, *leagues]:
+        put(f"tables/{table.name}.csv", _csv(table, synthetic).encode(), table.title)
+    say("writing the workbook and the Word file")
+    every = [*tables, *leagues]
+    documents.workbook(every, folder / "tables.xlsx", synthetic=synthetic)
+    files.append(("tables.xlsx", "all tables, one sheet each"))
+    findings = next((table for table in tables if table.name == "summary-of-findings"), None)
+    if findings is not None:
+        lines = [
+            line
+            for section in made
+            if section.anchor == "answer"
+            for part in section.parts
+            for block in part.blocks
+            if isinstance(block, sections.Text)
+            for line in block.paragraphs
+        ]
+        path = folder / "summary-of-findings.docx"
+        documents.word(
+            str(material.review["title"]), findings, leagues, path, lines=lines, synthetic=synthetic
+        )
+        files.append((path.name, "summary of findings and league tables, for Word"))
+    say("writing the page")
+    page = _page(material, made, figures, links, SYNTHETIC if synthetic else "")
+    put("index.html", page.encode(), "the report")
+    put("manifest.csv", _manifest(folder, files).encode(), "this list")
+    return folder / "index.html"
+
+
+def _page(material: Any, made: list[Any], figures: dict[str, list[str]], links: Any, synthetic: str) -> str:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    from analysis.charts.tables import Table
+    from analysis.report.links import as_html, readings, resolve
+    from analysis.report.sections import Figure, Text
+
+    environment = Environment(
+        loader=FileSystemLoader(_PAGE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["linked"] = lambda text: Markup(as_html(str(text)))
+    environment.filters["table"] = lambda table: Markup(resolve(table.html()))
+    environment.tests["figure"] = lambda block: isinstance(block, Figure)
+    environment.tests["table"] = lambda block: isinstance(block, Table)
+    environment.tests["text"] = lambda block: isinstance(block, Text)
+    panel = links.panel(material.db, material.studies) | {
+        "readings": readings(material.db, material.studies),
+        "database": f"{material.info.get('review', 'review')}.duckdb",
+    }
+    # "</" would end the script element.
+    data = json.dumps(panel, ensure_ascii=False, separators=(",", ":"), default=str).replace("</", "<\\/")
+    choices = {section.analysis: _choice(material, section.analysis) for section in made if section.analysis}
+    return environment.get_template("page.html").render(
+        review=material.review,
+        sections=made,
+        figures={name: [Markup(picture) for picture in drawn] for name, drawn in figures.items()},
+        style=Markup((_PAGE / "page.css").read_text(encoding="utf-8")),
+        script=Markup((_PAGE / "page.js").read_text(encoding="utf-8")),
+        data=Markup(data),
+        synthetic=synthetic,
+        choices=choices,
+        version=material.info.get("package_version", ""),
+    )
+
+
+def _choice(material: Any, analysis: str) -> str:
+    outcome, _, measure = analysis.rpartition(" ")
+    return f"{material.outcomes.get(outcome, outcome)} ({measure})"
+
+
+def _scoped(picture: str, name: str) -> str:
+    """Make the ids within a picture unlike those of every other picture on the page."""
+    ids = set(re.findall(r'\bid="([^"]+)"', picture))
+    for found in ids:
+        picture = picture.replace(f'id="{found}"', f'id="{name}-{found}"').replace(
+            f"url(#{found})", f"url(#{name}-{found})"
+        )
+    return picture
+
+
+def _csv(table: Any, synthetic: bool) -> str:
+    from analysis.charts.theme import SYNTHETIC
+    from analysis.report.links import as_text
+
+    rows = table.records()
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*columns, *(["data"] if synthetic else [])])
+    for row in rows:
+        cells = [
+            "" if (value := as_text(row.get(column))) is None or value != value else value
+            for column in columns
+        ]
+        writer.writerow([*cells, *([SYNTHETIC] if synthetic else [])])
+    return out.getvalue()
+
+
+def _manifest(folder: Path, files: list[tuple[str, str]]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["file", "what", "bytes", "sha256"])
+    for name, what in files:
+        content = (folder / name).read_bytes()
+        writer.writerow([name, what, len(content), hashlib.sha256(content).hexdigest()])
+    return out.getvalue()
