@@ -59,7 +59,8 @@ class Run:
     input_hash : str
         Hash of the rows that entered (`hash_rows`).
     frames : mapping of str to DataFrame
-        Results by name (keys of `TABLES`), with the columns of those tables but ``run_id``.
+        Results by name (keys of `TABLES`), with the columns of those tables but ``run_id``; and "exclusions",
+        which is printed but not kept, as the view ``exclusion`` has it.
     analysis : str or None
         Name in the review's plan.
     unit, lower_is_better, treatment, versus, reference, timepoint, subgroup, where, seed :
@@ -133,7 +134,7 @@ class Run:
     def document(self) -> dict[str, Any]:
         """Return the run and its frames as one object of plain values, missing numbers as None."""
         head = self.row() | {"specification": dict(self.specification), "versions": dict(self.versions)}
-        frames = {name: _records(self.frames.get(name)) for name in TABLES}
+        frames = {name: _records(self.frames.get(name)) for name in (*TABLES, "exclusions")}
         return {"run": {key: plain(value) for key, value in head.items()}, **frames}
 
 

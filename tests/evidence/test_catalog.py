@@ -1,0 +1,177 @@
+import shutil
+
+import pytest
+from click.testing import CliRunner
+
+import evidence
+from evidence.catalog import Catalog, Column, Entry, Origin, dictionary
+from evidence.cli import cli
+from evidence.database import connect
+from evidence.errors import CallError
+from evidence.objects import sql_objects
+
+
+@pytest.fixture(scope="module")
+def catalog(diabetes_file):
+    with evidence.open(diabetes_file) as db:
+        yield Catalog(db)
+
+
+def call(*arguments):
+    return CliRunner().invoke(cli, ["catalog", *map(str, arguments)])
+
+
+def test_every_object_is_listed_with_its_documentation(catalog):
+    for item in sql_objects():
+        entry = catalog.entries[item.name]
+        assert (entry.kind, entry.comment, entry.title) == (item.kind, item.comment, item.header["Title"])
+        for name, meaning in item.columns.items():
+            assert {column.name: column.comment for column in entry.columns}[name] == meaning
+    for table in ("study", "arm", "measurement"):
+        entry = catalog.entries[table]
+        assert entry.kind == "table"
+        assert entry.title
+        assert all(column.comment and column.type for column in entry.columns)
+
+
+def test_a_macro_shows_its_parameters():
+    assert Entry("t_cdf", "macro", parameters=("t", "df")).signature == "t_cdf(t, df)"
+    assert Entry("study", "table").signature == "study"
+
+
+def test_lineage_goes_down_to_the_cells_of_the_review_folder(catalog):
+    leaves = set(catalog.lineage("contrast", "estimate").leaves())
+    assert {
+        "measurement.mean",
+        "measurement.median",
+        "measurement.events",
+        "reported_contrast.estimate",
+    } <= leaves
+    assert {leaf.partition(".")[0] for leaf in leaves} <= {
+        "measurement", "arm", "outcome", "unit", "treatment", "reported_contrast", "study",
+    }  # fmt: skip
+    assert set(catalog.lineage("contrast", "study").leaves()) == {
+        "measurement.study",
+        "reported_contrast.study",
+    }
+
+
+def test_lineage_of_a_table_is_itself(catalog):
+    assert catalog.lineage("measurement", "MEAN") == Origin("measurement", "mean", "table")
+
+
+def test_each_tree_stands_once(catalog):
+    seen = set()
+
+    def walk(origin):
+        assert not (origin.sources and origin.name in seen)
+        if origin.sources:
+            seen.add(origin.name)
+        for source in origin.sources:
+            walk(source)
+
+    walk(catalog.lineage("contrast", "std_error"))
+    assert "arm_effect.v" in seen
+
+
+@pytest.mark.slow
+def test_every_column_of_every_view_has_a_lineage(catalog):
+    for entry in catalog.entries.values():
+        for column in entry.columns:
+            assert catalog.lineage(entry.name, column.name).name == f"{entry.name}.{column.name}"
+
+
+def test_lineage_of_views_that_somebody_added(diabetes_file, tmp_path):
+    file = tmp_path / "review.duckdb"
+    shutil.copyfile(diabetes_file, file)
+    connection = connect(file, write=True)
+    connection.execute(
+        "create view heavy as with big as (select study, arm, n from arm where n > 100) "
+        "select big.study, big.n * 2 as twice, (select max(year) from study) as latest, 1 as one from big "
+        "union all select study, year, null, 2 from study"
+    )
+    connection.close()
+    with evidence.open(file) as db:
+        catalog = Catalog(db)
+        assert list(catalog.lineage("heavy", "twice").leaves()) == ["arm.n", "study.year"]
+        assert list(catalog.lineage("heavy", "latest").leaves()) == ["study.year"]
+        assert list(catalog.lineage("heavy", "one").leaves()) == []
+
+
+@pytest.mark.parametrize(
+    ("relation", "column", "words"),
+    [
+        ("contrasts", "estimate", "Did you mean 'contrast'?"),
+        ("contrast", "estimat", "Did you mean 'estimate'?"),
+        ("contrast", "estimat", "It has: contrast_id, study"),
+    ],
+)
+def test_unknown_names(catalog, relation, column, words):
+    with pytest.raises(CallError) as caught:
+        catalog.lineage(relation, column)
+    assert words in str(caught.value)
+
+
+def test_the_dictionary_has_every_column_once(catalog):
+    rows = dictionary(catalog)
+    keys = [(row["object"], row["column"]) for row in rows]
+    assert len(keys) == len(set(keys)) == sum(len(entry.columns) for entry in catalog.entries.values())
+    assert ("study", "table", "study") in {(row["object"], row["kind"], row["column"]) for row in rows}
+
+
+def test_a_temporary_table_is_no_part_of_it(diabetes_file):
+    with evidence.open(diabetes_file) as db:
+        db.connection.execute("create temp table scratch as select 1 as i")
+        assert "scratch" not in Catalog(db).entries
+        assert "scratch" not in db.names()
+
+
+def test_column_defaults():
+    assert Column("study", "VARCHAR").comment == ""
+
+
+# --- command --------------------------------------------------------------------------------------------------
+
+
+def test_command_lists(diabetes_file):
+    result = call(diabetes_file)
+    assert result.exit_code == 0
+    assert "contrast_covariance" in result.output
+    assert "t_cdf(t, df)" in result.output
+    assert "Contrasts between arms" in result.output
+
+
+def test_command_describes(diabetes_file):
+    result = call(diabetes_file, "contrast")
+    assert result.exit_code == 0
+    for words in (
+        "view contrast",
+        "Grain: pair of arms",
+        "Reference: Hedges",
+        "std_error",
+        "CREATE VIEW contrast",
+    ):
+        assert words in result.output
+
+
+def test_command_follows_a_column(diabetes_file):
+    for arguments in (("contrast", "--lineage", "estimate"), ("--lineage", "contrast.estimate")):
+        result = call(diabetes_file, *arguments)
+        assert result.exit_code == 0
+        assert result.output.startswith("contrast.estimate\n")
+        assert "measurement_final.mean < measurement_reading.mean < measurement.mean" in result.output
+        assert "(see above)" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("contrasts",), "Did you mean 'contrast'?"),
+        (("--lineage", "estimate"), "Which 'estimate'?"),
+        (("--lineage", "contrast.estimat"), "Did you mean 'estimate'?"),
+    ],
+)
+def test_command_refuses(diabetes_file, arguments, words):
+    result = call(diabetes_file, *arguments)
+    assert result.exit_code == 2
+    assert words in result.output
