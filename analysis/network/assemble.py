@@ -439,7 +439,7 @@ def _refuse_disconnected(row: pd.DataFrame, arm: pd.DataFrame, names: Sequence[s
     part = components(len(names), pairs)
     if part.max() == 0:
         return
-    parts = [[names[t] for t in np.flatnonzero(part == c).tolist()] for c in range(part.max() + 1)]
+    parts = [sorted(names[t] for t in np.flatnonzero(part == c).tolist()) for c in range(part.max() + 1)]
     studies = [len(set(row["unit"][part[pairs[:, 0]] == c])) for c in range(len(parts))]
     listed = [
         Problem(f"part {c + 1}: {', '.join(members)} ({n} {'study' if n == 1 else 'studies'})")
