@@ -47,8 +47,8 @@ class Posterior:
     log_total : float
         Log of the likelihood summed over the nodes, all constants but those of flat priors included.
     error : float
-        Quadrature error: largest change of any mean, standard deviation, or probability at a quantile over
-        the density there, in posterior standard deviations, when half as many nodes again are used.
+        Quadrature error: largest change when half as many nodes again are used, of any mean, standard
+        deviation or quantile in posterior standard deviations, or of the log marginal likelihood.
     """
 
     rows: Rows
@@ -272,5 +272,6 @@ def _difference(coarse: Posterior, fine: Posterior) -> float:
         change = np.array([tau_a.mean - tau_b.mean, tau_a.sd - tau_b.sd])
         limits = np.array([tau_a.quantile(q) - tau_b.quantile(q) for q in (0.025, 0.5, 0.975)])
         worst += [change / tau_b.sd, limits / tau_b.sd]
+    worst.append(np.array([coarse.log_total - fine.log_total]))
     largest = max(float(np.max(np.abs(w), initial=0.0)) for w in worst)
     return largest if np.isfinite(largest) else inf

@@ -76,7 +76,7 @@ def node_split(posterior: Posterior, pair: tuple[int, int], effect_sd: float) ->
     node_weights = reweighted(posterior, log_ratio)
     seen = posterior.weights > 1e-12
     if (s[seen] / own[seen]).min() < IDENTIFIED or tail_left(posterior, node_weights) > TAIL:
-        return _refitted(posterior, pair, effect_sd)
+        return refitted_split(posterior, pair, effect_sd)
     assert rows.design.treatments is not None
     contrast = rows.design.treatments[b] - rows.design.treatments[a]
     along = pg @ contrast
@@ -122,7 +122,7 @@ def _column(rows: Rows, pair: tuple[int, int]) -> tuple[Array, Array]:
     return np.concatenate(index), np.concatenate(column)
 
 
-def _refitted(posterior: Posterior, pair: tuple[int, int], effect_sd: float) -> Split:
+def refitted_split(posterior: Posterior, pair: tuple[int, int], effect_sd: float) -> Split:
     """Fit the split model itself, where bordering would lose digits."""
     rows = posterior.rows
     design = split_design(rows.design, rows.blocks, pair, effect_sd)
