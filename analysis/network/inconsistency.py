@@ -13,7 +13,7 @@ import numpy as np
 
 from analysis.network.data import Array, Block, Network
 from analysis.network.gls import ESTIMATORS, Gls
-from analysis.network.graph import comparisons, design_name, direct_comparisons, splittable
+from analysis.network.graph import comparisons, design_name, splittable
 from analysis.network.rows import heterogeneity_correlation
 
 if TYPE_CHECKING:
@@ -421,38 +421,34 @@ def side_splitting(net: Network, method: str | None, tau2: float) -> tuple[Evide
     Returns
     -------
     evidence : Evidence
-        Only comparisons with indirect evidence of their own have an indirect estimate (see `splittable`).
+        Only comparisons with indirect evidence of their own are split (see `splittable`); the others have
+        their pooled direct estimate.
     difference_se : (c,) array
         Direct and indirect estimates of a split network are correlated through multi-arm studies.
     tau2 : (c,) array
         Of each split network.
     """
-    pairs = direct_comparisons(net)
+    first, second, direct, variance = direct_estimates(net, tau2)
     verdict = splittable(net)
-    columns = np.full((6, len(pairs)), np.nan)
-    first, second = (np.array(side) for side in zip(*pairs))
+    pairs = list(zip(first.tolist(), second.tolist()))
+    # Direct, indirect, their difference; variances of the three; tau2.
+    effects, variances = np.full((2, 3, len(pairs)), np.nan)
+    between = np.full(len(pairs), np.nan)
+    effects[0], variances[0] = direct, variance
     for c, (a, b) in enumerate(pairs):
         if verdict[a, b] is not None:
             continue
         gls = Gls.of(split_network(net, a, b))
-        here = tau2 if method is None else ESTIMATORS[method](gls)
-        if not np.isfinite(here):
-            continue
-        new = gls.n_treatments - 1
-        effect, variance = gls.contrasts(here, np.array([new, b, new]), np.array([a, a, b]))
-        columns[:, c] = (
-            effect[0],
-            np.sqrt(variance[0]),
-            effect[1],
-            np.sqrt(variance[1]),
-            np.sqrt(variance[2]),
-            here,
-        )
-    direct, direct_se, indirect, indirect_se, difference_se, tau2s = columns
+        between[c] = tau2 if method is None else ESTIMATORS[method](gls)
+        if np.isfinite(between[c]):
+            moved = gls.n_treatments - 1
+            sides = np.array([moved, b, moved]), np.array([a, a, b])
+            effects[:, c], variances[:, c] = gls.contrasts(between[c], *sides)
+    errors = np.sqrt(variances)
     notes = tuple(
         verdict[pair] or ("" if np.isfinite(value) else "heterogeneity cannot be estimated")
-        for pair, value in zip(pairs, tau2s)
+        for pair, value in zip(pairs, between)
     )
-    nothing = np.full(len(pairs), np.nan)
-    evidence = Evidence(first, second, direct, direct_se, indirect, indirect_se, nothing, notes)
-    return evidence, difference_se, tau2s
+    no_share = np.full(len(pairs), np.nan)
+    evidence = Evidence(first, second, effects[0], errors[0], effects[1], errors[1], no_share, notes)
+    return evidence, errors[2], between
