@@ -5,6 +5,7 @@
 >>> fit.estimates()  # doctest: +SKIP
 """
 
-from analysis.pairwise.fitting import METHODS, Options, PairwiseFit, fit
+from analysis.pairwise.fitting import PairwiseFit, fit
+from analysis.pairwise.models import METHODS, Options
 
 __all__ = ["METHODS", "Options", "PairwiseFit", "fit"]

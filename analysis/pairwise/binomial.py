@@ -27,7 +27,7 @@ from analysis.pairwise.rows import Array
 from evidence.errors import RefusedError
 
 if TYPE_CHECKING:
-    from analysis.pairwise.fitting import PairwiseFit, Pooled
+    from analysis.pairwise.models import PairwiseModels, Pooled
 
 MODELS: dict[str, str] = {
     "binomial": "conditional exact (CM.EL)",
@@ -422,15 +422,15 @@ class Likelihood:
     random: LikelihoodFit
 
     @classmethod
-    def of(cls, fit: PairwiseFit) -> Likelihood:
+    def of(cls, fit: PairwiseModels) -> Likelihood:
         """Fit the counts of a pairwise meta-analysis."""
         family = family_of(counts.table(fit), fit.options.method, fit.contrasts.measure)
         return cls(family, fit_common(family), fit_random(family))
 
 
-def pooled(fit: PairwiseFit) -> tuple[Pooled, ...]:
+def pooled(fit: PairwiseModels) -> tuple[Pooled, ...]:
     """Pooled effect under both models, with Wald intervals from the observed information."""
-    from analysis.pairwise.fitting import Pooled
+    from analysis.pairwise.models import Pooled
 
     common, random = fit.likelihood.common, fit.likelihood.random
     df = {"S": np.inf, "HTS": random.k - 2, "HK-PR": random.k - 2}.get(fit.options.prediction, random.k - 1)
@@ -447,7 +447,7 @@ def pooled(fit: PairwiseFit) -> tuple[Pooled, ...]:
     )
 
 
-def heterogeneity(fit: PairwiseFit) -> list[dict[str, Any]]:
+def heterogeneity(fit: PairwiseModels) -> list[dict[str, Any]]:
     """Rows of the frame heterogeneity; Q is the likelihood-ratio statistic against one effect per study."""
     family, common, random = fit.likelihood.family, fit.likelihood.common, fit.likelihood.random
     q = max(0.0, 2 * (saturated_log_likelihood(family) - common.log_likelihood))

@@ -124,12 +124,16 @@ def load(
     if treatment is not None and treatment == versus:
         raise CallError(f"Treatment and comparator are both {treatment!r}: name two different treatments.")
     if not isinstance(source, EvidenceBase):
-        source = source.to_pandas() if hasattr(source, "to_pandas") else source
-        if not hasattr(source, "iloc"):
-            raise CallError("Give an evidence base (evidence.open(...)) or a table, not a " + type(source).__name__)
+        table: Any = source
+        if hasattr(table, "to_pandas"):
+            table = table.to_pandas()
+        if not hasattr(table, "iloc"):
+            raise CallError(
+                f"Give an evidence base (evidence.open(...)) or a table, not a {type(table).__name__}."
+            )
         if timepoint is not None or where is not None:
             raise CallError("timepoint and where need an evidence base; filter the table itself instead.")
-        return _from_frame(source, outcome, measure, treatment, versus, covariance)
+        return _from_frame(table, outcome, measure, treatment, versus, covariance)
     for name, value in (
         ("outcome", outcome), ("measure", measure), ("treatment", treatment), ("versus", versus)
     ):  # fmt: skip

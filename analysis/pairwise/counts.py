@@ -26,7 +26,7 @@ from evidence.errors import Problem, RefusedError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.pairwise.fitting import PairwiseFit
+    from analysis.pairwise.models import PairwiseModels
 
 MEASURES: dict[str, tuple[str, ...]] = {
     "MH": ("OR", "RR", "RD", "IRR"),
@@ -72,7 +72,7 @@ class CountEstimate:
     std_error: float
 
 
-def check(fit: PairwiseFit) -> None:
+def check(fit: PairwiseModels) -> None:
     """Refuse what cannot be pooled from counts.
 
     Raises
@@ -113,7 +113,7 @@ def check(fit: PairwiseFit) -> None:
         )
 
 
-def table(fit: PairwiseFit) -> Table:
+def table(fit: PairwiseModels) -> Table:
     """Events of the fit's contrasts; shared arms divided among their contrasts where that was asked for."""
     frame = fit.assembly.contrasts.frame
     size = "exposure" if fit.contrasts.measure == "IRR" else "n"
@@ -267,7 +267,7 @@ def _expected_events(ratio: float, n1: Array, n2: Array, events: Array) -> Array
     return -2 * C / (B + np.sqrt(np.maximum(B**2 - 4 * A * C, 0)))
 
 
-def replace_common(frame: pd.DataFrame, fit: PairwiseFit) -> None:
+def replace_common(frame: pd.DataFrame, fit: PairwiseModels) -> None:
     """Put leave-one-out results by the counts' own method into the rows of the common-effect model."""
     from analysis.pairwise.inference import coefficients
 

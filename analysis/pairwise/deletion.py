@@ -16,8 +16,8 @@ from analysis.pairwise import tau2 as between_studies
 from analysis.pairwise.inference import t_p_value, t_quantile
 from analysis.pairwise.rows import Array, Rows
 
-_CELLS = 1 << 22
-"""Largest mask held at once."""
+_CELLS = 1 << 16
+"""Cells of the mask worked on at once: few enough for the processor's cache, several times faster."""
 
 
 @dataclass(frozen=True)

@@ -2,110 +2,299 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from analysis.pairwise import deletion
 from analysis.pairwise import tau2 as between_studies
-from analysis.pairwise.assembly import SHARED, Assembly, assemble
-from analysis.pairwise.contrasts import Contrasts, each, load
-from analysis.pairwise.inference import (
-    INTERVALS,
-    PREDICTIONS,
-    Coefficients,
-    chi2_p_value,
-    coefficients,
-    hartung_knapp_factor,
-    infer,
-    predict,
-    t_quantile,
+from analysis.pairwise.assembly import SHARED, assemble
+from analysis.pairwise.contrasts import load
+from analysis.pairwise.inference import INTERVALS, PREDICTIONS
+from analysis.pairwise.models import (
+    ENGINE,
+    LIKELIHOODS,
+    METHODS,
+    MISSING,
+    Options,
+    option,
+    part_of,
+    quantities,
 )
-from analysis.pairwise.rows import Array, Rows, Solution
+from analysis.pairwise.regression import MetaRegression, between_groups, meta_regression
+from analysis.pairwise.rows import Array
+from analysis.pairwise.small_study import SmallStudyEffects
 from analysis.results import frame
 from evidence.errors import CallError, RefusedError
-from evidence.names import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from analysis.network.result import NetworkFit
+    from analysis.pairwise.gosh import Gosh
     from evidence.query import EvidenceBase
 
-METHODS: dict[str, str] = {
-    "inverse_variance": "inverse variance, common and random effects",
-    "MH": "Mantel-Haenszel for the common effect (OR, RR, RD, IRR), inverse variance for random effects",
-    "Peto": "Peto for the common effect (OR), inverse variance for random effects",
-    "binomial": "exact conditional likelihood of the counts (OR, IRR), normal random effects (CM.EL)",
-    "CM.AL": "approximate conditional likelihood of the counts (OR, IRR), normal random effects",
-    "UM.FS": "binomial likelihood with fixed study effects (OR), normal random effects",
-    "multilevel": "effects within studies, studies (three-level model), REML",
-}
-"""How studies are put together, by name."""
-
-LIKELIHOODS = ("binomial", "CM.AL", "UM.FS")
-"""Methods on the likelihood of counts."""
-
-_MISSING = float("nan")
-_ENGINE = "frequentist"
+_Z = 1.959963984540054
 
 
-@dataclass(frozen=True)
-class Options:
-    """What was asked for; every entry can change a number.
+class PairwiseFit(SmallStudyEffects):
+    """A pairwise meta-analysis; its methods return tidy frames.
 
     Attributes
     ----------
-    tau2 : str or float
-        Estimator of the between-study variance, or its value.
-    ci : str
-        Confidence interval of the random-effects model, see `inference.INTERVALS`.
-    prediction : str
-        Prediction interval, see `inference.PREDICTIONS`.
-    shared : str
-        What is done about contrasts that share an arm, see `assembly.SHARED`.
-    method : str
-        See `METHODS`.
-    by : str or None
-        Variable of the subgroups.
-    separate_tau2 : bool
-        Whether each subgroup has its own between-study variance.
+    contrasts : Contrasts
+        What was read.
+    options : Options
+        What was asked for.
+    assembly : Assembly
+        What enters the computation.
     """
 
-    tau2: str | float = "REML"
-    ci: str = "HK"
-    prediction: str = "HK"
-    shared: str = "covariance"
-    method: str = "inverse_variance"
-    by: str | None = None
-    separate_tau2: bool = True
+    # --- deletions ------------------------------------------------------------------------------------------
 
-    @property
-    def tau2_method(self) -> str:
-        """Printed name of the estimator."""
-        return self.tau2 if isinstance(self.tau2, str) else "given"
+    def leave_one_out(self) -> pd.DataFrame:
+        """Both models without each study in turn."""
+        if self.options.method in (*LIKELIHOODS, "multilevel") or self.options.ci == "CR2":
+            return self._refit_without_each()
+        order = np.arange(len(self.studies))
+        parts = {
+            "common": deletion.leave_out(self.rows, None),
+            "random": deletion.leave_out(self.rows, self.options.tau2),
+        }
+        result = self._subset_frame(parts, order)
+        if self.options.method in ("MH", "Peto"):
+            from analysis.pairwise import counts
 
+            counts.replace_common(result, self)
+        return result
 
-@dataclass(frozen=True)
-class Pooled:
-    """One pooled effect.
+    def _refit_without_each(self) -> pd.DataFrame:
+        """Leave one out by fitting anew."""
+        rows = []
+        for index, study in enumerate(self.studies):
+            keep = self.study_of_contrast != index
+            if not keep.any():
+                continue
+            contrasts = part_of(self.assembly.contrasts, keep)
+            part = PairwiseFit(
+                contrasts, replace(self.options, by=None), assemble(contrasts, self.options.shared)
+            )
+            spread = {row["model"]: row for row in part._heterogeneity("QP")}
+            for item in part.pooled:
+                rows.append(
+                    {
+                        "engine": item.engine,
+                        "model": item.model,
+                        "study": study,
+                        "treatment": self.contrasts.treatment,
+                        "versus": self.contrasts.versus,
+                        "estimate": item.effect.estimate[0],
+                        "std_error": item.effect.std_error[0],
+                        "ci_lower": item.effect.ci_lower[0],
+                        "ci_upper": item.effect.ci_upper[0],
+                        "tau": spread[item.model].get("tau"),
+                        "i2": spread[item.model].get("i2"),
+                        "q": spread[item.model].get("q"),
+                    }
+                )
+        return frame("leave_one_out", sorted(rows, key=lambda row: str(row["model"])))
 
-    Attributes
-    ----------
-    engine, model : str
-        How it was computed; "common" or "random".
-    effect : Coefficients
-        With one entry.
-    prediction : (lower, upper)
-        NaN under the common-effect model.
-    """
+    def cumulative(self, by: str = "year") -> pd.DataFrame:
+        """Both models after each study was added, as in the frame leave_one_out; study is the one added last.
 
-    engine: str
-    model: str
-    effect: Coefficients
-    prediction: tuple[float, float] = (_MISSING, _MISSING)
+        Parameters
+        ----------
+        by : str
+            A variable of the studies, smallest first, or "precision", most precise study first.
+        """
+        if by == "precision":
+            key = np.bincount(self.rows.study, self.rows.X[:, 0] ** 2 / self.rows.v, len(self.studies)) * -1
+        else:
+            values = self.variable(by)
+            if values.dtype.kind not in "fiu":
+                raise CallError(
+                    f"{by!r} is not a number in every study: a cumulative analysis needs an order."
+                )
+            key = np.full(len(self.studies), np.nan)
+            key[self.study_of_contrast] = values.to_numpy(float)
+            if np.isnan(key).any():
+                missing = ", ".join(
+                    name for name, value in zip(self.studies, key, strict=True) if np.isnan(value)
+                )
+                raise RefusedError(
+                    f"Studies without {by}: {missing}. Fill it in, or leave them out: "
+                    f'where="{by} is not null".'
+                )
+        order = np.argsort(key, kind="stable")
+        parts = {
+            "common": deletion.cumulative(self.rows, order, None),
+            "random": deletion.cumulative(self.rows, order, self.options.tau2),
+        }
+        return self._subset_frame(parts, order)
+
+    def _subset_frame(self, parts: Mapping[str, deletion.Subsets], order: Array) -> pd.DataFrame:
+        rows = []
+        for model, subsets in parts.items():
+            ci = self.options.ci if model == "random" and self.options.ci.startswith("HK") else "Wald"
+            std_error, lower, upper, _ = subsets.intervals(ci)
+            for place, study in enumerate(order):
+                lone = model == "random" and subsets.df[place] < 1
+                rows.append(
+                    {
+                        "engine": ENGINE,
+                        "model": model,
+                        "study": self.studies[study],
+                        "treatment": self.contrasts.treatment,
+                        "versus": self.contrasts.versus,
+                        "estimate": subsets.beta[place, 0],
+                        "std_error": std_error[place],
+                        "ci_lower": lower[place],
+                        "ci_upper": upper[place],
+                        "tau": np.sqrt(subsets.tau2[place]),
+                        "i2": subsets.i2[place],
+                        "q": subsets.q[place],
+                        "note": "one effect: no between-study variance" if lone else None,
+                    }
+                )
+        return frame("leave_one_out", rows)
+
+    # --- sensitivity ----------------------------------------------------------------------------------------
+
+    def influence(self) -> pd.DataFrame:
+        """Measure the influence of each study under both models, as rows of the frame sensitivity.
+
+        Quantities: rstudent, dffits, cooks_distance, covariance_ratio, tau2_without, q_without, hat, weight,
+        dfbetas, influential (1 or 0); see `deletion.Influence`.
+        """
+        rows = []
+        for model, method in self.models_and_methods():
+            found = deletion.influence(self.rows, method)
+            for index, study in enumerate(self.studies):
+                values = {
+                    name: float(array[index, 0] if array.ndim == 2 else array[index])
+                    for name, array in found.__dict__.items()
+                }
+                rows += quantities(model, "influence", study, values, study)
+        return frame("sensitivity", rows)
+
+    def baujat(self) -> pd.DataFrame:
+        """Give each study's contribution to Q and its influence on the pooled effect, under both models."""
+        rows = []
+        for model, method in self.models_and_methods():
+            contribution, moved = deletion.baujat(self.rows, method)
+            for index, study in enumerate(self.studies):
+                both = {"contribution": contribution[index], "influence": moved[index]}
+                rows += quantities(model, "Baujat", study, both, study)
+        return frame("sensitivity", rows)
+
+    def gosh(self, model: str = "random", subsets: int = 1_000_000, seed: int = 1) -> Gosh:
+        """Fit every subset of the studies, or a sample of them.
+
+        Parameters
+        ----------
+        model : {"common", "random"}
+            Which model is fitted; the random one with the fit's estimator of tau2.
+        subsets, seed : int
+            Most subsets that are fitted, and the seed of the sample where there are more.
+        """
+        from analysis.pairwise.gosh import gosh
+
+        model = option("model", model, dict.fromkeys(("common", "random"), ""))
+        return gosh(self.rows, self.studies, self.options.tau2 if model == "random" else None, subsets, seed)
+
+    def outliers(self) -> pd.DataFrame:
+        """Flag outliers under both models, as rows of the frame sensitivity.
+
+        Quantities, 1 or 0: interval, the study's 95 % interval does not meet the pooled effect's (Harrer et
+        al. 2021, Doing Meta-Analysis with R, ch. 5); residual, its externally standardised residual is beyond
+        1.96.
+        """
+        influence = self.influence()
+        residuals = influence[influence["quantity"] == "rstudent"].set_index(["model", "study"])["value"]
+        half = _Z * np.sqrt(self.assembly.variance)
+        y = self.assembly.contrasts.frame["estimate"].to_numpy()
+        rows = []
+        for item in self.pooled:
+            apart = (y + half < item.effect.ci_lower[0]) | (y - half > item.effect.ci_upper[0])
+            for index, study in enumerate(self.studies):
+                flags = {
+                    "interval": float(apart[self.study_of_contrast == index].any()),
+                    "residual": float(abs(residuals.get((item.model, study), MISSING)) > _Z),
+                }
+                rows += quantities(item.model, "outliers", study, flags, study)
+        return frame("sensitivity", rows)
+
+    def subgroups(self) -> pd.DataFrame:
+        """Test that the subgroups have the same effect, under both models, as rows of the frame sensitivity.
+
+        Quantities: q, df, p_value. Cochran's Q between the subgroups' pooled effects, with their Wald
+        standard errors.
+        """
+        if self.options.by is None:
+            raise CallError('Name the variable that makes subgroups: fit(..., by="...").')
+        rows = []
+        for model in ("common", "random"):
+            effects = [part.wald(model) for part in self.levels.values()]
+            estimate, std_error = (np.array(values) for values in zip(*effects, strict=True))
+            q, df, p_value = between_groups(estimate, std_error)
+            tau2 = "a tau2 for each" if self.options.separate_tau2 else "one tau2 for all"
+            test = {"q": q, "df": df, "p_value": p_value}
+            note = None if model == "common" else tau2
+            rows += quantities(model, "subgroups", self.options.by, test, note=note)
+        return frame("sensitivity", rows)
+
+    def meta_regression(self, *terms: str) -> MetaRegression:
+        """Regress the effects on variables of the studies: numbers as they are, anything else as categories.
+
+        Parameters
+        ----------
+        *terms : str
+            Variables of the studies, or columns of the table.
+        """
+        return meta_regression(self, terms)
+
+    # --- Bayes
+    # ------------------------------------------------------------------------------------------------
+
+    def bayes(self, tau_prior: str | None = None, effect_prior_sd: float | None = None) -> NetworkFit:
+        """Fit both models as Bayesians do, exactly: the two-treatment case of `analysis.network.exact`.
+
+        Parameters
+        ----------
+        tau_prior : str, optional
+            Prior of tau in the outcome's unit, for example "half-normal(0.5)"; see
+            `analysis.network.priors.parse`.
+        effect_prior_sd : float, optional
+            Standard deviation of the effect's normal prior.
+
+        Returns
+        -------
+        NetworkFit
+            Its ``estimates()`` hold credible intervals; its notes print the priors.
+        """
+        from analysis.network import exact, from_contrasts
+
+        contrasts = self.assembly.contrasts
+        table = contrasts.frame
+        columns = ["contrast_id", "study", "experiment", "estimate", "n_a", "n_b", "measurement_ids"]
+        arms = ["arm_a", "arm_b"] if table["arm_a"].notna().all() else []
+        rows = table[columns + arms].assign(
+            std_error=np.sqrt(self.assembly.variance),
+            treatment_a=contrasts.treatment,
+            treatment_b=contrasts.versus,
+        )
+        network = from_contrasts(
+            rows,
+            outcome=contrasts.outcome,
+            measure=contrasts.measure,
+            reference=contrasts.versus,
+            covariance=contrasts.covariance if len(contrasts.covariance) else None,
+            unit=contrasts.unit,
+            lower_is_better=contrasts.lower_is_better,
+        )
+        return exact.fit(network, tau_prior=tau_prior, effect_prior_sd=effect_prior_sd)
 
 
 def fit(
@@ -174,10 +363,10 @@ def fit(
     """
     options = Options(
         tau2=_tau2(tau2),
-        ci=_option("ci", ci, INTERVALS),
+        ci=option("ci", ci, INTERVALS),
         prediction="",
-        shared=_option("shared", shared, SHARED),
-        method=_option("method", method, METHODS),
+        shared=option("shared", shared, SHARED),
+        method=option("method", method, METHODS),
         by=by,
         separate_tau2=separate_tau2,
     )
@@ -191,21 +380,10 @@ def fit(
 
 def _tau2(value: str | float) -> str | float:
     if isinstance(value, str):
-        return _option("tau2", value, between_studies.METHODS)
+        return option("tau2", value, between_studies.METHODS)
     if not (np.isfinite(value) and value >= 0):
         raise CallError(f"tau2 = {value!r} is no variance: give an estimator's name or a number not below 0.")
     return float(value)
-
-
-def _option(name: str, value: str, known: Mapping[str, Any]) -> str:
-    """Return an option in its own spelling, however its letters were typed."""
-    plain = str(value).replace("_", "").replace("-", "").casefold()
-    for item in known:
-        if item.replace("_", "").replace("-", "").casefold() == plain:
-            return item
-    close = nearest(str(value), list(known))
-    hint = f" Did you mean {close!r}?" if close else ""
-    raise CallError(f"There is no {name} {value!r}.{hint} There are: {', '.join(known)}.")
 
 
 def _prediction(value: str | None, ci: str) -> str:
@@ -214,525 +392,4 @@ def _prediction(value: str | None, ci: str) -> str:
         return "HK" if after_hk else "V"
     if value.casefold() == "metafor":
         return "HK" if after_hk else "S"
-    return _option("prediction", value, PREDICTIONS)
-
-
-@dataclass(frozen=True)
-class PairwiseFit:
-    """A pairwise meta-analysis; its methods return tidy frames.
-
-    Attributes
-    ----------
-    contrasts : Contrasts
-        What was read.
-    options : Options
-        What was asked for.
-    assembly : Assembly
-        What enters the computation.
-    """
-
-    contrasts: Contrasts
-    options: Options
-    assembly: Assembly
-
-    @classmethod
-    def of(cls, contrasts: Contrasts, options: Options) -> PairwiseFit:
-        """Fit contrasts that were read and checked before.
-
-        Raises
-        ------
-        RefusedError
-            If the method cannot be used with the measure or the data.
-        """
-        fitted = cls(contrasts, options, assemble(contrasts, options.shared))
-        fitted._check()
-        return fitted
-
-    # --- the two models -----------------------------------------------------------------------------------
-
-    @property
-    def rows(self) -> Rows:
-        """Independent rows of the analysis."""
-        return self.assembly.rows
-
-    @property
-    def studies(self) -> tuple[str, ...]:
-        """Names of the studies, in alphabetical order."""
-        return self.assembly.studies
-
-    @cached_property
-    def tau2(self) -> float:
-        """Between-study variance; NaN if it cannot be estimated."""
-        if isinstance(self.options.tau2, float):
-            return self.options.tau2
-        return between_studies.estimate(self.rows, self.options.tau2)
-
-    @cached_property
-    def common_solution(self) -> Solution:
-        """Weighted least squares without between-study variance."""
-        return self.rows.profile.solve(0.0)
-
-    @cached_property
-    def random_solution(self) -> Solution | None:
-        """Weighted least squares at the estimated tau2; None if it cannot be estimated."""
-        return self.rows.profile.solve(self.tau2) if np.isfinite(self.tau2) else None
-
-    @cached_property
-    def pooled(self) -> tuple[Pooled, ...]:
-        """Pooled effect under the common-effect and the random-effects model."""
-        match self.options.method:
-            case "binomial" | "CM.AL" | "UM.FS":
-                from analysis.pairwise.binomial import pooled as by_likelihood
-
-                return by_likelihood(self)
-            case "multilevel":
-                return self._common, self._multilevel
-            case _:
-                return self._common, self._random
-
-    @property
-    def _common(self) -> Pooled:
-        if self.options.method in ("MH", "Peto"):
-            from analysis.pairwise import counts
-
-            result = counts.pool(counts.table(self), self.contrasts.measure, self.options.method)
-            return Pooled(self.options.method, "common", coefficients(result.estimate, result.std_error**2))
-        solution = self.common_solution
-        return Pooled(_ENGINE, "common", coefficients(solution.beta, solution.covariance))
-
-    @property
-    def _random(self) -> Pooled:
-        solution = self.random_solution
-        if solution is None:
-            return Pooled(_ENGINE, "random", coefficients(_MISSING, _MISSING))
-        effect = infer(self.rows, solution, self.options.ci)
-        limits = predict(self.rows, solution, self.options.prediction, self.options.ci == "HK-adhoc")
-        return Pooled(_ENGINE, "random", effect, limits)
-
-    @property
-    def _multilevel(self) -> Pooled:
-        effect = self.multilevel.coefficients
-        spread = np.sqrt(self.multilevel.between + self.multilevel.within + effect.covariance[0, 0])
-        half = float(t_quantile(0.975, effect.df)[0] * spread)
-        centre = float(effect.estimate[0])
-        return Pooled("multilevel", "random", effect, (centre - half, centre + half))
-
-    @cached_property
-    def likelihood(self) -> Any:
-        """The likelihood of the counts under both models; see `binomial.Likelihood`."""
-        from analysis.pairwise.binomial import Likelihood
-
-        return Likelihood.of(self)
-
-    @cached_property
-    def multilevel(self) -> Any:
-        """The three-level model (effects within studies, studies); see `dependence.Multilevel`."""
-        from analysis.pairwise import dependence
-
-        return dependence.multilevel(self.rows, self.options.ci)
-
-    # --- subgroups ------------------------------------------------------------------------------------------
-
-    @cached_property
-    def levels(self) -> dict[str, PairwiseFit]:
-        """The same analysis in each subgroup, by level; empty without `by`."""
-        if self.options.by is None:
-            return {}
-        values = self.variable(self.options.by)
-        texts = values.map(_level)
-        tau2: str | float = self.options.tau2
-        if not self.options.separate_tau2 and isinstance(tau2, str):
-            tau2 = self._common_tau2(texts)
-        found = {}
-        for level in sorted(texts.dropna().unique(), key=_natural):
-            part = _part(self.assembly.contrasts, (texts == level).to_numpy())
-            found[level] = PairwiseFit.of(part, replace(self.options, by=None, tau2=tau2))
-        return found
-
-    def _common_tau2(self, texts: pd.Series) -> float:
-        """Between-study variance common to all subgroups: that of the model with one mean per subgroup."""
-        known = texts.notna().to_numpy()
-        rows = self.rows.take(known)
-        design = (texts[known].to_numpy()[:, None] == np.unique(texts[known])[None, :]).astype(float)
-        estimate = between_studies.estimate(rows.with_design(design), str(self.options.tau2))
-        if not np.isfinite(estimate):
-            raise RefusedError("Every subgroup holds one study: a common tau2 cannot be estimated.")
-        return estimate
-
-    def variable(self, name: str) -> pd.Series:
-        """Values of a study variable, one per contrast of the analysis.
-
-        Raises
-        ------
-        CallError
-            If there is no such variable.
-        """
-        variables = self.assembly.contrasts.variables
-        if name in variables.columns:
-            return variables[name]
-        close = nearest(name, list(variables.columns))
-        hint = f" Did you mean {close!r}?" if close else ""
-        listed = ", ".join(list(variables.columns)[:40]) or "none"
-        raise CallError(f"The studies have no variable {name!r}.{hint} They have: {listed}.")
-
-    def _fits(self) -> Iterator[tuple[str | None, str | None, PairwiseFit]]:
-        yield None, None, self
-        for level, part in self.levels.items():
-            yield self.options.by, level, part
-
-    # --- frames ---------------------------------------------------------------------------------------------
-
-    def estimates(self) -> pd.DataFrame:
-        """Pooled effects under both models, then those of each subgroup: columns of `results.COLUMNS`."""
-        return frame(
-            "estimates",
-            [
-                {
-                    "engine": item.engine,
-                    "model": item.model,
-                    "treatment": self.contrasts.treatment,
-                    "versus": self.contrasts.versus,
-                    "estimate": item.effect.estimate[0],
-                    "std_error": item.effect.std_error[0],
-                    "ci_lower": item.effect.ci_lower[0],
-                    "ci_upper": item.effect.ci_upper[0],
-                    "pi_lower": item.prediction[0],
-                    "pi_upper": item.prediction[1],
-                    "p_value": item.effect.p_value[0],
-                    "evidence": "direct",
-                    "n_studies": len(part.studies),
-                    "subgroup": variable,
-                    "level": level,
-                }
-                for variable, level, part in self._fits()
-                for item in part.pooled
-            ],
-        )
-
-    def heterogeneity(self, interval: str = "QP") -> pd.DataFrame:
-        """Between-study variance, I2, H2 and Q, of all studies and of each subgroup.
-
-        Parameters
-        ----------
-        interval : {"QP", "PL"}
-            Q-profile or profile-likelihood interval of tau2, and of I2 through it.
-        """
-        interval = _option("interval", interval, dict.fromkeys(between_studies.INTERVALS, ""))
-        rows = []
-        for variable, level, part in self._fits():
-            for row in part._heterogeneity(interval):
-                rows.append({"subgroup": variable, "level": level} | row)
-        return frame("heterogeneity", rows)
-
-    def _heterogeneity(self, interval: str) -> list[dict[str, Any]]:
-        if self.options.method in LIKELIHOODS:
-            from analysis.pairwise.binomial import heterogeneity as of_counts
-
-            return of_counts(self)
-        rows = self.rows
-        df = rows.df
-        q = self.common_solution.residual_ss
-        if self.options.method in ("MH", "Peto"):
-            from analysis.pairwise import counts
-
-            q, df = counts.cochran_q(counts.table(self), self.contrasts.measure, self.options.method)
-        test = {"q": q, "df": df, "p_value": chi2_p_value(q, df)}
-        common = test | {
-            "engine": self.pooled[0].engine,
-            "model": "common",
-            "method": "Q",
-            "tau": 0.0,
-            "tau2": 0.0,
-            "i2": max(0.0, 1 - df / q) if df > 0 and q > 0 else (0.0 if df > 0 else _MISSING),
-            "h2": q / df if df > 0 else _MISSING,
-        }
-        if self.options.method == "multilevel":
-            fitted = self.multilevel
-            typical = rows.df / float(rows.profile.sums(0.0).trace_p[0]) * rows.profile.unit2
-            total = fitted.between + fitted.within + typical
-            levels = (("REML, between studies", fitted.between), ("REML, within studies", fitted.within))
-            return [common] + [
-                test | {
-                    "engine": "multilevel", "model": "random", "method": name, "tau2": value,
-                    "tau": np.sqrt(value), "i2": value / total,
-                }
-                for name, value in levels
-            ]  # fmt: skip
-        q = self.common_solution.residual_ss
-        i2, h2 = between_studies.i2_h2(rows, self.tau2)
-        likelihood = "ML" if self.options.tau2 == "ML" else "REML"
-        lower, upper = between_studies.interval(rows, interval, likelihood=likelihood)
-        random = {
-            "engine": _ENGINE,
-            "model": "random",
-            "method": self.options.tau2_method,
-            "tau": np.sqrt(self.tau2),
-            "tau_lower": np.sqrt(lower),
-            "tau_upper": np.sqrt(upper),
-            "tau2": self.tau2,
-            "tau2_lower": lower,
-            "tau2_upper": upper,
-            "i2": i2,
-            "i2_lower": between_studies.i2_h2(rows, lower)[0],
-            "i2_upper": between_studies.i2_h2(rows, upper)[0],
-            "h2": h2,
-            "q": q,
-            "df": rows.df,
-            "p_value": chi2_p_value(q, rows.df),
-        }
-        return [common, random]
-
-    def h2_interval(self, interval: str = "QP") -> tuple[float, float]:
-        """Interval of H2, by way of that of tau2."""
-        lower, upper = between_studies.interval(self.rows, interval)
-        return between_studies.i2_h2(self.rows, lower)[1], between_studies.i2_h2(self.rows, upper)[1]
-
-    def weights(self) -> pd.DataFrame:
-        """Share of each contrast in the pooled effect of each model, with the measurements behind it.
-
-        A contrast that shares an arm can have a negative weight: what it adds is then how it corrects another
-        one.
-        """
-        contrasts = self.assembly.contrasts
-        rows = []
-        for item, weight in zip(self.pooled, self._weights(), strict=True):
-            for index, row in enumerate(each(contrasts.frame)):
-                rows.append(
-                    {
-                        "engine": item.engine,
-                        "model": item.model,
-                        "treatment": self.contrasts.treatment,
-                        "versus": self.contrasts.versus,
-                        "study": row.study,
-                        "experiment": row.experiment,
-                        "contrast_id": row.contrast_id,
-                        "estimate": row.estimate,
-                        "std_error": np.sqrt(self.assembly.variance[index]),
-                        "weight": weight[index],
-                        "measurement_ids": row.measurement_ids,
-                    }
-                )
-        return frame("weights", rows)
-
-    def _weights(self) -> list[Array]:
-        """Weights of the contrasts, each model's sum is 1; NaN where a likelihood gives none."""
-        rows = self.rows
-        out: list[Array] = []
-        for item in self.pooled:
-            if item.engine in ("MH", "Peto"):
-                from analysis.pairwise import counts
-
-                out.append(counts.weights(counts.table(self), self.contrasts.measure, item.engine))
-            elif item.engine == "multilevel":
-                out.append(rows.to_contrasts(self.multilevel.weights))
-            elif item.engine in LIKELIHOODS or (item.model == "random" and self.random_solution is None):
-                out.append(np.full(rows.n, _MISSING))
-            else:
-                weight = rows.X[:, 0] / (rows.v + (0.0 if item.model == "common" else self.tau2))
-                out.append(rows.to_contrasts(weight / (weight @ rows.X[:, 0])))
-        return out
-
-    # --- deletions ------------------------------------------------------------------------------------------
-
-    def leave_one_out(self) -> pd.DataFrame:
-        """Both models without each study in turn."""
-        if self.options.method in (*LIKELIHOODS, "multilevel") or self.options.ci == "CR2":
-            return self._refit_without_each()
-        order = np.arange(len(self.studies))
-        parts = {
-            "common": deletion.leave_out(self.rows, None),
-            "random": deletion.leave_out(self.rows, self.options.tau2),
-        }
-        result = self._subset_frame(parts, order)
-        if self.options.method in ("MH", "Peto"):
-            from analysis.pairwise import counts
-
-            counts.replace_common(result, self)
-        return result
-
-    def _refit_without_each(self) -> pd.DataFrame:
-        """Leave one out by fitting anew."""
-        rows = []
-        for index, study in enumerate(self.studies):
-            keep = self.study_of_contrast != index
-            if not keep.any():
-                continue
-            contrasts = _part(self.assembly.contrasts, keep)
-            part = PairwiseFit(
-                contrasts, replace(self.options, by=None), assemble(contrasts, self.options.shared)
-            )
-            spread = {row["model"]: row for row in part._heterogeneity("QP")}
-            for item in part.pooled:
-                rows.append(
-                    {
-                        "engine": item.engine,
-                        "model": item.model,
-                        "study": study,
-                        "treatment": self.contrasts.treatment,
-                        "versus": self.contrasts.versus,
-                        "estimate": item.effect.estimate[0],
-                        "std_error": item.effect.std_error[0],
-                        "ci_lower": item.effect.ci_lower[0],
-                        "ci_upper": item.effect.ci_upper[0],
-                        "tau": spread[item.model].get("tau"),
-                        "i2": spread[item.model].get("i2"),
-                        "q": spread[item.model].get("q"),
-                    }
-                )
-        return frame("leave_one_out", sorted(rows, key=lambda row: str(row["model"])))
-
-    def cumulative(self, by: str = "year") -> pd.DataFrame:
-        """Both models after each study was added, as in the frame leave_one_out; study is the one added last.
-
-        Parameters
-        ----------
-        by : str
-            A variable of the studies, smallest first, or "precision", most precise study first.
-        """
-        if by == "precision":
-            key = np.bincount(self.rows.study, self.rows.X[:, 0] ** 2 / self.rows.v, len(self.studies)) * -1
-        else:
-            values = self.variable(by)
-            if values.dtype.kind not in "fiu":
-                raise CallError(
-                    f"{by!r} is not a number in every study: a cumulative analysis needs an order."
-                )
-            key = np.full(len(self.studies), np.nan)
-            key[self.study_of_contrast] = values.to_numpy(float)
-            if np.isnan(key).any():
-                missing = ", ".join(
-                    name for name, value in zip(self.studies, key, strict=True) if np.isnan(value)
-                )
-                raise RefusedError(
-                    f"Studies without {by}: {missing}. Fill it in, or leave them out: "
-                    f'where="{by} is not null".'
-                )
-        order = np.argsort(key, kind="stable")
-        parts = {
-            "common": deletion.cumulative(self.rows, order, None),
-            "random": deletion.cumulative(self.rows, order, self.options.tau2),
-        }
-        return self._subset_frame(parts, order)
-
-    @property
-    def study_of_contrast(self) -> Array:
-        """Number of each contrast's study."""
-        names = {name: index for index, name in enumerate(self.studies)}
-        return np.array([names[str(name)] for name in self.assembly.contrasts.frame["study"]])
-
-    def _subset_frame(self, parts: Mapping[str, deletion.Subsets], order: Array) -> pd.DataFrame:
-        rows = []
-        for model, subsets in parts.items():
-            ci = self.options.ci if model == "random" and self.options.ci.startswith("HK") else "Wald"
-            std_error, lower, upper, _ = subsets.intervals(ci)
-            for place, study in enumerate(order):
-                lone = model == "random" and subsets.df[place] < 1
-                rows.append(
-                    {
-                        "engine": _ENGINE,
-                        "model": model,
-                        "study": self.studies[study],
-                        "treatment": self.contrasts.treatment,
-                        "versus": self.contrasts.versus,
-                        "estimate": subsets.beta[place, 0],
-                        "std_error": std_error[place],
-                        "ci_lower": lower[place],
-                        "ci_upper": upper[place],
-                        "tau": np.sqrt(subsets.tau2[place]),
-                        "i2": subsets.i2[place],
-                        "q": subsets.q[place],
-                        "note": "one effect: no between-study variance" if lone else None,
-                    }
-                )
-        return frame("leave_one_out", rows)
-
-    # --- what was decided
-    # -------------------------------------------------------------------------------------
-
-    def exclusions(self) -> pd.DataFrame:
-        """List what did not enter, with the reason and what would make it usable."""
-        import pandas as pd
-
-        from evidence.selection import EXCLUSION_COLUMNS
-
-        found = self.assembly.contrasts.exclusions
-        return pd.DataFrame(columns=list(EXCLUSION_COLUMNS)) if found is None else found
-
-    def notes(self) -> pd.DataFrame:
-        """List what was decided on the way, and what a reader should know."""
-        notes = [*self.assembly.contrasts.notes, *self._remarks()]
-        return frame("notes", [{"severity": severity, "message": message} for severity, message in notes])
-
-    def _remarks(self) -> Iterator[tuple[str, str]]:
-        options = self.options
-        yield "info", f"Random effects: tau2 by {options.tau2_method}; interval {INTERVALS[options.ci]}."
-        yield "info", f"Prediction interval {options.prediction}: {PREDICTIONS[options.prediction]}."
-        k = self.rows.n
-        if k == 1:
-            yield "warning", "One effect: between-study variance and random effects cannot be estimated."
-        elif k < 5 and options.ci == "Wald":
-            yield "warning", f"{k} effects: the Wald interval is too narrow with so few; HK allows for that."
-        if self.random_solution is not None and options.ci == "HK" and k > 1:
-            factor = hartung_knapp_factor(self.random_solution, self.rows.df)
-            if factor < 1:
-                yield (
-                    "warning" if factor < 1e-6 else "info",
-                    f"The Hartung-Knapp factor is {factor:.3g}, below 1: it narrows the interval instead of "
-                    "widening it; HK-adhoc keeps the factor at 1.",
-                )
-        if k == 2 and options.prediction in ("HTS", "HK-PR"):
-            yield (
-                "warning",
-                "Two effects: a prediction interval with k - 2 degrees of freedom does not exist.",
-            )
-        if options.by is not None:
-            missing = int(self.variable(options.by).map(_level).isna().sum())
-            if missing:
-                yield "warning", f"{missing} contrasts have no value of {options.by} and are in no subgroup."
-
-    def _check(self) -> None:
-        """Refuse what the data or the measure do not allow."""
-        if self.options.method in ("MH", "Peto", *LIKELIHOODS):
-            from analysis.pairwise import counts
-
-            counts.check(self)
-        if self.options.by is not None:
-            self.variable(self.options.by)
-        if self.options.method == "multilevel" and self.rows.n == len(self.studies):
-            raise RefusedError(
-                "Every study gives one effect: the multilevel model needs studies with several. "
-                'Use method="inverse_variance".'
-            )
-
-
-def _part(contrasts: Contrasts, keep: Array) -> Contrasts:
-    """Contrasts of a subset."""
-    chosen = contrasts.frame[keep]
-    ids = set(chosen["contrast_id"])
-    pairs = contrasts.covariance
-    return replace(
-        contrasts,
-        frame=chosen.reset_index(drop=True),
-        variables=contrasts.variables[keep].reset_index(drop=True),
-        covariance=pairs[pairs["contrast_1"].isin(ids) & pairs["contrast_2"].isin(ids)].reset_index(
-            drop=True
-        ),
-        notes=(),
-    )
-
-
-def _level(value: Any) -> str | None:
-    """Name of a subgroup: numbers without a trailing .0, None where the value is missing."""
-    import pandas as pd
-
-    if value is None or pd.isna(value):
-        return None
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _natural(level: str) -> tuple[int, float, str]:
-    """Sort numbers by size, before words."""
-    try:
-        return 0, float(level), level
-    except ValueError:
-        return 1, 0.0, level
+    return option("prediction", value, PREDICTIONS)

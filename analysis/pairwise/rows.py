@@ -16,7 +16,7 @@ import numpy as np
 
 Array = np.ndarray
 
-_CHUNK = 1 << 21
+_CHUNK = 1 << 17
 """Largest number of weights held at once."""
 
 

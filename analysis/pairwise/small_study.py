@@ -1,0 +1,200 @@
+"""Small-study effects of a fitted meta-analysis, as rows of the frame sensitivity."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis.pairwise.inference import Coefficients, infer
+from analysis.pairwise.models import PairwiseModels, quantities
+from analysis.pairwise.rows import Array, Rows
+from analysis.results import frame
+from evidence.errors import RefusedError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.pairwise.bias import Asymmetry
+    from analysis.pairwise.counts import Table
+
+
+class SmallStudyEffects(PairwiseModels):
+    """Tests of funnel asymmetry and what the effect would be without it.
+
+    These methods take effects as independent; a note says so where they are not.
+    """
+
+    def _effects(self) -> tuple[Array, Array, str | None]:
+        """Effects, their variances, and a note where they are not independent."""
+        dependent = self.rows.rotation or self.rows.n > len(self.studies)
+        note = "effects of one study are taken as independent" if dependent else None
+        return self.assembly.contrasts.frame["estimate"].to_numpy(), self.assembly.variance, note
+
+    def egger(self, model: str = "multiplicative", predictor: str = "se") -> pd.DataFrame:
+        """Run Egger's test; see `bias.egger`.
+
+        Parameters
+        ----------
+        model : {"multiplicative", "additive"}
+            Multiplicative is Egger's own; additive, with the fit's estimator of tau2, is metafor's default.
+        predictor : str
+            se, variance, n, 1/n, sqrt(n) or 1/sqrt(n).
+        """
+        from analysis.pairwise import bias
+
+        y, v, note = self._effects()
+        table = self.assembly.contrasts.frame
+        total = (table["n_a"] + table["n_b"]).to_numpy(float)
+        method = self.options.tau2 if isinstance(self.options.tau2, str) else "REML"
+        ci = self.options.ci if self.options.ci.startswith("HK") else "Wald"
+        return _asymmetry(bias.egger(y, v, model, predictor, total, method, ci), note)
+
+    def begg(self, exact: bool | None = None) -> pd.DataFrame:
+        """Run Begg's rank test; see `bias.begg`."""
+        from analysis.pairwise import bias
+
+        y, v, note = self._effects()
+        found = bias.begg(y, v, exact)
+        kind = "exact" if found.exact else "normal approximation"
+        values = {"tau": found.tau, "p_value": found.p_value, "k": found.k}
+        return frame(
+            "sensitivity", quantities("common", "Begg", "rank correlation", values, note=note or kind)
+        )
+
+    def peters(self) -> pd.DataFrame:
+        """Run Peters' test, for odds ratios; see `bias.peters`."""
+        from analysis.pairwise import bias
+
+        data = self._tables("Peters' test")
+        return _asymmetry(bias.peters(data.y, data.a + data.c, data.n1 + data.n2), self._effects()[2])
+
+    def harbord(self) -> pd.DataFrame:
+        """Run Harbord's test, for odds ratios; see `bias.harbord`."""
+        from analysis.pairwise import bias
+
+        data = self._tables("Harbord's test")
+        return _asymmetry(bias.harbord(data.a, data.n1, data.c, data.n2), self._effects()[2])
+
+    def _tables(self, name: str) -> Table:
+        from analysis.pairwise import counts
+
+        if self.contrasts.measure != "OR":
+            raise RefusedError(f"{name} is for odds ratios of 2 x 2 tables, not {self.contrasts.measure}.")
+        counts.check(replace(self, options=replace(self.options, method="MH", shared="ignore")))
+        return counts.table(self)
+
+    def table_tests(self, correct: bool = True) -> pd.DataFrame:
+        """Run the Cochran-Mantel-Haenszel, Breslow-Day and Tarone tests on the counts.
+
+        Parameters
+        ----------
+        correct : bool
+            Continuity correction of the Cochran-Mantel-Haenszel statistic.
+        """
+        from analysis.pairwise import counts
+
+        rows: list[dict[str, Any]] = []
+        data = self._tables("The test")
+        for name, statistic, df, p_value in counts.table_tests(data, correct):
+            values = {"statistic": statistic, "df": df, "p_value": p_value}
+            rows += quantities("common", name, "OR", values, note=self._effects()[2])
+        return frame("sensitivity", rows)
+
+    def trim_fill(self, estimator: str = "L0", side: str | None = None) -> pd.DataFrame:
+        """Trim and fill under both models; see `bias.trim_fill`."""
+        from analysis.pairwise import bias
+
+        y, v, note = self._effects()
+        rows: list[dict[str, Any]] = []
+        for model, method in self.models_and_methods():
+            found = bias.trim_fill(y, v, method, estimator, side)
+            ci = self.options.ci if model == "random" and self.options.ci.startswith("HK") else "Wald"
+            effect = infer(Rows.of(found.y, found.v), found.solution, ci)
+            name = f"trim and fill {estimator}"
+            values = {"missing": found.missing, "missing_std_error": found.std_error, "tau2": found.tau2}
+            said = f"missing on the {found.side}" + (f"; {note}" if note else "")
+            rows += quantities(model, name, "all and filled in", values | _first(effect), note=said)
+            for place in range(len(y), len(found.y)):
+                filled = {"estimate": found.y[place], "std_error": np.sqrt(found.v[place])}
+                rows += quantities(model, name, f"filled in {place - len(y) + 1}", filled)
+        return frame("sensitivity", rows)
+
+    def pet_peese(self) -> pd.DataFrame:
+        """Give PET, PEESE and the conditional PET-PEESE estimate; see `bias.pet_peese`."""
+        from analysis.pairwise import bias
+
+        y, v, note = self._effects()
+        found = bias.pet_peese(y, v)
+        chosen = found.pet if found.chosen == "PET" else found.peese
+        rows = quantities("common", "PET", "limit", _first(found.pet), note=note)
+        rows += quantities("common", "PEESE", "limit", _first(found.peese), note=note)
+        rows += quantities("common", "PET-PEESE", "limit", _first(chosen), note=f"takes {found.chosen}")
+        return frame("sensitivity", rows)
+
+    def selection_model(self, step: float = 0.025, direction: str | None = None) -> pd.DataFrame:
+        """Fit the three-parameter step selection model; see `selection_model.selection_model`.
+
+        Parameters
+        ----------
+        step : float
+            One-sided p-value at which the probability of publication changes.
+        direction : {"greater", "less"}, optional
+            Direction that is favoured; that of the common effect without it.
+        """
+        from analysis.pairwise.selection_model import selection_model
+
+        y, v, note = self._effects()
+        found = selection_model(y, v, step, direction)
+        name = f"selection model, step at p = {step:g}"
+        said = f"favoured: {found.direction}" + (f"; {note}" if note else "")
+        probability = {
+            "estimate": found.relative_probability.estimate[0],
+            "std_error": found.relative_probability.std_error[0],
+            "statistic": found.lr_statistic,
+            "p_value": found.lr_p_value,
+            "n_significant": found.n_significant,
+            "n_other": found.n_other,
+        }
+        rows = quantities("random", name, "effect", _first(found.effect) | {"tau2": found.tau2}, note=said)
+        rows += quantities(
+            "random", name, "relative probability of publication", probability, note="likelihood-ratio test"
+        )
+        return frame("sensitivity", rows)
+
+    def funnel(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Give the data of a funnel plot.
+
+        Returns
+        -------
+        (effects, limits) : tuple of DataFrame
+            study, label, contrast_id, estimate, std_error; and the lines of `bias.contours`, about no effect
+            and about the common effect.
+        """
+        from analysis.pairwise import bias
+
+        columns = ["study", "label", "contrast_id", "estimate"]
+        std_error = np.sqrt(self.assembly.variance)
+        effects = self.assembly.contrasts.frame[columns].assign(std_error=std_error)
+        limits = bias.contours(1.05 * float(std_error.max()), float(self.common_solution.beta[0]))
+        return effects, limits
+
+
+def _first(effect: Coefficients) -> dict[str, float]:
+    names = ("estimate", "std_error", "ci_lower", "ci_upper", "statistic", "df", "p_value")
+    return {name: float(getattr(effect, name)[0]) for name in names}
+
+
+def _asymmetry(found: Asymmetry, note: str | None) -> pd.DataFrame:
+    """Rows of a regression test: the bias coefficient, the limit, and how many effects there were."""
+    model = "common" if np.isnan(found.tau2) else "random"
+    few = "fewer than ten effects: the test has little power" if found.k < 10 else None
+    return frame(
+        "sensitivity",
+        [
+            *quantities(model, found.method, "bias", _first(found.slope), note=note),
+            *quantities(model, found.method, "limit", _first(found.limit), note=note),
+            *quantities(model, found.method, "effects", {"k": found.k}, note=few),
+        ],
+    )
