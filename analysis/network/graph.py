@@ -28,14 +28,18 @@ def components(n: int, pairs: Iterable[tuple[int, int]] | Array) -> Array:
     (n,) int array
         Component of each node, numbered by their lowest node.
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     edge = np.asarray(pairs if isinstance(pairs, np.ndarray) else list(pairs), dtype=int).reshape(-1, 2)
-    graph = coo_array((np.ones(len(edge)), (edge[:, 0], edge[:, 1])), shape=(n, n))
-    label = connected_components(graph, directed=False)[1]
-    _, first, inverse = np.unique(label, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[inverse]
+    low, high = edge[:, 0], edge[:, 1]
+    lowest = np.arange(n)
+    while True:
+        # Every node takes the lowest node that it or a neighbour has found, then that node's own.
+        found = lowest.copy()
+        np.minimum.at(found, low, lowest[high])
+        np.minimum.at(found, high, lowest[low])
+        found = found[found]
+        if np.array_equal(found, lowest):
+            return np.unique(lowest, return_inverse=True)[1].ravel()
+        lowest = found
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from analysis.network.assemble import (
 from analysis.network.blocks import arm_blocks
 from analysis.network.data import Network
 from evidence.errors import CallError, RefusedError
-from evidence.selection import known, select_contrasts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,6 +80,9 @@ def load(
     if isinstance(treatments, str):
         treatments = _treatments_of_all_outcomes(db, treatments)
         notes.append(("info", f"Treatments compared in every outcome of the plan: {', '.join(treatments)}."))
+    # Not above: networks made from tables need no database.
+    from evidence.selection import known, select_contrasts
+
     selection = select_contrasts(
         db,
         "contrast_network",
