@@ -38,7 +38,7 @@ from analysis.network.specification import (
 )
 from analysis.network.splitting import Split, node_split
 from analysis.results import frame
-from evidence.errors import CallError
+from evidence.errors import CallError, RefusedError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -377,6 +377,18 @@ class ExactFit(NetworkFit):
 
     # --- ranks ----------------------------------------------------------------------------------------------
 
+    def sucra(self, model: str) -> Array:
+        """SUCRA of every treatment, in the order of `network.treatments`, (T,).
+
+        Raises
+        ------
+        RefusedError
+            If the outcome has no direction of benefit.
+        """
+        if ranking.benefit(self.network) is None:
+            raise RefusedError(ranking.NO_DIRECTION)
+        return ranking.sucra(self._better[model])
+
     @cached_property
     def _better(self) -> dict[str, Array]:
         """Probability that row is better than column, by model."""
@@ -431,7 +443,7 @@ class ExactFit(NetworkFit):
             return frame("ranking")
         parts = []
         for model in self.models:
-            score = ranking.sucra(self._better[model])
+            score = self.sucra(model)
             best_first = np.argsort(-score, kind="stable")
             parts.append(
                 frame(
@@ -636,7 +648,7 @@ class ExactFit(NetworkFit):
             for quantity, q in (("tau", 0.5), ("tau_lower", 0.025), ("tau_upper", 0.975)):
                 rows.append({"quantity": quantity, "value": tau.quantile(q)})
         if ranking.benefit(self.network) is not None:
-            score = ranking.sucra(self._better[model])
+            score = self.sucra(model)
             rows += [{"quantity": f"sucra: {name}", "value": float(s)} for name, s in zip(names, score)]
         return rows
 
@@ -777,7 +789,7 @@ class ExactFit(NetworkFit):
             if (tau := posterior.heterogeneity) is not None:
                 totals += [("tau mean", tau.mean, None), ("tau sd", tau.sd, None)]
             if ranking.benefit(self.network) is not None:
-                totals.append(("POTH", ranking.poth(ranking.sucra(self._better[model])), "of the SUCRAs"))
+                totals.append(("POTH", ranking.poth(self.sucra(model)), "of the SUCRAs"))
             about = {"engine": self.engine, "model": model}
             rows += [{**about, "quantity": q, "value": value, "note": note} for q, value, note in totals]
             own = {"deviance": deviance, "leverage": leverage, "elpd_loo": influence.elpd}
