@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import evidence
-from evidence.database import connect
 from evidence.errors import CallError
 from evidence.names import nearest
 from evidence.output import replacing
-from evidence.query import EvidenceBase
 
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
+
+    from evidence.query import EvidenceBase
 
 TABLES: dict[str, str] = {
     "estimates": "result_estimate",
@@ -169,6 +169,8 @@ def save(path: str | Path, runs: Iterable[Run]) -> None:
     CallError
         If the file is not there or its folder cannot be written.
     """
+    from evidence.database import connect
+
     target = Path(path).resolve()
     if not target.is_file():
         raise CallError(f"There is no file {str(path)!r} to keep results in.")
