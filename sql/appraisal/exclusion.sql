@@ -114,7 +114,9 @@ single as (
         standard.*,
         cast(null as varchar) as measure
     from standard
-    where measurement_id not in (select measurement_id from pair)
+    where
+        measurement_id in (select measurement_id from effect)
+        and measurement_id not in (select measurement_id from pair)
     union all
     select
         standard.*,

@@ -34,7 +34,8 @@ pooled_sd as (
         timepoint,
         sum(n) as n_total,
         sum(n) - count(*) as df,
-        sqrt(sum((n - 1) * n * v) / nullif(sum(n) - count(*), 0)) as sd
+        -- In a fixed order, so that the last digit does not depend on that of the rows.
+        sqrt(sum((n - 1) * n * v order by arm) / nullif(sum(n) - count(*), 0)) as sd
     from mean_effect
     group by study, experiment, outcome, timepoint
 ),
