@@ -96,10 +96,10 @@ def traffic_light(
             x=x,
             y=pixels(),
             color=alt.Color("color:N", scale=None),
-            tooltip=["study:N", "item:N", "judgement:N"],
+            tooltip=[alt.Tooltip("study:N"), alt.Tooltip("item:N"), alt.Tooltip("judgement:N")],
         ),
         base.mark_text(baseline="middle", fontWeight="bold", fontSize=13, aria=False).encode(
-            x=x, y=pixels(), text="symbol:N", color=alt.Color("ink:N", scale=None)
+            x=x, y=pixels(), text=alt.Text("symbol:N"), color=alt.Color("ink:N", scale=None)
         ),
         names_column(names, _ROW),
         words(["Study"], 0, -7, bold=True),
@@ -180,16 +180,21 @@ def rob_summary(
     layers = [
         base.mark_rect(stroke="white", strokeWidth=1).encode(
             x=alt.X("x:Q", scale=None, axis=None),
-            x2="x2",
+            x2=alt.X2("x2"),
             y=pixels(),
-            y2="y2",
+            y2=alt.Y2("y2"),
             color=alt.Color("color:N", scale=None),
-            tooltip=["item:N", "judgement:N", "n:Q", alt.Tooltip("share:Q", format=".0%")],
+            tooltip=[
+                alt.Tooltip("item:N"),
+                alt.Tooltip("judgement:N"),
+                alt.Tooltip("n:Q"),
+                alt.Tooltip("share:Q", format=".0%"),
+            ],
         ),
         base.mark_text(baseline="middle", fontWeight="bold", aria=False).encode(
             x=alt.X("middle:Q", scale=None, axis=None),
             y=pixels("center"),
-            text="text:N",
+            text=alt.Text("text:N"),
             color=alt.Color("ink:N", scale=None),
         ),
         names_column(items, _ROW),
@@ -278,14 +283,19 @@ def evidence_map(
             x=x,
             y=pixels(),
             size=alt.Size("area:Q", scale=None, legend=None),
-            tooltip=["treatment:N", "outcome:N", "n_studies:Q", "n_participants:Q"],
+            tooltip=[
+                alt.Tooltip("treatment:N"),
+                alt.Tooltip("outcome:N"),
+                alt.Tooltip("n_studies:Q"),
+                alt.Tooltip("n_participants:Q"),
+            ],
         ),
         base.transform_filter("datum.inside")
         .mark_text(baseline="middle", color="white", fontWeight="bold")
-        .encode(x=x, y=pixels(), text="text:N"),
+        .encode(x=x, y=pixels(), text=alt.Text("text:N")),
         base.transform_filter("!datum.inside")
         .mark_text(baseline="middle", align="left", dx=17, color=INK)
-        .encode(x=x, y=pixels(), text="text:N"),
+        .encode(x=x, y=pixels(), text=alt.Text("text:N")),
         *grid.texts("Treatment"),
     ]
     return finish(
@@ -351,9 +361,9 @@ def missing_data_map(
             base.mark_text(baseline="middle", fontWeight="bold", fontSize=15).encode(
                 x=alt.X("x:Q", scale=None, axis=None),
                 y=pixels(),
-                text="symbol:N",
+                text=alt.Text("symbol:N"),
                 color=alt.Color("color:N", scale=None),
-                tooltip=["study:N", "outcome:N", "status:N"],
+                tooltip=[alt.Tooltip("study:N"), alt.Tooltip("outcome:N"), alt.Tooltip("status:N")],
             ),
             *grid.texts("Study"),
             *_key(key, "color", grid.height + 18, dots=False),
@@ -385,10 +395,10 @@ def _key(rows: Sequence[Mapping[str, Any]], palette: str, y: float, dots: bool =
     at = alt.X("x:Q", scale=None, axis=None)
     layers = [
         base.mark_text(baseline="middle", fontWeight="bold", fontSize=SIZE + 1, aria=False).encode(
-            x=at, y=pixels(), text="symbol:N", color=alt.Color("ink:N", scale=None)
+            x=at, y=pixels(), text=alt.Text("symbol:N"), color=alt.Color("ink:N", scale=None)
         ),
         base.mark_text(baseline="middle", align="left", color=INK, aria=False).encode(
-            x=alt.X("t:Q", scale=None, axis=None), y=pixels(), text="text:N"
+            x=alt.X("t:Q", scale=None, axis=None), y=pixels(), text=alt.Text("text:N")
         ),
     ]
     if dots:

@@ -80,15 +80,15 @@ def bubble(
     layers: list[Any] = [
         alt.Chart(dataset([{"y": effect.null}], "null"))
         .mark_rule(color="#b8c0c8", aria=False)
-        .encode(y="y:Q")
+        .encode(y=alt.Y("y:Q"))
     ]
     if band:
         base = alt.Chart(dataset(band, "line"))
         layers += [
             base.mark_area(color=RANDOM, opacity=0.14, aria=False, clip=True).encode(
-                x=x, y="ci_lower:Q", y2="ci_upper"
+                x=x, y=alt.Y("ci_lower:Q"), y2=alt.Y2("ci_upper")
             ),
-            base.mark_line(color=RANDOM, strokeWidth=1.8, clip=True).encode(x=x, y="estimate:Q"),
+            base.mark_line(color=RANDOM, strokeWidth=1.8, clip=True).encode(x=x, y=alt.Y("estimate:Q")),
         ]
     href = {"href": alt.Href("href:N")} if any(row.get("href") for row in bubbles) else {}
     layers.append(
@@ -98,7 +98,7 @@ def bubble(
             x=x,
             y=y,
             size=alt.Size("area:Q", scale=None, legend=None),
-            tooltip=["label:N", "x:Q", "estimate:Q"],
+            tooltip=[alt.Tooltip("label:N"), alt.Tooltip("x:Q"), alt.Tooltip("estimate:Q")],
             **href,
         )
     )
@@ -151,13 +151,15 @@ def baujat(frame: pd.DataFrame, *, title: str = "Baujat plot") -> Any:
     names = [
         base.transform_filter(f"datum.named && datum.side == '{side}'")
         .mark_text(align=side, dx=8 if side == "left" else -8, baseline="middle", color=INK)
-        .encode(x=x, y=y, text="label:N")
+        .encode(x=x, y=y, text=alt.Text("label:N"))
         for side in ("left", "right")
     ]
     return finish(
         alt.layer(
             base.mark_point(filled=True, size=60, opacity=0.85, color=STUDY).encode(
-                x=x, y=y, tooltip=["label:N", "contribution:Q", "influence:Q"]
+                x=x,
+                y=y,
+                tooltip=[alt.Tooltip("label:N"), alt.Tooltip("contribution:Q"), alt.Tooltip("influence:Q")],
             ),
             *names,
         ).properties(width=_WIDTH, height=_HEIGHT),

@@ -150,7 +150,7 @@ class Effect:
         known = sorted(abs(width) for width in half_widths if not missing(width) and width)  # type: ignore[arg-type]
         if not known:
             return 2
-        typical = known[len(known) // 2]
+        typical = known[(len(known) - 1) // 2]
         return min(6, max(0, 1 - math.floor(math.log10(typical)))) if typical > 0 else 2
 
     def text(self, value: float | None, digits: int = 2) -> str:

@@ -186,7 +186,7 @@ def prisma_flow(flow: pd.DataFrame, *, title: str = "PRISMA 2020 flow diagram") 
     layers = [
         alt.Chart(dataset(segments, "arrows"))
         .mark_rule(color=INK, strokeWidth=1.2, aria=False)
-        .encode(x=x, x2="x2", y=pixels(), y2="y2"),
+        .encode(x=x, x2=alt.X2("x2"), y=pixels(), y2=alt.Y2("y2")),
         alt.Chart(dataset(tips, "tips"))
         .mark_point(filled=True, color=INK, size=48, opacity=1, aria=False)
         .encode(x=x, y=pixels(), shape=alt.Shape("shape:N", scale=None)),
@@ -194,25 +194,25 @@ def prisma_flow(flow: pd.DataFrame, *, title: str = "PRISMA 2020 flow diagram") 
         .mark_rect(strokeWidth=1, aria=False)
         .encode(
             x=x,
-            x2="x2",
+            x2=alt.X2("x2"),
             y=pixels(),
-            y2="y2",
+            y2=alt.Y2("y2"),
             fill=alt.Fill("color:N", scale=None),
             stroke=alt.Stroke("line:N", scale=None),
         ),
         alt.Chart(dataset(texts, "texts"))
         .mark_text(align="left", baseline="middle", color=INK)
-        .encode(x=x, y=pixels(), text="text:N"),
+        .encode(x=x, y=pixels(), text=alt.Text("text:N")),
         alt.Chart(dataset(head_texts, "heads"))
         .mark_text(baseline="middle", fontWeight="bold", color=INK)
-        .encode(x=x, y=pixels(), text="text:N"),
+        .encode(x=x, y=pixels(), text=alt.Text("text:N")),
         alt.Chart(dataset(stage_texts, "stages"))
         .mark_text(baseline="middle", fontWeight="bold", angle=270, color=INK)
-        .encode(x=x, y=pixels(), text="text:N"),
+        .encode(x=x, y=pixels(), text=alt.Text("text:N")),
         # The counts themselves, not drawn but carried along as the figure's table.
         alt.Chart(dataset(rows, "flow"))
         .mark_point(size=0, opacity=0, aria=False)
-        .encode(x=alt.value(0), y=alt.value(0)),
+        .encode(x=alt.XValue(0), y=alt.YValue(0)),
     ]
     counted = any(row.get("origin") == "counted" for row in rows)
     typed = any(row.get("origin") == "typed" for row in rows)

@@ -818,7 +818,7 @@ def _reference(
     layers = [
         alt.Chart(null)
         .mark_rule(color=MUTED, aria=False)
-        .encode(x=x, y=alt.value(0), y2=alt.value(height + 4))
+        .encode(x=x, y=alt.YValue(0), y2=alt.Y2Value(height + 4))
     ]
     if (
         pooled is not None
@@ -828,7 +828,7 @@ def _reference(
         layers.append(
             alt.Chart(dataset([{"x": effect.shown(pooled["estimate"])}], "pooled_line"))
             .mark_rule(color=RANDOM, strokeDash=[3, 3], opacity=0.7, aria=False)
-            .encode(x="x:Q", y=alt.value(0), y2=alt.value(last))
+            .encode(x=alt.X("x:Q"), y=alt.YValue(0), y2=alt.Y2Value(last))
         )
     return layers
 
@@ -853,20 +853,20 @@ def _intervals(
         layers.append(
             base.transform_filter("isValid(datum.pi_from)")
             .mark_rule(strokeWidth=1, color=PREDICTION, aria=False)
-            .encode(x="pi_from:Q", x2="pi_to:Q", y=pixels())
+            .encode(x=alt.X("pi_from:Q"), x2=alt.X2("pi_to:Q"), y=pixels())
         )
     if kinds & {"study", "point"}:
         layers.append(
             base.transform_filter("datum.kind == 'study' || datum.kind == 'point'")
             .transform_filter("isValid(datum.from)")
             .mark_rule(strokeWidth=1.4, aria=False)
-            .encode(x="from:Q", x2="to:Q", y=pixels(), color=color)
+            .encode(x=alt.X("from:Q"), x2=alt.X2("to:Q"), y=pixels(), color=color)
         )
     if "prediction" in kinds:
         layers.append(
             base.transform_filter("datum.kind == 'prediction'")
             .mark_rule(strokeWidth=5, color=PREDICTION, opacity=0.75)
-            .encode(x="from:Q", x2="to:Q", y=pixels(), tooltip=tooltip)
+            .encode(x=alt.X("from:Q"), x2=alt.X2("to:Q"), y=pixels(), tooltip=tooltip)
         )
     for side, shape, end in (("left", "triangle-left", domain[0]), ("right", "triangle-right", domain[1])):
         if any(row.get(f"arrow_{side}") for row in table.rows):
@@ -875,7 +875,7 @@ def _intervals(
                 .transform_calculate(end=str(effect.shown(end)))
                 .mark_point(shape=shape, filled=True, size=44, opacity=1, aria=False)
                 .encode(
-                    x="end:Q",
+                    x=alt.X("end:Q"),
                     y=pixels(),
                     color=alt.condition("datum.kind == 'prediction'", alt.value(PREDICTION), alt.value(INK)),
                 )
@@ -885,10 +885,10 @@ def _intervals(
             base.transform_filter("datum.kind == 'study' && datum.inside")
             .mark_square(opacity=1)
             .encode(
-                x="estimate:Q",
+                x=alt.X("estimate:Q"),
                 y=pixels(),
                 size=alt.Size("area:Q", scale=None, legend=None),
-                color=alt.value(STUDY),
+                color=alt.ColorValue(STUDY),
                 tooltip=tooltip,
                 **href,
             )
@@ -897,17 +897,17 @@ def _intervals(
         layers.append(
             base.transform_filter("datum.kind == 'point' && datum.inside")
             .mark_circle(opacity=1, size=58)
-            .encode(x="estimate:Q", y=pixels(), color=color, tooltip=tooltip, **href)
+            .encode(x=alt.X("estimate:Q"), y=pixels(), color=color, tooltip=tooltip, **href)
         )
     if corners:
         layers.append(
             alt.Chart(dataset(corners, "diamonds"))
             .mark_line(interpolate="linear-closed", strokeWidth=1, fillOpacity=1, strokeJoin="miter")
             .encode(
-                x="x:Q",
+                x=alt.X("x:Q"),
                 y=pixels(),
-                order="order:O",
-                detail="row:N",
+                order=alt.Order("order:O"),
+                detail=alt.Detail("row:N"),
                 fill=alt.Fill("color:N", scale=None),
                 stroke=alt.Stroke("color:N", scale=None),
             )
@@ -945,10 +945,10 @@ def _rob_dots(
             x=x,
             y=pixels(),
             color=alt.Color("color:N", scale=None),
-            tooltip=["study:N", "item:N", "judgement:N"],
+            tooltip=[alt.Tooltip("study:N"), alt.Tooltip("item:N"), alt.Tooltip("judgement:N")],
         ),
         base.mark_text(baseline="middle", fontSize=10, fontWeight="bold", aria=False).encode(
-            x=x, y=pixels(), text="symbol:N", color=alt.Color("ink:N", scale=None)
+            x=x, y=pixels(), text=alt.Text("symbol:N"), color=alt.Color("ink:N", scale=None)
         ),
     ]
     layers = [alt.layer(*layers).resolve_scale(x="independent")]

@@ -65,7 +65,7 @@ def funnel(
     """
     points = _points(records(studies), effect)
     heading = title or f"{effect.outcome}: funnel plot"
-    deepest, domain = _frame(points, 0.0 if pooled is None else pooled, effect)
+    deepest, domain = _frame(points, 0.0 if pooled is None else pooled)
     layers: list[Any] = []
     if contours:
         layers += _contours(deepest, domain, effect)
@@ -138,7 +138,7 @@ def comparison_adjusted_funnel(
         )  # fmt: skip
     points = _points(given, effect)
     heading = title or f"{effect.outcome}: comparison-adjusted funnel plot"
-    deepest, domain = _frame(points, 0.0, effect)
+    deepest, domain = _frame(points, 0.0)
     comparisons = sorted(dict.fromkeys(point["comparison"] for point in points))
     color: Any = alt.value(STUDY)
     encodings: dict[str, Any] = {}
@@ -185,13 +185,13 @@ def _points(rows: Sequence[Mapping[str, Any]], effect: Effect) -> list[dict[str,
     ]
 
 
-def _frame(
-    points: Sequence[Mapping[str, Any]], centre: float, effect: Effect
-) -> tuple[float, tuple[float, float]]:
-    """Largest standard error of the axis, and the ends of the effect's axis on the stored scale."""
+def _frame(points: Sequence[Mapping[str, Any]], centre: float) -> tuple[float, tuple[float, float]]:
+    """Give the largest standard error of the axis, and ends of the effect's axis that hold the funnel."""
     deepest = 1.05 * max((point["std_error"] for point in points), default=1.0)
     reach = max([NORMAL_975 * deepest, *(abs(point["stored"] - centre) for point in points)])
-    return deepest, (centre - 1.08 * reach, centre + 1.08 * reach)
+    lower, upper = min(centre - reach, 0.0), max(centre + reach, 0.0)
+    margin = 0.04 * (upper - lower)
+    return deepest, (lower - margin, upper + margin)
 
 
 def _contours(deepest: float, domain: tuple[float, float], effect: Effect) -> list[Any]:
@@ -215,16 +215,18 @@ def _contours(deepest: float, domain: tuple[float, float], effect: Effect) -> li
         base.mark_square(size=170, opacity=1, stroke=FAINT, strokeWidth=1, aria=False).encode(
             **place, fill=alt.Fill("color:N", scale=None)
         ),
-        base.mark_text(align="left", dx=13, baseline="middle", aria=False).encode(**place, text="name:N"),
+        base.mark_text(align="left", dx=13, baseline="middle", aria=False).encode(
+            **place, text=alt.Text("name:N")
+        ),
     )
     return [
         alt.Chart(dataset(corners, "contours"))
         .mark_line(interpolate="linear-closed", fillOpacity=1, strokeWidth=0, clip=True, aria=False)
         .encode(
-            x="x:Q",
-            y="y:Q",
-            order="order:O",
-            detail="shade:O",
+            x=alt.X("x:Q"),
+            y=alt.Y("y:Q"),
+            order=alt.Order("order:O"),
+            detail=alt.Detail("shade:O"),
             fill=alt.Fill("color:N", scale=None),
         ),
         swatches,
@@ -232,7 +234,11 @@ def _contours(deepest: float, domain: tuple[float, float], effect: Effect) -> li
 
 
 def _limits(pooled: float | None, deepest: float, effect: Effect) -> list[Any]:
-    null = alt.Chart(dataset([{"x": effect.null}], "null")).mark_rule(color=MUTED, aria=False).encode(x="x:Q")
+    null = (
+        alt.Chart(dataset([{"x": effect.null}], "null"))
+        .mark_rule(color=MUTED, aria=False)
+        .encode(x=alt.X("x:Q"))
+    )
     if pooled is None:
         return [null]
     ends = [
@@ -244,7 +250,7 @@ def _limits(pooled: float | None, deepest: float, effect: Effect) -> list[Any]:
         null,
         alt.Chart(dataset(ends, "limits"))
         .mark_line(color=RANDOM, strokeDash=[5, 4], strokeWidth=1, clip=True, aria=False)
-        .encode(x="x:Q", y="y:Q", detail="side:O", order="order:O"),
+        .encode(x=alt.X("x:Q"), y=alt.Y("y:Q"), detail=alt.Detail("side:O"), order=alt.Order("order:O")),
     ]
 
 

@@ -83,11 +83,16 @@ def net_heat(
             *grid.lines(),
             base.mark_rect(stroke="white", strokeWidth=1).encode(
                 x=alt.X("x:Q", scale=None, axis=None),
-                x2="x2",
+                x2=alt.X2("x2"),
                 y=pixels(),
-                y2="y2",
+                y2=alt.Y2("y2"),
                 color=alt.Color("color:N", scale=None),
-                tooltip=["design:N", "detached:N", alt.Tooltip("contribution:Q", format=".1%"), "change:Q"],
+                tooltip=[
+                    alt.Tooltip("design:N"),
+                    alt.Tooltip("detached:N"),
+                    alt.Tooltip("contribution:Q", format=".1%"),
+                    alt.Tooltip("change:Q"),
+                ],
             ),
             base.transform_filter("datum.area > 0")
             .mark_square(color="#6e7781", opacity=0.75, aria=False)
@@ -112,8 +117,8 @@ def net_heat(
 def contributions(
     frame: pd.DataFrame,
     *,
-    rows: Mapping[str, str] | None = None,
-    columns: Mapping[str, str] | None = None,
+    estimates: Mapping[str, str] | None = None,
+    sources: Mapping[str, str] | None = None,
     algorithm: str = "",
     title: str = "Contribution of direct evidence",
 ) -> Any:
@@ -122,10 +127,10 @@ def contributions(
     Parameters
     ----------
     frame : DataFrame
-        estimate (a comparison), source (a study or a direct comparison), share (0 to 1; each estimate's sum
-        to 1).
-    rows, columns : mapping of str to str, optional
-        Printed names of estimates and sources.
+        estimate (a comparison), source (a study or a direct comparison), share (0 to 1; each estimate's
+        sum to 1).
+    estimates, sources : mapping of str to str, optional
+        Printed names.
     algorithm : str
         How shares were computed; algorithms differ, so the caption says which.
     title : str
@@ -134,19 +139,20 @@ def contributions(
     Returns
     -------
     altair chart
+        Whichever there are more of, estimates or sources, are the rows.
     """
     given = [row for row in records(frame) if not missing(row.get("share"))]
-    estimates = list(dict.fromkeys(row["estimate"] for row in given))
-    sources = list(dict.fromkeys(row["source"] for row in given))
-    grid = Grid(
-        [(rows or {}).get(key, key) for key in estimates],
-        [(columns or {}).get(key, key) for key in sources],
-        cell=52,
-        row=22,
-    )
+    keys = [list(dict.fromkeys(row[key] for row in given)) for key in ("estimate", "source")]
+    names = [[(labels or {}).get(k, k) for k in found] for labels, found in zip((estimates, sources), keys)]
+    by_estimate = len(keys[0]) >= len(keys[1])
+    if not by_estimate:
+        names.reverse()
+    grid = Grid(names[0], names[1], cell=52, row=22)
     cells = []
     for row in given:
-        i, j = estimates.index(row["estimate"]), sources.index(row["source"])
+        i, j = keys[0].index(row["estimate"]), keys[1].index(row["source"])
+        if not by_estimate:
+            i, j = j, i
         color = _sequential(row["share"])
         cells.append(
             {
@@ -162,24 +168,28 @@ def contributions(
             *grid.lines(),
             base.mark_rect(stroke="white", strokeWidth=1).encode(
                 x=alt.X("x:Q", scale=None, axis=None),
-                x2="x2",
+                x2=alt.X2("x2"),
                 y=pixels(),
-                y2="y2",
+                y2=alt.Y2("y2"),
                 color=alt.Color("color:N", scale=None),
-                tooltip=["estimate:N", "source:N", alt.Tooltip("share:Q", format=".1%")],
+                tooltip=[
+                    alt.Tooltip("estimate:N"),
+                    alt.Tooltip("source:N"),
+                    alt.Tooltip("share:Q", format=".1%"),
+                ],
             ),
             base.mark_text(baseline="middle", fontSize=10).encode(
                 x=alt.X("middle:Q", scale=None, axis=None),
                 y=pixels("center"),
-                text="text:N",
+                text=alt.Text("text:N"),
                 color=alt.Color("ink:N", scale=None),
             ),
-            *grid.texts("Estimate"),
+            *grid.texts("Estimate" if by_estimate else "Source"),
         ).properties(width=grid.width, height=grid.height),
         name="contributions",
         title=title,
-        caption=f"Rows sum to 100%; shares under 0.5% are not written.{how}",
-        description=f"{title}: {len(estimates)} estimates from {len(sources)} sources.",
+        caption=f"{'Rows' if by_estimate else 'Columns'} sum to 100%; shares below 0.5% are left blank.{how}",
+        description=f"{title}: {len(keys[0])} estimates from {len(keys[1])} sources.",
         tables={"shares": ("estimate", "source", "share")},
         width=grid.width,
     )
@@ -242,13 +252,13 @@ def leverage(frame: pd.DataFrame, *, title: str = "Leverage plot") -> Any:
         alt.layer(
             alt.Chart(dataset(curves, "parabolas"))
             .mark_line(color=MUTED, strokeDash=[3, 3], strokeWidth=1, clip=True, aria=False)
-            .encode(x="x:Q", y="y:Q", detail="c:O", order="order:O"),
+            .encode(x=alt.X("x:Q"), y=alt.Y("y:Q"), detail=alt.Detail("c:O"), order=alt.Order("order:O")),
             base.mark_point(filled=True, size=55, opacity=0.85).encode(
                 x=x_axis,
                 y=y_axis,
                 color=alt.condition("datum.far", alt.value(ALARM), alt.value(STUDY)),
                 tooltip=[
-                    "label:N",
+                    alt.Tooltip("label:N"),
                     alt.Tooltip("deviance:Q", format=".2f"),
                     alt.Tooltip("leverage:Q", format=".2f"),
                 ],
@@ -256,7 +266,7 @@ def leverage(frame: pd.DataFrame, *, title: str = "Leverage plot") -> Any:
             *(
                 base.transform_filter(f"datum.far && datum.x {side} 0")
                 .mark_text(align=align, dx=shift, baseline="middle", color=INK)
-                .encode(x="x:Q", y="leverage:Q", text="label:N")
+                .encode(x=alt.X("x:Q"), y=alt.Y("leverage:Q"), text=alt.Text("label:N"))
                 for side, align, shift in _NAMES
             ),
         ).properties(width=400, height=300),

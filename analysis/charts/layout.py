@@ -149,7 +149,7 @@ class Table:
                     .mark_text(align=column.align, baseline="middle", fontWeight="bold" if bold else "normal")
                     .transform_filter(f"{chosen} && datum['{column.field}']")
                     .encode(
-                        x=alt.value(x + (_INDENT if indent else 0)),
+                        x=alt.XValue(x + (_INDENT if indent else 0)),
                         y=pixels(),
                         text=alt.Text(column.field, type="nominal"),
                         color=alt.condition("datum.muted", alt.value(MUTED), alt.value(INK)),
@@ -214,7 +214,7 @@ def words(
             color=color,
             aria=False,
         )
-        .encode(x=alt.value(x), y=alt.value(y + offset))
+        .encode(x=alt.XValue(x), y=alt.YValue(y + offset))
     )
 
 
@@ -226,7 +226,9 @@ def line(
         alt.Chart(alt.InlineData(values=[{}]))
         .mark_rule(color=color, strokeDash=list(dash), aria=False)
         .encode(
-            x=alt.value(x), y=alt.value(y), **({"x2": alt.value(x2)} if y2 is None else {"y2": alt.value(y2)})
+            x=alt.XValue(x),
+            y=alt.YValue(y),
+            **({"x2": alt.X2Value(x2)} if y2 is None else {"y2": alt.Y2Value(y2)}),
         )
     )
 
@@ -299,7 +301,7 @@ class Grid:
         return [
             alt.Chart(dataset(rules, "rules"))
             .mark_rule(color="#eaeef2", aria=False)
-            .encode(y=pixels(), x=alt.value(0), x2=alt.value(self.width)),
+            .encode(y=pixels(), x=alt.XValue(0), x2=alt.X2Value(self.width)),
             line(0, self.width, 0, MUTED),
         ]
 
@@ -328,5 +330,5 @@ def names_column(names: Sequence[str], row: float) -> Any:
     return (
         alt.Chart(dataset(rows, "names"))
         .mark_text(align="left", baseline="middle", color=INK, aria=False)
-        .encode(x=alt.value(0), y=pixels(), text="label:N")
+        .encode(x=alt.XValue(0), y=pixels(), text=alt.Text("label:N"))
     )

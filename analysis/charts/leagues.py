@@ -183,14 +183,14 @@ def league(
     shown = "isValid(datum.estimate)"
     layers = [
         base.mark_rect(stroke=FAINT, strokeWidth=1).encode(
-            x=x, x2="x2", y=pixels(), y2="y2", color=alt.Color("color:N", scale=None)
+            x=x, x2=alt.X2("x2"), y=pixels(), y2=alt.Y2("y2"), color=alt.Color("color:N", scale=None)
         ),
         alt.Chart(dataset(diagonal, "diagonal"))
         .mark_rect(stroke=FAINT, strokeWidth=1, color="#24425c")
-        .encode(x=x, x2="x2", y=pixels(), y2="y2"),
+        .encode(x=x, x2=alt.X2("x2"), y=pixels(), y2=alt.Y2("y2")),
         alt.Chart(dataset(lines, "names"))
         .mark_text(fontWeight="bold", color="white", baseline="middle", aria=False)
-        .encode(x=x, y=pixels(), text="text:N"),
+        .encode(x=x, y=pixels(), text=alt.Text("text:N")),
     ]
     for field, offset in (("first", -_LINE / 2), ("second", _LINE / 2)):
         for bold in (True, False):
@@ -200,7 +200,7 @@ def league(
                 .encode(
                     x=alt.X("middle:Q", scale=None, axis=None),
                     y=pixels("center"),
-                    text=f"{field}:N",
+                    text=alt.Text(f"{field}:N"),
                     color=alt.Color("ink:N", scale=None),
                     **href,
                 )
@@ -292,13 +292,13 @@ def _legend(levels: Sequence[str], colors: Mapping[str, str], y: float) -> list[
     return [
         base.mark_rect(stroke=FAINT, aria=False).encode(
             x=alt.X("x:Q", scale=None, axis=None),
-            x2="x2",
+            x2=alt.X2("x2"),
             y=pixels(),
-            y2="y2",
+            y2=alt.Y2("y2"),
             color=alt.Color("color:N", scale=None),
         ),
         base.mark_text(align="left", baseline="middle", dy=7, color=INK, fontSize=SIZE, aria=False).encode(
-            x=alt.X("t:Q", scale=None, axis=None), y=pixels(), text="text:N"
+            x=alt.X("t:Q", scale=None, axis=None), y=pixels(), text=alt.Text("text:N")
         ),
     ]
 

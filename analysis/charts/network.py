@@ -213,7 +213,7 @@ def network_diagram(
         layers.append(
             alt.Chart(dataset(corners, "multi_arm"))
             .mark_line(interpolate="linear-closed", fill=_SHADE, fillOpacity=0.14, strokeWidth=0, aria=False)
-            .encode(x=x, y=y, order="order:O", detail="study:N")
+            .encode(x=x, y=y, order=alt.Order("order:O"), detail=alt.Detail("study:N"))
         )
     most = max((row["n_studies"] for row in links), default=1)
     edge_color: Any = alt.value("#8b98a5")
@@ -229,8 +229,8 @@ def network_diagram(
         .encode(
             x=x,
             y=y,
-            x2="x2",
-            y2="y2",
+            x2=alt.X2("x2"),
+            y2=alt.Y2("y2"),
             strokeWidth=alt.StrokeWidth(
                 "n_studies:Q",
                 scale=alt.Scale(domain=[0, most], range=[0, max(3.0, min(12.0, 220 / max(len(links), 18)))]),
@@ -239,14 +239,14 @@ def network_diagram(
                 ),
             ),
             color=edge_color,
-            tooltip=["treatment_a:N", "treatment_b:N", "n_studies:Q"],
+            tooltip=[alt.Tooltip("treatment_a:N"), alt.Tooltip("treatment_b:N"), alt.Tooltip("n_studies:Q")],
         )
     )
     if leaders:
         layers.append(
             alt.Chart(dataset(leaders, "leaders"))
             .mark_rule(strokeWidth=0.7, color=FAINT, aria=False)
-            .encode(x=x, y=y, x2="x2", y2="y2")
+            .encode(x=x, y=y, x2=alt.X2("x2"), y2=alt.Y2("y2"))
         )
     largest = max((row[size] for row in drawn_nodes if not missing(row.get(size))), default=1) or 1
     layers.append(
@@ -268,7 +268,11 @@ def network_diagram(
                     symbolStrokeWidth=0,
                 ),
             ),
-            tooltip=["label:N", alt.Tooltip(f"{size}:Q", title=size_title, format=","), "n_studies:Q"],
+            tooltip=[
+                alt.Tooltip("label:N"),
+                alt.Tooltip(f"{size}:Q", title=size_title, format=","),
+                alt.Tooltip("n_studies:Q"),
+            ],
         )
     )
     for align in ("left", "right", "center"):
@@ -277,7 +281,7 @@ def network_diagram(
             layers.append(
                 alt.Chart(dataset(chosen, f"labels_{align}"))
                 .mark_text(align=align, baseline="middle", color=INK, aria=False)
-                .encode(x=x, y=y, text="text:N")
+                .encode(x=x, y=y, text=alt.Text("text:N"))
             )
     caption = f"Area of a node: {size_title.lower()}. Width of a line: number of studies."
     if corners:

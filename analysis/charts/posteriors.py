@@ -81,7 +81,9 @@ def posterior_density(
         ]
         if any(not missing(row.get("prior")) for row in given if row["parameter"] == parameter):
             layers.append(
-                base.mark_line(color=PREDICTION, strokeDash=[4, 3], strokeWidth=1.2).encode(x=x, y="prior:Q")
+                base.mark_line(color=PREDICTION, strokeDash=[4, 3], strokeWidth=1.2).encode(
+                    x=x, y=alt.Y("prior:Q")
+                )
             )
         panels.append(_panel(alt.layer(*layers), (labels or {}).get(parameter, parameter)))
     has_prior = any(not missing(row.get("prior")) for row in given)
@@ -214,7 +216,7 @@ def rank_trace(
         )
         level = alt.Chart(dataset([{"y": 1}], "level")).mark_rule(color=MUTED, strokeDash=[4, 3], aria=False)
         panels.append(
-            _panel(alt.layer(bars, level.encode(y="y:Q")), (labels or {}).get(parameter, parameter))
+            _panel(alt.layer(bars, level.encode(y=alt.Y("y:Q"))), (labels or {}).get(parameter, parameter))
         )
     return finish(
         alt.concat(*panels, columns=columns).resolve_scale(x="shared", y="independent"),
@@ -273,7 +275,7 @@ def psrf(
         alt.layer(
             alt.Chart(dataset([{"y": 1.0}, {"y": limit}], "limits"))
             .mark_rule(color=MUTED, strokeDash=[4, 3], aria=False)
-            .encode(y="y:Q"),
+            .encode(y=alt.Y("y:Q")),
             alt.Chart(dataset(given, "convergence"))
             .mark_line(strokeWidth=1.3, opacity=0.6 if many else 1)
             .encode(
@@ -283,9 +285,13 @@ def psrf(
                     axis=_plain_axis("PSRF"),
                     scale=alt.Scale(domain=[0.99, min(top, 2.0)], nice=False, zero=False, clamp=True),
                 ),
-                detail="label:N",
+                detail=alt.Detail("label:N"),
                 color=color,
-                tooltip=["label:N", "iteration:Q", alt.Tooltip("psrf:Q", format=".3f")],
+                tooltip=[
+                    alt.Tooltip("label:N"),
+                    alt.Tooltip("iteration:Q"),
+                    alt.Tooltip("psrf:Q", format=".3f"),
+                ],
             ),
         ).properties(width=460, height=240),
         name="psrf",

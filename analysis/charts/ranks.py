@@ -140,15 +140,15 @@ def rank_heat_plot(
             *grid.lines(),
             base.mark_rect(stroke="white", strokeWidth=2).encode(
                 x=alt.X("x:Q", scale=None, axis=None),
-                x2="x2",
+                x2=alt.X2("x2"),
                 y=pixels(),
-                y2="y2",
+                y2=alt.Y2("y2"),
                 color=alt.Color("color:N", scale=None),
             ),
             base.mark_text(baseline="middle").encode(
                 x=alt.X("middle:Q", scale=None, axis=None),
                 y=pixels("center"),
-                text="text:N",
+                text=alt.Text("text:N"),
                 color=alt.Color("ink:N", scale=None),
             ),
             *grid.texts("Treatment"),
@@ -256,20 +256,24 @@ def _panels(
         .mark_rect(color="#a9c8e2" if cumulative else STUDY)
         .encode(
             x=across,
-            x2="x2",
+            x2=alt.X2("x2"),
             y=pixels(),
-            y2="y2",
-            tooltip=["treatment:N", "rank:Q", alt.Tooltip("probability:Q", format=".1%")],
+            y2=alt.Y2("y2"),
+            tooltip=[
+                alt.Tooltip("treatment:N"),
+                alt.Tooltip("rank:Q"),
+                alt.Tooltip("probability:Q", format=".1%"),
+            ],
         ),
         alt.Chart(dataset(frames, "frames"))
         .mark_rule(color=MUTED, aria=False)
-        .encode(x=across, x2="x2", y=pixels()),
+        .encode(x=across, x2=alt.X2("x2"), y=pixels()),
     ]
     if curve:
         layers.append(
             alt.Chart(dataset(curve, "curves"))
             .mark_line(color=STUDY, strokeWidth=1.6, aria=False)
-            .encode(x=across, y=pixels(), detail="treatment:N", order="order:O")
+            .encode(x=across, y=pixels(), detail=alt.Detail("treatment:N"), order=alt.Order("order:O"))
         )
     for align in ("left", "right", "center"):
         for bold in (False, True):
@@ -289,7 +293,7 @@ def _panels(
                         color=INK if bold else MUTED,
                         aria=False,
                     )
-                    .encode(x=across, y=pixels(), text="text:N")
+                    .encode(x=across, y=pixels(), text=alt.Text("text:N"))
                 )
     layers.append(words(["Rank (1 is the best)"], width / 2, top - 8, align="center"))
     first = (labels or {}).get(treatments[0], treatments[0]) if treatments else "none"

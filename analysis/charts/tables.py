@@ -167,7 +167,9 @@ def summary_of_findings(rows: Iterable[Mapping[str, Any]]) -> Table:
     written, data = [], []
     for row in rows:
         effect: Effect = row["effect"]
-        digits = effect.digits([(row["ci_upper"] - row["ci_lower"]) / 2])
+        digits = (
+            row["digits"] if "digits" in row else effect.digits([(row["ci_upper"] - row["ci_lower"]) / 2])
+        )
         text = effect.estimate_text(row["estimate"], row["ci_lower"], row["ci_upper"], digits)
         written.append(
             {
@@ -207,11 +209,12 @@ def summary_of_findings(rows: Iterable[Mapping[str, Any]]) -> Table:
         columns.append(Column("certainty", "Certainty"))
     return Table(
         "summary-of-findings",
-        "Summary of findings",
+        "Main result of every analysis",
         tuple(columns),
         tuple(written),
-        note="Studies of a network comparison are those that make it directly. Reading: whether the interval "
-        "excludes no effect, and whom it favours by the outcome's direction of benefit.",
+        note="Studies and participants of a network comparison are those that make it directly. "
+        "Reading: whether the interval excludes no effect, and whom it favours by the outcome's direction of "
+        "benefit.",
         data=tuple(data),
     )
 
@@ -357,6 +360,12 @@ def heterogeneity_and_inconsistency(
         if inconsistency is not None and len(inconsistency)
         else "Heterogeneity"
     )
+    if inconsistency is None or not len(inconsistency):
+        title = "Heterogeneity"
+        for row in rows:
+            del row["group"]
+    else:
+        title = "Heterogeneity and inconsistency"
     return Table(name, title, tuple(columns), tuple(rows), data=tuple(data))
 
 

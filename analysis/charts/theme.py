@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
@@ -222,7 +223,8 @@ def dataset(rows: pd.DataFrame | Iterable[Mapping[str, Any]], name: str) -> alt.
     altair.InlineData
         Embedded whole: Altair's limit of 5,000 rows guards frames, and every chart here draws fewer.
     """
-    return alt.InlineData(values=records(rows), name=name)
+    # A tuple: Altair copies lists, row by row, whenever charts are put together.
+    return alt.InlineData(values=tuple(records(rows)), name=name)
 
 
 def _views(chart: Any) -> Iterator[Any]:
@@ -381,6 +383,11 @@ CONFIG: dict[str, Any] = {
 """Vega-Lite configuration of every chart."""
 
 
+@cache
+def _config() -> alt.Config:
+    return alt.Config.from_dict(CONFIG)
+
+
 def finish(
     chart: Any,
     *,
@@ -414,7 +421,6 @@ def finish(
         With configuration, so it is a figure of its own; `compose` puts several into one.
     """
     width = max(width, 320)
-    chart = chart.copy(deep=True)
     heading = alt.Title(
         text=wrap(title, width, 14, bold=True), subtitle=wrap(caption, width) if caption else alt.Undefined
     )
@@ -432,7 +438,7 @@ def finish(
         description=description,
         usermeta=meta,
         datasets={**({} if data is alt.Undefined else data), **_hoist(chart)},
-        config=alt.Config.from_dict(CONFIG),
+        config=_config(),
     )
 
 

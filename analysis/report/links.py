@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from analysis.charts.effect import Effect, normal_interval
-from analysis.charts.theme import missing, percent, plain
+from analysis.charts.theme import percent, plain
 from evidence.query import EvidenceBase
 from evidence.trace import address
 
@@ -48,7 +48,7 @@ class Links:
         self._studies: dict[str, int] = {}
 
     def number(self, estimate: Mapping[str, Any], effect: Effect) -> str:
-        """Give the anchor of a row of ``result_estimate`` joined with its run's analysis and kind."""
+        """Give the anchor of a row of ``result_estimate`` (`words.estimate_rows`)."""
         key = address(dict(estimate))
         if key not in self._numbers:
             self._numbers[key] = (len(self._numbers) + 1, estimate, effect)
@@ -99,7 +99,7 @@ class Links:
                     estimate["estimate"],
                     estimate["ci_lower"],
                     estimate["ci_upper"],
-                    effect.digits([_half(estimate)]),
+                    estimate["digits"],
                 ),
                 "address": key,
                 "parts": [
@@ -224,12 +224,6 @@ def _words(*parts: Any) -> str:
     return " ".join(
         f"{part:g}" if isinstance(part, float) else str(part) for part in parts if part is not None
     )
-
-
-def _half(row: Mapping[str, Any]) -> float | None:
-    if missing(row["ci_lower"]) or missing(row["ci_upper"]):
-        return None
-    return (row["ci_upper"] - row["ci_lower"]) / 2
 
 
 def _title(estimate: Mapping[str, Any], effect: Effect) -> str:

@@ -150,6 +150,18 @@ class Material:
             {"run": run.run_id, "by": run.subgroup},  # type: ignore[arg-type]
         )
 
+    def results(self) -> dict[str, list[dict[str, Any]]]:
+        """Rows of every table of results that has any, with the name of the analysis."""
+        found = {
+            name: self.db.rows(
+                f"select result_run.analysis, result.* from {table} as result inner join result_run using "
+                "(run_id) "
+                "order by result_run.analysis, result.rowid"
+            )
+            for name, table in results.TABLES.items()
+        }
+        return {name: rows for name, rows in found.items() if rows}
+
     def has(self, name: str) -> bool:
         """Tell whether the evidence base has a table or view."""
         return name in self._names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -17,9 +17,6 @@ from analysis.report import words
 from analysis.report.links import Links, chosen, mark, readings
 from analysis.report.material import Material
 from evidence.results import Run
-
-if TYPE_CHECKING:
-    from analysis.report.links import Links as _Links  # noqa: F401
 
 _MOST_COLUMNS = 40
 
@@ -130,6 +127,10 @@ def findings(material: Material, links: Links) -> Table:
             n: Any = material.n_participants(run)
         else:
             some, n = words.against(run, model), None
+            direct = {frozenset((e["treatment_a"], e["treatment_b"])): e for e in _edges(material, run)}
+            for row in some:
+                edge = direct.get(frozenset((row["treatment"], row["versus"])), {})
+                row |= {"n_studies": edge.get("n_studies", 0), "n_participants": edge.get("n_participants")}
         for row in some:
             if missing(row["estimate"]) or missing(row["ci_lower"]):
                 continue
@@ -137,7 +138,7 @@ def findings(material: Material, links: Links) -> Table:
                 row
                 | {
                     "comparison": f"{effect.label(row['treatment'])} versus {effect.label(row['versus'])}",
-                    "n_participants": n,
+                    "n_participants": row.get("n_participants", n),
                     "model": f"{'network' if run.kind == 'network' else 'pairwise'}, {words.MODELS[model]}",
                     "effect": effect,
                     "tau": spread.get("tau"),
@@ -197,13 +198,11 @@ def _answer(material: Material, links: Links) -> Section:
         section.blocks.append(Text((str(material.review["question"]),), kind="question"))
     for run in material.runs:
         effect = material.effect(run)
-        title = f"{effect.outcome}, {'network' if run.kind == 'network' else 'pairwise'} ({effect.measure})"
-        lines = [*words.answer(material, run, links), words.spread(material, run)]
         section.parts.append(
             Section(
                 f"answer-{run.analysis}",
-                title,
-                [Text(tuple(line for line in lines if line))],
+                words.headline(run, effect),
+                [Text((words.answer(material, run, links),))],
                 analysis=_key(run),
             )
         )
@@ -334,16 +333,20 @@ def _coverage(material: Material) -> Section | None:
         return None
     section = Section("coverage", "What was measured")
     planned = {(run.outcome, run.measure) for run in material.runs}
-    nodes = material.frame("select outcome, measure, treatment, n_studies, n_participants from network_node")
-    some = nodes[[(o, m) in planned for o, m in zip(nodes["outcome"], nodes["measure"], strict=True)]]
-    some = some.sort_values("n_studies", ascending=False).drop_duplicates(["outcome", "treatment"])
-    if some["outcome"].nunique() > 1:
-        section.blocks.append(
-            Figure(
-                "evidence-map",
-                charts.evidence_map(some, treatments=material.treatments, outcomes=material.outcomes),
-            )
+    nodes = [
+        row
+        for row in material.db.rows(
+            "select outcome, measure, treatment, n_studies, n_participants from network_node "
+            "order by n_studies desc, outcome, treatment"
         )
+        if (row["outcome"], row["measure"]) in planned
+    ]
+    largest = {(row["outcome"], row["treatment"]): row for row in reversed(nodes)}
+    if len({row["outcome"] for row in nodes}) > 1:
+        chart = charts.evidence_map(
+            pd.DataFrame(largest.values()), treatments=material.treatments, outcomes=material.outcomes
+        )
+        section.blocks.append(Figure("evidence-map", chart))
     status = material.frame(
         """
         with reading as (
@@ -389,8 +392,7 @@ def _pairwise(material: Material, run: Run, links: Links) -> Section:
         f"{effect.outcome}: {names[0]} versus {names[1]} ({effect.measure})",
         analysis=_key(run),
     )
-    lines = [*words.answer(material, run, links), words.spread(material, run)]
-    section.blocks.append(Text(tuple(line for line in lines if line)))
+    section.blocks.append(Text((" ".join(words.details(material, run)),)))
     studies = _study_rows(material, run, links)
     linked = [row | {"href": links.number(row, effect)} for row in words.estimate_rows(run)]
     pooled = pd.DataFrame(linked)
@@ -456,8 +458,7 @@ def _network(material: Material, run: Run, links: Links) -> Section:
         f"{effect.outcome}: network of treatments ({effect.measure})",
         analysis=_key(run),
     )
-    lines = [*words.answer(material, run, links), words.spread(material, run)]
-    section.blocks.append(Text(tuple(line for line in lines if line)))
+    section.blocks.append(Text((" ".join(words.details(material, run)),)))
     section.parts += [
         part
         for part in (
@@ -672,7 +673,12 @@ def _sensitivity(material: Material, run: Run, effect: Effect, model: str, links
         if some:
             section.blocks.append(Figure(f"{run.analysis}-leave-one-out", chart))
             section.blocks.append(
-                Text(("Drawn for the first-ranked treatment; the tables folder has every treatment.",))
+                Text(
+                    (
+                        "Drawn for the treatment that is best by its effect; results/leave_one_out.csv has "
+                        "all.",
+                    )
+                )
             )
     section.blocks += _priors(run, effect)
     section.blocks += _shares(material, run, effect, model)
@@ -727,7 +733,7 @@ def _shares(material: Material, run: Run, effect: Effect, model: str) -> Iterato
             key = (row["treatment"], row["study"])
             shares[key] = shares.get(key, 0.0) + row["weight"]
     rows = [
-        {"estimate": study, "source": treatment, "share": share}
+        {"estimate": treatment, "source": study, "share": share}
         for treatment in order
         for (estimate, study), share in sorted(shares.items())
         if estimate == treatment
@@ -737,8 +743,8 @@ def _shares(material: Material, run: Run, effect: Effect, model: str) -> Iterato
             f"{run.analysis}-contributions",
             charts.contributions(
                 pd.DataFrame(rows),
-                rows=material.studies,
-                columns={t: f"{effect.label(t)} vs {effect.label(run.reference)}" for t in order},
+                estimates={t: f"{effect.label(t)} vs {effect.label(run.reference)}" for t in order},
+                sources=material.studies,
                 title=f"{effect.outcome}: share of each study in each effect",
             ),
         )
@@ -989,9 +995,7 @@ def _study_rows(material: Material, run: Run, links: Links) -> pd.DataFrame:
         levels = [plain(v) for v in run.frames["estimates"]["level"].dropna().drop_duplicates()]
         place = {str(level): i for i, level in enumerate(levels)}
         found.sort(key=lambda row: place.get(str(row["level"]), len(place)))
-    frame = pd.DataFrame(found)
-    # The charts list a row for each contrast, and dots of risk of bias by study.
-    return frame
+    return pd.DataFrame(found)
 
 
 def _tests(material: Material, run: Run, effect: Effect) -> list[str]:
@@ -1020,7 +1024,8 @@ def _tests(material: Material, run: Run, effect: Effect) -> list[str]:
 
 def _edges(material: Material, run: Run) -> list[dict[str, Any]]:
     return material.db.rows(
-        "select treatment_a, treatment_b, n_studies from network_edge where outcome = ? and measure = ?",
+        "select treatment_a, treatment_b, n_studies, n_participants from network_edge where outcome = ? and "
+        "measure = ?",
         [run.outcome, run.measure],
     )
 

@@ -45,15 +45,17 @@ def main_model(run: Run) -> str:
 
 
 def estimate_rows(run: Run) -> list[dict[str, Any]]:
-    """Rows of ``result_estimate`` of a run, with what an address needs beside them."""
-    about = {"run_id": run.run_id, "analysis": run.analysis, "kind": run.kind}
-    return [about | row for row in records(run.frames["estimates"])]
+    """Rows of ``result_estimate`` of a run, with what their address and their writing need beside them."""
+    rows = records(run.frames["estimates"])
+    half = [(row["ci_upper"] - row["ci_lower"]) / 2 for row in rows if not missing(row["ci_lower"])]
+    digits = Effect(run.measure, scale="log" if run.scale == "log" else "additive").digits(half)
+    about = {"run_id": run.run_id, "analysis": run.analysis, "kind": run.kind, "digits": digits}
+    return [about | row for row in rows]
 
 
 def linked(row: Mapping[str, Any], effect: Effect, links: Links) -> str:
     """Write an estimate with its interval as a link to its rows."""
-    half = None if missing(row["ci_lower"]) else (row["ci_upper"] - row["ci_lower"]) / 2
-    text = effect.estimate_text(row["estimate"], row["ci_lower"], row["ci_upper"], effect.digits([half]))
+    text = effect.estimate_text(row["estimate"], row["ci_lower"], row["ci_upper"], row["digits"])
     # A row that was turned to the reader's direction still leads to the row that is kept.
     return mark(text, links.number(row.get("kept", row), effect))
 
@@ -89,7 +91,14 @@ def _after(row: Mapping[str, Any], run: Run) -> bool:
     return row["estimate"] < 0 if run.lower_is_better is False else row["estimate"] > 0
 
 
-def answer(material: Material, run: Run, links: Links) -> list[str]:
+def headline(run: Run, effect: Effect) -> str:
+    """Name what a run compares."""
+    if run.kind == "pairwise":
+        return f"{effect.outcome}: {effect.label(run.treatment)} versus {effect.label(run.versus)}"
+    return f"{effect.outcome}: network of {count(run.n_treatments)} treatments"
+
+
+def answer(material: Material, run: Run, links: Links) -> str:
     """Say what a run found, in words and numbers.
 
     Parameters
@@ -101,15 +110,25 @@ def answer(material: Material, run: Run, links: Links) -> list[str]:
 
     Returns
     -------
-    list of str
+    str
         Sentences with links.
     """
     effect = material.effect(run)
-    return (
-        _pairwise(material, run, effect, links)
-        if run.kind == "pairwise"
-        else _network(material, run, effect, links)
-    )
+    size = _size(material, run)
+    if run.kind == "pairwise":
+        return f"{size}. {_pairwise_answer(run, effect, links)}"
+    return f"{size}. {_network_answer(run, effect, links)}"
+
+
+def details(material: Material, run: Run) -> list[str]:
+    """Say what a reader of a run's figures should know: prediction, heterogeneity, agreement."""
+    effect = material.effect(run)
+    found = [f"{_size(material, run)}.", spread(material, run)]
+    if run.kind == "pairwise":
+        found.append(_prediction(run, effect))
+    else:
+        found.append(_agreement(run))
+    return [sentence for sentence in found if sentence]
 
 
 def _size(material: Material, run: Run) -> str:
@@ -118,64 +137,73 @@ def _size(material: Material, run: Run) -> str:
     return studies if missing(n) else f"{studies} with {count(n)} {material.participants}"
 
 
-def _pairwise(material: Material, run: Run, effect: Effect, links: Links) -> list[str]:
-    names = effect.label(run.treatment), effect.label(run.versus)
-    whole = {row["model"]: row for row in estimate_rows(run) if missing(row.get("level"))}
-    head = f"{names[0]} versus {names[1]} ({_size(material, run)}): "
+def _whole(run: Run) -> dict[str, dict[str, Any]]:
+    """Pooled effects of a pairwise run over all studies, by model."""
+    return {
+        row["model"]: row
+        for row in estimate_rows(run)
+        if missing(row.get("level")) and not missing(row["estimate"])
+    }
+
+
+def _pairwise_answer(run: Run, effect: Effect, links: Links) -> str:
+    whole = _whole(run)
+    if not whole:
+        return "No effect could be estimated."
     parts = [
-        f"{effect.name.lower()} {linked(whole[model], effect, links)} ({MODELS[model]})"
+        f"{linked(whole[model], effect, links)} ({MODELS[model]})"
         for model in ("random", "common")
-        if model in whole and not missing(whole[model]["estimate"])
+        if model in whole
     ]
-    if not parts:
-        return [head + "no effect could be estimated."]
-    main = whole[main_model(run)]
-    sentences = [head + ", ".join(parts) + f". {_verdict(main, effect, names)}"]
-    if not missing(main.get("pi_lower")):
-        width = effect.digits([(main["ci_upper"] - main["ci_lower"]) / 2])
-        crosses = main["pi_lower"] <= 0 <= main["pi_upper"]
-        sentences.append(
-            "The 95% prediction interval is "
-            f"{effect.interval_text(main['pi_lower'], main['pi_upper'], width)}: "
-            + (
-                "the effect in a new study could lie on either side of no effect."
-                if crosses
-                else "the effect in a new study is expected on the same side."
-            )
-        )
-    return sentences
+    names = effect.label(run.treatment), effect.label(run.versus)
+    main = whole.get("random") or whole["common"]
+    sentences = (
+        f"{effect.name} {', '.join(parts)}.",
+        _verdict(main, effect, names),
+        _prediction(run, effect),
+    )
+    return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _network(material: Material, run: Run, effect: Effect, links: Links) -> list[str]:
+def _prediction(run: Run, effect: Effect) -> str:
+    main = _whole(run).get("random")
+    if main is None or missing(main.get("pi_lower")):
+        return ""
+    text = effect.interval_text(main["pi_lower"], main["pi_upper"], main["digits"])
+    crosses = main["pi_lower"] <= 0 <= main["pi_upper"]
+    meaning = "could lie on either side of no effect" if crosses else "is expected on the same side"
+    return f"95% prediction interval {text}: the effect in a new study {meaning}."
+
+
+def _network_answer(run: Run, effect: Effect, links: Links) -> str:
     model = main_model(run)
     rows = against(run, model)
     reference = effect.label(run.reference)
-    sentences = [f"{count(run.n_treatments)} treatments were compared in {_size(material, run)}."]
     clear = [row for row in rows if not row["ci_lower"] <= 0 <= row["ci_upper"]]
     better = [row for row in clear if effect.better(row["estimate"])]
     worse = [row for row in clear if effect.better(row["estimate"]) is False]
+    measure = f"{effect.name.lower()}, {MODELS[model]}"
+    sentences = []
 
     def listed(some: list[dict[str, Any]]) -> str:
         return ", ".join(f"{effect.label(row['treatment'])} {linked(row, effect, links)}" for row in some)
 
-    measure = f"{effect.name.lower()}, {MODELS[model]}"
     if effect.lower_is_better is None:
+        tail = f": {listed(clear)}." if clear else "."
         sentences.append(
-            f"Against {reference} the interval excludes no effect for {len(clear)} of {len(rows)} treatments "
-            f"({measure})" + (f": {listed(clear)}." if clear else ".")
+            f"Against {reference} the interval excludes no effect for {len(clear)} of {len(rows)} "
+            f"treatments ({measure}){tail}"
         )
     else:
-        if better:
-            sentences.append(
-                f"Against {reference} the interval favours {len(better)} of {len(rows)} treatments "
-                f"({measure}): "
-                f"{listed(better)}."
-            )
+        tail = f": {listed(better)}." if better else "."
+        sentences.append(
+            f"Against {reference} the interval favours {len(better)} of {len(rows)} treatments "
+            f"({measure}){tail}"
+        )
         if worse:
             sentences.append(f"It favours {reference} over {len(worse)}: {listed(worse)}.")
-        unclear = len(rows) - len(clear)
-        if unclear:
-            sentences.append(f"For {unclear} of {len(rows)} the interval includes no effect.")
+        if unclear := len(rows) - len(clear):
+            sentences.append(f"For {unclear} it includes no effect.")
     order, score, scores = ranked(run, model)
     if score:
         name = {"sucra": "SUCRA", "p_score": "P-score"}[score]
@@ -186,14 +214,20 @@ def _network(material: Material, run: Run, effect: Effect, links: Links) -> list
             sentences.append(
                 f"The probability that {effect.label(order[0])} is the best is {percent(best, 0)}."
             )
+    return " ".join(sentences)
+
+
+def _agreement(run: Run) -> str:
     tested = [row for row in records(run.frames["inconsistency"]) if row["method"] == "design-by-treatment"]
-    if tested and not missing(tested[0]["p_value"]):
-        sentences.append(
-            "Designs of the network "
-            f"{'disagree' if tested[0]['p_value'] < 0.05 else 'show no clear disagreement'} "
-            f"(design-by-treatment test, p {p_value(tested[0]['p_value'])})."
-        )
-    return sentences
+    if not tested or missing(tested[0]["p_value"]):
+        return ""
+    p = tested[0]["p_value"]
+    said = (
+        "The network's designs disagree"
+        if p < 0.05
+        else "No clear disagreement between the network's designs"
+    )
+    return f"{said} (design-by-treatment test, p {p_value(p)})."
 
 
 def _verdict(row: Mapping[str, Any], effect: Effect, names: tuple[str, str]) -> str:
@@ -219,20 +253,17 @@ def spread(material: Material, run: Run) -> str:
         return ""
     parts = []
     if not missing(row.get("tau")):
-        unit = f" {effect.unit}" if effect.measure == "MD" and effect.unit else ""
+        unit = effect.unit if effect.measure == "MD" and effect.unit else ""
+        unit = unit if unit in ("", "%") else f" {unit}"
         scale = " on the log scale" if effect.scale == "log" else ""
-        ends = (
-            f" [{number(row['tau_lower'], 2)}, {number(row['tau_upper'], 2)}]"
-            if not missing(row.get("tau_lower"))
-            else ""
-        )
-        parts.append(f"between-study standard deviation τ {number(row['tau'], 2)}{ends}{unit}{scale}")
+        ends = ""
+        if not missing(row.get("tau_lower")):
+            ends = f" [{number(row['tau_lower'], 2)}, {number(row['tau_upper'], 2)}]"
+        parts.append(f"between-study standard deviation τ = {number(row['tau'], 2)}{unit}{ends}{scale}")
     if not missing(row.get("i2")):
-        parts.append(f"I² {percent(row['i2'], 0)}")
+        parts.append(f"I² = {percent(row['i2'], 0)}")
     if not missing(row.get("q")):
-        parts.append(
-            f"Q {number(row['q'], 1)} on {count(row['df'])} degrees of freedom (p {p_value(row['p_value'])})"
-        )
+        parts.append(f"Q = {number(row['q'], 1)} (df {count(row['df'])}, p {p_value(row['p_value'])})")
     return f"Heterogeneity: {', '.join(parts)}." if parts else ""
 
 
@@ -271,7 +302,11 @@ def methods(material: Material) -> list[str]:
     if pairwise:
         paragraphs.append(_pairwise_methods(pairwise))
     paragraphs += [
-        _network_methods([run for run in runs if run.kind == "network" and run.engine == engine], engine)
+        _network_methods(
+            [run for run in runs if run.kind == "network" and run.engine == engine],
+            engine,
+            material.treatments,
+        )
         for engine in dict.fromkeys(run.engine for run in runs if run.kind == "network")
     ]
     versions: dict[str, str] = {}
@@ -279,7 +314,12 @@ def methods(material: Material) -> list[str]:
         versions |= dict(run.versions)
     if versions:
         paragraphs.append(
-            "Software: " + ", ".join(f"{name} {version}" for name, version in versions.items()) + ". "
+            "Software: "
+            + ", ".join(
+                f"{name} {versions[name]}"
+                for name in sorted(versions, key=lambda n: (n != "evidence-base", n))
+            )
+            + ". "
             "All intervals are 95% and equal-tailed. Common and random effects are both shown; neither was "
             "chosen by a "
             "test of heterogeneity."
@@ -301,7 +341,8 @@ def _timepoints(runs: list[Run]) -> str:
     rules = list(dict.fromkeys(str(run.timepoint) for run in runs if run.timepoint))
     if not rules:
         return ""
-    return f"Where a study measured at several times, the rule was: {', '.join(rules)}."
+    said = ", ".join(f"the {rule}" if rule in ("first", "last") else rule for rule in rules)
+    return f"Where a study measured an outcome at several times, {said} was taken."
 
 
 def _pairwise_methods(runs: list[Run]) -> str:
@@ -327,7 +368,7 @@ def _pairwise_methods(runs: list[Run]) -> str:
     return text
 
 
-def _network_methods(runs: list[Run], engine: str) -> str:
+def _network_methods(runs: list[Run], engine: str, names: Mapping[str, str]) -> str:
     options = runs[0].specification
     text = f"Network meta-analyses ({len(runs)}), {engine} engine: {_ENGINES.get(engine, engine)}."
     if engine == "frequentist":
@@ -347,7 +388,7 @@ def _network_methods(runs: list[Run], engine: str) -> str:
             if not missing(options.get(name))
         ]
         text += (f" Priors: {', '.join(priors)}." if priors else "") + " Ranking: SUCRA from the posterior."
-    references = list(dict.fromkeys(str(run.reference) for run in runs))
+    references = list(dict.fromkeys(names.get(str(run.reference), str(run.reference)) for run in runs))
     text += f" Reference treatment: {', '.join(references)}."
     seeds = list(dict.fromkeys(str(run.seed) for run in runs if run.seed is not None))
     return text + (f" Seed: {', '.join(seeds)}." if seeds else "")

@@ -39,8 +39,8 @@ def write(
     Returns
     -------
     Path
-        ``index.html``: one page with everything in it, that loads nothing. Beside it the database,
-        ``figures`` (SVG and PNG), ``tables`` (CSV), ``tables.xlsx``, ``summary-of-findings.docx`` and
+        ``index.html``: one page with everything in it, that loads nothing. Beside it the database, ``figures``
+        (SVG and PNG), ``tables`` and ``results`` (CSV), ``tables.xlsx``, ``summary-of-findings.docx`` and
         ``manifest.csv``.
 
     Raises
@@ -87,18 +87,22 @@ def _database(review: str | Path, folder: Path, say: Progress) -> Path:
 
 def _write(db: Any, folder: Path, refused: dict[str, str], database: str, say: Progress) -> Path:
     import vl_convert
+    from altair.utils.schemapi import debug_mode
 
     from analysis import charts
-    from analysis.charts.files import csv_text, svg
+    from analysis.charts.files import csv_text, specification, svg
     from analysis.charts.tables import Table
     from analysis.charts.theme import SYNTHETIC
     from analysis.report import documents, sections
     from analysis.report.links import Links
     from analysis.report.material import Material
+    from evidence.results import TABLES
 
     material = Material(db, refused)
     links = Links()
-    made = sections.assemble(material, links, say)
+    # Altair would check each part of each chart against its schema again and again, for half of all the time.
+    with debug_mode(False):
+        made = sections.assemble(material, links, say)
     leagues = sections.league_tables(material, links)
     synthetic = material.synthetic
     figures: dict[str, list[str]] = {}
@@ -124,18 +128,21 @@ def _write(db: Any, folder: Path, refused: dict[str, str], database: str, say: P
             if chart is None:
                 continue
             shown = charts.mark_synthetic(chart) if synthetic else chart
-            title = str(shown.usermeta["evidence"]["title"])
-            picture = svg(shown)
+            spec = specification(shown)
+            title = spec["usermeta"]["evidence"]["title"]
+            picture = svg(spec)
             drawn.append(_scoped(picture, f"{block.name}{tail}"))
             # Alone, a figure has no panel to link to.
             alone = re.sub(r"<a [^>]*>|</a>", "", picture)
             put(f"figures/{block.name}{tail}.svg", alone.encode(), title)
             put(f"figures/{block.name}{tail}.png", vl_convert.svg_to_png(alone, scale=2), title)
             if not tail:
-                put(f"tables/{block.name}.csv", csv_text(shown).encode(), f"what the figure draws: {title}")
+                put(f"tables/{block.name}.csv", csv_text(spec).encode(), f"what the figure draws: {title}")
         figures[block.name] = drawn
     for table in [*tables, *leagues]:
-        put(f"tables/{table.name}.csv", _csv(table, synthetic).encode(), table.title)
+        put(f"tables/{table.name}.csv", _csv(table.records(), synthetic).encode(), table.title)
+    for name, rows in material.results().items():
+        put(f"results/{name}.csv", _csv(rows, synthetic).encode(), f"every row of table {TABLES[name]}")
     say("writing the workbook and the Word file")
     every = [*tables, *leagues]
     documents.workbook(every, folder / "tables.xlsx", synthetic=synthetic)
@@ -218,11 +225,10 @@ def _scoped(picture: str, name: str) -> str:
     return picture
 
 
-def _csv(table: Any, synthetic: bool) -> str:
+def _csv(rows: list[dict[str, Any]], synthetic: bool) -> str:
     from analysis.charts.theme import SYNTHETIC
     from analysis.report.links import as_text
 
-    rows = table.records()
     columns = list(dict.fromkeys(key for row in rows for key in row))
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
