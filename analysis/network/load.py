@@ -117,7 +117,6 @@ def load(
         known(db, "treatment", reference)
     about = db.rows("select * from outcome where outcome = ?", [outcome])[0]
     how = db.rows("select * from effect_measure where measure = ?", [measure])[0]
-    higher_is_better = how["higher_is_better"]
     labels = {row["treatment"]: row["label"] for row in db.rows("select treatment, label from treatment")}
     net = from_contrasts(
         contrast,
@@ -128,7 +127,8 @@ def load(
         covariates=_study_variables(db, covariates) if covariates else None,
         scale=how["scale"],
         unit={"MD": about["unit"], "NMD": "%"}.get(measure),
-        lower_is_better=about["lower_is_better"] if higher_is_better is None else not higher_is_better,
+        # Per cent of the way from the diseased to the healthy is good whichever way the outcome itself runs.
+        lower_is_better=False if measure == "NMD" else about["lower_is_better"],
         labels={name: labels[name] for name in found},
         smallest_important_difference=_important(about, how),
         exclusions=exclusions.reindex(columns=list(EXCLUSION_COLUMNS)).astype(object),

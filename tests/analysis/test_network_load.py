@@ -326,6 +326,43 @@ def test_smd_as_d_or_g(diabetes: EvidenceBase) -> None:
         network.load(diabetes, "hba1c", "SMD", smd="h")
 
 
+@pytest.mark.parametrize("measure", ["MD", "SMD"])
+def test_continuous_measures_keep_the_covariance_of_a_three_arm_study(
+    diabetes: EvidenceBase, measure: str
+) -> None:
+    net = network.load(diabetes, "hba1c", measure)
+    three = next(block for block in net.blocks if block.k == 3)
+    study = net.studies[int(three.study[0])][0]
+    given = diabetes.rows(
+        "select covariance from contrast_covariance where study = ? and measure = ?", [study, measure]
+    )
+    # Of the three pairs of contrasts, one shares the base arm with the sign of the block.
+    assert any(abs(abs(row["covariance"]) - three.S[0, 0, 1]) < 1e-12 for row in given)
+
+
+@pytest.fixture(scope="module")
+def smoking(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    path = evidence.build("smoking", output=tmp_path_factory.mktemp("network") / "smoking.duckdb")
+    with evidence.open(path) as db:
+        yield db
+
+
+@pytest.mark.parametrize("measure", ["OR", "RR", "RD"])
+def test_networks_of_counts_are_those_of_the_arms(smoking: EvidenceBase, measure: str) -> None:
+    net = network.load(smoking, "cessation", measure, reference="no_contact")
+    assert net.scale == ("additive" if measure == "RD" else "log")
+    arms = smoking.sql("select * from arm_effect where measure = ?", [measure]).df()
+    again = network.from_arms(arms.drop(columns="measurement_id"), measure=measure, reference="no_contact")
+    assert net.arms is not None
+    assert net.arms[0].events is not None
+    for ours, theirs in zip(net.blocks, again.blocks):
+        np.testing.assert_allclose(ours.y, theirs.y, atol=1e-12)
+        np.testing.assert_allclose(ours.S, theirs.S, rtol=1e-10)
+    fit = network.fit(net, tau2="DL")
+    if measure == "OR":
+        assert fit.tau2 == pytest.approx(0.5988752589247012, rel=1e-10)  # netmeta 3.4-0
+
+
 REVIEW = {
     "studies.csv": "study,year,dose\nS1,2001,1\nS2,2002,2\nS3,2003,3\nS4,2004,4\n",
     "treatments.csv": "treatment,label,role\nP,Placebo,control\nA,Drug A,active\nB,Drug B,active\nC,Drug C,active\n",
