@@ -144,14 +144,15 @@ class Effect:
         return (f"Favours {sides[0]}", f"Favours {sides[1]}")
 
     def digits(self, half_widths: Iterable[float | None]) -> int:
-        """Decimals that show about two figures of the usual half interval (stored scale); two for ratios."""
+        """Choose decimals that show about two figures of the usual half interval (two or more for SMD)."""
         if self.scale == "log":
             return 2
+        least = 0 if self.measure in ("MD", "NMD") else 2
         known = sorted(abs(width) for width in half_widths if not missing(width) and width)  # type: ignore[arg-type]
         if not known:
             return 2
         typical = known[(len(known) - 1) // 2]
-        return min(6, max(0, 1 - math.floor(math.log10(typical)))) if typical > 0 else 2
+        return min(6, max(least, 1 - math.floor(math.log10(typical)))) if typical > 0 else 2
 
     def text(self, value: float | None, digits: int = 2) -> str:
         """Write a stored number as it is read; ratios far from 1 keep about three figures."""

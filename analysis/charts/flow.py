@@ -129,6 +129,9 @@ def prisma_flow(flow: pd.DataFrame, *, title: str = "PRISMA 2020 flow diagram") 
         lines = _lines(heading, counts, by_box, has_previous="previous_studies" in by_box)
         if lines:
             boxes[name] = _Box(column, level, lines)
+    if "previous" not in boxes and "new" in boxes:
+        # The total differs from the new studies only where there is a previous version of the review.
+        boxes.pop("total", None)
     columns = _columns(boxes)
     heads = {name: wrap(_HEADS[name], columns[name][1] - 16, bold=True) for name in _HEADS if name in columns}
     top = max((len(lines) for lines in heads.values()), default=1) * _LINE + 2 * _PAD

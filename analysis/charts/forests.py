@@ -28,6 +28,7 @@ from analysis.charts.theme import (
     plain,
     records,
     text_width,
+    wrap,
 )
 
 if TYPE_CHECKING:
@@ -113,9 +114,17 @@ def forest(
         rows.append({"kind": "header", "label": "All studies", "bold": True})
     rows += overall
     rows += [{"kind": "note", "label": text, "muted": True, "span": True} for text in footers]
+    names = effect.label(treatment), effect.label(versus)
+    left = _arm_columns(given, names)
+    # Notes keep to the left of the panel, so that no line runs through them.
+    room = max(sum(column.width(rows) + GAP for column in left) - GAP, 260)
+    rows = [
+        {**row, "label": part}
+        for row in rows
+        for part in (wrap(row["label"], room) if row["kind"] == "note" else [row.get("label")])
+    ]
     _place(rows)
 
-    names = effect.label(treatment), effect.label(versus)
     shown = [*given, *(row for row in estimates if not missing(row.get("estimate")))]
     domain = effect.domain(
         [row.get("estimate") for row in shown],
@@ -126,15 +135,6 @@ def forest(
     corners = _fit(rows, effect, domain)
     _areas(rows, weight)
 
-    binary = _any(given, "events_a")
-    left = [Column("label", "Study", "left")]
-    for side, name in zip("ab", names):
-        if binary:
-            left.append(Column(f"count_{side}", "events / n", "right", name))
-        elif _any(given, f"n_{side}"):
-            left.append(Column(f"n_text_{side}", "n", "right", name))
-            if _any(given, f"mean_{side}"):
-                left.append(Column(f"mean_text_{side}", "mean (SD)", "right", name))
     right = [Column("effect_text", f"{effect.measure} [95% {effect.interval}]", "right")]
     for model in ("common", "random"):
         if _any(given, f"weight_{model}"):
@@ -558,6 +558,19 @@ def diamond(
         return []
     xs = [start, *([estimate] if start < estimate < end else []), end]
     return [(x, rise(x)) for x in xs] + [(x, -rise(x)) for x in reversed(xs)]
+
+
+def _arm_columns(given: Sequence[Mapping[str, Any]], names: tuple[str, str]) -> list[Column]:
+    """Columns to the left of a forest plot's panel: the study, and what each arm had."""
+    columns = [Column("label", "Study", "left")]
+    for side, name in zip("ab", names):
+        if _any(given, "events_a"):
+            columns.append(Column(f"count_{side}", "events / n", "right", name))
+        elif _any(given, f"n_{side}"):
+            columns.append(Column(f"n_text_{side}", "n", "right", name))
+            if _any(given, f"mean_{side}"):
+                columns.append(Column(f"mean_text_{side}", "mean (SD)", "right", name))
+    return columns
 
 
 def _any(rows: Iterable[Mapping[str, Any]], key: str) -> bool:

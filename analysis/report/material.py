@@ -132,7 +132,8 @@ class Material:
                 from result_weight where run_id = $run
                 group by study, experiment, contrast_id
             )
-            select weighted.*, contrast.treatment_a, contrast.n_a, contrast.n_b,
+            select weighted.*, contrast.treatment_a, contrast.arm_a, contrast.arm_b,
+                contrast.n_a, contrast.n_b,
                 a.mean as mean_a, a.sd as sd_a, a.events as events_a,
                 b.mean as mean_b, b.sd as sd_b, b.events as events_b, study.year, study.label,
                 variable.value as level

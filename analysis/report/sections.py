@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -978,7 +979,7 @@ def _study_rows(material: Material, run: Run, links: Links) -> pd.DataFrame:
     found = []
     for row in records(material.contrasts(run)):
         if row["treatment_a"] is not None and row["treatment_a"] != run.treatment:
-            for key in ("n", "mean", "sd", "events"):
+            for key in ("arm", "n", "mean", "sd", "events"):
                 row[f"{key}_a"], row[f"{key}_b"] = row[f"{key}_b"], row[f"{key}_a"]
         label = (
             row["label"] if row["experiment"] in (None, "main") else f"{row['label']} / {row['experiment']}"
@@ -991,6 +992,10 @@ def _study_rows(material: Material, run: Run, links: Links) -> pd.DataFrame:
         found.append(
             row | {"key": row["study"], "label": label, "level": level, "href": links.study(row["study"])}
         )
+    repeated = Counter(row["label"] for row in found)
+    for row in found:
+        if repeated[row["label"]] > 1 and row["arm_a"] is not None:
+            row["label"] += f" / {row['arm_a']}"
     if run.subgroup is not None:
         levels = [plain(v) for v in run.frames["estimates"]["level"].dropna().drop_duplicates()]
         place = {str(level): i for i, level in enumerate(levels)}

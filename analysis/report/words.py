@@ -203,7 +203,7 @@ def _network_answer(run: Run, effect: Effect, links: Links) -> str:
         if worse:
             sentences.append(f"It favours {reference} over {len(worse)}: {listed(worse)}.")
         if unclear := len(rows) - len(clear):
-            sentences.append(f"For {unclear} it includes no effect.")
+            sentences.append(f"For {unclear} of {len(rows)} the interval includes no effect.")
     order, score, scores = ranked(run, model)
     if score:
         name = {"sucra": "SUCRA", "p_score": "P-score"}[score]

@@ -39,9 +39,9 @@ def write(
     Returns
     -------
     Path
-        ``index.html``: one page with everything in it, that loads nothing. Beside it the database, ``figures``
-        (SVG and PNG), ``tables`` and ``results`` (CSV), ``tables.xlsx``, ``summary-of-findings.docx`` and
-        ``manifest.csv``.
+        ``index.html``: one page with everything in it, that loads nothing. Beside it the database,
+        ``figures`` (SVG and PNG), ``tables`` and ``results`` (CSV), ``tables.xlsx``,
+        ``summary-of-findings.docx`` and ``manifest.csv``.
 
     Raises
     ------
