@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
@@ -73,6 +72,11 @@ class LazyGroup(click.Group):
             return super().invoke(context)
         except EvidenceError as error:
             raise _Told(error) from None
+        except RuntimeError as error:
+            # So does DuckDB say that Ctrl-C came in.
+            if isinstance(error.__cause__, KeyboardInterrupt):
+                raise KeyboardInterrupt from None
+            raise
 
 
 class _Told(click.ClickException):
@@ -102,10 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     It is 0 if all is done, 1 if the data are wrong, 2 if the call is wrong.
     """
-    try:
-        cli.main(args=list(arguments) if arguments is not None else None, prog_name="evidence")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    cli.main(args=list(arguments) if arguments is not None else None, prog_name="evidence")
 
 
 if __name__ == "__main__":

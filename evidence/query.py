@@ -111,8 +111,17 @@ class EvidenceBase:
         )
         return tuple(row[0] for row in self.connection.execute(query, [name]).fetchall())
 
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """Make a connection of its own to the same evidence base; its results outlive other queries."""
+        cursor = self.connection.cursor()
+        if self.path is not None:
+            cursor.execute(f"use {self.value('select current_database()')}")
+        return cursor
+
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection, whatever it is doing."""
+        # DuckDB waits for a query that Ctrl-C has left running; interrupted, it ends at once.
+        self.connection.interrupt()
         self.connection.close()
 
     def __enter__(self) -> Self:
@@ -319,9 +328,11 @@ def ask(
         For every way in which it can go wrong, at once or while the rows are fetched.
     """
     statement = check(db, query)
-    clock = _Clock(db, query, timeout, if_stuck)
+    # On a connection of its own: the next query on the same one would end the rows of this one early.
+    cursor = db.cursor()
+    clock = _Clock(db, cursor, query, timeout, if_stuck)
     with clock.running():
-        cursor = db.connection.execute(statement)
+        cursor.execute(statement)
         description = cursor.description or []
 
     def rows() -> Iterator[tuple[Any, ...]]:
@@ -366,7 +377,7 @@ def save_parquet(
     connection = connect(source, locked=True, allowed_path=target, memory_limit=MEMORY_LIMIT)
     with EvidenceBase(connection, source) as db:
         statement = check(db, query)
-        with _Clock(db, query, timeout, if_stuck).running():
+        with _Clock(db, connection, query, timeout, if_stuck).running():
             quoted = str(target).replace("'", "''")
             connection.execute(f"copy (\n{statement}\n) to '{quoted}' (format parquet, use_tmp_file false)")
 
@@ -376,6 +387,7 @@ class _Clock:
     """Counts the time that the engine works, interrupts it in the end, and translates its errors."""
 
     db: EvidenceBase
+    connection: duckdb.DuckDBPyConnection
     query: str
     left: float | None
     if_stuck: Callable[[], None] | None = None
@@ -396,6 +408,10 @@ class _Clock:
             if self.left is None or time.monotonic() - begin < self.left:
                 raise KeyboardInterrupt from None
             raise late from None
+        except RuntimeError:
+            # Ctrl-C reaches Python, and leaves the query running.
+            self.connection.interrupt()
+            raise
         except duckdb.Error as error:
             raise explain(self.db, self.query, error) from None
         finally:
@@ -407,7 +423,7 @@ class _Clock:
     def _timers(self) -> list[threading.Timer]:
         if self.left is None:
             return []
-        timers = [threading.Timer(self.left, self.db.connection.interrupt)]
+        timers = [threading.Timer(self.left, self.connection.interrupt)]
         if self.if_stuck is not None:
             timers.append(threading.Timer(self.left + _GRACE, self.if_stuck))
         for timer in timers:

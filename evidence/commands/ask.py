@@ -128,7 +128,14 @@ def catalog(file: str, name: str | None, lineage: str | None) -> None:
 )
 @FILE
 @click.argument("row", metavar="[RESULT-ROW]", required=False)
-@click.option("--format", "form", type=click.Choice(("table", "json")), default="table", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("table", "json")),
+    default="table",
+    show_default=True,
+    help="A table to read, or one JSON object.",
+)
 def trace(file: str, row: str | None, form: str) -> None:
     """Show the rows and pages behind a number, heaviest first.
 

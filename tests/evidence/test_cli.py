@@ -1,0 +1,547 @@
+import json
+import operator
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import evidence
+from evidence.cli import COMMANDS, cli
+from evidence.commands.imports import IMPORTERS
+
+HEAVY = ("pandas", "scipy", "pymc", "altair", "numpy", "arviz", "networkx", "sqlglot", "jinja2")
+EVIDENCE = [sys.executable, "-m", "evidence.cli"]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("EVIDENCE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+def call(*arguments, **options):
+    return CliRunner().invoke(cli, [str(item) for item in arguments], **options)
+
+
+def cpu_of(*arguments):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([*EVIDENCE, *map(str, arguments)], check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+# --- help, names, exit codes ----------------------------------------------------------------------------------
+
+PATHS = [(name,) for name in COMMANDS] + [("import", name) for name in IMPORTERS]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=" ".join)
+def test_every_command_explains_itself_with_an_example(path):
+    result = call(*path, "--help")
+    assert result.exit_code == 0
+    assert "Example:\n" in result.output
+    example = result.output.partition("Example:\n")[2]
+    assert f"evidence {path[0]}" in example
+    options = result.output.partition("Options:")[2].partition("Example:")[0]
+    for line in options.splitlines():
+        if line.startswith("  -") and not line.startswith("  --version"):
+            assert line.strip()
+    command = cli.get_command(None, path[0])
+    for name in path[1:]:
+        command = command.get_command(None, name)
+    assert command.help
+    assert all(option.help or option.param_type_name == "argument" for option in command.params)
+
+
+def test_the_list_of_commands_is_in_order():
+    result = call("--help")
+    listed = [
+        line.split()[0]
+        for line in result.output.partition("Commands:")[2].splitlines()
+        if line.startswith("  ")
+    ]
+    assert [name for name in listed if name in COMMANDS] == list(COMMANDS)
+
+
+def test_a_mistyped_command_is_recognised():
+    result = call("catalogue")
+    assert result.exit_code == 2
+    assert "Did you mean 'catalog'?" in result.output
+
+
+def test_version():
+    assert evidence.__version__ in call("--version").output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("sql", "nothing.duckdb", "select 1"),
+        ("sql", "diabets", "select 1"),
+        ("sql", "parkinson"),
+        ("sql", "parkinson", "select 1", "--timeout", "0"),
+        ("sql", "parkinson", "select 1", "--format", "yaml"),
+        ("sql", "parkinson", "select 1", "--format", "parquet"),
+        ("sql", "parkinson", "select 1", "-o", "no/such/folder.csv"),
+        ("sql", "parkinson", "select 1", "-o", "."),
+        ("catalog", "parkinson", "nothing"),
+        ("check", "nothing.duckdb"),
+        ("build", "no-such-review"),
+        ("build", "parkinson", "-o", "no/such/folder.duckdb"),
+        ("pool", "parkinson", "--outcome", "off_tim", "--measure", "MD", "--treatment", "a", "--versus", "b"),
+        ("pool", "parkinson", "--outcome", "off_time"),
+        ("nma", "parkinson", "--outcome", "off_time", "--measure", "XX"),
+        ("nma", "parkinson", "--outcome", "off_time", "--measure", "MD", "--tau-prior", "uniform(0, 5)"),
+        ("analyse", "parkinson"),
+        ("trace", "parkinson", "nothing"),
+        ("export", "parkinson", "--to", "out", "--format", "xml"),
+        ("import", "arms", "nothing.csv", "--into", "x", "--outcome", "y"),
+        ("import", "nothing"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_calls_end_with_two_and_words(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = call(*arguments)
+    assert result.exit_code == 2, result.output
+    assert isinstance(result.exception, SystemExit)
+    assert "Error: " in result.output
+    assert "Traceback" not in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_data_end_with_one_and_every_error(tmp_path):
+    assert call("new", tmp_path / "mine").exit_code == 0
+    text = (tmp_path / "mine" / "arms.csv").read_text(encoding="utf-8")
+    (tmp_path / "mine" / "arms.csv").write_text(
+        text.replace(",vehicle,10,", ",vehical,-10,"), encoding="utf-8"
+    )
+    result = call("build", tmp_path / "mine", "-o", tmp_path / "mine.duckdb")
+    assert result.exit_code == 1
+    assert "arms.csv:2" in result.output
+    assert "vehical" in result.output
+    assert "-10" in result.output
+    assert not (tmp_path / "mine.duckdb").exists()
+    assert call("sql", tmp_path / "mine", "select 1").exit_code == 1
+
+
+# --- folders --------------------------------------------------------------------------------------------------
+
+
+def test_reviews_are_listed():
+    result = call("reviews")
+    assert result.exit_code == 0
+    for name in ("diabetes", "smoking", "parkinson", "maternal-diet", "alf"):
+        assert name in result.output
+
+
+def test_a_new_folder_builds_checks_and_is_explained(tmp_path):
+    folder = tmp_path / "mine"
+    assert call("new", folder).exit_code == 0
+    file = tmp_path / "mine.duckdb"
+    built = call("build", folder, "-o", file)
+    assert built.exit_code == 0
+    assert "4 studies, 9 arms" in built.output
+    checked = call("check", file)
+    assert checked.exit_code == 0
+    assert "0 errors, 0 warnings." in checked.output
+    guide = (folder / "README.md").read_text(encoding="utf-8")
+    assert "## measurements.csv" in guide
+    assert "| study | name, required; one that table `study` has |" in guide
+    again = call("new", folder)
+    assert again.exit_code == 2
+    assert "not empty" in again.output
+
+
+def test_the_template_says_that_it_is_invented(example_file):
+    with evidence.open(example_file) as db:
+        assert db.value("select synthetic from review") is True
+
+
+def test_check_shows_warnings_and_fails_on_errors(diabetes_file, tmp_path):
+    from evidence.database import connect
+
+    copy = tmp_path / "copy.duckdb"
+    shutil.copyfile(diabetes_file, copy)
+    connection = connect(copy, write=True)
+    connection.execute("create view audit_extra as select 'warning' as severity, 'too round' as message, "
+                       "'Alex (1998)' as study, 'arms.csv' as source_file, 7 as source_line")  # fmt: skip
+    connection.close()
+    result = call("check", copy)
+    assert result.exit_code == 0
+    assert "warning: arms.csv:7 (study 'Alex (1998)'): too round" in result.output
+    connection = connect(copy, write=True)
+    connection.execute("create or replace view audit_extra as select 'error' as severity, 'not so' as message, "
+                       "null as study, null as source_file, null as source_line")  # fmt: skip
+    connection.close()
+    result = call("check", copy)
+    assert result.exit_code == 1
+    assert "error: not so" in result.output
+
+
+def test_import_arms_makes_a_folder(tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_text("study,treatment,n,mean,sd\nA,x,10,1,1\nA,y,10,2,1\nB,x,12,1.5,1\nB,y,12,2.5,1\n")
+    result = call(
+        "import", "arms", table, "--into", tmp_path / "mine", "--outcome", "pain", "--lower-is-better"
+    )
+    assert result.exit_code == 0, result.output
+    assert "4 rows added" in result.output
+    assert call("build", tmp_path / "mine", "-o", tmp_path / "mine.duckdb").exit_code == 0
+    result = call("import", "arms", table, "--into", tmp_path / "x", "--outcome", "pain", "--column", "sd")
+    assert result.exit_code == 2
+    assert "SOURCE=TARGET" in result.output
+
+
+# --- sql ------------------------------------------------------------------------------------------------------
+
+QUERY = (
+    "select study, 1 / 3.0::double as x, null as n, '=1+1' as formula, 1.50::decimal(10, 2) as d, [1, 2] as l, "
+    "true as b, 'a|b' as bar, 'nan'::double as nan from study order by study limit 2"
+)
+
+
+def test_table(diabetes_file):
+    result = call("sql", diabetes_file, QUERY)
+    assert result.exit_code == 0
+    assert "0.333333" in result.output
+    assert "Alex (1998)" in result.output
+
+
+def test_a_long_table_says_what_it_does_not_show(diabetes_file):
+    result = call("sql", diabetes_file, "select * from range(1500)")
+    assert "500 more rows are not shown" in result.output
+
+
+def test_csv(diabetes_file):
+    result = call("sql", diabetes_file, QUERY, "--format", "csv")
+    assert result.output.splitlines() == [
+        "study,x,n,formula,d,l,b,bar,nan",
+        'Alex (1998),0.3333333333333333,,=1+1,1.50,"[1, 2]",true,a|b,nan',
+        'Baksi (2004),0.3333333333333333,,=1+1,1.50,"[1, 2]",true,a|b,nan',
+    ]
+
+
+def test_json(diabetes_file):
+    result = call("sql", diabetes_file, QUERY, "--format", "json")
+    assert json.loads(result.output)[0] == {
+        "study": "Alex (1998)", "x": 1 / 3, "n": None, "formula": "=1+1", "d": 1.5, "l": [1, 2], "b": True,
+        "bar": "a|b", "nan": None,
+    }  # fmt: skip
+    both = call(
+        "sql", diabetes_file, "select study, study, study as study_1 from study limit 1", "--format", "json"
+    )
+    assert list(json.loads(both.output)[0]) == ["study", "study_1", "study_1_1"]
+    none = call("sql", diabetes_file, "select study from study where false", "--format", "json")
+    assert json.loads(none.output) == []
+
+
+def test_markdown(diabetes_file):
+    result = call("sql", diabetes_file, "select 'a|b' as bar, 'x\ny' as line, 2 as n", "--format", "md")
+    assert result.output == "| bar | line | n |\n| --- | --- | --- |\n| a\\|b | x<br>y | 2 |\n"
+
+
+def test_xlsx_holds_texts_as_texts(diabetes_file, tmp_path):
+    import openpyxl
+
+    target = tmp_path / "answer.xlsx"
+    assert call("sql", diabetes_file, QUERY, "-o", target).exit_code == 0
+    first = target.read_bytes()
+    book = openpyxl.load_workbook(target)
+    cells = [[cell.value for cell in row] for row in book["answer"].rows]
+    assert cells[1] == ["Alex (1998)", 1 / 3, None, "=1+1", 1.5, "[1, 2]", True, "a|b", None]
+    assert book["answer"]["D2"].data_type == "s"
+    assert ("query", QUERY) in [tuple(cell.value for cell in row) for row in book["about"].rows]
+    assert call("sql", diabetes_file, QUERY, "-o", target).exit_code == 0
+    assert target.read_bytes() == first
+
+
+@pytest.mark.parametrize("name", ["answer.csv", "answer.json", "answer.md", "answer.parquet", "answer.txt"])
+def test_output_files(diabetes_file, tmp_path, name):
+    target = tmp_path / name
+    result = call("sql", diabetes_file, "select study from study", "-o", target)
+    assert result.exit_code == 0
+    assert result.output == ""
+    assert target.stat().st_size > 0
+    assert list(tmp_path.iterdir()) == [target]
+    assert target.stat().st_mode & 0o777 == 0o666 & ~_umask()
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def test_an_answer_that_fails_leaves_the_old_file(diabetes_file, tmp_path):
+    for name in ("answer.csv", "answer.parquet", "answer.xlsx"):
+        (tmp_path / name).write_text("old")
+        late = "select i, case when i = 90000 then cast('x' || i as integer) end as x from range(100000) t(i)"
+        result = call("sql", diabetes_file, late, "-o", tmp_path / name)
+        assert result.exit_code == 2
+        assert (tmp_path / name).read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_the_query_may_come_from_standard_input(diabetes_file):
+    result = call("sql", diabetes_file, "-", "--format", "csv", input="select count(*) as n from study")
+    assert result.output == "n\n26\n"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["copy study to 'x.csv'", "attach 'x.duckdb'", "select * from read_text('/etc/passwd')", "set threads = 1",
+     "install excel", "explain analyze delete from study", "pragma threads = 1", "select * from glob('*')"],
+)  # fmt: skip
+def test_hostile_statements_end_with_two(diabetes_file, statement, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for arguments in ((), ("-o", "answer.csv"), ("-o", "answer.parquet"), ("-o", "answer.xlsx")):
+        result = call("sql", diabetes_file, statement, *arguments)
+        assert result.exit_code == 2
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bundled_name_works_for_reading():
+    result = call("sql", "parkinson", "select count(*) as n from study", "--format", "csv")
+    assert result.output == "n\n7\n"
+
+
+# --- processes ------------------------------------------------------------------------------------------------
+
+
+def test_a_timeout_ends_the_process(diabetes_file):
+    query = "select count(*) from range(100000000000) a, range(100000000) b"
+    begin = time.monotonic()
+    done = subprocess.run(
+        [*EVIDENCE, "sql", str(diabetes_file), query, "--timeout", "0.5"], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "took too long" in done.stderr
+    assert time.monotonic() - begin < 20
+
+
+def test_control_c_ends_quietly(diabetes_file):
+    query = "select count(*) from range(100000000000) a, range(100000000) b"
+    process = subprocess.Popen(
+        [*EVIDENCE, "sql", str(diabetes_file), query],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    try:
+        out, err = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    assert "Traceback" not in err
+    assert out == ""
+
+
+def test_a_closed_pipe_ends_quietly(diabetes_file):
+    for form in ("csv", "json", "table"):
+        process = subprocess.Popen(
+            [*EVIDENCE, "sql", str(diabetes_file), "select * from range(3000000)", "--format", form],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        process.stdout.readline()
+        process.stdout.close()
+        err = process.stderr.read()
+        process.stderr.close()
+        process.wait(timeout=30)
+        assert "Traceback" not in err
+        assert "Exception ignored" not in err
+
+
+def imported(*arguments):
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "evidence.cli", *map(str, arguments)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return {
+        line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time")
+    }
+
+
+def test_help_and_queries_import_nothing_heavy(diabetes_file):
+    assert not imported("--help") & {*HEAVY, "duckdb", "rich"}
+    for arguments in ((), ("--format", "csv"), ("--format", "json")):
+        modules = imported("sql", diabetes_file, "select * from contrast", *arguments)
+        assert "duckdb" in modules
+        assert not modules & set(HEAVY)
+
+
+def test_help_and_queries_start_quickly(diabetes_file):
+    assert min(cpu_of("--help") for _ in range(3)) < 0.25
+    assert min(cpu_of("sql", diabetes_file, "select * from contrast") for _ in range(3)) < 0.7
+    assert min(cpu_of("sql", "diabetes", "select * from study") for _ in range(3)) < 0.7
+
+
+# --- analyses -------------------------------------------------------------------------------------------------
+
+METFORMIN = ("--outcome", "hba1c", "--measure", "MD", "--treatment", "metf", "--versus", "plac")
+FRAMES = ("estimates", "heterogeneity", "ranking", "rank_probabilities", "inconsistency", "leave_one_out",
+          "diagnostics")  # fmt: skip
+
+
+def test_pool_prints_json_with_every_digit(diabetes_file):
+    result = call("pool", diabetes_file, *METFORMIN, "--tau2", "DL", "--ci", "Wald", "--format", "json")
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.output)
+    assert set(FRAMES) <= set(document)
+    run = document["run"]
+    assert (run["outcome"], run["measure"], run["scale"], run["unit"]) == ("hba1c", "MD", "additive", "%")
+    assert (run["treatment"], run["versus"], run["n_studies"]) == ("metf", "plac", 4)
+    assert (run["engine"], run["timepoint"], run["synthetic"]) == ("frequentist", "last", False)
+    assert run["versions"]["evidence-base"] == evidence.__version__
+    random = next(row for row in document["estimates"] if row["model"] == "random")
+    # DerSimonian and Laird 1986, equation 8, written out.
+    with evidence.open(diabetes_file) as db:
+        rows = db.rows(
+            "select estimate as y, 1 / std_error ^ 2 as w from contrast "
+            "where measure = 'MD' and treatment_a = 'metf' and treatment_b = 'plac'"
+        )
+    y, w = [row["y"] for row in rows], [row["w"] for row in rows]
+    common = sum(map(operator.mul, y, w)) / sum(w)
+    q = sum(wi * (yi - common) ** 2 for yi, wi in zip(y, w, strict=True))
+    tau2 = (q - len(y) + 1) / (sum(w) - sum(wi**2 for wi in w) / sum(w))
+    v = [1 / (1 / wi + tau2) for wi in w]
+    assert random["estimate"] == pytest.approx(sum(map(operator.mul, y, v)) / sum(v), rel=1e-10)
+    assert random["std_error"] == pytest.approx(sum(v) ** -0.5, rel=1e-10)
+
+
+def test_pool_prints_a_page_to_read(example_file):
+    arguments = ("--outcome", "alt", "--measure", "MD", "--treatment", "a", "--versus", "vehicle")
+    result = call("pool", example_file, *arguments, "--by", "species")
+    assert result.exit_code == 0, result.output
+    for words in ("a versus vehicle", "Lower is better: below 0 favours", "95 % confidence", "REML", "mouse",
+                  "Leaving out one study", "Hartung-Knapp", "U/L", "These data are simulated."):  # fmt: skip
+        assert words in result.output
+
+
+def test_ratios_are_printed_as_ratios_and_kept_as_logarithms():
+    arguments = ("nma", "smoking", "--outcome", "cessation", "--measure", "OR")
+    shown = call(*arguments)
+    assert shown.exit_code == 0, shown.output
+    assert "Effects and limits are ratios; tau is on the logarithmic scale." in shown.output
+    assert "Higher is better: above 1 favours" in shown.output
+    document = json.loads(call(*arguments, "--format", "json").output)
+    assert document["run"]["scale"] == "log"
+    row = next(
+        row for row in document["estimates"] if row["model"] == "random" and row["evidence"] == "network"
+    )
+    from math import exp
+
+    assert f"{exp(row['estimate']):.4g}" in shown.output
+
+
+def test_nma_gives_the_optimum_of_the_likelihood(diabetes_file):
+    """Senn 2013 at arm level: tau2 by REML 0.0999 (metafor rma.mv with the covariance of multi-arm studies)."""
+    document = json.loads(
+        call("nma", diabetes_file, "--outcome", "hba1c", "--measure", "MD", "--format", "json").output
+    )
+    assert document["run"]["reference"] == "plac"
+    assert document["run"]["n_treatments"] == 10
+    random = next(row for row in document["heterogeneity"] if row["model"] == "random")
+    assert random["tau2"] == pytest.approx(0.0999, abs=5e-5)
+    assert {row["model"] for row in document["estimates"]} == {"common", "random"}
+    assert document["ranking"]
+    common = json.loads(
+        call(
+            "nma",
+            diabetes_file,
+            "--outcome",
+            "hba1c",
+            "--measure",
+            "MD",
+            "--model",
+            "common",
+            "--format",
+            "json",
+        ).output
+    )
+    assert {row["model"] for row in common["estimates"]} == {"common"}
+
+
+def test_save_keeps_and_trace_finds(diabetes_file, tmp_path):
+    file = tmp_path / "review.duckdb"
+    shutil.copyfile(diabetes_file, file)
+    result = call("pool", file, *METFORMIN, "--save")
+    assert result.exit_code == 0, result.output
+    with evidence.open(file) as db:
+        run = db.value("select run_id from result_run")
+    assert f"evidence trace {file} {run}" in result.output
+    found = call("trace", file, f"{run}/metf/plac/random")
+    assert found.exit_code == 0
+    assert "measurements.csv:" in found.output
+    refused = call("pool", "diabetes", *METFORMIN, "--save")
+    assert refused.exit_code == 2
+    assert "evidence build diabetes -o diabetes.duckdb" in refused.output
+
+
+def test_conditions_and_time_points_reach_the_analysis(example_file):
+    arguments = ("pool", example_file, "--outcome", "alt", "--measure", "ROM", "--treatment", "a", "--versus",
+                 "vehicle", "--format", "json")  # fmt: skip
+    document = json.loads(call(*arguments, "--where", "species = 'mouse'", "--timepoint", "first").output)
+    assert document["run"]["n_studies"] == 2
+    assert document["run"]["where_sql"] == "species = 'mouse'"
+    assert document["run"]["timepoint"] == "first"
+    assert document["run"]["synthetic"] is True
+    assert {row["study"] for row in document["weights"]} == {"Example 2019", "Example 2021"}
+    assert document["exclusions"]
+
+
+def test_engines_refuse_options_of_others(diabetes_file):
+    result = call("nma", diabetes_file, "--outcome", "hba1c", "--measure", "MD", "--effect-prior-sd", "3")
+    assert result.exit_code == 2
+    assert "The frequentist engine has no option --effect-prior-sd" in result.output
+
+
+def test_a_refusal_ends_with_one(example_file):
+    result = call("nma", example_file, "--outcome", "alt", "--measure", "OR")
+    assert result.exit_code == 1
+    assert "It has: " in result.output
+
+
+def test_analyse_runs_the_plan_and_keeps_it(example_file, tmp_path):
+    file = tmp_path / "example.duckdb"
+    shutil.copyfile(example_file, file)
+    result = call("analyse", file)
+    assert result.exit_code == 0, result.output
+    with evidence.open(file) as db:
+        assert [row["analysis"] for row in db.rows("select analysis from result_run order by 1")] == [
+            "alt-a", "alt-network", "mortality-network",
+        ]  # fmt: skip
+        first = db.rows("select run_id, analysis from result_run order by analysis")
+    assert call("analyse", file).exit_code == 0
+    with evidence.open(file) as db:
+        assert db.rows("select run_id, analysis from result_run order by analysis") == first
+
+
+def test_analyse_names_what_is_refused_and_keeps_the_rest(example_file, tmp_path):
+    from evidence.database import connect
+
+    file = tmp_path / "example.duckdb"
+    shutil.copyfile(example_file, file)
+    connection = connect(file, write=True)
+    connection.execute("update plan set where_sql = 'species = ''cat''' where analysis = 'alt-a'")
+    connection.close()
+    result = call("analyse", file)
+    assert result.exit_code == 1
+    assert "alt-a is not carried out: No contrast of outcome 'alt'" in result.output
+    with evidence.open(file) as db:
+        assert db.value("select count(*) from result_run") == 2
+
+
+def test_packaged_files_travel():
+    from evidence.resources import template_directory
+
+    assert (template_directory() / "review.toml").is_file()
+    assert template_directory().parent == Path(evidence.__file__).parent

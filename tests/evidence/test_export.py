@@ -1,0 +1,189 @@
+import csv
+import hashlib
+import json
+import shutil
+
+import pytest
+from click.testing import CliRunner
+
+import evidence
+from evidence.cli import cli
+from evidence.database import connect
+from evidence.errors import CallError, RefusedError
+from evidence.export import REVIEW_WIDE, export, select
+from evidence.results import Run, save, versions
+
+
+@pytest.fixture(scope="module")
+def full(example_file, tmp_path_factory):
+    """The whole worked example, exported twice."""
+    folders = [tmp_path_factory.mktemp("full") for _ in range(2)]
+    return [(folder, export(example_file, folder, ["csv", "parquet"])) for folder in folders]
+
+
+@pytest.fixture(scope="module")
+def rats(example_file, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rats")
+    export(example_file, folder, ["csv"], where="species = 'rat'")
+    return folder
+
+
+def table(folder, name):
+    with (folder / name).open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_every_table_and_view_with_rows_is_written(full, example_file):
+    folder, files = full[0]
+    assert sorted(path for path in folder.rglob("*") if path.is_file()) == sorted(files)
+    with evidence.open(example_file) as db:
+        for kind in ("table", "view"):
+            for name in db.names(kind):
+                n = db.value(f"select count(*) from {name}")
+                assert (folder / f"{kind}s" / f"{name}.csv").exists() == bool(n)
+                if n and kind == "table":
+                    assert len(table(folder, f"tables/{name}.csv")) == n
+
+
+def test_numbers_keep_all_digits_in_both_formats(full, example_file):
+    folder, _ = full[0]
+    with evidence.open(example_file) as db:
+        want = {
+            row["contrast_id"]: row["estimate"]
+            for row in db.rows("select contrast_id, estimate from contrast")
+        }
+    got = {row["contrast_id"]: float(row["estimate"]) for row in table(folder, "views/contrast.csv")}
+    assert got == want
+    rows = connect().execute(
+        "select contrast_id, estimate from read_parquet(?)", [str(folder / "views/contrast.parquet")]
+    )
+    assert dict(rows.fetchall()) == want
+
+
+def test_equal_evidence_gives_equal_bytes(full):
+    (first, files), (second, _) = full
+    for file in files:
+        assert file.read_bytes() == (second / file.relative_to(first)).read_bytes(), file
+
+
+def test_a_subset_is_whole_in_itself(rats, example_file, tmp_path):
+    """Its rows refer to nothing that is not there: they load into the schema, and its views come out the same."""
+    from evidence.objects import create_objects, create_tables
+
+    assert {row["study"] for row in table(rats, "tables/study.csv")} == {"Example 2018", "Example 2020"}
+    for file in [*(rats / "tables").iterdir(), *(rats / "views").iterdir()]:
+        with file.open(encoding="utf-8", newline="") as stream:
+            studies = {row["study"] for row in csv.DictReader(stream) if row.get("study")}
+        assert studies <= {"Example 2018", "Example 2020"}, file
+    connection = connect()
+    create_tables(connection)
+    for name in ("unit", "effect_measure", "rob_tool", "rob_item", "rob_answer", "study", "treatment", "outcome",
+                 "arm", "measurement", "rob_judgement", "plan"):  # fmt: skip
+        path = rats / "tables" / f"{name}.csv"
+        if path.exists():
+            connection.execute(f"copy {name} from '{path}' (header)")
+    create_objects(connection)
+    again = connection.execute("select contrast_id, estimate, std_error from contrast order by 1").fetchall()
+    written = table(rats, "views/contrast.csv")
+    assert sorted((r["contrast_id"], float(r["estimate"]), float(r["std_error"])) for r in written) == [
+        (name, pytest.approx(estimate, rel=1e-14), pytest.approx(error, rel=1e-14))
+        for name, estimate, error in again
+    ]
+
+
+def test_views_of_a_subset_count_the_subset(rats):
+    nodes = {row["treatment"] for row in table(rats, "views/network_node.csv") if row["outcome"] == "alt"}
+    assert nodes == {"a", "b", "vehicle"}
+    assert {row["n_studies"] for row in table(rats, "views/network_node.csv") if row["treatment"] == "a"} == {
+        "1"
+    }
+
+
+def test_what_describes_the_whole_review_is_left_out_of_a_part_and_said(rats, full, example_file, tmp_path):
+    provenance = json.loads((rats / "provenance.json").read_text())
+    assert provenance["where"] == "species = 'rat'"
+    assert provenance["n_studies"] == {"selected": 2, "in_evidence_base": 4}
+    assert provenance["studies"] == ["Example 2018", "Example 2020"]
+    for name in REVIEW_WIDE:
+        assert not (rats / "tables" / f"{name}.csv").exists()
+        assert name in provenance["left_out"]
+    whole = json.loads((full[0][0] / "provenance.json").read_text())
+    assert whole["left_out"] == {}
+    assert (full[0][0] / "tables" / "screening.csv").exists()
+
+
+def test_results_are_left_out_of_a_part(example_file, tmp_path):
+    path = tmp_path / "example.duckdb"
+    shutil.copyfile(example_file, path)
+    save(path, [Run("pairwise", "frequentist", "alt", "ROM", "log", {}, "0", {}, versions=versions())])
+    for where, n in ((None, 1), ("year = 2018", 0)):
+        with select(path, where) as selection:
+            assert selection.db.value("select count(*) from result_run") == n
+
+
+def test_provenance_lists_every_file_with_its_hash(full):
+    folder, files = full[0]
+    provenance = json.loads((folder / "provenance.json").read_text())
+    for file in files[:-1]:
+        name = file.relative_to(folder).as_posix()
+        assert provenance["files"][name] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert provenance["versions"]["duckdb"]
+    assert provenance["build"]["content_hash"]
+    assert {row["file"] for row in provenance["loaded_files"]} >= {"studies.csv", "arms.csv"}
+
+
+def test_the_dictionary_explains_every_column_written(full):
+    folder, _ = full[0]
+    meanings = {(row["object"], row["column"]): row["meaning"] for row in table(folder, "dictionary.csv")}
+    for file in [*(folder / "tables").glob("*.csv"), *(folder / "views").glob("*.csv")]:
+        with file.open(encoding="utf-8", newline="") as stream:
+            header = next(csv.reader(stream))
+        for column in header:
+            assert meanings[file.stem, column], (file.stem, column)
+    assert "## contrast (view)" in (folder / "dictionary.md").read_text(encoding="utf-8")
+
+
+def test_the_source_stays_as_it_was(example_file, tmp_path):
+    before = example_file.read_bytes()
+    with select(example_file, "year = 2018") as selection:
+        assert selection.db.value("select count(*) from study") == 1
+        selection.db.connection.execute("delete from build_info")
+    assert example_file.read_bytes() == before
+
+
+def test_an_empty_selection_is_refused(example_file, tmp_path):
+    with pytest.raises(RefusedError, match="nothing to export"):
+        export(example_file, tmp_path / "out", ["csv"], where="species = 'cat'")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("formats", "where", "words"),
+    [
+        (["csf"], None, "Did you mean 'csv'?"),
+        (["csv"], "spcies = 'rat'", "Did you mean 'species'?"),
+        (["csv"], "1 = 1) or (1 = 1", "is no condition"),
+    ],
+)
+def test_wrong_calls_write_nothing(example_file, tmp_path, formats, where, words):
+    with pytest.raises(CallError) as caught:
+        export(example_file, tmp_path / "out", formats, where=where)
+    assert words in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_made(example_file, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CallError, match="cannot be written"):
+        export(example_file, tmp_path / "file" / "out", ["csv"])
+
+
+def test_command(example_file, tmp_path):
+    arguments = ["export", str(example_file), "--to", str(tmp_path / "out"), "--format", "csv,parquet"]
+    result = CliRunner().invoke(cli, [*arguments, "--where", "year > 2018"])
+    assert result.exit_code == 0
+    assert (tmp_path / "out" / "tables" / "study.parquet").exists()
+    assert "dictionary.md" in result.output
+    result = CliRunner().invoke(cli, [*arguments[:-1], "csv,xml"])
+    assert result.exit_code == 2
+    assert "xml is none of csv, parquet" in result.output
