@@ -20,10 +20,10 @@
 --   treatment, role: the arm's treatment and that treatment's role
 --   outcome, timepoint, timepoint_unit: what was measured, when
 --   n: animals or participants; may be empty for rates
---   unit: unit of the outcome's means
 --   measure: MD, ROM, NMD (continuous), OR, RR, RD (binary), IRR (rate)
 --   y: the arm's statistic; treatment A minus treatment B is the effect
 --   v: sampling variance of y
+--   unit: unit of the outcome's means
 --   measurement_id: the row of `measurement`
 create or replace view arm_effect as
 with standard as (
@@ -93,11 +93,11 @@ select
     timepoint,
     timepoint_unit,
     n,
-    unit,
-    measurement_id,
     'MD' as measure,
     mean as y,
-    sd * sd / nullif(n, 0) as v
+    sd * sd / nullif(n, 0) as v,
+    unit,
+    measurement_id
 from continuous
 union all
 select
@@ -110,11 +110,11 @@ select
     timepoint,
     timepoint_unit,
     n,
-    unit,
-    measurement_id,
     'ROM' as measure,
     ln(case when mean > 0 then mean end) as y,
-    sd * sd / nullif(n * mean * mean, 0) as v
+    sd * sd / nullif(n * mean * mean, 0) as v,
+    unit,
+    measurement_id
 from continuous
 where mean > 0
 union all
@@ -128,11 +128,11 @@ select
     timepoint,
     timepoint_unit,
     n,
-    unit,
-    measurement_id,
     'NMD' as measure,
     percent * (control_mean - mean) as y,
-    percent * percent * sd * sd / nullif(n, 0) as v
+    percent * percent * sd * sd / nullif(n, 0) as v,
+    unit,
+    measurement_id
 from continuous
 where percent is not null
 union all
@@ -146,11 +146,11 @@ select
     timepoint,
     timepoint_unit,
     n,
-    unit,
-    measurement_id,
     'OR' as measure,
     ln(case when e > 0 and f > 0 then e / f end) as y,
-    1 / nullif(e, 0) + 1 / nullif(f, 0) as v
+    1 / nullif(e, 0) + 1 / nullif(f, 0) as v,
+    unit,
+    measurement_id
 from corrected
 where kind = 'binary' and informative
 union all
@@ -164,11 +164,11 @@ select
     timepoint,
     timepoint_unit,
     n,
-    unit,
-    measurement_id,
     'RR' as measure,
     ln(case when e > 0 and total > 0 then e / total end) as y,
-    1 / nullif(e, 0) - 1 / nullif(total, 0) as v
+    1 / nullif(e, 0) - 1 / nullif(total, 0) as v,
+    unit,
+    measurement_id
 from corrected
 where kind = 'binary' and informative
 union all
@@ -182,11 +182,11 @@ select
     timepoint,
     timepoint_unit,
     n,
-    unit,
-    measurement_id,
     'RD' as measure,
     e / nullif(total, 0) as y,
-    e * f / nullif(power(total, 3), 0) as v
+    e * f / nullif(power(total, 3), 0) as v,
+    unit,
+    measurement_id
 from corrected
 where kind = 'binary'
 union all
@@ -200,10 +200,10 @@ select
     timepoint,
     timepoint_unit,
     n,
-    unit,
-    measurement_id,
     'IRR' as measure,
     ln(case when e > 0 and exposure > 0 then e / exposure end) as y,
-    1 / nullif(e, 0) as v
+    1 / nullif(e, 0) as v,
+    unit,
+    measurement_id
 from corrected
 where kind = 'rate' and not no_event

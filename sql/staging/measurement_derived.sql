@@ -18,9 +18,9 @@
 --   interval beside a median, not a mean, is not used. The unit of a measurement typed without one is the outcome's.
 -- Columns:
 --   measurement_id: the row of `measurement`
---   study, experiment, arm, outcome: what was measured in whom
+--   study, experiment, arm: in whom
 --   treatment, role: the arm's treatment and that treatment's role
---   kind: the outcome's kind
+--   outcome, kind: what was measured, and its kind
 --   timepoint, timepoint_unit: in the outcome's unit of time
 --   n: animals or participants, of the measurement, else of the arm
 --   mean, sd: in the outcome's unit; continuous outcomes only

@@ -1,0 +1,247 @@
+"""Characteristics, risk of bias, screening and the PRISMA flow."""
+
+from __future__ import annotations
+
+import pytest
+
+BOXES = (
+    "previous_studies", "database_results", "database_specific_results", "register_results", "citations_results",
+    "duplicates", "records_screened", "records_excluded", "dbr_sought_reports", "dbr_notretrieved_reports",
+    "dbr_assessed", "dbr_excluded", "other_sought_reports", "other_notretrieved_reports", "other_assessed",
+    "other_excluded", "new_studies", "new_reports", "total_studies",
+)  # fmt: skip
+
+
+class TestCharacteristics:
+    def test_one_row_says_it_all(self, rows):
+        rows.study("s", year=2020, species="mouse")
+        rows.arm("s", "low", "drug", n=8, dose=0.5, dose_unit="mg/kg", route="i.p.")
+        rows.arm("s", "high", "drug", n=9, dose=10, dose_unit="mg/kg", route="i.p.", timing="day 1")
+        rows.measure("s", "placebo", n=10, mean=1, sd=1)
+        rows.measure("s", "placebo", n=7, mean=1, sd=1, timepoint=2)
+        rows.measure("s", "low", "ast", n=8, mean=1, sd=1)
+        for doi in ("10.1/b", "10.1/a"):
+            rows.insert(
+                "report",
+                [{"report_id": hash(doi) % 1000, "study": "s", "doi": doi, **rows.place("reports.csv")}],
+            )
+        rows.insert(
+            "characteristic",
+            [{"study": "s", "characteristic": "funding", "value": "public", **rows.place("studies.csv")}],
+        )
+        found = rows.one("select * from study_characteristics")
+        assert found["treatments"] == "drug; placebo"
+        assert set(found["doses"].split("; ")) == {"0.5 mg/kg", "10 mg/kg"}
+        assert (found["routes"], found["timings"]) == ("i.p.", "day 1")
+        assert (found["n_experiments"], found["n_arms"], found["n_participants"]) == (1, 3, 27)
+        assert (found["n_reports"], found["dois"]) == (2, "10.1/a; 10.1/b")
+        assert (found["outcomes"], found["characteristics"]) == ("alt; ast", "funding: public")
+        assert (found["year"], found["species"], found["sex"]) == (2020, "mouse", None)
+
+    def test_shared_control_counts_once(self, rows):
+        for experiment, shared in (("e1", None), ("e2", "e1")):
+            rows.arm("s", f"drug {experiment}", "drug", experiment=experiment, n=10)
+            rows.arm(
+                "s", f"control {experiment}", "control", experiment=experiment, n=8, shared_control_of=shared
+            )
+        assert rows.one("select n_participants from study_characteristics")["n_participants"] == 28
+
+    def test_study_without_anything(self, rows):
+        rows.study("s")
+        found = rows.one("select n_arms, n_participants, n_reports, outcomes from study_characteristics")
+        assert found == {"n_arms": 0, "n_participants": None, "n_reports": 0, "outcomes": None}
+
+
+@pytest.fixture
+def judged(rows):
+    rows.insert("rob_tool", [{"tool": "SYRCLE", "label": "SYRCLE", "citation": "Hooijmans 2014"}])
+    for position, item in enumerate("12", start=1):
+        rows.insert(
+            "rob_item",
+            [
+                {
+                    "tool": "SYRCLE",
+                    "item": item,
+                    "position": position,
+                    "domain": "selection",
+                    "label": f"item {item}",
+                }
+            ],
+        )
+    for severity, judgement in enumerate(("low", "unclear", "high"), start=1):
+        rows.insert(
+            "rob_answer",
+            [
+                {
+                    "tool": "SYRCLE",
+                    "judgement": judgement,
+                    "label": judgement,
+                    "severity": severity,
+                    "symbol": "+?x"[severity - 1],
+                    "color": f"#{severity}",
+                    "color_blind_safe": f"#{severity}",
+                }
+            ],
+        )
+
+    def judge(study, item, judgement, assessor="anna", **row):
+        rows.study(study)
+        rows.next_id += 1
+        row = {"rob_judgement_id": rows.next_id, "tool": "SYRCLE", **row, **rows.place("risk_of_bias.csv")}
+        keys = {"study": study, "item": item, "judgement": judgement, "assessor": assessor}
+        rows.insert("rob_judgement", [{**keys, **row}])
+
+    rows.judge = judge
+    return rows
+
+
+class TestRiskOfBias:
+    def test_consensus_counts(self, judged):
+        judged.judge("s", "1", "low", "anna")
+        judged.judge("s", "1", "high", "consensus")
+        judged.judge("s", "2", "unclear", "zoe")
+        judged.judge("s", "2", "high", "bert")
+        found = judged.query(
+            "select item, judgement, symbol, assessor, n_assessors from rob_traffic_light order by 1"
+        )
+        assert [tuple(row.values()) for row in found] == [
+            ("1", "high", "x", "consensus", 2),
+            ("2", "high", "x", "bert", 2),
+        ]
+
+    def test_summary_with_and_without_weights(self, judged):
+        for study, n, judgement in (
+            ("a", 10, "low"),
+            ("b", 30, "low"),
+            ("c", 60, "high"),
+            ("d", None, "high"),
+        ):
+            judged.arm(study, "control", n=n)
+            judged.judge(study, "1", judgement)
+        found = {row["judgement"]: row for row in judged.query("select * from rob_summary")}
+        assert (found["low"]["n"], found["low"]["n_judged"], found["low"]["share"]) == (2, 4, 0.5)
+        assert (found["low"]["weighted_share"], found["low"]["weights"]) == (0.4, "participants")
+        assert (found["high"]["weighted_share"], found["high"]["n_without_weight"]) == (0.6, 1)
+
+    def test_no_n_at_all(self, judged):
+        judged.judge("a", "1", "low")
+        found = judged.one("select share, weighted_share from rob_summary")
+        assert found == {"share": 1, "weighted_share": None}
+
+    def test_judgements_by_outcome_are_rows_of_their_own(self, judged):
+        judged.outcome("alt")
+        judged.judge("a", "1", "low")
+        judged.judge("a", "1", "high", outcome="alt")
+        assert len(judged.query("select * from rob_traffic_light")) == 2
+
+
+@pytest.fixture
+def searched(rows):
+    rows.insert(
+        "prisma_box",
+        [{"box": box, "position": i, "section": "screening", "label": box} for i, box in enumerate(BOXES)],
+    )
+    rows.insert("search", [{"search": "s1", "source": "MEDLINE", **rows.place("searches.csv")}])
+    rows.insert("search", [{"search": "s2", "source": "Embase", **rows.place("searches.csv")}])
+
+    def found(record, search="s1", **row):
+        rows.insert("record", [{"record": record, "search": search, **row, **rows.place("records.csv")}])
+
+    def decide(record, stage, decision, reviewer="anna", reason=None):
+        keys = {
+            "record": record,
+            "stage": stage,
+            "reviewer": reviewer,
+            "decision": decision,
+            "reason": reason,
+        }
+        rows.insert("screening", [{**keys, **rows.place("screening.csv")}])
+
+    def box(name, n, reason=None):
+        rows.insert("flow", [{"box": name, "n": n, "reason": reason, **rows.place("flow.csv")}])
+
+    rows.found, rows.decide, rows.box = found, decide, box
+    return rows
+
+
+def flow(rows) -> dict:
+    return {
+        (row["box"], row["reason"]): (row["n"], row["origin"])
+        for row in rows.query("select * from prisma_flow")
+    }
+
+
+class TestFlow:
+    def test_typed_where_there_are_no_records(self, searched):
+        searched.study("s")
+        searched.box("database_results", 120)
+        searched.box("dbr_excluded", 3, "no control")
+        assert flow(searched) == {
+            ("database_results", None): (120, "typed"),
+            ("dbr_excluded", "no control"): (3, "typed"),
+            ("total_studies", None): (1, "counted"),
+        }
+
+    def test_counted_where_there_are_records(self, searched):
+        searched.study("study")
+        searched.found("r1", study="study")
+        searched.found("r2", "s2", duplicate_of="r1")
+        for record in ("r3", "r4", "r5", "r6"):
+            searched.found(record)
+        searched.found("r7", None)
+        searched.decide("r1", "title_abstract", "include")
+        searched.decide("r1", "full_text", "include")
+        searched.decide("r2", "title_abstract", "exclude")
+        searched.decide("r3", "title_abstract", "exclude")
+        for record in ("r4", "r5", "r6"):
+            searched.decide(record, "title_abstract", "unclear")
+        searched.decide("r4", "full_text", "exclude", reason="no control")
+        searched.decide("r5", "full_text", "not_retrieved")
+        searched.box("database_results", 999)
+        searched.box("previous_studies", 4)
+        assert flow(searched) == {
+            ("database_results", None): (6, "counted"),
+            ("database_specific_results", "MEDLINE"): (5, "counted"),
+            ("database_specific_results", "Embase"): (1, "counted"),
+            ("citations_results", None): (1, "counted"),
+            ("duplicates", None): (1, "counted"),
+            ("records_screened", None): (5, "counted"),
+            ("records_excluded", None): (1, "counted"),
+            ("dbr_sought_reports", None): (4, "counted"),
+            ("dbr_notretrieved_reports", None): (1, "counted"),
+            ("dbr_assessed", None): (2, "counted"),
+            ("dbr_excluded", None): (1, "counted"),
+            ("dbr_excluded", "no control"): (1, "counted"),
+            ("other_sought_reports", None): (0, "counted"),
+            ("other_notretrieved_reports", None): (0, "counted"),
+            ("other_assessed", None): (0, "counted"),
+            ("other_excluded", None): (0, "counted"),
+            ("new_reports", None): (1, "counted"),
+            ("new_studies", None): (1, "counted"),
+            ("previous_studies", None): (4, "typed"),
+            ("total_studies", None): (1, "counted"),
+        }
+
+    def test_reviewers_who_differ(self, searched):
+        for record in ("r1", "r2", "r3"):
+            searched.found(record)
+            searched.decide(record, "title_abstract", "exclude", "anna", "animals")
+            searched.decide(record, "title_abstract", "include", "zoe")
+        searched.decide("r2", "title_abstract", "exclude", "consensus", "review")
+        searched.decide("r3", "title_abstract", "unclear", "bert")
+        found = searched.query(
+            "select record, decision, reason, n_reviewers, conflict from screening_decision order by 1"
+        )
+        assert [tuple(row.values()) for row in found] == [
+            ("r1", "include", None, 2, True),
+            ("r2", "exclude", "review", 3, False),
+            ("r3", "include", None, 3, True),
+        ]
+        assert len(searched.query("select * from audit_screening_conflict")) == 2
+
+    def test_decisions_on_duplicates_do_not_count(self, searched):
+        searched.found("r1")
+        searched.found("r2", duplicate_of="r1")
+        searched.decide("r2", "title_abstract", "include")
+        assert searched.query("select * from screening_decision") == []
+        assert flow(searched)["records_screened", None] == (0, "counted")

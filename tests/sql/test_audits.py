@@ -1,0 +1,307 @@
+"""Every audit names what is wrong, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from evidence.objects import sql_objects
+
+AUDITS = [item.name for item in sql_objects() if item.name.startswith("audit_")]
+COLUMNS = ["severity", "message", "remedy", "study", "source_file", "source_line"]
+
+
+@pytest.mark.parametrize("name", AUDITS)
+def test_columns_and_silence(name, empty_database):
+    """The same columns everywhere, and no row of an empty database."""
+    answer = empty_database.execute(f"select * from {name}")
+    assert [column[0] for column in answer.description] == COLUMNS
+    assert answer.fetchall() == []
+
+
+def test_a_sound_review_passes(rows):
+    rows.outcome("alt", lower_is_better=True)
+    for study in ("s1", "s2", "s3"):
+        for arm in ("drug", "control"):
+            rows.measure(study, arm, n=8, mean=10, sd=2)
+    assert [name for name in AUDITS if rows.query(f"select * from {name}")] == []
+
+
+def messages(rows, name: str) -> list[str]:
+    found = rows.query(f"select * from {name}")
+    assert all(row["remedy"] and row["severity"] in ("error", "warning") for row in found)
+    return [row["message"] for row in found]
+
+
+class TestReaders:
+    def test_disagreement(self, rows):
+        rows.measure("s", "a", n=8, mean=1, sd=1, extractor="anna")
+        line = rows.line
+        rows.measure("s", "a", n=8, mean=2, sd=3, extractor="zoe")
+        row = rows.one("select * from audit_extractor_disagreement")
+        assert row["message"] == "arm a, outcome alt: 2 readings (anna, zoe) differ in mean, sd"
+        assert (row["study"], row["source_file"], row["source_line"]) == ("s", "measurements.csv", line)
+
+    def test_settled_by_consensus(self, rows):
+        for extractor, mean in (("anna", 1), ("zoe", 2), ("consensus", 2)):
+            rows.measure("s", "a", n=8, mean=mean, sd=1, extractor=extractor)
+        assert messages(rows, "audit_extractor_disagreement") == []
+
+    def test_agreement_on_what_both_read(self, rows):
+        rows.measure("s", "a", n=8, mean=1, sd=1, extractor="anna")
+        rows.measure("s", "a", n=8, mean=1, se=0.5, extractor="zoe")
+        assert messages(rows, "audit_extractor_disagreement") == []
+
+
+class TestSpread:
+    @pytest.fixture
+    def five(self, rows):
+        for i, sd in enumerate((9, 10, 10, 11, 12)):
+            for arm in ("drug", "control"):
+                rows.measure(f"s{i}", arm, n=16, mean=100, sd=sd)
+        return rows
+
+    def test_se_typed_as_sd(self, five):
+        for arm in ("drug", "control"):
+            five.measure("doubtful", arm, n=16, mean=100, sd=2.5)
+        row = five.one("select * from audit_sd_or_se")
+        assert row["study"] == "doubtful"
+        assert row["message"] == (
+            "outcome alt: the SD is 25 % of that of the median study, and 100 % if it is a standard error"
+        )
+
+    def test_sd_typed_as_se(self, five):
+        for arm in ("drug", "control"):
+            five.measure("doubtful", arm, n=16, mean=100, se=10)
+        assert "381 % of that of the median study, and 95 % if the SE" in messages(five, "audit_sd_or_se")[0]
+
+    def test_a_small_spread_that_a_root_does_not_explain(self, five):
+        for arm in ("drug", "control"):
+            five.measure("precise", arm, n=16, mean=100, sd=0.1)
+        assert messages(five, "audit_sd_or_se") == []
+
+    def test_spread_is_relative_to_means_above_zero(self, five):
+        # Ten times smaller animals: everything is ten times smaller.
+        for arm in ("drug", "control"):
+            five.measure("small", arm, n=100, mean=10, sd=1)
+        assert messages(five, "audit_sd_or_se") == []
+
+    def test_extreme_effect(self, rows):
+        rows.measure("s", "drug", n=10, mean=20, sd=1)
+        rows.measure("s", "control", n=10, mean=10, sd=1)
+        assert messages(rows, "audit_extreme_effect") == [
+            "drug against control, outcome alt: the means are 10 standard deviations apart"
+        ]
+
+
+class TestStudies:
+    def test_single_arm(self, rows):
+        rows.unit("d", "time", 1)
+        rows.measure("s", "drug", n=10, mean=20, sd=1, timepoint=7, timepoint_unit="d")
+        assert messages(rows, "audit_single_arm") == [
+            "outcome alt at 7.0 d: only arm drug can be used, so there is nothing to compare it with"
+        ]
+        assert messages(rows, "audit_study_without_contrast") == [
+            "the study has numbers, but none that gives a comparison"
+        ]
+
+    def test_study_without_numbers(self, rows):
+        rows.study("s")
+        assert messages(rows, "audit_study_without_contrast") == ["the study has no numbers at all"]
+
+    def test_n(self, rows):
+        rows.arm("s", "drug", n=10)
+        rows.measure("s", "drug", n=12, mean=20, sd=1)
+        rows.measure("s", "drug", "ast", n=5, mean=20, sd=1)
+        assert messages(rows, "audit_n_above_arm") == [
+            "arm drug, outcome alt: n is 12.0, but the arm has 10.0"
+        ]
+        assert (
+            "n is 5.0 for one outcome or time point and 12.0 for another"
+            in messages(rows, "audit_n_inconsistent")[0]
+        )
+
+    def test_same_report(self, rows):
+        for i, (study, doi, pmid) in enumerate(
+            (("a", "10.1/X", None), ("b", "10.1/x", None), ("c", None, "7"))
+        ):
+            rows.study(study)
+            rows.insert(
+                "report",
+                [{"report_id": i, "study": study, "doi": doi, "pmid": pmid, **rows.place("reports.csv")}],
+            )
+        assert messages(rows, "audit_same_report") == ["doi 10.1/x is a report of a, b"]
+
+    def test_treatments_and_arms_without_data(self, rows):
+        rows.treatment("forgotten")
+        rows.measure("s", "drug", n=10, mean=20, sd=1)
+        rows.arm("s", "control")
+        assert messages(rows, "audit_treatment_without_arm") == ["treatment forgotten has no arm"]
+        assert messages(rows, "audit_arm_without_data") == [
+            "arm control has no measurement and is in no reported contrast"
+        ]
+
+    def test_mixed_units(self, rows):
+        rows.unit("s", "time", 1)
+        rows.unit("m", "length", 1)
+        rows.measure("one", "drug", n=5, mean=1, sd=1, unit="s")
+        rows.measure("two", "drug", n=5, mean=1, sd=1, unit="m")
+        assert messages(rows, "audit_mixed_units") == [
+            "outcome alt has no unit and is measured in m, s: SMD and ROM are given for it, MD is not"
+        ]
+
+    def test_direction(self, rows):
+        rows.outcome("alt")
+        rows.outcome("ast", lower_is_better=True)
+        assert messages(rows, "audit_direction_missing") == [
+            "outcome alt does not say whether lower is better: treatments cannot be ranked on it"
+        ]
+
+    def test_shared_control(self, rows):
+        for experiment, shared in (("e1", None), ("e2", "e1")):
+            rows.arm("s", "control", experiment=experiment, shared_control_of=shared)
+            for arm in ("drug", "control"):
+                rows.measure("s", arm, experiment=experiment, n=5, mean=1, sd=1)
+        assert messages(rows, "audit_shared_control") == [
+            "arm control of experiment e2 is the same group as arm control of experiment e1: both count for outcome alt"
+        ]
+
+
+class TestRiskOfBias:
+    def test_missing_items_and_studies(self, rows):
+        rows.insert("rob_tool", [{"tool": "T", "label": "T", "citation": "-"}])
+        for item in "12":
+            rows.insert(
+                "rob_item", [{"tool": "T", "item": item, "position": 1, "domain": "d", "label": f"i{item}"}]
+            )
+        for word in ("low", "high"):
+            rows.insert(
+                "rob_answer",
+                [
+                    {
+                        "tool": "T",
+                        "judgement": word,
+                        "label": word,
+                        "symbol": "+",
+                        "color": "#0",
+                        "color_blind_safe": "#0",
+                    }
+                ],
+            )
+        rows.study("s1")
+        rows.study("s2")
+        for i, (assessor, judgement) in enumerate((("anna", "low"), ("zoe", "high"))):
+            rows.insert(
+                "rob_judgement",
+                [
+                    {
+                        "rob_judgement_id": i,
+                        "study": "s1",
+                        "tool": "T",
+                        "item": "1",
+                        "judgement": judgement,
+                        "assessor": assessor,
+                        **rows.place("risk_of_bias.csv"),
+                    }
+                ],
+            )
+        assert sorted(messages(rows, "audit_item_not_judged")) == [
+            "T item 2 (i2) is not judged",
+            "the risk of bias of this study is not judged",
+        ]
+        assert messages(rows, "audit_assessor_disagreement") == ["T item 1: anna says low, zoe says high"]
+
+
+class TestFlow:
+    def boxes(self, rows, **numbers):
+        for i, (box, n) in enumerate(numbers.items()):
+            rows.insert("prisma_box", [{"box": box, "position": i, "section": "screening", "label": box}])
+            rows.insert("flow", [{"box": box, "n": n, **rows.place("flow.csv")}])
+
+    def test_sums_that_hold(self, rows):
+        rows.study("s")
+        self.boxes(
+            rows, database_results=100, duplicates=20, records_screened=80, records_excluded=70,
+            dbr_sought_reports=10, dbr_notretrieved_reports=1, dbr_assessed=9, new_studies=1, total_studies=1,
+        )  # fmt: skip
+        assert messages(rows, "audit_flow") == []
+
+    def test_sums_that_do_not(self, rows):
+        self.boxes(
+            rows, database_results=100, records_screened=80, records_excluded=70, dbr_sought_reports=11,
+            dbr_assessed=10, new_studies=3,
+        )  # fmt: skip
+        assert sorted(messages(rows, "audit_flow")) == [
+            "the flow does not add up: identified 100 less removed 0 is not screened 80",
+            "the flow does not add up: it ends in 3 studies, studies.csv has 0",
+            "the flow does not add up: screened 80 less excluded 70 is not sought 11",
+            "the flow does not add up: sought 11 less not retrieved 0 is not assessed 10",
+        ]
+
+    def test_records(self, rows):
+        rows.study("s")
+        rows.study("t")
+        for record, row in (("r1", {}), ("r2", {"study": "s"}), ("r3", {"duplicate_of": "gone"})):
+            rows.insert("record", [{"record": record, **row, **rows.place("records.csv")}])
+        for record in ("r1", "r2"):
+            keys = {"record": record, "stage": "full_text", "reviewer": "anna", "decision": "include"}
+            rows.insert("screening", [{**keys, **rows.place("screening.csv")}])
+        assert sorted(messages(rows, "audit_orphan_record")) == [
+            "no record that was found belongs to this study",
+            "record r1 is included but belongs to no study",
+            "record r3 is a duplicate of gone, which is not among the records",
+        ]
+
+
+class TestPlan:
+    def planned(self, rows, kind, measure, **row):
+        rows.once(
+            "effect_measure", (measure,), measure=measure, label=measure, kind="continuous", scale="additive"
+        )
+        rows.insert(
+            "plan",
+            [
+                {
+                    "analysis": kind,
+                    "position": 1,
+                    "kind": kind,
+                    "outcome": "alt",
+                    "measure": measure,
+                    "origin": "plan",
+                    **row,
+                }
+            ],
+        )
+
+    @pytest.fixture
+    def two_pairs(self, rows):
+        for study, arms in (("s", ("a", "control")), ("t", ("b", "c"))):
+            for arm in arms:
+                rows.measure(study, arm, n=5, mean=-1, sd=1)
+        return rows
+
+    def test_disconnected_network(self, two_pairs):
+        self.planned(two_pairs, "network", "MD")
+        assert messages(two_pairs, "audit_plan") == [
+            "analysis network: the network is disconnected, as nothing links it with b, c"
+        ]
+
+    def test_no_direct_comparison(self, two_pairs):
+        self.planned(two_pairs, "pairwise", "MD", treatment="a", versus="b")
+        assert messages(two_pairs, "audit_plan") == ["analysis pairwise: no study compares a with b"]
+
+    def test_direct_comparison(self, two_pairs):
+        self.planned(two_pairs, "pairwise", "MD", treatment="control", versus="a")
+        assert messages(two_pairs, "audit_plan") == []
+
+    def test_no_contrast(self, two_pairs):
+        self.planned(two_pairs, "network", "ROM")
+        assert messages(two_pairs, "audit_plan") == [
+            "analysis network: there is no contrast of outcome alt by ROM"
+        ]
+
+    def test_log_ratio(self, rows):
+        rows.measure("s", "drug", n=4, mean=1, sd=1)
+        rows.measure("s", "control", n=4, mean=2, sd=1)
+        self.planned(rows, "network", "ROM")
+        assert len(messages(rows, "audit_log_ratio_unstable")) == 1
+        assert "arm drug" in messages(rows, "audit_log_ratio_unstable")[0]
