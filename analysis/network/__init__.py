@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from analysis.network.assemble import from_arms, from_contrasts
@@ -70,4 +71,10 @@ def fit(
         raise CallError(f"There is no model {model!r}; there are {', '.join(MODELS)}.")
     if reference is not None:
         net = set_reference(net, reference)
-    return import_module(f"analysis.network.{engine}").fit(net, model=model, **options)
+    module = import_module(f"analysis.network.{engine}")
+    accepted = set(signature(module.fit).parameters) - {"net", "model"}
+    if unknown := [name for name in options if name not in accepted]:
+        raise CallError(
+            f"The {engine} engine has no option {', '.join(unknown)}; it has {', '.join(sorted(accepted))}."
+        )
+    return module.fit(net, model=model, **options)

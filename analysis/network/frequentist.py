@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.network import contribution, inconsistency, ranking
+from analysis.network import inconsistency, ranking
 from analysis.network.data import Array, Network
-from analysis.network.funnel import comparison_adjusted
 from analysis.network.gls import ESTIMATORS, Gls, Solution, tau2_interval
-from analysis.network.graph import comparisons, direct_comparisons
-from analysis.network.result import NetworkFit, Pair
+from analysis.network.graph import direct_comparisons
+from analysis.network.result import Pair, contrast_ids  # noqa: F401
+from analysis.network.structure import EvidenceStructure
 from analysis.results import frame
 from evidence.errors import CallError, RefusedError
 
@@ -88,7 +88,7 @@ def fit(
 
 
 @dataclass(frozen=True, eq=False)
-class FrequentistFit(NetworkFit):
+class FrequentistFit(EvidenceStructure):
     """A network fitted by generalised least squares.
 
     Attributes
@@ -114,19 +114,8 @@ class FrequentistFit(NetworkFit):
     seed: int = 1
     engine: str = field(default="frequentist", init=False)
 
-    def _tau2(self, model: str) -> float:
-        """Heterogeneity variance that weights the studies; 0 where there is no estimate."""
-        return self.tau2 if model == "random" and np.isfinite(self.tau2) else 0.0
-
     def _known(self, model: str) -> bool:
         return model == "common" or bool(np.isfinite(self.tau2))
-
-    def _model(self, model: str | None) -> str:
-        if model is None:
-            return self.models[-1]
-        if model not in self.models:
-            raise CallError(f"The model {model!r} was not fitted; there is {', '.join(self.models)}.")
-        return model
 
     @cached_property
     def _df(self) -> int:
@@ -417,187 +406,6 @@ class FrequentistFit(NetworkFit):
             },
         )
 
-    def net_heat(self, model: str | None = None) -> pd.DataFrame:
-        """Give the numbers of the net heat plot: see `analysis.network.inconsistency.net_heat`."""
-        return inconsistency.net_heat(self.network, self._tau2(self._model(model or self.models[0])))
-
-    # --- what the estimates rest on -------------------------------------------------------------------------
-
-    def hat_matrix(self, kind: str = "comparisons", model: str | None = None) -> pd.DataFrame:
-        """Give the weights that evidence has in the network estimates.
-
-        Parameters
-        ----------
-        kind : {"comparisons", "designs", "studies"}
-            Columns are direct comparisons, pooled over studies (Davies et al. 2022); contrasts of each design
-            against its base arm (Krahn et al. 2013); or all comparisons within studies, as are the rows
-            (Rücker 2012).
-        model : str, optional
-
-        Returns
-        -------
-        DataFrame
-            Rows are all pairs of treatments (not for studies), labelled treatment:versus.
-
-        Raises
-        ------
-        CallError
-            If the kind is not known.
-        """
-        import pandas as pd
-
-        net, tau2 = self.network, self._tau2(self._model(model))
-        pairs = self.all_pairs()
-        treatment, versus = self.pair_indices(pairs)
-        index = [f"{a}:{b}" for a, b in pairs]
-        if kind == "comparisons":
-            hat = contribution.comparison_hat(self.gls, tau2, treatment, versus)
-            return pd.DataFrame(hat, index=index, columns=self._edges())
-        if kind == "designs":
-            pooled = inconsistency.pool_designs(net, tau2)
-            columns = [
-                (pooled.network.studies[d][0], f"{net.treatments[t]}:{net.treatments[row[0]]}")
-                for block in pooled.network.blocks
-                for d, row in zip(block.study, block.treatment)
-                for t in row[1:]
-            ]
-            hat = inconsistency.design_hat(pooled, treatment, versus)
-            return pd.DataFrame(hat, index=index, columns=pd.MultiIndex.from_tuples(columns))
-        if kind == "studies":
-            rows = comparisons(net)
-            labels = pd.MultiIndex.from_tuples(
-                [
-                    (net.study_label(int(s)), f"{net.treatments[b]}:{net.treatments[a]}")
-                    for s, a, b in zip(rows.study, rows.first, rows.second)
-                ]
-            )
-            return pd.DataFrame(contribution.study_hat(net, self.gls, tau2), index=labels, columns=labels)
-        raise CallError(f"There is no hat matrix of {kind!r}; there are comparisons, designs and studies.")
-
-    def _edges(self) -> list[str]:
-        names = self.network.treatments
-        return [f"{names[b]}:{names[a]}" for a, b in zip(self.gls.low, self.gls.high)]
-
-    def contributions(
-        self, method: str = "random walk", model: str | None = None, pairs: Sequence[Pair] | None = None
-    ) -> pd.DataFrame:
-        """Divide network estimates among direct comparisons.
-
-        Parameters
-        ----------
-        method : {"random walk", "shortest path"}
-            See `analysis.network.contribution.contributions`.
-        model : str, optional
-        pairs : sequence of (treatment, versus), optional
-            All without it.
-
-        Returns
-        -------
-        DataFrame
-            Rows are network estimates, columns direct comparisons, both labelled treatment:versus; rows sum
-            to 1.
-
-        Raises
-        ------
-        CallError
-            If the method or a treatment is not known.
-        """
-        import pandas as pd
-
-        if method not in contribution.METHODS:
-            raise CallError(f"There is no method {method!r}; there are {', '.join(contribution.METHODS)}.")
-        pairs = self.all_pairs() if pairs is None else pairs
-        treatment, versus = self.pair_indices(pairs)
-        tau2 = self._tau2(self._model(model))
-        share = contribution.contributions(self.network, self.gls, tau2, treatment, versus, method)
-        return pd.DataFrame(share, index=[f"{a}:{b}" for a, b in pairs], columns=self._edges())
-
-    def path_measures(self, model: str | None = None) -> pd.DataFrame:
-        """Describe the paths of evidence behind every network estimate.
-
-        Returns
-        -------
-        DataFrame
-            treatment, versus, mean_path_length, minimal_parallelism (König et al. 2013).
-        """
-        import pandas as pd
-
-        pairs = self.all_pairs()
-        pooled = inconsistency.pool_designs(self.network, self._tau2(self._model(model)))
-        length, parallelism = contribution.path_measures(pooled, *self.pair_indices(pairs))
-        table = pd.DataFrame(pairs, columns=["treatment", "versus"])
-        return table.assign(mean_path_length=length, minimal_parallelism=parallelism)
-
-    def weights(self, pairs: Sequence[Pair] | None = None, method: str = "random walk") -> pd.DataFrame:
-        """Tabulate what each comparison of each study contributes to network estimates.
-
-        A direct comparison's contribution is divided among its studies by their weights (reduced for
-        multi-arm studies).
-
-        Parameters
-        ----------
-        pairs : sequence of (treatment, versus), optional
-            Without it every treatment against the reference.
-        method : {"random walk", "shortest path"}
-
-        Returns
-        -------
-        DataFrame
-            Columns of ``weights``: treatment and versus name the network estimate; estimate, std_error and
-            contrast_id belong to the study's comparison; the weights of one estimate sum to 1.
-
-        Raises
-        ------
-        CallError
-            If the method or a treatment is not known.
-        """
-        import pandas as pd
-
-        if method not in contribution.METHODS:
-            raise CallError(f"There is no method {method!r}; there are {', '.join(contribution.METHODS)}.")
-        net = self.network
-        treatment, versus = self.pair_indices(pairs)
-        names = np.array(net.treatments, dtype=object)
-        rows = comparisons(net)
-        ids = contrast_ids(net)
-        edge = np.searchsorted(
-            self.gls.low * len(names) + self.gls.high, rows.first * len(names) + rows.second
-        )
-        sources = [
-            ids.get((*net.studies[s], frozenset((names[a], names[b]))), (None, None))
-            for s, a, b in zip(rows.study, rows.first, rows.second)
-        ]
-        parts = []
-        for model in self.models:
-            tau2 = self._tau2(model)
-            share = contribution.contributions(net, self.gls, tau2, treatment, versus, method)
-            weight = np.clip(contribution.reduced_weights(net, tau2), 0.0, None)
-            within = weight / np.bincount(edge, weight)[edge]
-            p, r = np.nonzero(share[:, edge] * within)
-            parts.append(
-                frame(
-                    "weights",
-                    {
-                        "engine": self.engine,
-                        "model": model,
-                        "treatment": names[treatment[p]],
-                        "versus": names[versus[p]],
-                        "study": [net.studies[s][0] for s in rows.study[r]],
-                        "experiment": [net.studies[s][1] for s in rows.study[r]],
-                        "contrast_id": [sources[i][0] for i in r],
-                        "estimate": rows.estimate[r],
-                        "std_error": np.sqrt(rows.variance[r]),
-                        "weight": share[p, edge[r]] * within[r],
-                        "measurement_ids": [sources[i][1] for i in r],
-                    },
-                )
-            )
-        return pd.concat(parts, ignore_index=True)
-
-    def funnel(self, order: Sequence[str], model: str | None = None) -> pd.DataFrame:
-        """Give the points of the comparison-adjusted funnel: see `funnel.comparison_adjusted`."""
-        return comparison_adjusted(self.network, self._tau2(self._model(model)), order)
-
     # --- sensitivity and fit --------------------------------------------------------------------------------
 
     def leave_one_out(self) -> pd.DataFrame:
@@ -747,18 +555,3 @@ def i_squared(q: float, df: int) -> tuple[float, float, float]:
     bounds = [np.exp(np.log(h) + sign * Z * spread) for sign in (-1, 1)]
     lower, upper = (max(0.0, 1 - 1 / bound**2) for bound in bounds)
     return i2, lower, upper
-
-
-def contrast_ids(net: Network) -> dict[tuple[str, str, frozenset[str]], tuple[str | None, str | None]]:
-    """Ids of the contrasts and measurements behind each study's comparison of two treatments."""
-    if net.contrasts is None or "contrast_id" not in net.contrasts:
-        return {}
-    found: dict[tuple[str, str, frozenset[str]], tuple[str | None, str | None]] = {}
-    for row in net.contrasts.to_dict("records"):
-        key = (row["study"], row["experiment"], frozenset((row["treatment_a"], row["treatment_b"])))
-        joined = [
-            ",".join(text for text in (old, new) if isinstance(text, str) and text)
-            for old, new in zip(found.get(key, ("", "")), (row["contrast_id"], row.get("measurement_ids")))
-        ]
-        found[key] = (joined[0] or None, joined[1] or None)
-    return found

@@ -34,8 +34,8 @@ def comparison_adjusted(net: Network, tau2: float, order: Sequence[str]) -> pd.D
     Returns
     -------
     DataFrame
-        study, experiment, treatment, versus, estimate, std_error, direct (pooled direct estimate), adjusted
-        (estimate less direct). All comparisons of a multi-arm study are listed.
+        study, experiment, treatment, versus, estimate, std_error, centre (the pooled direct estimate),
+        adjusted (estimate less centre). All comparisons of a multi-arm study are listed.
 
     Raises
     ------
@@ -73,10 +73,10 @@ def comparison_adjusted(net: Network, tau2: float, order: Sequence[str]) -> pd.D
             "versus": label[np.where(forward, rows.first, rows.second)],
             "estimate": sign * rows.estimate,
             "std_error": np.sqrt(rows.variance),
-            "direct": sign * pooled,
+            "centre": sign * pooled,
         }
     )
-    table["adjusted"] = table["estimate"] - table["direct"]
+    table["adjusted"] = table["estimate"] - table["centre"]
     key = [place[rows.first], place[rows.second]]
     sequence = np.lexsort((rows.study, np.maximum(*key), np.minimum(*key)))
     return table.iloc[sequence].reset_index(drop=True)

@@ -175,11 +175,12 @@ def net_heat(net: Network, tau2: float = 0.0) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per pair of design-specific contrasts: design and contrast (treatment:versus of the base arm
-        first) in the row and the column of the plot; hat (what the column's contrast contributes to the
-        network estimate of the row's), q (the row's part in the inconsistency Q) and difference (that part
-        minus what is left of it when the column's design is detached: positive means less inconsistency
-        without it); `difference` is missing where detaching changes nothing.
+        One row per pair of design-specific contrasts: design and detached (a design of two treatments goes by
+        their names; of more, each contrast with the base arm has a row of its own, "A:B_A:B:C");
+        row_design, column_design (names of the designs); contribution (weight of the column's contrast in the
+        network estimate of the row's); q (the row's part in the inconsistency Q); change (that part less what
+        is left of it when the column's design is detached: above 0 where the design raises inconsistency;
+        missing where detaching changes nothing).
 
     References
     ----------
@@ -214,17 +215,21 @@ def net_heat(net: Network, tau2: float = 0.0) -> pd.DataFrame:
             rest = np.where(design == d, 0.0, parts(keep))
             difference[:, design == d] = (whole - rest)[:, None]
     names = [design_name(net, treatments) for treatments in pooled.treatments]
-    labels = [f"{net.treatments[a]}:{net.treatments[b]}" for a, b in zip(base, other)]
+    of = [names[d] for d in design]
+    labels = [
+        of[r] if len(pooled.treatments[d]) == 2 else f"{net.treatments[a]}:{net.treatments[b]}_{of[r]}"
+        for r, (d, a, b) in enumerate(zip(design, base, other))
+    ]
     i, j = (index.ravel() for index in np.indices(difference.shape))
     return pd.DataFrame(
         {
-            "design": [names[d] for d in design[i]],
-            "contrast": [labels[r] for r in i],
-            "detached": [names[d] for d in design[j]],
-            "detached_contrast": [labels[r] for r in j],
-            "hat": hat[i, j],
+            "design": [labels[r] for r in i],
+            "detached": [labels[r] for r in j],
+            "row_design": [of[r] for r in i],
+            "column_design": [of[r] for r in j],
+            "contribution": hat[i, j],
             "q": whole[i],
-            "difference": difference[i, j],
+            "change": difference[i, j],
         }
     )
 

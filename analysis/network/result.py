@@ -176,3 +176,18 @@ class NetworkFit(ABC):
                 **columns,
             },
         )
+
+
+def contrast_ids(net: Network) -> dict[tuple[str, str, frozenset[str]], tuple[str | None, str | None]]:
+    """Ids of the contrasts and measurements behind each study's comparison of two treatments."""
+    if net.contrasts is None or "contrast_id" not in net.contrasts:
+        return {}
+    found: dict[tuple[str, str, frozenset[str]], tuple[str | None, str | None]] = {}
+    for row in net.contrasts.to_dict("records"):
+        key = (row["study"], row["experiment"], frozenset((row["treatment_a"], row["treatment_b"])))
+        joined = [
+            ",".join(text for text in (old, new) if isinstance(text, str) and text)
+            for old, new in zip(found.get(key, ("", "")), (row["contrast_id"], row.get("measurement_ids")))
+        ]
+        found[key] = (joined[0] or None, joined[1] or None)
+    return found
