@@ -288,8 +288,8 @@ class EvidenceStructure(NetworkFit):
         -------
         DataFrame
             Columns of ``sensitivity``. Contributions (random walk): item is the network estimate, quantity
-            the direct comparison. Paths: mean path length and minimal parallelism. Net heat: item is the design,
-            quantity the contribution of, or the change on detaching, the design it names.
+            the direct comparison. Paths: mean path length and minimal parallelism. Net heat: item is the
+            design, quantity the contribution of, or the change on detaching, the design it names.
         """
         import pandas as pd
 
