@@ -47,6 +47,11 @@ DRIVEN = 0.25
 """An effect with a posterior sd of more than this share of its prior sd is called driven by the prior."""
 LITTLE = 0.1
 """So is tau where its posterior differs from its prior by less than this many nats."""
+NORMAL_COUNTS = (
+    "Effects of counts are taken as normal with known standard errors; the engines counts and mcmc take the "
+    "counts themselves, which matters where events are few."
+)
+"""Remark on counts in an engine for normal likelihoods."""
 DISCONNECTED = "disconnected: no other study links these treatments"
 """Note instead of a number where a study is the only link."""
 
@@ -792,7 +797,12 @@ class ExactFit(NetworkFit):
                 totals.append(("POTH", ranking.poth(self.sucra(model)), "of the SUCRAs"))
             about = {"engine": self.engine, "model": model}
             rows += [{**about, "quantity": q, "value": value, "note": note} for q, value, note in totals]
-            own = {"deviance": deviance, "leverage": leverage, "elpd_loo": influence.elpd}
+            own = {
+                "deviance": deviance,
+                "leverage": leverage,
+                "data_points": influence.n_rows,
+                "elpd_loo": influence.elpd,
+            }
             for quantity, values in own.items():
                 rows += [
                     {**about, "study": studies[study], "quantity": quantity, "value": float(value)}
@@ -821,7 +831,7 @@ class ExactFit(NetworkFit):
         """
         import pandas as pd
 
-        from analysis.network.frequentist import contrast_ids
+        from analysis.network.result import contrast_ids
 
         net = self.network
         treatment, versus = self.pair_indices(pairs)
@@ -897,13 +907,15 @@ class ExactFit(NetworkFit):
         if spec.assumed:
             largest = f"{effect_scale(net):.4g} {unit_of(net)}".strip()
             message = (
-                f"Default priors were used for {' and '.join(spec.assumed)}, scaled to the largest effect of "
-                f"any study as gemtc does ({largest}): {stated}. State your own with tau_prior and "
+                f"Default priors were used for {' and '.join(spec.assumed)}, scaled as in gemtc to the "
+                f"largest effect of any study, {largest}: {stated}. State your own with tau_prior and "
                 "effect_prior_sd."
             )
             found.append(("warning", message))
         else:
             found.append(("info", f"Priors: {stated}."))
+        if net.arms is not None and any(arms.events is not None for arms in net.arms):
+            found.append(("info", NORMAL_COUNTS))
         if (r := spec.regression) is not None:
             columns = ", ".join(
                 f"{name} centred at {middle:.6g}" if middle else name

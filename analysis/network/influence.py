@@ -53,6 +53,11 @@ class StudyClass:
 class Influence:
     """Study-level quantities of one posterior.
 
+    Attributes
+    ----------
+    study, n_rows : (s,) int arrays
+        Number of each study, ascending, and its number of rows; all results are in this order.
+
     Parameters
     ----------
     posterior : Posterior
@@ -67,6 +72,7 @@ class Influence:
         rows = posterior.rows
         study = np.concatenate([np.repeat(unit_study[b.study], b.y.shape[1]) for b in rows.blocks])
         self.study, counts = np.unique(study, return_counts=True)
+        self.n_rows = counts
         order = np.argsort(study, kind="stable")
         starts = np.cumsum(counts) - counts
         self.constant = np.zeros(len(self.study))

@@ -202,20 +202,41 @@ def integrate(rows: Rows, prior: Prior, nodes: int = 64) -> Posterior:
     """
     typical = max(float(np.median(rows.theta[rows.theta > 0] ** -0.5)), 1e-3 * effect_range(rows))
     where = quadrature.Coordinate(float(rows.theta.max() ** -0.5), prior.logarithmic)
+    moments = moments_of_tau(rows, prior)
 
     def log_likelihood(tau: Array) -> Array:
         return rows.solve(tau).log_likelihood
 
-    span = quadrature.find_range(log_likelihood, prior, where, typical)
-    current = _at(rows, prior, where, span, nodes)
+    span = quadrature.find_range(log_likelihood, prior, where, typical, moments)
+
+    def at(n: int) -> Posterior:
+        rule = quadrature.nodes(prior, where, span, n)
+        solution = rows.solve(rule.tau)
+        log_mass = rule.log_weight + solution.log_likelihood
+        mass = np.exp(log_mass - log_mass.max())
+        total = float(log_mass.max() + np.log(mass.sum()))
+        mass /= mass.sum()
+        heterogeneity = Heterogeneity(prior, where, span, rule.tau, mass, moments)
+        return Posterior(rows, prior, solution, mass, heterogeneity, total)
+
+    current = at(nodes)
     while True:
-        finer = _at(
-            rows, prior, where, span, current.n_nodes - span.atom + (current.n_nodes - span.atom) // 2
-        )
+        nodes += nodes // 2
+        finer = at(nodes)
         error = _difference(current, finer)
-        if error <= TOLERANCE or finer.n_nodes > MOST_NODES:
+        if error <= TOLERANCE or nodes > MOST_NODES:
             return replace(current, error=error)
         current = finer
+
+
+def moments_of_tau(rows: Rows, prior: Prior) -> int:
+    """Count the moments of tau that exist, to the second: its density falls like a power of 1 / tau.
+
+    Every row brings one power, but for those that flat priors of the effects use up; the rest is the prior's.
+    """
+    used = 0 if rows.design.precision.any() else rows.p
+    power = int((rows.theta > 0).sum()) - used + prior.tail
+    return 2 if power > 3 else 1 if power > 2 else 0
 
 
 def effect_range(rows: Rows) -> float:
@@ -243,17 +264,6 @@ def tail_left(posterior: Posterior, weights: Array) -> Array:
     return below + above + np.zeros(weights.shape[:-1])
 
 
-def _at(rows: Rows, prior: Prior, where: quadrature.Coordinate, span: quadrature.Range, n: int) -> Posterior:
-    rule = quadrature.nodes(prior, where, span, n)
-    solution = rows.solve(rule.tau)
-    log_mass = rule.log_weight + solution.log_likelihood
-    weights = np.exp(log_mass - log_mass.max())
-    total = float(log_mass.max() + np.log(weights.sum()))
-    weights /= weights.sum()
-    heterogeneity = Heterogeneity(prior, where, span, rule.tau, weights)
-    return Posterior(rows, prior, solution, weights, heterogeneity, total)
-
-
 def _difference(coarse: Posterior, fine: Posterior) -> float:
     """Largest difference between two rules, in posterior standard deviations of the quantity concerned."""
     assert coarse.heterogeneity is not None
@@ -268,10 +278,15 @@ def _difference(coarse: Posterior, fine: Posterior) -> float:
     quantile = (a.probability_below(x) - b.probability_below(x)) / (b.density(x) * b.sd)
     worst = [(a.mean - b.mean) / b.sd, (a.sd - b.sd) / b.sd, quantile]
     tau_a, tau_b = coarse.heterogeneity, fine.heterogeneity
-    if tau_b.sd > 0:
-        change = np.array([tau_a.mean - tau_b.mean, tau_a.sd - tau_b.sd])
-        limits = np.array([tau_a.quantile(q) - tau_b.quantile(q) for q in (0.025, 0.5, 0.975)])
-        worst += [change / tau_b.sd, limits / tau_b.sd]
+    limits = np.array([[tau.quantile(q) for q in (0.025, 0.5, 0.975)] for tau in (tau_a, tau_b)])
+    # As wide as the interval would be with this standard deviation, where there is none.
+    spread = tau_b.sd if tau_b.moments > 1 else (limits[1, 2] - limits[1, 0]) / (2.0 * _PROBE[2])
+    if spread > 0:
+        worst.append((limits[0] - limits[1]) / spread)
+        if tau_b.moments > 0:
+            worst.append(np.array([tau_a.mean - tau_b.mean]) / spread)
+        if tau_b.moments > 1:
+            worst.append(np.array([tau_a.sd - tau_b.sd]) / spread)
     worst.append(np.array([coarse.log_total - fine.log_total]))
     largest = max(float(np.max(np.abs(w), initial=0.0)) for w in worst)
     return largest if np.isfinite(largest) else inf

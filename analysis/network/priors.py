@@ -39,6 +39,11 @@ class Prior:
     logarithmic: ClassVar[bool] = False
     """Whether the density vanishes at zero, so that log tau is the natural coordinate."""
 
+    @property
+    def tail(self) -> float:
+        """Power of 1 / tau at which the density falls for large tau; infinity if faster than any."""
+        return inf
+
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
@@ -201,6 +206,11 @@ class HalfCauchy(Prior):
     name: ClassVar[str] = "half-cauchy"
 
     @property
+    def tail(self) -> float:
+        """Like 1 / tau^2, unless cut off."""
+        return inf if isfinite(self.upper) else 2.0
+
+    @property
     def reach(self) -> float:
         """Ten scales: the tail beyond is for the data to cut."""
         return min(10.0 * self.scale, self.upper)
@@ -262,6 +272,11 @@ class LogT(Prior):
     logarithmic: ClassVar[bool] = True
 
     @property
+    def tail(self) -> float:
+        """Like 1 / tau but for powers of its logarithm, unless cut off: it has no moments."""
+        return inf if isfinite(self.upper) else 1.0
+
+    @property
     def reach(self) -> float:
         """Nine scales above the centre of log tau2: the tail beyond is for the data to cut."""
         return min(exp(min((self.mean + 9.0 * self.scale) / 2.0, 300.0)), self.upper)
@@ -294,6 +309,11 @@ class InverseGamma(Prior):
     name: ClassVar[str] = "inverse-gamma"
     about: ClassVar[str] = "tau2"
     logarithmic: ClassVar[bool] = True
+
+    @property
+    def tail(self) -> float:
+        """Like 1 / tau^(2 shape + 1), unless cut off."""
+        return inf if isfinite(self.upper) else 2.0 * self.shape + 1.0
 
     @property
     def reach(self) -> float:

@@ -83,9 +83,9 @@ class Range:
 
 
 def find_range(
-    log_likelihood: Callable[[Array], Array], prior: Prior, where: Coordinate, typical: float
+    log_likelihood: Callable[[Array], Array], prior: Prior, where: Coordinate, typical: float, moments: int
 ) -> Range:
-    """Find the interval outside which the posterior, and its second moment, are negligible.
+    """Find the interval outside which the posterior and its moments are negligible.
 
     Parameters
     ----------
@@ -96,6 +96,8 @@ def find_range(
     typical : float
         A typical size of the heterogeneity that the data could show: sampling standard deviation or range
         of effects.
+    moments : {0, 1, 2}
+        Highest moment of tau that exists.
 
     Returns
     -------
@@ -105,9 +107,8 @@ def find_range(
     def densities(u: Array) -> tuple[Array, Array]:
         tau = where.tau(u)
         h = log_likelihood(tau) + prior.log_density(tau) + where.log_slope(u)
-        # Effects' variances grow with tau squared, so the tail matters for as long as tau squared times it
-        # does.
-        return h, h + np.log1p((tau / typical) ** 2)
+        # Effects' variances grow with tau squared: the tail matters for as long as that moment gains from it.
+        return h, h + 0.5 * moments * np.log1p((tau / typical) ** 2)
 
     least = where.u(max(prior.minimum, _NEARLY_ZERO * where.scale) if where.logarithmic else prior.minimum)
     most = where.u(prior.upper) if prior.upper < inf else inf
@@ -212,6 +213,8 @@ class Heterogeneity:
         Nodes; the first is the atom at zero where the range has one.
     mass : (J,) array
         Posterior probability of each node.
+    moments : {0, 1, 2}
+        Highest moment of tau that exists.
     """
 
     prior: Prior
@@ -219,16 +222,17 @@ class Heterogeneity:
     span: Range
     tau: Array
     mass: Array
+    moments: int = 2
 
     @property
     def mean(self) -> float:
-        """Posterior mean of tau."""
-        return float(self.mass @ self.tau)
+        """Posterior mean of tau; infinity where the tail is too long for one."""
+        return float(self.mass @ self.tau) if self.moments > 0 else inf
 
     @property
     def sd(self) -> float:
-        """Posterior standard deviation of tau."""
-        return float(np.sqrt(self.mass @ (self.tau - self.mean) ** 2))
+        """Posterior standard deviation of tau; infinity where the tail is too long for one."""
+        return float(np.sqrt(self.mass @ (self.tau - self.mean) ** 2)) if self.moments > 1 else inf
 
     @cached_property
     def _series(self) -> list[float]:

@@ -11,7 +11,7 @@ import numpy as np
 from analysis.network import predictors
 from analysis.network.data import Array, Network
 from analysis.network.graph import comparisons, components
-from analysis.network.posterior import Posterior, fixed, integrate
+from analysis.network.posterior import Posterior, fixed, integrate, moments_of_tau
 from analysis.network.priors import Prior
 from analysis.network.rows import BlockRows, Rows, arm_rows, block_rows
 from evidence.errors import CallError, Problem, RefusedError
@@ -242,7 +242,15 @@ class Specification:
         try:
             if model == "common":
                 return fixed(rows, 0.0)
-            return integrate(rows, self.prior, self.nodes) if self.tau is None else fixed(rows, self.tau)
+            if self.tau is not None:
+                return fixed(rows, self.tau)
+            if isinf(self.effect_sd) and moments_of_tau(rows, self.prior) < 2:
+                raise RefusedError(
+                    f"With flat priors of the effects and {self.prior}, so few data leave the effects "
+                    "without a standard deviation. Give a finite effect_prior_sd, or cut the prior of tau "
+                    "off with T(, upper)."
+                )
+            return integrate(rows, self.prior, self.nodes)
         except np.linalg.LinAlgError:
             raise RefusedError(
                 "The data and the priors together do not determine all effects. Give the effects a proper "

@@ -78,7 +78,7 @@ def covariance_at(S, tau):
 def second_method(net, prior, effect_sd, points):
     """Posterior by Simpson's rule in log tau on y ~ N(0, s0^2 X X' + V(tau)): no rotation, no Gauss nodes."""
     X, y, S = stacked(net)
-    grid = np.linspace(log(1e-9), log(points[-1]), 1501)
+    grid = np.linspace(log(1e-9), log(points[-1]), 1001)
     tau = np.exp(grid)
     p = X.shape[1]
     log_density, means, seconds = np.empty(len(tau)), np.empty((len(tau), p)), np.empty((len(tau), p, p))
@@ -350,7 +350,7 @@ def test_experiments_of_one_study_are_left_out_together():
     for column in ("estimate", "std_error", "ci_lower"):
         assert rows[column].to_numpy() == pytest.approx(expected[column].to_numpy(), rel=1e-9)
     statistics = fit.fit_statistics()
-    assert (statistics["study"] == "study 0").sum() == 3
+    assert (statistics["study"] == "study 0").sum() == 4
 
 
 @given(seed=st.integers(0, 10_000))
@@ -672,6 +672,34 @@ def test_identical_effects_and_heterogeneity_at_zero():
     assert max(p.error for p in fit.posteriors.values()) < 1e-8
     assert np.max(np.abs(fit.estimates()["estimate"])) < 1e-12
     assert fit.specification.prior.upper == pytest.approx(0.2**0.5)
+
+
+def test_a_tail_too_long_for_moments_is_said():
+    net = network([([[0, 1]] * 2, [[1.0], [1.4]], [[[0.1]]] * 2)], 2)
+    fit = exact.fit(net, model="random", tau_prior="log-t(-3, 2, 3)", effect_prior_sd=10.0)
+    tau = fit.posteriors["random"].heterogeneity
+    # Two studies and the prior: tau's density falls like tau^-3, so it has a mean but no standard deviation.
+    assert np.isfinite(tau.mean)
+    assert tau.sd == inf
+    assert fit.posteriors["random"].error < 1e-8
+    assert np.isfinite(fit.estimates()["std_error"]).all()
+    with pytest.raises(RefusedError, match="without a standard deviation"):
+        exact.fit(net, model="random", tau_prior="half-cauchy(0.5)", effect_prior_sd=inf)
+    exact.fit(net, model="random", tau_prior="half-cauchy(0.5) T(, 10)", effect_prior_sd=inf)
+
+
+def test_heterogeneity_far_beyond_a_narrow_prior():
+    # The prior ends far below what the data say: the posterior piles up at its limit.
+    y = np.array([-50.0, 50.0, -40.0, 30.0, 0.0])
+    net = network([([[0, 1]] * 5, y[:, None], np.ones((5, 1, 1)))], 2)
+    fit = exact.fit(net, model="random", tau_prior="uniform(0, 5)", effect_prior_sd=100.0)
+    posterior = fit.posteriors["random"]
+    tau = np.linspace(4.0, 5.0, 20_001)
+    log_likelihood = posterior.rows.solve(tau).log_likelihood
+    weight = np.exp(log_likelihood - log_likelihood.max())
+    mean = simpson(weight * tau, x=tau) / simpson(weight, x=tau)
+    assert posterior.heterogeneity.mean == pytest.approx(mean, rel=1e-9)
+    assert posterior.error < 1e-8
 
 
 @pytest.mark.parametrize(
