@@ -497,10 +497,6 @@ class ExactFit(NetworkFit):
             )
         return pd.concat(parts, ignore_index=True)
 
-    def league(self, model: str | None = None) -> pd.DataFrame:
-        """Make the league table, the best treatment first: see `analysis.network.ranking.league`."""
-        return ranking.league(self, model)
-
     # --- study by study -------------------------------------------------------------------------------------
 
     @cached_property

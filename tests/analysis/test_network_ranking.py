@@ -96,7 +96,7 @@ def test_direction_turns_the_ranking_and_nothing_else():
 @pytest.mark.parametrize("measure", ["MD", "OR"])
 def test_league_is_row_versus_column_best_first(engine, measure):
     fitted = fit(contrasts(measure=measure), engine=engine)
-    table = ranking.league(fitted)
+    table = fitted.league()
     assert set(table["orientation"]) == {"row versus column"}
     order = table.drop_duplicates("row").sort_values("row_position")["row"].tolist()
     score = fitted.ranking().query("model == 'random'").set_index("treatment")["sucra"].astype(float)
