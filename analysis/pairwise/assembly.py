@@ -11,6 +11,7 @@ import numpy as np
 from analysis.pairwise.contrasts import Contrasts, each
 from analysis.pairwise.dependence import shared_arm_blocks
 from analysis.pairwise.rows import Rows, rotate
+from evidence.errors import EvidenceError, Problem
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,6 +65,7 @@ def assemble(contrasts: Contrasts, shared: str) -> Assembly:
                 ("info", f"{closing} contrasts follow from others of the same study and do not enter.")
             )
     frame = contrasts.frame
+    _check_magnitudes(frame)
     variance = frame["std_error"].to_numpy() ** 2
     place = {name: index for index, name in enumerate(frame["contrast_id"])}
     pairs = [
@@ -96,10 +98,51 @@ def assemble(contrasts: Contrasts, shared: str) -> Assembly:
             )
         )
     design = np.ones((len(frame), 1))
-    blocks = shared_arm_blocks(variance, pairs) if shared == "covariance" else ()
+    blocks = list(shared_arm_blocks(variance, pairs)) if shared == "covariance" else []
+    _check_blocks(frame, blocks)
     rows = rotate(frame["estimate"].to_numpy(), variance, design, study, blocks)
     contrasts = replace(contrasts, notes=(*contrasts.notes, *notes))
     return Assembly(contrasts, rows, tuple(str(name) for name in studies), variance)
+
+
+def _check_magnitudes(frame: pd.DataFrame) -> None:
+    """Refuse numbers so far apart that arithmetic on their squares and cubes would lose them."""
+    middle = float(np.median(frame["std_error"]))
+    problems = []
+    for row in each(frame):
+        ratio = row.std_error / middle
+        if not (1e-130 < row.std_error < 1e130 and 1e-15 < ratio < 1e15):
+            column = "std_error"
+            said = f"the standard error {row.std_error:g} is out of all proportion (the median is {middle:g})"
+        elif abs(row.estimate) > 1e50 * row.std_error:
+            column, said = (
+                "estimate",
+                f"the estimate {row.estimate:g} is more than 1e50 standard errors from 0",
+            )
+        else:
+            continue
+        problems.append(Problem(said, "check its unit", study=str(row.study), column=column))
+    if problems:
+        raise EvidenceError("Effects that are so far apart cannot be pooled.", problems)
+
+
+def _check_blocks(frame: pd.DataFrame, blocks: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> None:
+    """Refuse covariances that no data can have."""
+    problems = []
+    for index, V, R in blocks:
+        smallest = min(np.linalg.eigvalsh(matrix)[0] / matrix.diagonal().max() for matrix in (V, R))
+        if smallest < 1e-10:
+            labels = ", ".join(frame["label"].iloc[index])
+            problems.append(
+                Problem(
+                    f"the covariances of {labels} cannot belong to these standard errors",
+                    'check them, or use shared="split" or shared="ignore"',
+                    study=str(frame["study"].iloc[index[0]]),
+                    column="covariance",
+                )
+            )
+    if problems:
+        raise EvidenceError("Contrasts that share an arm contradict each other.", problems)
 
 
 def _all_linked(study: np.ndarray, pairs: list[tuple[int, int, float]]) -> bool:
@@ -133,7 +176,7 @@ def _spanning(contrasts: Contrasts) -> tuple[Contrasts, int]:
 
     closing = []
     for row in each(frame[frame["contrast_id"].isin(linked)]):
-        ends = [find((row.study, row.experiment, row.timepoint, arm)) for arm in (row.arm_a, row.arm_b)]
+        ends = [find((row.study, row.experiment, str(row.timepoint), arm)) for arm in (row.arm_a, row.arm_b)]
         if pd.isna(row.arm_a) or pd.isna(row.arm_b):
             continue
         if ends[0] == ends[1]:

@@ -38,6 +38,7 @@ MODELS: dict[str, str] = {
 
 _NODES = 32
 _SMALLEST_TAU = 1e-5
+_LARGEST_EFFECT = 25.0
 
 
 @dataclass(frozen=True)
@@ -318,7 +319,7 @@ def _best_theta(family: Family, tau: float, start: float) -> float:
         at = integrate(family, theta, tau)
         step = float(np.clip(-at.gradient[0] / min(at.hessian[0, 0], -1e-12), -1, 1))
         theta += step
-        if abs(theta) > 50:
+        if abs(theta) > _LARGEST_EFFECT:
             raise RefusedError(
                 "No study has events under one of the treatments, or none has any without: "
                 "the pooled ratio is 0 or infinite."

@@ -389,11 +389,6 @@ def _check(rows: pd.DataFrame, estimate: str, spread: str, spread_name: str) -> 
             what = "infinite" if np.isinf(value) else "zero" if value == 0 else f"negative ({value:g})"
             yield Problem(f"the {spread.replace('_', ' ')} is {what}", "a finite number above 0", line=line,
                           column=spread_name, study=row.study)  # fmt: skip
-        elif np.isfinite(row.estimate) and abs(row.estimate) > 1e100 * (
-            value if spread == "std_error" else np.sqrt(value)
-        ):
-            yield Problem("the estimate is more than 1e100 standard errors away from 0",
-                          "check both numbers", line=line, column=estimate, study=row.study)  # fmt: skip
         for name in _NUMBERS:
             number = getattr(row, name, np.nan)
             if np.isinf(number) or number < 0:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from analysis.pairwise import tau2
-from analysis.pairwise.rows import Rows, rotate
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from analysis.pairwise import tau2
+from analysis.pairwise.rows import Rows, rotate
 
 CLOSED = ("DL", "HE", "HS", "SJ")
 ITERATED = ("REML", "ML", "PM", "EB")

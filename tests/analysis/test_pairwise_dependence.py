@@ -1,0 +1,249 @@
+"""Shared controls, several effects of one study: exact covariance, splitting, three levels, cluster-robust intervals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import pairwise
+from analysis.pairwise import dependence
+from analysis.pairwise import tau2 as between_studies
+from analysis.pairwise.rows import Rows, rotate
+from evidence.errors import RefusedError
+
+REFERENCE = json.loads(
+    (Path(__file__).parents[1] / "oracles" / "pairwise_dependence.json").read_text(encoding="utf-8")
+)
+
+
+@pytest.fixture(scope="module")
+def schools():
+    data = REFERENCE["konstantopoulos2011"]
+    return pd.DataFrame({"study": data["district"], "yi": data["yi"], "vi": data["vi"], "year": data["year"]})
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """Contrasts of which some share a control, and their covariance as a frame."""
+    data = REFERENCE["shared"]
+    frame = pd.DataFrame({"study": data["study"], "yi": data["yi"], "vi": data["vi"]})
+    frame["contrast_id"] = [f"c{i}" for i in range(len(frame))]
+    frame["arm_a"] = [f"dose {i}" for i in range(len(frame))]
+    frame["arm_b"] = "control"
+    pairs = pd.DataFrame(
+        [(f"c{i}", f"c{j}", "control", value) for i, j, value in data["pairs"]],
+        columns=["contrast_1", "contrast_2", "arm_shared", "covariance"],
+    )
+    return frame, pairs
+
+
+def random(frame):
+    return frame[frame["model"] == "random"].iloc[0]
+
+
+def test_three_levels_equal_metafor(schools):
+    expected = REFERENCE["m"]
+    fit = pairwise.fit(schools, method="multilevel", ci="Wald")
+    row = random(fit.estimates())
+    assert row["estimate"] == pytest.approx(expected["b"], rel=1e-6)
+    assert row["std_error"] == pytest.approx(expected["se"], rel=1e-6)
+    assert [fit.multilevel.between, fit.multilevel.within] == pytest.approx(expected["s2"], rel=1e-6)
+    assert fit.multilevel.solution.restricted_log_likelihood >= expected["ll"] - 1e-12
+    assert fit.multilevel.solution.restricted_log_likelihood == pytest.approx(expected["ll"], rel=1e-10)
+    weights = fit.weights().query("model == 'random'")
+    assert (weights["weight"] * weights["estimate"]).sum() == pytest.approx(row["estimate"], rel=1e-12)
+    spread = fit.heterogeneity().query("model == 'random'")
+    assert list(spread["method"]) == ["REML, between studies", "REML, within studies"]
+    assert spread["tau2"].to_numpy() == pytest.approx(expected["s2"], rel=1e-6)
+
+
+def test_three_levels_with_t_on_the_number_of_studies(schools):
+    expected = REFERENCE["m2"]
+    row = random(pairwise.fit(schools, method="multilevel", ci="HK").estimates())
+    assert [row["ci_lower"], row["ci_upper"]] == pytest.approx([expected["lb"], expected["ub"]], rel=1e-5)
+
+
+@pytest.mark.parametrize(("method", "key"), [("inverse_variance", "r"), ("multilevel", "r2")])
+def test_cluster_robust_equals_clubsandwich(schools, method, key):
+    expected = REFERENCE[key]
+    fit = pairwise.fit(schools, method=method, ci="CR2")
+    row = random(fit.estimates())
+    assert row["std_error"] == pytest.approx(expected["se"], rel=1e-6)
+    assert fit.pooled[1].effect.df[0] == pytest.approx(expected["dfs"], rel=1e-6)
+    assert [row["ci_lower"], row["ci_upper"]] == pytest.approx([expected["lb"], expected["ub"]], rel=1e-5)
+
+
+def test_regression_in_three_levels(schools):
+    expected = REFERENCE["r3"]
+    X = np.column_stack([np.ones(len(schools)), schools["year"] - 1990])
+    rows = Rows.of(schools["yi"], schools["vi"], X, np.unique(schools["study"], return_inverse=True)[1])
+    found = dependence.multilevel(rows, "CR2")
+    assert found.coefficients.estimate == pytest.approx(expected["b"], rel=1e-5)
+    assert found.coefficients.std_error == pytest.approx(expected["se"], rel=1e-5)
+    assert found.coefficients.df == pytest.approx(expected["dfs"], rel=1e-5)
+
+
+def test_exact_covariance_equals_metafor(shared):
+    frame, pairs = shared
+    expected = REFERENCE["ms"]
+    fit = pairwise.fit(frame, covariance=pairs, ci="Wald")
+    row = random(fit.estimates())
+    assert fit.tau2 == pytest.approx(expected["tau2"], rel=1e-6)
+    assert row["estimate"] == pytest.approx(expected["b"], rel=1e-6)
+    assert row["std_error"] == pytest.approx(expected["se"], rel=1e-6)
+    weights = fit.weights()
+    for which in ("common", "random"):
+        part = weights[weights["model"] == which]
+        estimate = fit.estimates().query("model == @which")["estimate"].iloc[0]
+        assert (part["weight"] * part["estimate"]).sum() == pytest.approx(estimate, rel=1e-12)
+    robust = pairwise.fit(frame, covariance=pairs, ci="CR2")
+    assert random(robust.estimates())["std_error"] == pytest.approx(REFERENCE["rs"]["se"], rel=1e-6)
+    assert robust.pooled[1].effect.df[0] == pytest.approx(REFERENCE["rs"]["dfs"], rel=1e-6)
+    assert fit.notes()["message"].str.contains("share an arm").any()
+
+
+def test_common_effect_with_covariance_by_hand(shared):
+    frame, pairs = shared
+    V = np.diag(frame["vi"].to_numpy())
+    for i, j, value in REFERENCE["shared"]["pairs"]:
+        V[i, j] = V[j, i] = value
+    inverse = np.linalg.inv(V)
+    row = pairwise.fit(frame, covariance=pairs).estimates().iloc[0]
+    assert row["estimate"] == pytest.approx(inverse.sum(0) @ frame["yi"] / inverse.sum(), rel=1e-12)
+    assert row["std_error"] == pytest.approx(inverse.sum() ** -0.5, rel=1e-12)
+
+
+def test_turning_a_contrast_round_changes_nothing(shared):
+    frame, pairs = shared
+    turned = frame.assign(treatment_a="drug", treatment_b="control").copy()
+    turned.loc[3, ["treatment_a", "treatment_b", "arm_a", "arm_b"]] = ["control", "drug", "control", "dose 3"]
+    turned.loc[3, "yi"] *= -1
+    signs = pairs.assign(
+        covariance=[
+            -value if "c3" in (one, two) else value
+            for one, two, value in zip(
+                pairs["contrast_1"], pairs["contrast_2"], pairs["covariance"], strict=True
+            )
+        ]
+    )
+    one = pairwise.fit(frame, covariance=pairs).estimates()
+    other = pairwise.fit(turned, covariance=signs, treatment="drug", versus="control").estimates()
+    assert other["estimate"].to_numpy() == pytest.approx(one["estimate"].to_numpy(), rel=1e-12)
+    assert other["std_error"].to_numpy() == pytest.approx(one["std_error"].to_numpy(), rel=1e-12)
+
+
+def test_leaving_out_a_study_takes_all_its_contrasts(shared):
+    frame, pairs = shared
+    left_out = pairwise.fit(frame, covariance=pairs, ci="HK").leave_one_out()
+    rest = frame["study"] != 3
+    kept = pairs[pairs["contrast_1"].isin(frame.loc[rest, "contrast_id"])]
+    refit = pairwise.fit(frame[rest], covariance=kept, ci="HK").estimates()
+    rows = left_out[left_out["study"] == "3"]
+    assert rows["estimate"].to_numpy() == pytest.approx(refit["estimate"].to_numpy(), rel=1e-10)
+    assert rows["ci_upper"].to_numpy() == pytest.approx(refit["ci_upper"].to_numpy(), rel=1e-9)
+
+
+def test_splitting_divides_the_control(shared):
+    frame, pairs = shared
+    fit = pairwise.fit(frame, covariance=pairs, shared="split")
+    expected = frame["vi"].to_numpy().copy()
+    expected[[0, 1]] += 0.05  # the control's variance counts twice
+    expected[[3, 4, 5]] += 2 * 0.07  # and three times
+    assert fit.assembly.variance == pytest.approx(expected, rel=1e-12)
+    assert not fit.rows.rotation
+    assert fit.notes().query("severity == 'warning'")["message"].str.contains("are divided among").any()
+
+
+def test_splitting_for_standardised_differences():
+    frame = pd.DataFrame(
+        {"study": ["a", "a", "b"], "yi": [0.5, 0.8, 0.3], "vi": [0.3, 0.31, 0.2], "contrast_id": ["1", "2", "3"],
+         "arm_a": ["low", "high", "x"], "arm_b": ["c", "c", "c"], "n_a": [10, 12, 20], "n_b": [14, 14, 20]}
+    )  # fmt: skip
+    pairs = pd.DataFrame(
+        {"contrast_1": ["1"], "contrast_2": ["2"], "arm_shared": ["c"], "covariance": [0.08]}
+    )
+    fit = pairwise.fit(frame, measure="SMD", covariance=pairs, shared="split")
+    expected = [1 / 10 + 1 / 7 + 0.25 / (2 * 17), 1 / 12 + 1 / 7 + 0.64 / (2 * 19), 0.2]
+    assert fit.assembly.variance == pytest.approx(expected, rel=1e-12)
+
+
+def test_ignoring_is_said(shared):
+    frame, pairs = shared
+    fit = pairwise.fit(frame, covariance=pairs, shared="ignore")
+    assert fit.notes().query("severity == 'warning'")["message"].str.contains("as if independent").any()
+    plain = pairwise.fit(frame).estimates()
+    assert fit.estimates()["estimate"].to_numpy() == pytest.approx(plain["estimate"].to_numpy(), rel=1e-12)
+
+
+def test_contrasts_that_follow_from_others_do_not_count_twice():
+    # Two doses, two controls: the fourth contrast is the other three's sum.
+    rng = np.random.default_rng(5)
+    arms = {
+        name: (mean, 0.2) for name, mean in zip(("t1", "t2", "c1", "c2"), rng.normal(size=4), strict=True)
+    }
+    rows, pairs = [], []
+    for t in ("t1", "t2"):
+        for c in ("c1", "c2"):
+            y = arms[t][0] - arms[c][0]
+            rows.append({"study": "a", "contrast_id": t + c, "arm_a": t, "arm_b": c, "yi": y, "vi": 0.4})
+    for one in rows:
+        for two in rows:
+            if one["contrast_id"] < two["contrast_id"] and {one["arm_a"], one["arm_b"]} & {
+                two["arm_a"],
+                two["arm_b"],
+            }:
+                pairs.append((one["contrast_id"], two["contrast_id"], "x", 0.2))
+    rows.append({"study": "b", "contrast_id": "other", "arm_a": "t", "arm_b": "c", "yi": 0.3, "vi": 0.5})
+    frame = pd.DataFrame(rows)
+    covariance = pd.DataFrame(pairs, columns=["contrast_1", "contrast_2", "arm_shared", "covariance"])
+    fit = pairwise.fit(frame, covariance=covariance)
+    assert fit.rows.n == 4
+    assert (fit.exclusions()["stage"] == "shared arms").sum() == 1
+    # The same from any three of the four, by generalised least squares on the arms.
+    means = np.array([arms[name][0] for name in ("t1", "t2", "c1", "c2")])
+    within = means[:2].mean() - means[2:].mean()
+    expected = np.average([within, 0.3], weights=[1 / 0.2, 1 / 0.5])
+    assert fit.estimates()["estimate"].iloc[0] == pytest.approx(expected, rel=1e-10)
+
+
+def test_multilevel_needs_studies_with_several_effects(shared):
+    frame, _ = shared
+    with pytest.raises(RefusedError, match="Every study gives one effect"):
+        pairwise.fit(frame.drop_duplicates("study"), method="multilevel")
+
+
+def test_counts_refuse_shared_arms(shared):
+    frame, pairs = shared
+    frame = frame.assign(events_a=3.0, n_a=10.0, events_b=5.0, n_b=12.0)
+    with pytest.raises(RefusedError, match="share arms"):
+        pairwise.fit(frame, measure="OR", method="MH", covariance=pairs)
+    split = pairwise.fit(frame, measure="OR", method="MH", covariance=pairs, shared="split")
+    assert split.estimates()["engine"].iloc[0] == "MH"
+
+
+def test_likelihood_over_both_variances_is_nowhere_higher(schools):
+    _, study = np.unique(schools["study"], return_inverse=True)
+    rows = Rows.of(schools["yi"], schools["vi"], study=study)
+    found = dependence.multilevel(rows)
+
+    def height(between, within):
+        block = np.diag(schools["vi"] + within) + between * (study[:, None] == study[None, :])
+        inverse = np.linalg.inv(block)
+        mu = inverse.sum(0) @ schools["yi"] / inverse.sum()
+        r = schools["yi"] - mu
+        return -0.5 * (np.linalg.slogdet(block)[1] + np.log(inverse.sum()) + r @ inverse @ r)
+
+    best = height(found.between, found.within)
+    for between in np.linspace(0, 0.3, 16):
+        for within in np.linspace(0, 0.3, 16):
+            assert best >= height(between, within) - 1e-10
+
+
+def test_rotation_of_one_is_the_plain_row():
+    rows = rotate(np.array([1.0]), np.array([0.5]), np.ones((1, 1)), np.array([0]), [])
+    assert rows.v[0] == 0.5
+    assert np.isnan(between_studies.estimate(rows, "REML"))
