@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.network import ranking
 from analysis.network.data import Array, Network
 from analysis.network.graph import designs
 from analysis.results import frame
@@ -82,10 +81,6 @@ class NetworkFit(ABC):
     @abstractmethod
     def rank_probabilities(self) -> pd.DataFrame:
         """Tabulate the probability of every rank for every treatment."""
-
-    def league(self, model: str | None = None) -> pd.DataFrame:
-        """Make the league table, the best treatment first: see `analysis.network.ranking.league`."""
-        return ranking.league(self, model)
 
     @abstractmethod
     def inconsistency(self) -> pd.DataFrame:
