@@ -1,5 +1,7 @@
 """The exact engine against a second method, closed forms, refits, and at the edges."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from fractions import Fraction
 from math import inf, log, pi
@@ -771,3 +773,48 @@ def test_probability_of_an_important_difference():
     assert both < 1
     with pytest.raises(CallError, match="How much better"):
         exact.fit(simulated(17)).superiority()
+
+
+@pytest.mark.slow
+def test_simulation_based_calibration():
+    """Parameters from the prior, data from the parameters: posterior probabilities of the truth are uniform.
+
+    Talts et al. 2018, arXiv:1804.06788; with exact probabilities in place of ranks among draws.
+    """
+    from scipy.stats import kstest
+
+    rng = np.random.default_rng(2026)
+    template = simulated(21)
+    found = {"b": [], "c": [], "d": [], "d against c": [], "tau": [], "new study": []}
+    for _ in range(1000):
+        tau = abs(rng.normal(0.0, 0.5))
+        effects = np.concatenate([[0.0], rng.normal(0.0, 2.0, 3)])
+        blocks = []
+        for block in template.blocks:
+            root = np.linalg.cholesky(block.S + tau**2 * correlation(block.k - 1))
+            noise = (root @ rng.normal(size=(*block.y.shape, 1)))[:, :, 0]
+            mean = effects[block.treatment[:, 1:]] - effects[block.treatment[:, :1]]
+            blocks.append(replace(block, y=mean + noise))
+        net = replace(template, blocks=tuple(blocks))
+        fit = exact.fit(net, model="random", tau_prior="half-normal(0.5)", effect_prior_sd=2.0)
+        pairs = (np.array([1, 2, 3, 3]), np.array([0, 0, 0, 2]))
+        truth = effects[pairs[0]] - effects[pairs[1]]
+        below = fit.effect("random", *pairs).probability_below(truth)
+        for name, probability in zip(found, below):
+            found[name].append(probability)
+        found["tau"].append(fit.posteriors["random"].heterogeneity.probability_below(tau))
+        new = np.array([rng.normal(effects[1], tau)])
+        predicted = fit.effect("random", np.array([1]), np.array([0]), predictive=True)
+        found["new study"].append(predicted.probability_below(new)[0])
+    for name, values in found.items():
+        assert kstest(values, "uniform").pvalue > 0.005, name
+
+
+def test_importing_the_engine_is_light():
+    code = (
+        "import sys, analysis.network.exact;"
+        "heavy = {'scipy.stats', 'pymc', 'pytensor', 'arviz', 'numba', 'altair', 'duckdb', 'pandas'} & set(sys.modules);"
+        "sys.exit(', '.join(heavy) or None)"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
