@@ -16,6 +16,7 @@ _HOMES = {
     "forest": "forests",
     "network_forest": "forests",
     "leave_one_out": "forests",
+    "cumulative": "forests",
     "node_split": "forests",
     "prior_sensitivity": "forests",
     "network_diagram": "network",

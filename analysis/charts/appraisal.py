@@ -34,7 +34,7 @@ _LINE = 13
 
 STATUS = {
     "used": ("●", "#0072b2"),
-    "used, derived": ("◐", "#56b4e9"),
+    "used, derived": ("○", "#0072b2"),
     "not usable": ("×", "#d55e00"),
     "not reported": ("–", "#b8c0c8"),
 }

@@ -288,10 +288,10 @@ def leave_one_out(
     versus: str,
     pooled: Mapping[str, Any] | None = None,
     labels: Mapping[str, str] | None = None,
-    cumulative: bool = False,
+    digits: int | None = None,
     title: str | None = None,
 ) -> Any:
-    """Draw the pooled effect with each study left out, or with the studies added one by one.
+    """Draw the pooled effect with each study left out.
 
     Parameters
     ----------
@@ -306,8 +306,8 @@ def leave_one_out(
         Row of ``result_estimate`` with all studies: drawn as diamond, and the dashed line.
     labels : mapping of str to str, optional
         Printed names of studies.
-    cumulative : bool
-        The rows add studies instead of leaving them out.
+    digits : int, optional
+        Decimals of the effects; by their intervals without it.
     title : str, optional
         Without it, outcome, comparison and kind.
 
@@ -315,9 +315,54 @@ def leave_one_out(
     -------
     altair chart
     """
+    return _one_by_one(frame, effect, treatment, versus, pooled, labels, digits, title, "leave_one_out")
+
+
+def cumulative(
+    frame: pd.DataFrame,
+    *,
+    effect: Effect,
+    treatment: str,
+    versus: str,
+    labels: Mapping[str, str] | None = None,
+    digits: int | None = None,
+    title: str | None = None,
+) -> Any:
+    """Draw the pooled effect as the studies are added, one by one from the top.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns of ``result_leave_one_out`` of one model; ``study`` is the one added last.
+    effect, treatment, versus, labels, digits, title
+        As in `leave_one_out`.
+
+    Returns
+    -------
+    altair chart
+    """
+    return _one_by_one(frame, effect, treatment, versus, None, labels, digits, title, "cumulative")
+
+
+def _one_by_one(
+    frame: pd.DataFrame,
+    effect: Effect,
+    treatment: str,
+    versus: str,
+    pooled: Mapping[str, Any] | None,
+    labels: Mapping[str, str] | None,
+    digits: int | None,
+    title: str | None,
+    name: str,
+) -> Any:
     given = records(frame)
-    digits = effect.digits(
-        (row["ci_upper"] - row["ci_lower"]) / 2 for row in given if not missing(row.get("ci_lower"))
+    cumulative = name == "cumulative"
+    digits = (
+        digits
+        if digits is not None
+        else effect.digits(
+            (row["ci_upper"] - row["ci_lower"]) / 2 for row in given if not missing(row.get("ci_lower"))
+        )
     )
     prefix = "+ " if cumulative else "− "
     rows: list[dict[str, Any]] = []
@@ -363,7 +408,7 @@ def leave_one_out(
             *_intervals(table, effect, domain, corners),
             *favours(effect.favours(*names), _pixel(0.0, domain), _PANEL, table.height + 54),
         ).properties(width=_PANEL, height=table.height),
-        name="cumulative" if cumulative else "leave_one_out",
+        name=name,
         title=heading,
         caption=f"Pooled effect with 95% {effect.interval} "
         + ("after each study was added, from the top." if cumulative else "without the study named."),
@@ -752,7 +797,8 @@ def _holding(domain: tuple[float, float], rows: Iterable[Mapping[str, Any]]) -> 
     span = upper - lower
     for row in rows:
         _, low, high = row["stored"]
-        lower, upper = min(lower, max(low, domain[0] - span / 2)), max(upper, min(high, domain[1] + span / 2))
+        lower = min(lower, max(low - 0.02 * span, domain[0] - span / 2))
+        upper = max(upper, min(high + 0.02 * span, domain[1] + span / 2))
     return (lower, upper)
 
 

@@ -80,7 +80,6 @@ def net_heat(
     base = alt.Chart(dataset(cells, "designs"))
     return finish(
         alt.layer(
-            *grid.lines(),
             base.mark_rect(stroke="white", strokeWidth=1).encode(
                 x=alt.X("x:Q", scale=None, axis=None),
                 x2=alt.X2("x2"),
@@ -94,6 +93,7 @@ def net_heat(
                     alt.Tooltip("change:Q"),
                 ],
             ),
+            *grid.lines(),
             base.transform_filter("datum.area > 0")
             .mark_square(color="#6e7781", opacity=0.75, aria=False)
             .encode(
@@ -165,7 +165,6 @@ def contributions(
     how = f" Computed by {algorithm}." if algorithm else ""
     return finish(
         alt.layer(
-            *grid.lines(),
             base.mark_rect(stroke="white", strokeWidth=1).encode(
                 x=alt.X("x:Q", scale=None, axis=None),
                 x2=alt.X2("x2"),
@@ -178,6 +177,7 @@ def contributions(
                     alt.Tooltip("share:Q", format=".1%"),
                 ],
             ),
+            *grid.lines(),
             base.mark_text(baseline="middle", fontSize=10).encode(
                 x=alt.X("middle:Q", scale=None, axis=None),
                 y=pixels("center"),

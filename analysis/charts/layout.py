@@ -275,7 +275,7 @@ class Grid:
         self.rows, self.columns, self.row = rows, columns, row
         self.start = max([text_width(name) for name in rows], default=0) + 18
         words_ = [text_width(word, bold=True) for head in columns for word in head.split()]
-        self.cell = max(cell, min(max(words_, default=0) + 10, 130))
+        self.cell = max(cell, min(max(words_, default=0) + 16, 140))
 
     @property
     def width(self) -> float:

@@ -127,7 +127,6 @@ def trace(
     altair chart
     """
     given = records(draws)
-    last = max((row["iteration"] for row in given), default=0)
     kept = {row["iteration"] for row in given}
     step = max(1, -(-len(kept) // most))
     shown = set(sorted(kept)[::step])
@@ -156,7 +155,7 @@ def trace(
         alt.concat(*panels, columns=columns).resolve_scale(x="shared", y="independent"),
         name="trace",
         title=title,
-        caption=f"Every {step}th draw of {last + 1:,} is drawn." if step > 1 else "",
+        caption=f"One draw in {step} of {len(kept):,} of each chain is drawn." if step > 1 else "",
         description=f"{title} of {len(parameters)} parameters.",
         tables={"draws": ("parameter", "chain", "iteration", "value")},
         width=min(columns, len(parameters)) * (_WIDTH + 40),

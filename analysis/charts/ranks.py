@@ -137,7 +137,6 @@ def rank_heat_plot(
     name = {"sucra": "SUCRA", "p_score": "P-score"}[score]
     return finish(
         alt.layer(
-            *grid.lines(),
             base.mark_rect(stroke="white", strokeWidth=2).encode(
                 x=alt.X("x:Q", scale=None, axis=None),
                 x2=alt.X2("x2"),
@@ -145,6 +144,7 @@ def rank_heat_plot(
                 y2=alt.Y2("y2"),
                 color=alt.Color("color:N", scale=None),
             ),
+            *grid.lines(),
             base.mark_text(baseline="middle").encode(
                 x=alt.X("middle:Q", scale=None, axis=None),
                 y=pixels("center"),

@@ -443,7 +443,14 @@ def finish(
 
 
 def compose(
-    charts: Sequence[Any], *, name: str, title: str, description: str, columns: int = 1, caption: str = ""
+    charts: Sequence[Any],
+    *,
+    name: str,
+    title: str,
+    description: str,
+    columns: int = 1,
+    beside: bool = False,
+    caption: str = "",
 ) -> Any:
     """Put finished charts side by side into one figure.
 
@@ -455,6 +462,8 @@ def compose(
         As in `finish`.
     columns : int
         Charts in a row.
+    beside : bool
+        The first chart stands on the left, all others one below the other on its right.
 
     Returns
     -------
@@ -475,12 +484,21 @@ def compose(
                 data.name = f"{data.name}_{index}"
         part.config = part.usermeta = part.datasets = alt.Undefined
         parts.append(part)
-    rows = [alt.hconcat(*parts[start : start + columns]) for start in range(0, len(parts), columns)]
-    whole = alt.vconcat(*rows).resolve_scale(color="independent", size="independent", shape="independent")
+    if beside:
+        whole = alt.hconcat(parts[0], _apart(alt.vconcat(*parts[1:])))
+    else:
+        rows = [alt.hconcat(*parts[start : start + columns]) for start in range(0, len(parts), columns)]
+        whole = alt.vconcat(*(_apart(row) for row in rows))
+    whole = _apart(whole)
     whole.datasets = datasets
     return finish(
         whole, name=name, title=title, description=description, tables=tables, caption=caption, width=900
     )
+
+
+def _apart(chart: Any) -> Any:
+    """Keep scales, and with them the legends, to the part that they belong to."""
+    return chart.resolve_scale(**dict.fromkeys(("color", "size", "shape", "strokeWidth"), "independent"))
 
 
 SYNTHETIC = "SIMULATED DATA: no number here is evidence about any treatment"

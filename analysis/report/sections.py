@@ -436,6 +436,7 @@ def _pairwise(material: Material, run: Run, links: Links) -> Section:
             versus=str(run.versus),
             pooled=main,
             labels=material.studies,
+            digits=None if main is None else main["digits"],
         )
         section.blocks.append(Figure(f"{run.analysis}-leave-one-out", chart))
     if len(studies) > 2:
@@ -670,6 +671,7 @@ def _sensitivity(material: Material, run: Run, effect: Effect, model: str, links
             versus=first["versus"],
             pooled=first,
             labels=material.studies,
+            digits=first["digits"],
         )
         if some:
             section.blocks.append(Figure(f"{run.analysis}-leave-one-out", chart))
@@ -894,6 +896,17 @@ def _audits(material: Material) -> Section:
 
 def _measurements(material: Material, links: Links) -> Section:
     rows = readings(material.db, material.studies)
+    columns = (
+        Column("label", "Study"),
+        Column("arm", "Arm"),
+        Column("outcome", "Outcome"),
+        Column("time", "Time"),
+        Column("reported", "As reported"),
+        Column("used", "Used as"),
+        Column("source", "Source"),
+        Column("locator", "Page, figure or table"),
+        Column("place", "File and line"),
+    )
     return Section(
         "measurements",
         "Measurements as reported",
@@ -901,17 +914,7 @@ def _measurements(material: Material, links: Links) -> Section:
             Table(
                 "measurements",
                 f"{count(len(rows))} readings",
-                (
-                    Column("label", "Study"),
-                    Column("arm", "Arm"),
-                    Column("outcome", "Outcome"),
-                    Column("time", "Time"),
-                    Column("reported", "As reported"),
-                    Column("used", "Used as"),
-                    Column("source", "Source"),
-                    Column("locator", "Page, figure or table"),
-                    Column("place", "File and line"),
-                ),
+                tuple(column for column in columns if any(row[column.key] for row in rows)),
                 tuple(row | {"label": mark(row["label"], links.study(row["study"]))} for row in rows),
                 data=tuple(rows),
             )

@@ -1,0 +1,590 @@
+"""The gallery: every chart, drawn from the bundled reviews, on one page and as files."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from analysis import charts
+from analysis.charts.effect import Effect
+from analysis.charts.registry import CHARTS
+from analysis.charts.theme import records
+from evidence.errors import CallError
+
+if TYPE_CHECKING:
+    from analysis.network.result import NetworkFit
+    from analysis.pairwise import PairwiseFit
+    from evidence.query import EvidenceBase
+
+Progress = Callable[[str], None]
+
+
+def write(directory: str | Path, *, progress: Progress | None = None) -> Path:
+    """Draw every chart on the bundled reviews.
+
+    Parameters
+    ----------
+    directory : str or Path
+        Where to: ``index.html``, one page that loads nothing, and SVG, PNG and CSV of each chart.
+    progress : callable, optional
+        Called with a few words before each step.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    CallError
+        If the folder cannot be written.
+    """
+    from analysis.charts.files import save, svg
+
+    say = progress or (lambda step: None)
+    folder = Path(directory)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CallError(f"{str(folder)!r} cannot be made: {error.strerror or error}.") from None
+    parts = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, chart in examples(Path(scratch), say):
+            save(chart, folder / name, ("svg", "png", "csv"))
+            parts.append(_part(name, svg(chart)))
+    page = folder / "index.html"
+    page.write_text(_PAGE.replace("PARTS", "\n".join(parts)), encoding="utf-8")
+    return page
+
+
+def overview(directory: Path, *, progress: Progress | None = None) -> Any:
+    """Compose what a reader gets of one review: its network, its effects and its ranking.
+
+    Parameters
+    ----------
+    directory : Path
+        Where the diabetes review is compiled to.
+    progress : callable, optional
+        Called with a few words before each step.
+
+    Returns
+    -------
+    altair chart
+    """
+    from analysis.charts.theme import compose
+
+    bench = _Bench(directory, progress or (lambda step: None))
+    parts = [_DRAW[name](bench) for name in ("network_diagram", "network_forest", "rankogram")]
+    return compose(
+        parts,
+        name="overview",
+        title="Glucose-lowering drugs added to sulfonylurea in type 2 diabetes (Senn et al. 2013)",
+        description="Network diagram, effects against placebo and rank probabilities of the diabetes review.",
+        beside=True,
+    )
+
+
+def examples(directory: Path, say: Progress = lambda step: None) -> Iterator[tuple[str, Any]]:
+    """Draw each chart of the registry once, from a bundled review.
+
+    Parameters
+    ----------
+    directory : Path
+        Where the reviews are compiled to.
+    say : callable
+        Called with a few words before each step.
+
+    Yields
+    ------
+    name : str
+        Of the chart.
+    chart : altair chart
+    """
+    bench = _Bench(directory, say)
+    for name in CHARTS:
+        say(f"drawing {name}")
+        chart = _DRAW[name](bench)
+        if chart is not None:
+            yield name, chart
+
+
+class _Bench:
+    """The bundled reviews and their fits, each made when it is first asked for."""
+
+    def __init__(self, directory: Path, say: Progress) -> None:
+        self.directory, self.say = directory, say
+        self._open: dict[str, EvidenceBase] = {}
+
+    def db(self, review: str) -> EvidenceBase:
+        if review not in self._open:
+            import evidence
+
+            self.say(f"building {review}")
+            self._open[review] = evidence.open(evidence.build(review, self.directory / f"{review}.duckdb"))
+        return self._open[review]
+
+    def labels(self, review: str, table: str) -> dict[str, str]:
+        order = "source_line" if table in ("treatment", "outcome") else table
+        return {
+            row[table]: row["label"]
+            for row in self.db(review).rows(f"select * from {table} order by {order}")
+        }
+
+    def effect(self, review: str, outcome: str, measure: str, bayesian: bool = False) -> Effect:
+        row = self.db(review).rows("select * from outcome where outcome = ?", [outcome])[0]
+        return Effect(
+            measure,
+            outcome=row["label"],
+            scale="log" if measure in ("OR", "RR", "IRR", "ROM", "HR") else "additive",
+            unit=row["unit"],
+            lower_is_better=row["lower_is_better"],
+            treatments=self.labels(review, "treatment"),
+            bayesian=bayesian,
+        )
+
+    @cached_property
+    def hba1c(self) -> Effect:
+        return self.effect("diabetes", "hba1c", "MD")
+
+    @cached_property
+    def network(self) -> NetworkFit:
+        from analysis import network
+
+        return network.fit(
+            network.load(self.db("diabetes"), "hba1c", "MD", reference="plac"), engine="frequentist"
+        )
+
+    @cached_property
+    def exact(self) -> NetworkFit:
+        from analysis import network
+
+        return network.fit(network.load(self.db("diabetes"), "hba1c", "MD", reference="plac"), engine="exact")
+
+    @cached_property
+    def smoking(self) -> PairwiseFit:
+        from analysis import pairwise
+
+        return pairwise.fit(
+            self.db("smoking"),
+            outcome="cessation",
+            measure="OR",
+            treatment="ind_counseling",
+            versus="no_contact",
+        )
+
+    @cached_property
+    def cessation(self) -> Effect:
+        return self.effect("smoking", "cessation", "OR")
+
+    @cached_property
+    def diets(self) -> dict[str, NetworkFit]:
+        """Networks of the outcomes of maternal-diet."""
+        from analysis import network
+
+        db = self.db("maternal-diet")
+        return {
+            outcome: network.fit(
+                network.load(db, outcome, "SMD", reference="control_diet"), engine="frequentist"
+            )
+            for outcome in ("activity", "anxiety", "exploration")
+        }
+
+
+def _random(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[frame["model"] == "random"]
+
+
+def _forest(bench: _Bench) -> Any:
+    fit = bench.smoking
+    rows = bench.db("smoking").rows(
+        "select contrast.*, study.label, a.events as events_a, b.events as events_b from contrast "
+        "inner join study using (study) "
+        "left join measurement_standard as a on a.measurement_id = try_cast(split_part(measurement_ids, ',', "
+        "1) as bigint) "
+        "left join measurement_standard as b on b.measurement_id = try_cast(split_part(measurement_ids, ',', "
+        "2) as bigint) "
+        "where contrast.outcome = 'cessation' and contrast.measure = 'OR' order by study.year, study.label"
+    )
+    weights = fit.weights()
+    shares = {
+        model: dict(zip(some["contrast_id"], some["weight"], strict=True))
+        for model in ("common", "random")
+        for some in [weights[weights["model"] == model]]
+    }
+    studies = [
+        row | {f"weight_{model}": share[row["contrast_id"]] for model, share in shares.items()}
+        for row in rows
+        if row["contrast_id"] in shares["random"]
+    ]
+    return charts.forest(
+        pd.DataFrame(studies),
+        fit.estimates(),
+        fit.heterogeneity(),
+        effect=bench.cessation,
+        treatment="ind_counseling",
+        versus="no_contact",
+    )
+
+
+def _network_forest(bench: _Bench) -> Any:
+    estimates = _random(bench.network.estimates())
+    direct = {
+        frozenset((row["treatment_a"], row["treatment_b"])): row["n_studies"]
+        for row in _edges(bench).to_dict("records")
+    }
+    rows = estimates[(estimates["evidence"] == "network") & (estimates["versus"] == "plac")]
+    rows = rows.assign(n_studies=[direct.get(frozenset((t, "plac")), 0) for t in rows["treatment"]])
+    return charts.network_forest(
+        rows, effect=bench.hba1c, reference="plac", ranking=_random(bench.network.ranking())
+    )
+
+
+def _leave_one_out(bench: _Bench) -> Any:
+    fit = bench.smoking
+    return charts.leave_one_out(
+        _random(fit.leave_one_out()),
+        effect=bench.cessation,
+        treatment="ind_counseling",
+        versus="no_contact",
+        pooled=_random(fit.estimates()).iloc[0].to_dict(),
+        labels=bench.labels("smoking", "study"),
+    )
+
+
+def _cumulative(bench: _Bench) -> Any:
+    return charts.cumulative(
+        _random(bench.smoking.cumulative()),
+        effect=bench.cessation,
+        treatment="ind_counseling",
+        versus="no_contact",
+        labels=bench.labels("smoking", "study"),
+    )
+
+
+def _node_split(bench: _Bench) -> Any:
+    rows = _random(bench.network.node_splits())
+    known = {
+        (row["treatment"], row["versus"]): row
+        for row in records(_random(bench.network.estimates()))
+        if row["evidence"] == "network"
+    }
+    both = [
+        row | {"network": whole["estimate"], "network_std_error": whole["std_error"]}
+        for row in records(rows)
+        if (whole := known.get((row["treatment"], row["versus"])))
+    ]
+    return charts.node_split(pd.DataFrame(both), effect=bench.hba1c)
+
+
+def _prior_sensitivity(bench: _Bench) -> Any:
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in records(bench.exact.prior_sensitivity()):  # type: ignore[attr-defined]
+        kind, _, pair = row["quantity"].partition(": ")
+        if pair in ("rosi versus plac", "sulf versus plac"):
+            treatment, _, versus = pair.partition(" versus ")
+            about = {"scenario": row["item"], "treatment": treatment, "versus": versus}
+            rows.setdefault((row["item"], pair), about)[kind] = row["value"]
+    return charts.prior_sensitivity(
+        pd.DataFrame(rows.values()), effect=bench.effect("diabetes", "hba1c", "MD", bayesian=True)
+    )
+
+
+def _funnel(bench: _Bench) -> Any:
+    weights = _random(bench.smoking.weights())
+    labels = bench.labels("smoking", "study")
+    return charts.funnel(
+        weights.assign(label=[labels[study] for study in weights["study"]]),
+        effect=bench.cessation,
+        pooled=float(_random(bench.smoking.estimates())["estimate"].iloc[0]),
+    )
+
+
+def _comparison_adjusted_funnel(bench: _Bench) -> Any:
+    order = list(_random(bench.network.ranking()).sort_values("sucra", ascending=False)["treatment"])
+    rows = bench.network.funnel(order).rename(columns={"direct": "centre"})  # type: ignore[attr-defined]
+    return charts.comparison_adjusted_funnel(rows, effect=bench.hba1c, order=order)
+
+
+def _edges(bench: _Bench) -> pd.DataFrame:
+    return (
+        bench.db("diabetes").sql("select * from network_edge where outcome = 'hba1c' and measure = 'MD'").df()
+    )
+
+
+def _network_diagram(bench: _Bench) -> Any:
+    db = bench.db("diabetes")
+    arms: dict[str, list[str]] = {}
+    for row in db.rows(
+        "select * from network_arm where outcome = 'hba1c' and measure = 'MD' and n_study_arms > 2"
+    ):
+        arms.setdefault(row["study"], []).append(row["treatment"])
+    return charts.network_diagram(
+        db.sql("select * from network_node where outcome = 'hba1c' and measure = 'MD'").df(),
+        _edges(bench),
+        labels=bench.labels("diabetes", "treatment"),
+        order=list(bench.labels("diabetes", "treatment")),
+        multi_arm=list(arms.values()),
+        title="HbA1c: network of comparisons",
+    )
+
+
+def _league(bench: _Bench) -> Any:
+    estimates = _random(bench.network.estimates())
+    order = list(_random(bench.network.ranking()).sort_values("sucra", ascending=False)["treatment"])
+    return charts.league(
+        estimates[estimates["evidence"] == "network"],
+        estimates[estimates["evidence"] == "direct"],
+        effect=bench.hba1c,
+        order=order,
+    )
+
+
+def _rankogram(bench: _Bench) -> Any:
+    fit = bench.network
+    return charts.rankogram(
+        _random(fit.rank_probabilities()),
+        _random(fit.ranking()),
+        labels=bench.hba1c.treatments,
+        title="HbA1c: rank probabilities",
+    )
+
+
+def _cumulative_ranking(bench: _Bench) -> Any:
+    fit = bench.network
+    return charts.cumulative_ranking(
+        _random(fit.rank_probabilities()),
+        _random(fit.ranking()),
+        labels=bench.hba1c.treatments,
+        title="HbA1c: cumulative ranking",
+    )
+
+
+def _rank_heat_plot(bench: _Bench) -> Any:
+    rows = [
+        row | {"outcome": outcome}
+        for outcome, fit in bench.diets.items()
+        for row in records(_random(fit.ranking()))
+    ]
+    return charts.rank_heat_plot(
+        pd.DataFrame(rows),
+        labels=bench.labels("maternal-diet", "treatment"),
+        outcomes=bench.labels("maternal-diet", "outcome"),
+    )
+
+
+def _net_heat(bench: _Bench) -> Any:
+    names = bench.labels("diabetes", "treatment")
+    frame = bench.network.net_heat("common")  # type: ignore[attr-defined]
+    # "A:B" is a design of two treatments; "A:B_A:B:C" one contrast of a design of more.
+    labels = {
+        design: " vs ".join(names[part] for part in design.partition("_")[0].split(":"))
+        + (f" (of {design.partition('_')[2].count(':') + 1} arms)" if "_" in design else "")
+        for design in frame["design"].unique()
+    }
+    return charts.net_heat(frame, labels=labels, title="HbA1c: net heat plot")
+
+
+def _contributions(bench: _Bench) -> Any:
+    names = bench.labels("diabetes", "treatment")
+    pairs = [(treatment, "plac") for treatment in names if treatment != "plac"]
+    frame = bench.network.contributions(pairs=pairs)  # type: ignore[attr-defined]
+
+    def spelled(keys: pd.Series) -> dict[str, str]:
+        return {key: " vs ".join(names[part] for part in key.split(":")) for key in keys.unique()}
+
+    return charts.contributions(
+        frame,
+        estimates=spelled(frame["estimate"]),
+        sources=spelled(frame["source"]),
+        algorithm="random walk (Davies et al. 2022)",
+    )
+
+
+def _leverage(bench: _Bench) -> Any:
+    frame = _random(bench.exact.fit_statistics())
+    wide = frame[frame["study"].notna()].pivot_table(index="study", columns="quantity", values="value")
+    return charts.leverage(wide.reset_index())
+
+
+def _posterior_density(bench: _Bench) -> Any:
+    import numpy as np
+
+    fit: Any = bench.exact
+    names = bench.labels("diabetes", "treatment")
+    rows = []
+    for index, treatment in enumerate(fit.network.treatments[1:], 1):
+        effect = fit.effect("random", np.array([index]), np.array([0]))
+        lower, upper = (float(end[0]) for end in effect.interval())
+        half = (upper - lower) / 2
+        for value in np.linspace(lower - 0.8 * half, upper + 0.8 * half, 81):
+            rows.append(
+                {
+                    "parameter": f"{names[treatment]} vs {names['plac']}",
+                    "value": float(value),
+                    "density": float(effect.density(np.array([value]))[0]),
+                    "ci_lower": lower,
+                    "ci_upper": upper,
+                }
+            )
+    return charts.posterior_density(pd.DataFrame(rows), title="HbA1c: posterior of each effect (MD, %)")
+
+
+def _chains(bench: _Bench) -> pd.DataFrame:
+    """Independent draws from the exact posterior in the shape of four chains."""
+    fit: Any = bench.exact
+    names = bench.labels("diabetes", "treatment")
+    rows = []
+    for chain in range(4):
+        effects, _ = fit.draws("random", 400, chain + 1)
+        for column in (1, 2, 3):
+            label = f"{names[fit.network.treatments[column]]} vs {names['plac']}"
+            rows += [
+                {"parameter": label, "chain": chain + 1, "iteration": i, "value": float(value)}
+                for i, value in enumerate(effects[:, column])
+            ]
+    return pd.DataFrame(rows)
+
+
+def _trace(bench: _Bench) -> Any:
+    return charts.trace(_chains(bench), title="Traces (independent draws of the exact posterior)")
+
+
+def _rank_trace(bench: _Bench) -> Any:
+    return charts.rank_trace(_chains(bench), title="Rank plots (independent draws of the exact posterior)")
+
+
+def _bubble(bench: _Bench) -> Any:
+    studies, line = bench.smoking.meta_regression("year").bubble("year")
+    return charts.bubble(studies, line, effect=bench.cessation, covariate="Year of publication")
+
+
+def _baujat(bench: _Bench) -> Any:
+    labels = bench.labels("smoking", "study")
+    wide = _random(bench.smoking.baujat()).pivot_table(index="study", columns="quantity", values="value")
+    wide = wide.reset_index()
+    return charts.baujat(wide.assign(label=[labels[study] for study in wide["study"]]))
+
+
+def _gosh(bench: _Bench) -> Any:
+    found = bench.smoking.gosh(subsets=4000)
+    first = found.studies[0]
+    frame = found.frame().assign(contains=found.member[:, 0])
+    return charts.gosh(frame, effect=bench.cessation, study=bench.labels("smoking", "study")[first])
+
+
+def _traffic_light(bench: _Bench) -> Any:
+    db = bench.db("alf")
+    return charts.traffic_light(
+        db.sql("select * from rob_traffic_light order by study, position").df(),
+        labels=bench.labels("alf", "study"),
+    )
+
+
+def _rob_summary(bench: _Bench) -> Any:
+    return charts.rob_summary(bench.db("alf").sql("select * from rob_summary").df())
+
+
+def _evidence_map(bench: _Bench) -> Any:
+    frame = bench.db("maternal-diet").sql("select * from network_node where measure = 'SMD'").df()
+    return charts.evidence_map(
+        frame,
+        treatments=bench.labels("maternal-diet", "treatment"),
+        outcomes=bench.labels("maternal-diet", "outcome"),
+    )
+
+
+def _missing_data_map(bench: _Bench) -> Any:
+    frame = (
+        bench.db("maternal-diet")
+        .sql(
+            "select distinct study, outcome, case when derivation = 'reported' then 'used' else 'used, "
+            "derived' end "
+            "as status from measurement_standard order by study, outcome"
+        )
+        .df()
+    )
+    return charts.missing_data_map(
+        frame,
+        labels=bench.labels("maternal-diet", "study"),
+        outcomes=bench.labels("maternal-diet", "outcome"),
+    )
+
+
+def _prisma_flow(bench: _Bench) -> Any:
+    return charts.prisma_flow(bench.db("alf").sql("select * from prisma_flow order by position").df())
+
+
+_DRAW: Mapping[str, Callable[[_Bench], Any]] = {
+    "forest": _forest,
+    "network_forest": _network_forest,
+    "leave_one_out": _leave_one_out,
+    "cumulative": _cumulative,
+    "node_split": _node_split,
+    "prior_sensitivity": _prior_sensitivity,
+    "funnel": _funnel,
+    "comparison_adjusted_funnel": _comparison_adjusted_funnel,
+    "network_diagram": _network_diagram,
+    "league": _league,
+    "rankogram": _rankogram,
+    "cumulative_ranking": _cumulative_ranking,
+    "rank_heat_plot": _rank_heat_plot,
+    "net_heat": _net_heat,
+    "contributions": _contributions,
+    "leverage": _leverage,
+    "posterior_density": _posterior_density,
+    "trace": _trace,
+    "rank_trace": _rank_trace,
+    "psrf": lambda bench: None,
+    "bubble": _bubble,
+    "baujat": _baujat,
+    "gosh": _gosh,
+    "traffic_light": _traffic_light,
+    "rob_summary": _rob_summary,
+    "evidence_map": _evidence_map,
+    "missing_data_map": _missing_data_map,
+    "prisma_flow": _prisma_flow,
+}
+
+
+def _part(name: str, picture: str) -> str:
+    import re
+
+    entry = CHARTS[name]
+    for found in set(re.findall(r'\bid="([^"]+)"', picture)):
+        picture = picture.replace(f'id="{found}"', f'id="{name}-{found}"').replace(
+            f"url(#{found})", f"url(#{name}-{found})"
+        )
+    # A figure shrinks to three quarters before it scrolls, so that its letters stay readable.
+    width = 0.75 * float(re.search(r' width="([\d.]+)"', picture)[1])  # type: ignore[index]
+    picture = picture.replace("<svg ", f'<svg style="min-width: {width:.0f}px" ', 1)
+    return (
+        f'<section id="{name}"><h2>{escape(entry.shows)}</h2><p><code>analysis.charts.{name}</code> draws '
+        f'{escape(entry.rows)}. <a href="{name}.svg">SVG</a> <a href="{name}.png">PNG</a> '
+        f'<a href="{name}.csv">CSV</a></p><div class="picture" tabindex="0">{picture}</div></section>'
+    )
+
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>Gallery of charts</title>
+<style>
+body { font: 16px/1.5 "Liberation Sans", Arial, sans-serif; color: #1b1f24; }
+body { margin: 2rem auto; max-width: 74rem; padding: 0 1rem; }
+h2 { font-size: 1.15rem; margin: 2.5rem 0 0.3rem; border-top: 1px solid #d0d7de; padding-top: 1rem; }
+.picture { overflow-x: auto; }
+.picture svg { max-width: 100%; height: auto; }
+@media print { section { break-inside: avoid; } .picture svg { min-width: 0 !important; max-height: 230mm; } }
+</style></head><body>
+<h1>Gallery of charts</h1>
+<p>Every chart of the package, drawn from the reviews that come with it.</p>
+PARTS
+</body></html>
+"""
