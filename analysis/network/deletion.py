@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -146,7 +146,7 @@ class LeftOut:
 def leave_one_out(
     influence: Influence,
     contrasts: Callable[[Posterior], Array],
-    refit: Callable[[int], Posterior | None],
+    refits: Mapping[int, Posterior | None],
 ) -> LeftOut:
     """Leave every study out in turn.
 
@@ -156,8 +156,8 @@ def leave_one_out(
         Of the fit to all studies.
     contrasts : callable
         Gives the (c, p) combinations of the coefficients of a posterior.
-    refit : callable
-        Fits all studies but one, for those whose removal the algebra of the one fit cannot follow; None
+    refits : mapping of int to Posterior or None
+        Fits without the studies, by number, whose removal the algebra of the one fit cannot follow; None
         where no study would be left.
 
     Returns
@@ -180,7 +180,7 @@ def leave_one_out(
     else:
         tau[followed] = posterior.heterogeneity.quantiles(influence.left_out_weights[followed], 0.5)
     for i in np.flatnonzero(~influence.identified):
-        other = refit(int(influence.study[i]))
+        other = refits[int(influence.study[i])]
         if other is None:
             continue
         effects = other.effects(contrasts(other))

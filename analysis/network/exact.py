@@ -12,16 +12,16 @@ against the reference. The common-effect model has tau = 0.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import inf, isfinite, isinf, nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.network import predictors, priors, ranking
+from analysis.network import predictors, priors, ranking, sensitivity
 from analysis.network.data import Array, Network
-from analysis.network.deletion import LeftOut, cut_off, leave_one_out, study_numbers, without_treatment
+from analysis.network.deletion import cut_off, leave_one_out, study_numbers
 from analysis.network.graph import comparisons, splittable
 from analysis.network.influence import Influence
 from analysis.network.mixture import NormalMixture
@@ -505,6 +505,37 @@ class ExactFit(NetworkFit):
         number, _ = study_numbers(self.network)
         return {model: Influence(posterior, number) for model, posterior in self.posteriors.items()}
 
+    @cached_property
+    def _refits(self) -> dict[str, dict[int, Posterior | None]]:
+        """Fits without the studies whose removal algebra cannot follow, by model and number of the study.
+
+        None where no other study is left.
+        """
+        number, _ = study_numbers(self.network)
+        found: dict[str, dict[int, Posterior | None]] = {}
+        for model, influence in self.influence.items():
+            found[model] = {}
+            for study in influence.study[~influence.identified]:
+                rest = [block.take(number[block.study] != study) for block in self.blocks]
+                rest = [block for block in rest if len(block.study)]
+                found[model][int(study)] = self.specification.posterior(rest, model) if rest else None
+        return found
+
+    def elpd(self, model: str) -> Array:
+        """Exact leave-one-study-out log predictive density of each study, in the order of `influence`.
+
+        Not a number with flat priors where the study is all there is to tell some effect.
+        """
+        influence, total = self.influence[model], self.posteriors[model].log_total
+        values = influence.elpd.copy()
+        for i, study in enumerate(influence.study):
+            if int(study) in self._refits[model]:
+                other = self._refits[model][int(study)]
+                values[i] = total - (0.0 if other is None else other.log_total)
+        if isinf(self.specification.effect_sd):
+            values[np.isin(influence.study, list(cut_off(self.network)))] = nan
+        return values
+
     def leave_one_out(self, pairs: Sequence[Pair] | None = None) -> pd.DataFrame:
         """Leave every study out in turn, all its experiments together; priors stay as they are.
 
@@ -525,133 +556,75 @@ class ExactFit(NetworkFit):
         names = np.array(self.network.treatments, dtype=object)
         _, studies = study_numbers(self.network)
         apart = cut_off(self.network)
+
+        def contrasts(posterior: Posterior) -> Array:
+            return _contrasts(posterior, treatment, versus)
+
         parts = []
         for model, influence in self.influence.items():
-
-            def contrasts(posterior: Posterior) -> Array:
-                return _contrasts(posterior, treatment, versus)
-
-            def refit(study: int, model: str = model) -> Posterior | None:
-                return self._without(study, model)
-
-            left = leave_one_out(influence, contrasts, refit)
+            left = leave_one_out(influence, contrasts, self._refits[model])
             lost = np.zeros(left.mean.shape, dtype=bool)
             for i, study in enumerate(left.study):
                 if (part := apart.get(int(study))) is not None:
                     lost[i] = part[treatment] != part[versus]
-            table: dict[str, Any] = {
-                "engine": self.engine,
-                "model": model,
-                "study": np.repeat(np.array(studies, dtype=object)[left.study], len(treatment)),
-                "treatment": np.tile(names[treatment], len(left.study)),
-                "versus": np.tile(names[versus], len(left.study)),
-                "tau": np.repeat(left.tau, len(treatment)),
-                "note": [DISCONNECTED if gone else None for gone in lost.ravel()],
+            numbers = {
+                "estimate": left.mean,
+                "std_error": left.sd,
+                "ci_lower": left.lower,
+                "ci_upper": left.upper,
             }
-            for column, values in zip(("estimate", "std_error", "ci_lower", "ci_upper"), _four(left)):
-                table[column] = np.where(lost, nan, values).ravel()
-            parts.append(frame("leave_one_out", table))
+            parts.append(
+                frame(
+                    "leave_one_out",
+                    {
+                        "engine": self.engine,
+                        "model": model,
+                        "study": np.repeat(np.array(studies, dtype=object)[left.study], len(treatment)),
+                        "treatment": np.tile(names[treatment], len(left.study)),
+                        "versus": np.tile(names[versus], len(left.study)),
+                        **{name: np.where(lost, nan, values).ravel() for name, values in numbers.items()},
+                        "tau": np.repeat(left.tau, len(treatment)),
+                        "note": [DISCONNECTED if gone else None for gone in lost.ravel()],
+                    },
+                )
+            )
         return pd.concat(parts, ignore_index=True)
 
-    def _without(self, study: int, model: str) -> Posterior | None:
-        """Fit one model to all studies but one; None where none is left."""
-        number, _ = study_numbers(self.network)
-        rest = tuple(block.take(number[block.study] != study) for block in self.blocks)
-        rest = tuple(block for block in rest if len(block.study))
-        return self.specification.posterior(rest, model) if rest else None
-
     def leave_one_treatment_out(self) -> pd.DataFrame:
-        """Leave every treatment out in turn: every arm of it, and the studies left with one arm.
-
-        Returns
-        -------
-        DataFrame
-            Columns of ``sensitivity``: `item` is the treatment left out, `quantity` the effect of another
-            treatment against the reference, the heterogeneity (posterior median) or a SUCRA. Priors stay as
-            they are.
-        """
-        rows: list[dict[str, Any]] = []
-        for t, name in enumerate(self.network.treatments):
-            smaller = without_treatment(self.network, t)
-            for model in self.models:
-                about = {
-                    "engine": self.engine,
-                    "model": model,
-                    "method": "leave one treatment out",
-                    "item": name,
-                }
-                if smaller is None:
-                    note = "without it the network is not connected"
-                    rows.append({**about, "quantity": "connected", "value": 0.0, "note": note})
-                    continue
-                other = replace(self.specification, n_treatments=len(smaller.treatments), baseline=None)
-                again = self._again(smaller, other, (model,))
-                rows += [{**about, **row} for row in again._headline(model)]
-        return frame("sensitivity", rows)
+        """Leave every treatment out in turn: see `analysis.network.sensitivity.leave_one_treatment_out`."""
+        return sensitivity.leave_one_treatment_out(self)
 
     def prior_sensitivity(
         self, tau_priors: Iterable[str | priors.Prior] = (), effect_prior_sds: Iterable[float] = ()
     ) -> pd.DataFrame:
-        """Fit again under other priors.
+        """Fit again under other priors: see `analysis.network.sensitivity.prior_sensitivity`."""
+        return sensitivity.prior_sensitivity(self, tau_priors, effect_prior_sds)
+
+    def under(
+        self,
+        specification: Specification,
+        models: tuple[str, ...],
+        net: Network | None = None,
+        blocks: tuple[BlockRows, ...] | None = None,
+    ) -> ExactFit:
+        """Fit again under another specification, to the same data or to a part of them.
 
         Parameters
         ----------
-        tau_priors : iterable of str or Prior
-            Priors of the heterogeneity; those used by the field on the same scale without it.
-        effect_prior_sds : iterable of float
-            Standard deviations of the effects' priors, each with the fit's own prior of tau.
+        specification : Specification
+        models : tuple of str
+        net : Network, optional
+            What is left of the network.
+        blocks : tuple of BlockRows, optional
+            Its rotated data; those of the fit without them.
 
         Returns
         -------
-        DataFrame
-            Columns of ``sensitivity`` for the random-effects model: `item` is the prior, `quantity` an
-            effect against the reference, the heterogeneity (posterior median), its limits or a SUCRA.
+        ExactFit
         """
-        spec = self.specification
-        grid = [replace(spec, prior=priors.parse(prior), tau=None) for prior in tau_priors]
-        grid += [replace(spec, effect_sd=float(sd)) for sd in effect_prior_sds]
-        if not grid:
-            grid = [
-                replace(spec, prior=prior, tau=None) for prior in priors.customary(effect_scale(self.network))
-            ]
-        unit = unit_of(self.network)
-        rows: list[dict[str, Any]] = []
-        for other in grid:
-            again = self._again(self.network, other, ("random",), self.blocks)
-            item = f"{other.prior.describe(unit)}; effects ~ normal(0, {other.effect_sd:g}^2)"
-            about = {"engine": self.engine, "model": "random", "method": "prior", "item": item}
-            rows += [{**about, **row} for row in again._headline("random")]
-        return frame("sensitivity", rows)
-
-    def _again(
-        self,
-        net: Network,
-        specification: Specification,
-        models: tuple[str, ...],
-        blocks: tuple[BlockRows, ...] | None = None,
-    ) -> ExactFit:
-        data = rotated_data(net, None) if blocks is None else blocks
+        data = self.blocks if blocks is None else blocks
         fits = {model: specification.posterior(data, model) for model in models}
-        return ExactFit(net, models, specification, data, fits, self.seed, self.n_draws)
-
-    def _headline(self, model: str) -> list[dict[str, Any]]:
-        """Gather what sensitivity analyses compare."""
-        names = self.network.treatments
-        effects = self.effect(model, np.arange(1, len(names)), np.zeros(len(names) - 1, dtype=int))
-        lower, upper = effects.interval()
-        rows: list[dict[str, Any]] = []
-        for i, name in enumerate(names[1:]):
-            label = f"{name} versus {names[0]}"
-            for quantity, values in (("estimate", effects.mean), ("ci_lower", lower), ("ci_upper", upper)):
-                rows.append({"quantity": f"{quantity}: {label}", "value": float(values[i])})
-        tau = self.posteriors[model].heterogeneity
-        if tau is not None:
-            for quantity, q in (("tau", 0.5), ("tau_lower", 0.025), ("tau_upper", 0.975)):
-                rows.append({"quantity": quantity, "value": tau.quantile(q)})
-        if ranking.benefit(self.network) is not None:
-            score = self.sucra(model)
-            rows += [{"quantity": f"sucra: {name}", "value": float(s)} for name, s in zip(names, score)]
-        return rows
+        return ExactFit(net or self.network, models, specification, data, fits, self.seed, self.n_draws)
 
     # --- inconsistency --------------------------------------------------------------------------------------
 
@@ -760,6 +733,7 @@ class ExactFit(NetworkFit):
             posterior = self.posteriors[model]
             deviance, leverage = influence.deviance
             density, parameters = influence.waic
+            elpd = self.elpd(model)
             dbar, pd_ = float(deviance.sum()), float(leverage.sum())
             points = posterior.rows.n
             kind = "arms" if by_arm else "contrasts"
@@ -780,7 +754,7 @@ class ExactFit(NetworkFit):
             totals += [
                 ("WAIC", waic, marginal),
                 ("p_WAIC", float(parameters.sum()), None),
-                ("elpd_loo", float(influence.elpd.sum()), f"exact leave-one-study-out, {marginal}"),
+                ("elpd_loo", float(elpd.sum()), f"exact leave-one-study-out, {marginal}"),
                 (
                     "log_marginal_likelihood",
                     posterior.log_evidence,
@@ -797,7 +771,7 @@ class ExactFit(NetworkFit):
                 "deviance": deviance,
                 "leverage": leverage,
                 "data_points": influence.n_rows,
-                "elpd_loo": influence.elpd,
+                "elpd_loo": elpd,
             }
             for quantity, values in own.items():
                 rows += [
@@ -969,10 +943,6 @@ def _summary(effects: NormalMixture) -> dict[str, Array]:
         "ci_upper": upper,
         "p_value": effects.tail_probability(),
     }
-
-
-def _four(left: LeftOut) -> tuple[Array, Array, Array, Array]:
-    return left.mean, left.sd, left.lower, left.upper
 
 
 def _dic(influence: Influence) -> float:

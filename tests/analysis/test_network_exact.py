@@ -330,7 +330,7 @@ def test_leave_one_out_is_a_refit(seed):
             for column in ("estimate", "std_error", "ci_lower", "ci_upper"):
                 assert np.max(np.abs(rows[column].to_numpy() - expected[column].to_numpy()) / sd) < 1e-9
             left = total[model] - again.posteriors[model].log_evidence
-            assert influence.elpd[i] == pytest.approx(left, abs=1e-9)
+            assert fit.elpd(model)[i] == pytest.approx(left, abs=1e-9)
             tau = again.heterogeneity()["tau"].iloc[0]
             assert rows["tau"].iloc[0] == pytest.approx(tau, abs=1e-9)
 
@@ -382,6 +382,8 @@ def test_a_deletion_that_moves_heterogeneity_far_is_refitted():
     expected = exact.fit(without_study(net, "study 8"), **options)
     assert rows["estimate"] == pytest.approx(expected.relative_effects()["estimate"].iloc[0], abs=1e-9)
     assert rows["tau"] == pytest.approx(expected.heterogeneity()["tau"].iloc[0], rel=1e-8)
+    left = fit.posteriors["random"].log_evidence - expected.posteriors["random"].log_evidence
+    assert fit.elpd("random")[8] == pytest.approx(left, abs=1e-9)
 
 
 def test_a_study_that_is_the_only_link_leaves_no_number():
@@ -391,13 +393,16 @@ def test_a_study_that_is_the_only_link_leaves_no_number():
         {"effect_prior_sd": 50.0, "tau_prior": "half-normal(1)"},
         {"effect_prior_sd": inf, "tau": 0.4},
     ):
-        table = exact.fit(net, **options).leave_one_out()
+        fit = exact.fit(net, **options)
+        table = fit.leave_one_out()
         bridge = table[table["study"] == "study 3"].set_index(["model", "treatment"])
         for model in ("common", "random"):
             assert np.isfinite(bridge.loc[(model, "b"), "estimate"])
             assert bridge.loc[(model, ["c", "d"]), "estimate"].isna().all()
             assert bridge.loc[(model, ["c", "d"]), "note"].str.contains("disconnected").all()
         assert np.isfinite(table[table["study"] != "study 3"]["estimate"].astype(float)).all()
+    assert np.isnan(fit.elpd("random")[3])
+    assert np.isfinite(np.delete(fit.elpd("random"), 3)).all()
 
 
 def test_leave_one_treatment_out_is_a_fit_to_the_smaller_network():
@@ -624,6 +629,8 @@ def test_a_single_study_says_that_its_heterogeneity_is_the_prior():
     table = fit.leave_one_out()
     assert table["estimate"].isna().all()
     assert table["note"].str.contains("disconnected").all()
+    # Nothing is left to predict it from but the prior.
+    assert fit.elpd("random")[0] == pytest.approx(fit.posteriors["random"].log_evidence, abs=1e-9)
 
 
 def test_an_effect_that_the_data_do_not_determine_is_named():
