@@ -54,6 +54,7 @@ class EvidenceBase:
     def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path | None = None) -> None:
         self.connection = connection
         self.path = path
+        self._kept: dict[str, list[dict[str, Any]]] = {}
 
     def sql(self, query: str, params: Parameters = None) -> duckdb.DuckDBPyRelation:
         """Run a query.
@@ -88,6 +89,14 @@ class EvidenceBase:
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
         except duckdb.Error as error:
             raise explain(self, query, error) from None
+
+    def kept_rows(self, query: str) -> list[dict[str, Any]]:
+        """Rows of a query that is asked again and again: an open file does not change, so once is enough."""
+        if self.path is None:
+            return self.rows(query)
+        if query not in self._kept:
+            self._kept[query] = self.rows(query)
+        return self._kept[query]
 
     def value(self, query: str, params: Parameters = None) -> Any:
         """First column of the first row, or None where there is no row."""

@@ -316,13 +316,13 @@ def timepoint_rule(
 
 
 def _excluded_before(db: EvidenceBase, outcome: str, measure: str) -> list[dict[str, Any]]:
-    return db.rows(
-        f"select {', '.join(EXCLUSION_COLUMNS)} from exclusion "
-        "where (outcome is null or outcome = ?) and (measure is null or measure = ?) "
-        "and stage <> 'analysis_contrast' "  # by the plan's time point rule, which need not be this one
-        "order by source_file, source_line, study, experiment, arm, reason",
-        [outcome, measure],
+    """Rows that no view could use; not those of other time points, whose rule need not be this one's."""
+    rows = db.kept_rows(
+        f"select {', '.join(EXCLUSION_COLUMNS)}, outcome, measure from exclusion "
+        "where stage <> 'analysis_contrast' "
+        "order by source_file, source_line, study, experiment, arm, reason"
     )
+    return [row for row in rows if row["outcome"] in (None, outcome) and row["measure"] in (None, measure)]
 
 
 def _excluded_by(rows: pd.DataFrame, stage: str, reason: str, remedy: str) -> list[dict[str, Any]]:

@@ -155,11 +155,11 @@ def test_command_describes(diabetes_file):
 
 
 def test_command_follows_a_column(diabetes_file):
-    for arguments in (("contrast", "--lineage", "estimate"), ("--lineage", "contrast.estimate")):
+    for arguments in (("arm_effect", "--lineage", "v"), ("--lineage", "arm_effect.v")):
         result = call(diabetes_file, *arguments)
         assert result.exit_code == 0
-        assert result.output.startswith("contrast.estimate\n")
-        assert "measurement_final.mean < measurement_reading.mean < measurement.mean" in result.output
+        assert result.output.startswith("arm_effect.v\n")
+        assert "< measurement.events" in result.output
         assert "(see above)" in result.output
 
 

@@ -202,19 +202,20 @@ def test_what_does_more_than_read_is_refused_and_leaves_no_trace(
     assert digest(diabetes_file) == before
 
 
-@pytest.mark.parametrize("statement", [s for s in HOSTILE if "query(" not in s])
-def test_the_engine_itself_refuses_to_touch_files_and_evidence(
-    diabetes_file, statement, tmp_path, monkeypatch
-):
+def test_the_engine_itself_refuses_to_touch_files_and_evidence(diabetes_file, tmp_path, monkeypatch):
     """Whatever the check of statements lets through: nothing appears on the disk, nothing changes."""
     monkeypatch.chdir(tmp_path)
     before = digest(diabetes_file)
     connection = connect(diabetes_file, locked=True)
-    with contextlib.suppress(duckdb.Error, AttributeError):  # an empty statement has no result
-        connection.execute(statement).fetchall()
+    for statement in HOSTILE:
+        with contextlib.suppress(duckdb.Error, AttributeError):  # an empty statement has no result
+            connection.execute(statement).fetchall()
+        with contextlib.suppress(duckdb.Error):
+            connection.execute("rollback")
+        connection.execute("use evidence_file")
+        assert list(tmp_path.iterdir()) == [], statement
+        assert digest(diabetes_file) == before, statement
     connection.close()
-    assert list(tmp_path.iterdir()) == []
-    assert digest(diabetes_file) == before
 
 
 @pytest.mark.parametrize(
@@ -273,7 +274,6 @@ def test_time_spent_outside_the_engine_does_not_count(db):
     [
         "select list(i) from range(900000000) t(i)",
         "select * from range(300000000) t(i) order by hash(i)",
-        "select count(distinct hash(i)) from range(900000000) t(i)",
     ],
 )
 def test_a_query_that_wants_all_memory_is_refused_and_spills_nothing(db, diabetes_file, statement):
