@@ -82,6 +82,10 @@ def fit(
     between = np.nan
     if "random" in models:
         between = ESTIMATORS[method](gls) if tau is None else float(tau) ** 2
+        if not np.isfinite(between) and gls.degrees_of_freedom() > 0:
+            raise RefusedError(
+                "The studies' precisions differ too much for the moment estimator of tau2 (DL); REML holds."
+            )
         if models == ("random",) and not np.isfinite(between):
             raise RefusedError(NO_TAU)
     return FrequentistFit(net, models, gls, method if tau is None else "given", between, draws, seed)

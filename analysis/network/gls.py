@@ -301,7 +301,8 @@ def tau2_dersimonian_laird(gls: Gls, keep: Array | None = None) -> float:
     Returns
     -------
     float
-        (Q - df) over its expected growth with tau2, or 0; NaN without degrees of freedom.
+        (Q - df) over its expected growth with tau2, or 0; NaN without degrees of freedom, or where the
+        precisions of the studies differ so much that the growth is lost in rounding.
 
     References
     ----------
@@ -312,8 +313,27 @@ def tau2_dersimonian_laird(gls: Gls, keep: Array | None = None) -> float:
         return np.nan
     solution = gls.solve([0.0], keep)
     w = solution.weights[:, 0]
-    growth = gls.theta @ w - (gls._conductance @ (gls.theta * w)) @ gls.resistances(solution)[:, 0]
-    return max(0.0, float((solution.rss[0] - df) / growth))
+    total = float(gls.theta @ w)
+    growth = total - (gls._conductance @ (gls.theta * w)) @ gls.resistances(solution)[:, 0]
+    return moment_estimate(float(solution.rss[0]) - df, float(growth), total)
+
+
+def moment_estimate(excess: float, growth: float, total: float) -> float:
+    """Divide the excess of Q over its degrees of freedom by its growth with tau2.
+
+    Parameters
+    ----------
+    excess : float
+    growth : float
+        Found as the difference of `total` and what the effects take up.
+    total : float
+
+    Returns
+    -------
+    float
+        At least 0; NaN where the precisions differ so much that the growth is lost in rounding.
+    """
+    return max(0.0, excess / growth) if growth > 1e-9 * total else np.nan
 
 
 def tau2_likelihood(gls: Gls, restricted: bool = True, keep: Array | None = None) -> float:
@@ -360,7 +380,11 @@ def tau2_likelihood(gls: Gls, restricted: bool = True, keep: Array | None = None
             return 0.0
         left = best if slope[best] > 0 else best - 1
         if 0 <= left < SCAN - 1 and slope[left] > 0 >= slope[left + 1]:
-            return float(brentq(score, nodes[left] ** 2, nodes[left + 1] ** 2, xtol=1e-300, rtol=1e-15))
+            ends = nodes[left] ** 2, nodes[left + 1] ** 2
+            # At its zero the score is rounding error, and so may be its sign at the ends.
+            if score(ends[0]) <= 0 or score(ends[1]) >= 0:
+                return float(ends[0] if score(ends[0]) <= 0 else ends[1])
+            return float(brentq(score, *ends, xtol=1e-300, rtol=1e-15))
         low, high = nodes[max(best - 1, 0)], nodes[min(best + 1, SCAN - 1)]
     return float(nodes[best] ** 2)
 

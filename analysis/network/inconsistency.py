@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.network.data import Array, Block, Network
-from analysis.network.gls import ESTIMATORS, Gls
+from analysis.network.gls import ESTIMATORS, Gls, moment_estimate
 from analysis.network.graph import comparisons, design_name, splittable
 from analysis.network.rows import heterogeneity_correlation
 
@@ -39,7 +39,7 @@ class Designs:
         Heterogeneity within each design.
     tau2_within : float
         Heterogeneity variance under which every design has effects of its own: moment estimator; 0 where no
-        design has more than one study.
+        design has more than one study, NaN where rounding leaves nothing of it.
     """
 
     network: Network
@@ -65,7 +65,7 @@ def pool_designs(net: Network, tau2: float = 0.0) -> Designs:
     """
     sets: list[tuple[int, ...]] = []
     blocks, counts, q, df = [], [], [], []
-    growth = 0.0
+    whole = taken = 0.0
     for block in net.blocks:
         m = block.k - 1
         R = heterogeneity_correlation(m)
@@ -89,8 +89,8 @@ def pool_designs(net: Network, tau2: float = 0.0) -> Designs:
         counts.append(n)
         q.append(total(np.einsum("si,sij,sj->s", residual, precision, residual)))
         df.append((n - 1) * m)
-        growth += np.einsum("sij,ji->", precision, R)
-        growth -= np.einsum("dij,dji->", covariance, total(precision @ R @ precision))
+        whole += float(np.einsum("sij,ji->", precision, R))
+        taken += float(np.einsum("dij,dji->", covariance, total(precision @ R @ precision)))
     spread, freedom = float(sum(part.sum() for part in q)), int(sum(part.sum() for part in df))
     names = tuple((design_name(net, design), "main") for design in sets)
     pooled = replace(net, studies=names, blocks=tuple(blocks), arms=None, contrasts=None, covariates=None)
@@ -100,7 +100,7 @@ def pool_designs(net: Network, tau2: float = 0.0) -> Designs:
         np.concatenate(counts),
         np.concatenate(q),
         np.concatenate(df),
-        max(0.0, (spread - freedom) / growth) if freedom else 0.0,
+        moment_estimate(spread - freedom, whole - taken, whole) if freedom else 0.0,
     )
 
 
@@ -131,8 +131,9 @@ def decomposition(net: Network) -> pd.DataFrame:
     gls = Gls.of(pooled.network)
     between, df_between = float(gls.solve([0.0]).rss[0]), gls.degrees_of_freedom()
     within, df_within = float(pooled.q.sum()), int(pooled.df.sum())
-    random = pool_designs(net, pooled.tau2_within)
-    adjusted = float(Gls.of(random.network).solve([0.0]).rss[0])
+    adjusted = np.nan
+    if np.isfinite(pooled.tau2_within):
+        adjusted = float(Gls.of(pool_designs(net, pooled.tau2_within).network).solve([0.0]).rss[0])
     names = [design_name(net, design) for design in pooled.treatments]
     rows = [
         ("decomposition", "total", within + between, df_within + df_between, ""),
@@ -143,7 +144,9 @@ def decomposition(net: Network) -> pd.DataFrame:
             "network",
             adjusted,
             df_between,
-            f"tau within designs {np.sqrt(pooled.tau2_within):.4g}",
+            f"tau within designs {np.sqrt(pooled.tau2_within):.4g}"
+            if np.isfinite(pooled.tau2_within)
+            else "the studies' precisions differ too much for a moment estimate of tau within designs",
         ),
     ]
     rows += [

@@ -197,6 +197,23 @@ def test_standard_errors_from_1e_minus_8_to_1e8_in_one_network(seed: int) -> Non
         assert fit.heterogeneity()["q"].iloc[0] == pytest.approx(float(q), rel=1e-9, abs=1e-9)
 
 
+def test_precisions_too_far_apart_for_the_moment_estimator_are_refused() -> None:
+    rows = [
+        ("1", "A", "B", 1.0, 1e-8),
+        ("2", "A", "B", 5.0, 1.0),
+        ("3", "B", "C", 1.0, 1e8),
+        ("4", "B", "C", 1.0, 1.0),
+        ("5", "A", "C", 1.0, 1.0),
+    ]
+    with pytest.raises(RefusedError, match="REML holds"):
+        network.fit(contrasts(*rows), tau2="DL")
+    fit = network.fit(contrasts(*rows), tau2="REML")
+    assert np.isfinite(fit.tau2)
+    table = fit.inconsistency().set_index("component")
+    assert np.isnan(table.loc["network", "q"])
+    assert "differ too much" in table.loc["network", "note"]
+
+
 @pytest.mark.parametrize("scale", [1e-8, 1e-3, 1.0, 1e8])
 def test_every_answer_scales_with_the_unit(scale: float) -> None:
     rows = [
@@ -282,6 +299,9 @@ def test_two_treatments_are_a_pairwise_meta_analysis() -> None:
     assert fit.tau2 == pytest.approx(0.3132, abs=2e-4)
     assert random["estimate"] == pytest.approx(-0.7145, abs=2e-4)
     assert random["std_error"] == pytest.approx(0.1798, abs=2e-4)
+    # Q-profile interval of tau2 as printed by confint() in the same place: 0.1197 to 1.1115.
+    interval = fit.heterogeneity().set_index("model").loc["random", ["tau2_lower", "tau2_upper"]]
+    np.testing.assert_allclose(interval.astype(float), [0.1197, 1.1115], rtol=2e-3)
     assert fit.heterogeneity()["q"].iloc[0] == pytest.approx(152.23, abs=0.5)  # variances above are rounded
 
 
