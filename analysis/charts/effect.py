@@ -217,7 +217,14 @@ class Effect:
         return (lower - margin, upper + margin)
 
     def x(
-        self, field: str, domain: tuple[float, float], *, most: int = 6, title: str | None = None, **axis: Any
+        self,
+        field: str,
+        domain: tuple[float, float],
+        *,
+        most: int = 6,
+        pixels: tuple[float, float] | None = None,
+        title: str | None = None,
+        **axis: Any,
     ) -> alt.X:
         """Make the x channel of an effect that is given as shown (`shown`), with round ticks.
 
@@ -229,6 +236,8 @@ class Effect:
             Range on the stored scale.
         most : int
             Upper limit of the number of ticks.
+        pixels : tuple of float, optional
+            Where the axis begins and ends, if not with the view.
         title : str, optional
             Title of the axis; the measure's without it.
         **axis
@@ -238,7 +247,7 @@ class Effect:
         -------
         altair.X
         """
-        return alt.X(field, type="quantitative", **self._channel(domain, most, title, axis))
+        return alt.X(field, type="quantitative", **self._channel(domain, most, title, axis, pixels))
 
     def y(
         self, field: str, domain: tuple[float, float], *, most: int = 6, title: str | None = None, **axis: Any
@@ -247,7 +256,12 @@ class Effect:
         return alt.Y(field, type="quantitative", **self._channel(domain, most, title, axis))
 
     def _channel(
-        self, domain: tuple[float, float], most: int, title: str | None, axis: Mapping[str, Any]
+        self,
+        domain: tuple[float, float],
+        most: int,
+        title: str | None,
+        axis: Mapping[str, Any],
+        pixels: tuple[float, float] | None = None,
     ) -> dict[str, Any]:
         lower, upper = (math.exp(end) if self.scale == "log" else end for end in domain)
         if self.scale == "log":
@@ -259,7 +273,11 @@ class Effect:
             style = f",.{decimals(values)}f"
         return {
             "scale": alt.Scale(
-                type="log" if self.scale == "log" else "linear", domain=[lower, upper], nice=False, zero=False
+                type="log" if self.scale == "log" else "linear",
+                domain=[lower, upper],
+                nice=False,
+                zero=False,
+                range=alt.Undefined if pixels is None else list(pixels),
             ),
             "axis": alt.Axis(
                 values=values, format=style, title=self.title if title is None else title, **axis

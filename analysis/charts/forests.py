@@ -144,24 +144,18 @@ def forest(
         (row["y"] for row in reversed(rows) if row["kind"] in ("pooled", "prediction", "study")), table.height
     )
     main = _main(estimates)
-    layers = [
-        *_reference(effect, domain, table.height, last, main),
-        *table.layers(),
-        *_intervals(table, effect, domain, corners),
-        *favours(effect.favours(*names), _pixel(0.0, domain), _PANEL, table.height + 54),
-    ]
     caption = [f"Lines are 95% {effect.interval}s."]
     if weight:
         model = {"weight_random": "random-effects", "weight_common": "common-effect"}[weight]
         caption.append(f"The area of a square is the study's weight in the {model} model.")
+    dots: list[Any] = []
     extra = 0.0
     if rob is not None and len(rob):
         dots, legend, extra = _rob_dots(rob, given, rows, table, palette)
-        layers += dots
         caption.append(legend)
     heading = title or f"{effect.outcome}: {names[0]} versus {names[1]}"
     return finish(
-        alt.layer(*layers).properties(width=_PANEL, height=table.height),
+        _draw(table, effect, domain, corners, names, main, last, dots, extra),
         name="forest",
         title=heading,
         caption=" ".join(caption),
@@ -259,12 +253,7 @@ def network_forest(
         caption += " Thin lines: 95% prediction intervals."
     best = rows[0] if rows else None
     return finish(
-        alt.layer(
-            *_reference(effect, domain, table.height, table.height, None),
-            *table.layers(),
-            *_intervals(table, effect, domain, corners),
-            *favours(effect.favours("treatment", name), _pixel(0.0, domain), _PANEL, table.height + 54),
-        ).properties(width=_PANEL, height=table.height),
+        _draw(table, effect, domain, corners, ("treatment", name)),
         name="network_forest",
         title=heading,
         caption=caption,
@@ -402,12 +391,7 @@ def _one_by_one(
     kind = "cumulative" if cumulative else "leave-one-out"
     heading = title or f"{effect.outcome}: {names[0]} versus {names[1]}, {kind}"
     return finish(
-        alt.layer(
-            *_reference(effect, domain, table.height, table.height, pooled),
-            *table.layers(),
-            *_intervals(table, effect, domain, corners),
-            *favours(effect.favours(*names), _pixel(0.0, domain), _PANEL, table.height + 54),
-        ).properties(width=_PANEL, height=table.height),
+        _draw(table, effect, domain, corners, names, pooled),
         name=name,
         title=heading,
         caption=f"Pooled effect with 95% {effect.interval} "
@@ -483,12 +467,7 @@ def node_split(frame: pd.DataFrame, *, effect: Effect, title: str | None = None)
     )
     heading = title or f"{effect.outcome}: direct and indirect evidence"
     return finish(
-        alt.layer(
-            *_reference(effect, domain, table.height, table.height, None),
-            *table.layers(),
-            *_intervals(table, effect, domain, corners),
-            *favours(effect.favours("first", "second"), _pixel(0.0, domain), _PANEL, table.height + 54),
-        ).properties(width=_PANEL, height=table.height),
+        _draw(table, effect, domain, corners, ("first", "second")),
         name="node_split",
         title=heading,
         caption=f"First treatment versus the second, with 95% {effect.interval}; p tests that direct "
@@ -553,12 +532,7 @@ def prior_sensitivity(frame: pd.DataFrame, *, effect: Effect, title: str | None 
     )
     heading = title or f"{effect.outcome}: sensitivity to the prior"
     return finish(
-        alt.layer(
-            *_reference(effect, domain, table.height, table.height, None),
-            *table.layers(),
-            *_intervals(table, effect, domain, corners),
-            *favours(effect.favours("first", "second"), _pixel(0.0, domain), _PANEL, table.height + 54),
-        ).properties(width=_PANEL, height=table.height),
+        _draw(table, effect, domain, corners, ("first", "second")),
         name="prior_sensitivity",
         title=heading,
         caption=f"First treatment versus second, 95% {effect.interval}, under each choice.",
@@ -860,24 +834,48 @@ def _areas(rows: Iterable[dict[str, Any]], weight: str | None) -> None:
         )
 
 
-def _pixel(value: float, domain: tuple[float, float]) -> float:
-    return (value - domain[0]) / (domain[1] - domain[0]) * _PANEL
+def _draw(
+    table: Table,
+    effect: Effect,
+    domain: tuple[float, float],
+    corners: Sequence[Mapping[str, Any]],
+    sides: tuple[str, str],
+    pooled: Mapping[str, Any] | None = None,
+    last: float | None = None,
+    further: Sequence[Any] = (),
+    extra: float = 0.0,
+) -> Any:
+    """Put text columns, axis, intervals and the words about direction together.
+
+    `sides` are the treatments compared, `last` where the dashed line at the pooled effect ends, `further`
+    layers that take `extra` pixels on the right.
+    """
+    panel = (table.origin, table.origin + table.panel)
+    null = panel[0] - domain[0] / (domain[1] - domain[0]) * table.panel
+    return alt.layer(
+        *_reference(table, effect, domain, table.height if last is None else last, pooled),
+        *table.layers(),
+        *_intervals(table, effect, domain, corners),
+        *favours(effect.favours(*sides), null, panel, table.height + 54),
+        *further,
+    ).properties(width=table.width + extra, height=table.height)
 
 
 def _reference(
+    table: Table,
     effect: Effect,
     domain: tuple[float, float],
-    height: float,
     last: float,
     pooled: Mapping[str, Any] | None,
 ) -> list[Any]:
     """Axis, solid line at no effect, dashed line at the pooled effect."""
     null = dataset([{"x": effect.null}], "null")
-    x = effect.x("x", domain, grid=False, orient="bottom", offset=4)
+    panel = (table.origin, table.origin + table.panel)
+    x = effect.x("x", domain, pixels=panel, grid=False, orient="bottom", offset=4)
     layers = [
         alt.Chart(null)
         .mark_rule(color=MUTED, aria=False)
-        .encode(x=x, y=alt.YValue(0), y2=alt.Y2Value(height + 4))
+        .encode(x=x, y=alt.YValue(0), y2=alt.Y2Value(table.height + 4))
     ]
     if (
         pooled is not None
@@ -985,7 +983,7 @@ def _rob_dots(
     judged = records(rob.sort_values("position"))
     items = list(dict.fromkeys((row["position"], row["label"]) for row in judged))
     letters = {item: "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[index] for index, item in enumerate(items)}
-    start = table.extent[1] + GAP
+    start = table.width + GAP
     places = {row["study"]: row["y"] for row in rows if row["kind"] == "study"}
     dots: dict[tuple[Any, Any], dict[str, Any]] = {}
     for row in judged:

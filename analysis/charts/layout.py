@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import altair as alt
@@ -94,17 +95,16 @@ class Table:
         """Pixels from the first row's top to the last row's bottom."""
         return max((float(row["y"]) for row in self.rows), default=0) + ROW / 2
 
-    @property
+    @cached_property
     def places(self) -> list[tuple[Column, float, float]]:
-        """Each column with its left and right end in pixels from the panel's left end."""
+        """Each column with its left and right end in pixels."""
         placed = []
-        x = -float(GAP)
-        for column in reversed(self.left):
+        x = 0.0
+        for column in self.left:
             width = _group_share(column, self.left, column.width(self.rows))
-            placed.append((column, x - width, x))
-            x -= width + GAP
-        placed.reverse()
-        x = self.panel + GAP
+            placed.append((column, x, x + width))
+            x += width + GAP
+        x += self.panel + GAP
         for column in self.right:
             width = _group_share(column, self.right, column.width(self.rows))
             placed.append((column, x, x + width))
@@ -112,25 +112,20 @@ class Table:
         return placed
 
     @property
-    def extent(self) -> tuple[float, float]:
-        """Left and right end of everything in pixels."""
-        places = self.places
-        return (
-            min([0.0, *(start for _, start, _ in places)]),
-            max([float(self.panel), *(end for _, _, end in places)]),
-        )
+    def origin(self) -> float:
+        """Left end of the panel in pixels."""
+        ends = [end for column, _, end in self.places if column in self.left]
+        return ends[-1] + GAP if ends else 0.0
 
     @property
     def width(self) -> float:
         """Whole width in pixels."""
-        start, end = self.extent
-        return end - start
+        return max([self.origin + self.panel, *(end for _, _, end in self.places)])
 
     def layers(self) -> list[Any]:
         """Text of all columns, their headings, and the rule beneath the headings."""
         data = dataset(self.rows, self.name)
-        start, end = self.extent
-        layers: list[Any] = [line(start, end, 0, MUTED)]
+        layers: list[Any] = [line(0, self.width, 0, MUTED)]
         linked = any(row.get("href") for row in self.rows)
         for column, left, right in self.places:
             x = {"left": left, "right": right, "center": (left + right) / 2}[column.align]
@@ -233,7 +228,7 @@ def line(
     )
 
 
-def favours(words_: tuple[str, str] | None, null: float, panel: float, y: float) -> list[Any]:
+def favours(words_: tuple[str, str] | None, null: float, panel: tuple[float, float], y: float) -> list[Any]:
     """Words beneath the axis that say which side favours whom, with arrows, meeting at no effect.
 
     Parameters
@@ -242,16 +237,18 @@ def favours(words_: tuple[str, str] | None, null: float, panel: float, y: float)
         For the left and the right half.
     null : float
         Place of no effect in pixels.
-    panel : float
-        Width of the panel.
+    panel : tuple of float
+        Its left and right end.
     y : float
         Place of the first line.
     """
     if words_ is None:
         return []
-    middle = min(max(null, 0.15 * panel), 0.85 * panel)
-    left = wrap(f"←\xa0{words_[0]}", max(middle - 8, 120))
-    right = wrap(f"{words_[1]}\xa0→", max(panel - middle - 8, 120))
+    start, end = panel
+    room = 0.15 * (end - start)
+    middle = min(max(null, start + room), end - room)
+    left = wrap(f"←\xa0{words_[0]}", max(middle - start - 8, 120))
+    right = wrap(f"{words_[1]}\xa0→", max(end - middle - 8, 120))
     return [
         words(left, middle - 8, y, align="right", color=MUTED),
         words(right, middle + 8, y, align="left", color=MUTED),

@@ -484,12 +484,12 @@ def compose(
                 data.name = f"{data.name}_{index}"
         part.config = part.usermeta = part.datasets = alt.Undefined
         parts.append(part)
+    # Without alignment every part stands by its own edge, text columns and all.
     if beside:
-        whole = alt.hconcat(parts[0], _apart(alt.vconcat(*parts[1:])))
+        right = _apart(alt.concat(*parts[1:], columns=1, align="none"))
+        whole = _apart(alt.concat(parts[0], right, align="none"))
     else:
-        rows = [alt.hconcat(*parts[start : start + columns]) for start in range(0, len(parts), columns)]
-        whole = alt.vconcat(*(_apart(row) for row in rows))
-    whole = _apart(whole)
+        whole = _apart(alt.concat(*parts, columns=columns, align="none"))
     whole.datasets = datasets
     return finish(
         whole, name=name, title=title, description=description, tables=tables, caption=caption, width=900
