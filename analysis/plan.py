@@ -179,7 +179,10 @@ def run_network(
     if "seed" in engine_parameters(engine):
         chosen["seed"] = seed
     say(f"fitting the {engine} engine")
-    fit = network.fit(net, engine=engine, model=model, **chosen)
+    try:
+        fit = network.fit(net, engine=engine, model=model, **chosen)
+    except ModuleNotFoundError as error:
+        raise _not_installed(engine, error) from None
     rule = str(timepoint_rule(db, outcome, measure, timepoint)[0])
     return Run(
         kind="network",
@@ -335,8 +338,15 @@ def engine_parameters(engine: str) -> frozenset[str]:
 
     if engine not in ENGINES:
         raise CallError(f"There is no engine {engine!r}; there are {', '.join(ENGINES)}.")
-    module = import_module(f"analysis.network.{engine}")
+    try:
+        module = import_module(f"analysis.network.{engine}")
+    except ModuleNotFoundError as error:
+        raise _not_installed(engine, error) from None
     return frozenset(signature(module.fit).parameters) - {"net", "model"}
+
+
+def _not_installed(engine: str, error: ModuleNotFoundError) -> CallError:
+    return CallError(f"The {engine} engine needs {error.name}: pip install 'evidence-base[mcmc]'.")
 
 
 def engine_options(engine: str, options: Mapping[str, Any]) -> dict[str, Any]:

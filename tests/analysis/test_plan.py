@@ -1,0 +1,145 @@
+import shutil
+import sys
+
+import pytest
+
+import evidence
+from analysis import plan
+from analysis.results import COLUMNS
+from evidence.database import connect
+from evidence.errors import CallError, EvidenceError, RefusedError
+from evidence.results import TABLES, plain
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    return evidence.build("parkinson", tmp_path_factory.mktemp("built") / "parkinson.duckdb")
+
+
+@pytest.fixture(scope="module")
+def db(file):
+    with evidence.open(file) as base:
+        yield base
+
+
+@pytest.fixture(scope="module")
+def question(db):
+    row = db.rows("select * from plan where kind = 'network' order by position")[0]
+    return {"outcome": row["outcome"], "measure": row["measure"]}
+
+
+def changed(file, tmp_path, *statements):
+    copy = tmp_path / "copy.duckdb"
+    shutil.copyfile(file, copy)
+    connection = connect(copy, write=True)
+    for statement in statements:
+        connection.execute(statement)
+    connection.close()
+    return evidence.open(copy)
+
+
+def test_every_planned_analysis_becomes_a_run(db):
+    runs, refused = plan.try_plan(db)
+    assert refused == {}
+    rows = db.rows("select * from plan order by position")
+    assert [run.analysis for run in runs] == [row["analysis"] for row in rows]
+    for run, row in zip(runs, rows, strict=True):
+        assert (run.kind, run.outcome, run.measure, run.timepoint) == (
+            row["kind"], row["outcome"], row["measure"], row["timepoint"],
+        )  # fmt: skip
+        assert run.synthetic is False
+        for name, frame in run.frames.items():
+            if name in TABLES:
+                assert set(COLUMNS[name]) <= set(frame.columns), name
+        if run.kind == "network":
+            assert bool(len(run.frames.get("leave_one_out", ()))) == row["leave_one_out"]
+
+
+def test_equal_questions_give_equal_runs(db, question):
+    runs = [plan.run_network(db, **question) for _ in range(2)]
+    assert runs[0].run_id == runs[1].run_id
+    for name in ("estimates", "heterogeneity", "ranking"):
+        left, right = (run.frames[name].to_dict("records") for run in runs)
+        assert [{k: plain(v) for k, v in row.items()} for row in left] == [
+            {k: plain(v) for k, v in row.items()} for row in right
+        ]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"tau2": "DL"},
+        {"model": "common"},
+        {"where": "year < 2100"},
+        {"timepoint": "first"},
+        {"leave_one_out": True},
+    ],
+)
+def test_another_question_is_another_run(db, question, options):
+    assert plan.run_network(db, **question).run_id != plan.run_network(db, **question, **options).run_id
+
+
+def test_other_data_are_another_run(db, file, question, tmp_path):
+    first = db.value("select min(measurement_id) from measurement")
+    with changed(
+        file, tmp_path, f"update measurement set mean = mean + 1 where measurement_id = {first}"
+    ) as other:
+        runs = [plan.run_network(base, **question) for base in (db, other)]
+    assert runs[0].input_hash != runs[1].input_hash
+    assert runs[0].run_id != runs[1].run_id
+
+
+def test_columns_that_are_not_used_do_not_matter(db, file, question, tmp_path):
+    with changed(file, tmp_path, "update measurement set note = 'read again'") as other:
+        assert plan.run_network(db, **question).run_id == plan.run_network(other, **question).run_id
+
+
+def test_engines_are_told_only_what_they_take(db, question):
+    for engine in ("frequentist", "exact"):
+        assert not {"net", "model"} & plan.engine_parameters(engine)
+    assert "tau2" in plan.engine_parameters("frequentist")
+    assert {"tau_prior", "effect_prior_sd", "seed"} <= plan.engine_parameters("exact")
+    with pytest.raises(CallError, match="has no option --tau-prior"):
+        plan.run_network(db, **question, tau_prior="uniform(0, 5)")
+    with pytest.raises(CallError, match="no engine"):
+        plan.engine_parameters("bayes")
+
+
+def test_an_engine_that_is_not_installed_says_how_to_get_it(db, question, monkeypatch):
+    monkeypatch.setitem(sys.modules, "analysis.network.exact", None)
+    with pytest.raises(CallError, match=r"pip install 'evidence-base\[mcmc\]'"):
+        plan.run_network(db, **question, engine="exact")
+
+
+def test_the_seed_is_kept_where_it_is_used(db, question):
+    assert plan.run_network(db, **question, engine="exact", seed=7).seed == 7
+
+
+def test_what_is_refused_is_named_and_the_rest_is_done(db, file, tmp_path):
+    name = db.value("select analysis from plan order by position limit 1")
+    with changed(
+        file, tmp_path, f"update plan set where_sql = 'year < 1900' where analysis = '{name}'"
+    ) as other:
+        runs, refused = plan.try_plan(other)
+        assert list(refused) == [name]
+        assert isinstance(refused[name], RefusedError)
+        assert len(runs) == db.value("select count(*) from plan") - 1
+        with pytest.raises(EvidenceError, match=name):
+            plan.run_plan(other)
+
+
+def test_progress_is_told(db):
+    said = []
+    plan.try_plan(db, progress=said.append)
+    n = db.value("select count(*) from plan")
+    assert said[0].startswith(f"1/{n} ")
+    assert any(": fitting the frequentist engine" in step for step in said)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("review", ["diabetes", "smoking", "maternal-diet"])
+def test_the_plans_of_the_bundled_reviews_can_be_carried_out(review, tmp_path):
+    with evidence.open(evidence.build(review, tmp_path / "review.duckdb")) as base:
+        runs, refused = plan.try_plan(base)
+        assert refused == {}
+        assert len(runs) == base.value("select count(*) from plan")
