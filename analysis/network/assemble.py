@@ -270,7 +270,7 @@ def _assemble(
     names = (reference, *(name for name in names if name != reference))
     _refuse_disconnected(row, arm, names)
     studies = number_arms([unit_label(unit) for unit in units], names, arm, row, contrast)
-    blocks, more_notes = stack(studies, _covariances(covariance, contrast), measure)
+    blocks, more_notes = stack(studies, lambda: _covariances(covariance, contrast), measure)
     several = sorted(study for study, n in Counter(study for study, _ in units).items() if n > 1)
     if several:
         told = ", ".join(several)

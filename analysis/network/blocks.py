@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 from typing import TYPE_CHECKING
@@ -179,15 +179,15 @@ def number_arms(
 
 
 def stack(
-    studies: Studies, covariance: Mapping[tuple[int, int], float], measure: str
+    studies: Studies, covariances: Callable[[], Mapping[tuple[int, int], float]], measure: str
 ) -> tuple[tuple[Block, ...], list[tuple[str, str]]]:
     """Turn comparisons into blocks: all at once where a study lists all pairs of different treatments.
 
     Parameters
     ----------
     studies : Studies
-    covariance : mapping of (int, int) to float
-        Covariances of comparisons, as they were given, by their positions.
+    covariances : callable
+        Gives the covariances of comparisons, as they were reported, by their positions; called where needed.
     measure : str
         Standardised differences follow a rule of their own.
 
@@ -223,8 +223,9 @@ def stack(
         found.setdefault(k, []).append(block)
         if k > 2:
             problems += _contradictions(studies, block, effect, variance, centred, measure)
+    given = {} if simple.all() else covariances()
     for s in np.flatnonzero(~simple).tolist():
-        reduced = _reduce_study(studies, s, covariance)
+        reduced = _reduce_study(studies, s, given)
         if isinstance(reduced, Problem):
             problems.append(reduced)
             continue

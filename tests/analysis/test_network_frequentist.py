@@ -461,3 +461,16 @@ def test_a_negative_covariance_of_standardised_differences_is_allowed() -> None:
     assert replace(net, measure="MD").blocks == net.blocks
     with pytest.raises(RefusedError, match="no covariance"):
         contrasts(*rows, measure="MD", reference="A")
+
+
+def test_better_by_a_margin_is_the_p_score_at_margin_zero() -> None:
+    rows = [("1", "A", "P", -1.0, 0.5), ("2", "B", "P", -0.8, 0.4), ("3", "A", "B", 0.2, 0.6)]
+    fit = network.fit(contrasts(*rows, reference="P", lower_is_better=True))
+    table = fit.superiority(0.0)
+    mean = table.groupby(["model", "treatment"])["probability"].mean()
+    score = fit.ranking().set_index(["model", "treatment"])["p_score"]
+    np.testing.assert_allclose(mean.sort_index(), score.sort_index(), rtol=1e-12)
+    strict = fit.superiority(0.5)
+    assert (strict["probability"] < table["probability"]).all()
+    with pytest.raises(CallError, match="How much better"):
+        fit.superiority()
