@@ -97,7 +97,7 @@ def parse(path: Path, room: str) -> SqlObject:
                 header[key] = match[2].strip()
         elif key == "Columns":
             name, colon, text = line[2:].strip().partition(":")
-            if colon and re.fullmatch(r"[a-z_0-9]+(, [a-z_0-9]+)*", name):
+            if colon and re.fullmatch(r"[A-Za-z_0-9]+(, [A-Za-z_0-9]+)*", name):
                 for column in name.split(", "):
                     columns[column] = text.strip()
                 last = name.split(", ")
