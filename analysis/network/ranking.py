@@ -183,7 +183,8 @@ def league(fit: NetworkFit, model: str | None = None) -> pd.DataFrame:
     model = model or ("random" if "random" in fit.models else fit.models[0])
     names = list(fit.network.treatments)
     ranking = fit.ranking()
-    best_first = order(ranking, model) if len(ranking) else names
+    # A model whose heterogeneity cannot be estimated is not ranked.
+    best_first = (order(ranking, model) if len(ranking) else []) or names
     numbers = ["estimate", "ci_lower", "ci_upper", "pi_lower", "pi_upper"]
     one = fit.relative_effects(fit.all_pairs())
     one = one[one["model"] == model].rename(columns={"treatment": "row", "versus": "column"})

@@ -474,3 +474,11 @@ def test_better_by_a_margin_is_the_p_score_at_margin_zero() -> None:
     assert (strict["probability"] < table["probability"]).all()
     with pytest.raises(CallError, match="How much better"):
         fit.superiority()
+
+
+def test_a_league_table_of_a_model_without_heterogeneity_keeps_the_order_of_the_network() -> None:
+    net = contrasts(("1", "A", "P", 1.0, 0.5), ("2", "B", "P", 2.0, 0.5), reference="P", lower_is_better=True)
+    table = network.fit(net).league()
+    assert table.drop_duplicates("row")["row"].tolist() == ["P", "A", "B"]
+    assert table["ci_lower"].isna().all()
+    assert network.fit(net).league("common").drop_duplicates("row")["row"].tolist() == ["P", "A", "B"]
