@@ -195,8 +195,8 @@ def select_contrasts(
         *_excluded_by(
             rows[meets & ~among],
             "treatments",
-            "no other treatment of the analysis in this study",
-            "name more",
+            "the study does not compare two of the treatments analysed",
+            "",
         ),
         *_untimely(rows[meets & among & ~timely], rule),
     ]
