@@ -414,11 +414,14 @@ class TestReported:
 
 
 class TestTimePoints:
-    @pytest.fixture
-    def course(self, rows):
+    def measure_course(self, rows, outcome="alt"):
         for timepoint, mean in ((1, 11), (3, 13), (7, 17), (None, 99)):
             for arm, value in (("drug", mean), ("control", 10)):
-                rows.measure("s", arm, n=5, mean=value, sd=1, timepoint=timepoint)
+                rows.measure("s", arm, outcome, n=5, mean=value, sd=1, timepoint=timepoint)
+
+    @pytest.fixture
+    def course(self, rows):
+        self.measure_course(rows)
         return rows
 
     def plan(self, rows, timepoint, measure="MD", outcome="alt", position=1):
@@ -440,28 +443,26 @@ class TestTimePoints:
             ],
         )
 
-    @pytest.mark.parametrize(
-        ("rule", "taken"),
-        [
-            (None, 7),
-            ("last", 7),
-            ("first", 1),
-            ("3", 3),
-            ("nearest:4", 3),
-            ("nearest:6", 7),
-            ("nearest:2", 1),
-        ],
-    )
-    def test_rule(self, course, rule, taken):
-        if rule:
-            self.plan(course, rule)
-        found = course.one("select * from analysis_contrast where measure = 'MD'")
-        assert (found["timepoint"], found["rule"]) == (taken, rule or "last")
-        left = {
-            row["timepoint"]
-            for row in course.query("select * from exclusion where stage = 'analysis_contrast'")
+    def test_rules(self, rows):
+        taken = {
+            "none": (None, 7), "last": ("last", 7), "first": ("first", 1), "value": ("3", 3),
+            "near": ("nearest:4", 3), "nearer": ("nearest:6", 7), "tie": ("nearest:2", 1),
+        }  # fmt: skip
+        for outcome, (rule, _) in taken.items():
+            self.measure_course(rows, outcome)
+            if rule:
+                self.plan(rows, rule, outcome=outcome)
+        found = rows.query("select outcome, timepoint, rule from analysis_contrast where measure = 'MD'")
+        assert {row["outcome"]: (row["rule"], row["timepoint"]) for row in found} == {
+            **taken,
+            "none": ("last", 7),
         }
-        assert left == {1, 3, 7, None} - {taken}
+        left = rows.query(
+            "select distinct outcome, timepoint from exclusion where stage = 'analysis_contrast'"
+        )
+        assert {(row["outcome"], row["timepoint"]) for row in left} == {
+            (outcome, timepoint) for outcome, (_, t) in taken.items() for timepoint in {1, 3, 7, None} - {t}
+        }
 
     def test_a_time_point_that_the_study_does_not_have(self, course):
         self.plan(course, "5")

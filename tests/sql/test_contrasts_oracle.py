@@ -38,9 +38,7 @@ NETWORK = [
 @pytest.mark.parametrize("name", PAIRWISE)
 def test_contrast_equals_escalc(name, load_oracle, rows):
     expected = load_oracle(name)["pairwise"]["measures"]
-    excluded = {
-        (row["study"], row["measure"]) for row in rows.query("select distinct study, measure from exclusion")
-    }
+    left_out = set()
     for measure, reference in expected.items():
         if measure == "IRD":
             continue
@@ -54,10 +52,13 @@ def test_contrast_equals_escalc(name, load_oracle, rows):
         for study, y, v in zip(studies, reference["yi"], reference["vi"], strict=True):
             if study not in found:
                 # Without events nothing is known about a ratio; without positive means there is none.
-                assert (study, measure) in excluded
+                left_out.add((study, measure))
                 continue
             assert found[study]["estimate"] == pytest.approx(y, rel=1e-10, abs=1e-13)
             assert found[study]["std_error"] ** 2 == pytest.approx(v, rel=1e-10)
+    if left_out:
+        found = rows.query("select distinct study, measure from exclusion")
+        assert left_out <= {(row["study"], row["measure"]) for row in found}
 
 
 @pytest.mark.oracle

@@ -23,7 +23,7 @@ counts = st.lists(
     max_size=4,
 )
 few = settings(
-    max_examples=10,
+    max_examples=6,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],

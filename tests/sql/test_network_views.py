@@ -103,7 +103,7 @@ def test_only_the_time_point_of_the_plan_counts(rows):
 
 
 @pytest.mark.oracle
-@pytest.mark.parametrize("name", ["senn2013", "smoking", "linde2016", "linde2016_disc", "hong2015"])
+@pytest.mark.parametrize("name", ["senn2013", "linde2016_disc", "hong2015"])
 def test_as_netmeta_counts(name, load_oracle, rows):
     network = load_oracle(name)["network"]
     measure = {"senn2013": "MD", "hong2015": "SMD"}.get(name, "OR")

@@ -84,13 +84,16 @@ class TestDerivation:
         rows.measure("s", "a", n=9, mean=12.5, se=0.5)
         assert (standard(rows)["sd"], standard(rows)["derivation"]) == (1.5, "se")
 
-    @pytest.mark.parametrize(("level", "n"), [(None, 8), (0.95, 3), (0.90, 40), (0.99, 500)])
-    def test_confidence_interval(self, rows, level, n):
+    def test_confidence_interval(self, rows):
+        cases = {"default": (None, 8), "few": (0.95, 3), "narrow": (0.90, 40), "many": (0.99, 500)}
         half = 1.75
-        rows.measure("s", "a", n=n, mean=10, ci_lower=10 - half, ci_upper=10 + half, ci_level=level)
-        t = stats.t.ppf(0.5 + (level or 0.95) / 2, n - 1)
-        assert standard(rows)["sd"] == pytest.approx(math.sqrt(n) * half / t, rel=1e-10)
-        assert standard(rows)["derivation"] == "ci"
+        for study, (level, n) in cases.items():
+            rows.measure(study, "a", n=n, mean=10, ci_lower=10 - half, ci_upper=10 + half, ci_level=level)
+        for row in rows.query("select * from measurement_standard"):
+            level, n = cases[row["study"]]
+            t = stats.t.ppf(0.5 + (level or 0.95) / 2, n - 1)
+            assert row["sd"] == pytest.approx(math.sqrt(n) * half / t, rel=1e-10)
+            assert row["derivation"] == "ci"
 
     def test_interval_and_back(self, rows):
         # Cochrane Handbook 6.5.2.3: 25 per group, 95 % interval 30.0 to 34.2, t = 2.064: SD = 5.09.
@@ -105,35 +108,36 @@ class TestDerivation:
         found = rows.query("select derivation from measurement_standard order by study")
         assert [row["derivation"] for row in found] == ["se", "ci", "quartiles_range"]
 
-    # Against metafor 3.8-1, conv.fivenum(method = c("luo/wan2014", "wan2014")), and the formulas by hand.
-    @pytest.mark.parametrize(
-        ("given", "code", "mean", "sd"),
-        [
-            ({"min": 2, "median": 10, "max": 30}, "median_range", None, None),
-            ({"q1": 7, "median": 10, "q3": 16}, "median_quartiles", None, None),
-            ({"min": 2, "q1": 7, "median": 10, "q3": 16, "max": 30}, "median_quartiles_range", None, None),
-        ],
-    )
-    @pytest.mark.parametrize("n", [5, 20, 120])
-    def test_median_with_quartiles_or_range(self, rows, given, code, mean, sd, n):
-        rows.measure("s", "a", n=n, **given)
-        a, q1, m, q3, b = (given.get(name, math.nan) for name in ("min", "q1", "median", "q3", "max"))
-        z1 = stats.norm.ppf((n - 0.375) / (n + 0.25))
-        z2 = stats.norm.ppf((0.75 * n - 0.125) / (n + 0.25))
-        if code == "median_range":
-            w = 4 / (4 + n**0.75)
-            mean, sd = w * (a + b) / 2 + (1 - w) * m, (b - a) / (2 * z1)
-        elif code == "median_quartiles":
-            w = 0.7 + 0.39 / n
-            mean, sd = w * (q1 + q3) / 2 + (1 - w) * m, (q3 - q1) / (2 * z2)
-        else:
-            w1, w2 = 2.2 / (2.2 + n**0.75), 0.7 - 0.72 / n**0.55
-            mean = w1 * (a + b) / 2 + w2 * (q1 + q3) / 2 + (1 - w1 - w2) * m
-            sd = (b - a) / (4 * z1) + (q3 - q1) / (4 * z2)
-        found = standard(rows)
-        assert found["mean"] == pytest.approx(mean, rel=1e-12)
-        assert found["sd"] == pytest.approx(sd, rel=1e-10)
-        assert (found["derivation"], found["flags"]) == (code, "luo2018,wan2014")
+    def test_median_with_quartiles_or_range(self, rows):
+        a, q1, m, q3, b = 2, 7, 10, 16, 30
+        given = {
+            "median_range": {"min": a, "median": m, "max": b},
+            "median_quartiles": {"q1": q1, "median": m, "q3": q3},
+            "median_quartiles_range": {"min": a, "q1": q1, "median": m, "q3": q3, "max": b},
+        }
+        for code, values in given.items():
+            for n in (5, 20, 120):
+                rows.measure(f"{code} {n}", "a", n=n, **values)
+        found = rows.query("select * from measurement_standard")
+        assert len(found) == 9
+        for row in found:
+            n = row["n"]
+            z1 = stats.norm.ppf((n - 0.375) / (n + 0.25))
+            z2 = stats.norm.ppf((0.75 * n - 0.125) / (n + 0.25))
+            if row["derivation"] == "median_range":
+                w = 4 / (4 + n**0.75)
+                mean, sd = w * (a + b) / 2 + (1 - w) * m, (b - a) / (2 * z1)
+            elif row["derivation"] == "median_quartiles":
+                w = 0.7 + 0.39 / n
+                mean, sd = w * (q1 + q3) / 2 + (1 - w) * m, (q3 - q1) / (2 * z2)
+            else:
+                w1, w2 = 2.2 / (2.2 + n**0.75), 0.7 - 0.72 / n**0.55
+                mean = w1 * (a + b) / 2 + w2 * (q1 + q3) / 2 + (1 - w1 - w2) * m
+                sd = (b - a) / (4 * z1) + (q3 - q1) / (4 * z2)
+            assert row["study"] == f"{row['derivation']} {n:g}"
+            assert row["mean"] == pytest.approx(mean, rel=1e-12)
+            assert row["sd"] == pytest.approx(sd, rel=1e-10)
+            assert row["flags"] == "luo2018,wan2014"
 
     def test_reported_mean_with_quartiles_keeps_the_mean(self, rows):
         rows.measure("s", "a", n=20, mean=11, median=10, q1=7, q3=16)
@@ -184,51 +188,47 @@ class TestDerivation:
         assert standard(rows)["role"] == "control"
 
 
-class TestProblems:
-    @pytest.mark.parametrize(
-        ("given", "word"),
-        [
-            ({"n": 8}, "neither a mean nor a median"),
-            ({"n": 8, "mean": 1}, "no SD, SE"),
-            ({"mean": 1, "sd": 1}, "no n"),
-            ({"mean": 1, "se": 1}, "no n"),
-            ({"n": 1, "mean": 1, "sd": 1}, "below 2"),
-            ({"n": 8, "median": 1}, "without both quartiles"),
-            ({"n": 8, "median": 1, "q1": 0.5}, "without both quartiles"),
-            ({"n": 8, "median": 1, "se": 1}, "without both quartiles"),
-            ({"n": 8, "mean": 1, "sd": 0}, "spread is 0"),
-            ({"n": 8, "mean": 1, "se": 0}, "spread is 0"),
-            ({"n": 8, "mean": 1, "ci_lower": 1, "ci_upper": 1}, "spread is 0"),
-            ({"n": 8, "mean": 1, "ci_lower": 2, "ci_upper": 1}, "wrong order"),
-            ({"n": 8, "median": 1, "q1": 1, "q3": 1}, "spread is 0"),
-            ({"n": 8, "mean": 1e200, "sd": 1}, "too large or too small"),
-            ({"n": 8, "mean": 1, "sd": 1e-200}, "too large or too small"),
-        ],
-    )
-    def test_continuous(self, rows, given, word):
-        rows.measure("s", "a", **given)
-        assert rows.query("select * from measurement_standard") == []
-        row = rows.one("select * from exclusion")
-        assert word in row["reason"]
-        assert row["remedy"]
-        assert (row["stage"], row["study"], row["arm"]) == ("measurement_standard", "s", "a")
-        assert (row["source_file"], row["source_line"]) == ("measurements.csv", rows.line)
+PROBLEMS = [
+    ("continuous", {"n": 8}, "neither a mean nor a median"),
+    ("continuous", {"n": 8, "mean": 1}, "no SD, SE"),
+    ("continuous", {"mean": 1, "sd": 1}, "no n"),
+    ("continuous", {"mean": 1, "se": 1}, "no n"),
+    ("continuous", {"n": 1, "mean": 1, "sd": 1}, "below 2"),
+    ("continuous", {"n": 8, "median": 1}, "without both quartiles"),
+    ("continuous", {"n": 8, "median": 1, "q1": 0.5}, "without both quartiles"),
+    ("continuous", {"n": 8, "median": 1, "se": 1}, "without both quartiles"),
+    ("continuous", {"n": 8, "mean": 1, "sd": 0}, "spread is 0"),
+    ("continuous", {"n": 8, "mean": 1, "se": 0}, "spread is 0"),
+    ("continuous", {"n": 8, "mean": 1, "ci_lower": 1, "ci_upper": 1}, "spread is 0"),
+    ("continuous", {"n": 8, "mean": 1, "ci_lower": 2, "ci_upper": 1}, "wrong order"),
+    ("continuous", {"n": 8, "median": 1, "q1": 1, "q3": 1}, "spread is 0"),
+    ("continuous", {"n": 8, "mean": 1e200, "sd": 1}, "too large or too small"),
+    ("continuous", {"n": 8, "mean": 1, "sd": 1e-200}, "too large or too small"),
+    ("binary", {"n": 8}, "no number of events"),
+    ("binary", {"events": 3}, "no n"),
+    ("binary", {"n": 8, "events": 9}, "more events"),
+    ("rate", {"events": 3}, "no exposure"),
+    ("rate", {"exposure": 3}, "no number of events"),
+    ("time_to_event", {"n": 8, "events": 3}, "time-to-event"),
+]
 
-    @pytest.mark.parametrize(
-        ("kind", "given", "word"),
-        [
-            ("binary", {"n": 8}, "no number of events"),
-            ("binary", {"events": 3}, "no n"),
-            ("binary", {"n": 8, "events": 9}, "more events"),
-            ("rate", {"events": 3}, "no exposure"),
-            ("rate", {"exposure": 3}, "no number of events"),
-            ("time_to_event", {"n": 8, "events": 3}, "time-to-event"),
-        ],
-    )
-    def test_counts(self, rows, kind, given, word):
-        rows.outcome("y", kind)
-        rows.measure("s", "a", "y", **given)
-        assert word in rows.one("select reason from exclusion")["reason"]
+
+class TestProblems:
+    def test_each_has_its_reason_place_and_remedy(self, rows):
+        line = {}
+        for i, (kind, given, _) in enumerate(PROBLEMS):
+            rows.outcome(kind, kind)
+            rows.measure(f"s{i}", "a", kind, **given)
+            line[f"s{i}"] = rows.line
+        assert rows.query("select * from measurement_standard") == []
+        found = {row["study"]: row for row in rows.query("select * from exclusion")}
+        assert len(found) == len(PROBLEMS)
+        for i, (_, given, word) in enumerate(PROBLEMS):
+            row = found[f"s{i}"]
+            assert word in row["reason"], given
+            assert row["remedy"]
+            assert (row["stage"], row["arm"]) == ("measurement_standard", "a")
+            assert (row["source_file"], row["source_line"]) == ("measurements.csv", line[f"s{i}"])
 
     def test_unit_of_another_dimension(self, rows, units):
         rows.outcome("alt", unit="U/L")

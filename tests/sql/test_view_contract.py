@@ -11,12 +11,11 @@ from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
 
 from evidence.objects import sql_objects
-from evidence.resources import reviews_directory
 
 ROOMS = ("staging", "contrasts", "network", "appraisal", "audits")
 VIEWS = [item for item in sql_objects() if item.kind == "view" and item.room in ROOMS]
 KEYED = [item for item in VIEWS if item.room != "audits"]
-REVIEWS = sorted(path.name for path in reviews_directory().iterdir() if path.is_dir())
+REVIEWS = ("alf", "maternal-diet")
 
 # What another dialect lacks, or reads differently without a word (log: base 10 here, natural elsewhere).
 FORBIDDEN_WORDS = (
@@ -59,7 +58,7 @@ def test_key_is_among_the_columns(view):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """The bundled reviews, each built once."""
+    """Bundled reviews with a bibliography, and with several experiments and time points."""
     import evidence
 
     directory = tmp_path_factory.mktemp("built")
@@ -67,7 +66,7 @@ def built(tmp_path_factory):
 
 
 @pytest.mark.parametrize("review", REVIEWS)
-def test_one_row_per_key_in_the_bundled_reviews(review, built):
+def test_one_row_per_key_in_bundled_reviews(review, built):
     from evidence.database import connect
 
     with connect(built[review]) as connection:
