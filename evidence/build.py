@@ -68,6 +68,11 @@ def build(review: str | Path, output: str | Path | None = None, *, progress: Pro
             say("storing rows")
             fill(connection, content)
             connection.execute("checkpoint")
+        if any(rows.table == "claim" and len(rows) for rows in content.rows):
+            from evidence.claims import record_verdicts
+
+            say("checking claims")
+            record_verdicts(building)
         say("putting the file in place")
         _synchronise(building)
         os.replace(building, target)

@@ -23,6 +23,7 @@ COMMANDS = {
     "pool": "evidence.commands.analyses:pool",
     "nma": "evidence.commands.analyses:nma",
     "analyse": "evidence.commands.analyses:analyse",
+    "audit": "evidence.commands.claims:audit",
     "trace": "evidence.commands.ask:trace",
     "report": "evidence.commands.products:report",
     "export": "evidence.commands.products:export",

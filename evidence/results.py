@@ -169,6 +169,7 @@ def save(path: str | Path, runs: Iterable[Run]) -> None:
     CallError
         If the file is not there or its folder cannot be written.
     """
+    from evidence.claims import record_verdicts
     from evidence.database import connect
 
     target = Path(path).resolve()
@@ -183,6 +184,7 @@ def save(path: str | Path, runs: Iterable[Run]) -> None:
             connection.execute("checkpoint")
         finally:
             connection.close()
+        record_verdicts(copy)
 
 
 def listing(db: EvidenceBase) -> list[dict[str, Any]]:

@@ -95,3 +95,17 @@ comment on column claim.needs is 'Data the query needs, where the review may lac
 comment on column claim.locator is 'Place. Page and line.';
 comment on column claim.source_file is 'File of the review folder that the row was loaded from. Written by the build.';
 comment on column claim.source_line is 'Line of that file on which the row begins; the header is line 1. Written by the build.';
+
+create table claim_result (
+    claim text primary key references claim (claim),
+    verdict text not null check (verdict in ('holds', 'does not hold', 'cannot be checked')),
+    found text,
+    expected text,
+    needs text
+);
+comment on table claim_result is 'What became of every claim when this file was built or analysed. Written by the build.';
+comment on column claim_result.claim is 'Claim. Short name from claims.csv.';
+comment on column claim_result.verdict is 'holds, does not hold, or cannot be checked. Written by the build.';
+comment on column claim_result.found is 'What the query gave, as text. Written by the build.';
+comment on column claim_result.expected is 'Operator and expected value in words. Written by the build.';
+comment on column claim_result.needs is 'What would be needed to check it, or why its query failed. Written by the build.';

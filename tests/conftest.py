@@ -44,13 +44,11 @@ def trial_data() -> Path:
 
 
 @pytest.fixture
-def empty_database():
-    """An empty database in memory with all tables, macros and views."""
+def empty_database(tmp_path):
+    """An empty evidence base, open for writing, with all tables, macros and views."""
+    from evidence.blank import copy_blank
     from evidence.database import connect
-    from evidence.objects import create_objects, create_tables
 
-    connection = connect()
-    create_tables(connection)
-    create_objects(connection)
-    yield connection
-    connection.close()
+    copy_blank(tmp_path / "empty.duckdb")
+    with connect(tmp_path / "empty.duckdb", write=True) as connection:
+        yield connection

@@ -1,0 +1,53 @@
+-- Title: Ranking that a printed league table implies
+-- Grain: publication x outcome x measure x treatment
+-- Key: publication, outcome, measure, treatment
+-- Formula: sucra = mean over the other treatments of P(better) = normal_cdf of the difference over its standard error,
+--   signed by the outcome's direction; mean_rank = 1 + (T - 1) (1 - sucra); position = order of sucra, 1 = best
+-- Reference: Ruecker G, Schwarzer G (2015), BMC Med Res Methodol 15:58, doi 10.1186/s12874-015-0060-8 (P-score; the
+--   same number as SUCRA under a normal posterior); Salanti G et al. (2011), J Clin Epidemiol 64:163-171
+-- Caveats: takes the printed posterior as normal; outcomes without a direction of benefit are left out; a treatment that
+--   lacks a cell with another is ranked by the cells there are (n_compared says how many)
+-- Columns:
+--   publication, outcome, measure: the league table
+--   treatment: the node
+--   n_compared: other treatments with a cell
+--   sucra: 0 to 1, 1 = best
+--   mean_rank: expected rank, 1 = best
+--   position: place in the order of sucra, 1 = best
+create or replace view published_ranking as
+with better as (
+    select
+        cell.publication,
+        cell.outcome,
+        cell.measure,
+        cell.treatment,
+        normal_cdf(
+            case when outcome.lower_is_better then -1.0 else 1.0 end * cell.estimate / nullif(cell.std_error, 0)
+        ) as probability
+    from published_contrast as cell
+    inner join outcome on cell.outcome = outcome.outcome
+    where outcome.lower_is_better is not null
+),
+
+scored as (
+    select
+        publication,
+        outcome,
+        measure,
+        treatment,
+        count(probability) as n_compared,
+        avg(probability) as sucra
+    from better
+    group by publication, outcome, measure, treatment
+)
+
+select
+    publication,
+    outcome,
+    measure,
+    treatment,
+    n_compared,
+    sucra,
+    1.0 + n_compared * (1.0 - sucra) as mean_rank,
+    rank() over (partition by publication, outcome, measure order by sucra desc) as position
+from scored
