@@ -17,7 +17,8 @@
 --   remedy: what would make it usable
 --   measurement_id, reported_contrast_id: the row
 create or replace view exclusion as
-with reading as (
+-- Materialized, every one: with some inlined and some not, DuckDB 1.5 can wait for itself for ever.
+with reading as materialized (
     select
         reading.*,
         final.extractor as final_extractor,
@@ -28,11 +29,11 @@ with reading as (
     where reading.final_measurement_id is null or reading.final_measurement_id <> reading.measurement_id
 ),
 
-derived as (
+derived as materialized (
     select * from measurement_derived
 ),
 
-standard as (
+standard as materialized (
     select
         derived.*,
         count(*) over study_block as n_arms,
@@ -46,18 +47,18 @@ standard as (
     window study_block as (partition by study, experiment, outcome, timepoint)
 ),
 
-expected (kind, measure) as (
+expected (kind, measure) as materialized (
     values ('continuous', 'ROM'), ('continuous', 'NMD'), ('binary', 'OR'), ('binary', 'RR'), ('rate', 'IRR')
 ),
 
-effect as (
+effect as materialized (
     select
         measurement_id,
         measure
     from arm_effect
 ),
 
-lost as (
+lost as materialized (
     select
         standard.*,
         expected.measure
@@ -69,11 +70,11 @@ lost as (
         and (expected.measure <> 'NMD' or standard.outcome in (select sham.outcome from standard as sham where sham.role = 'sham'))
 ),
 
-compared as (
+compared as materialized (
     select * from contrast
 ),
 
-side as (
+side as materialized (
     select
         study,
         experiment,
@@ -95,7 +96,7 @@ side as (
     where origin = 'arms'
 ),
 
-pair as (
+pair as materialized (
     select
         standard.measurement_id,
         side.measure
@@ -109,7 +110,7 @@ pair as (
             and standard.arm = side.arm
 ),
 
-single as (
+single as materialized (
     select
         standard.*,
         cast(null as varchar) as measure
@@ -129,11 +130,11 @@ single as (
         and effect.measurement_id in (select other.measurement_id from pair as other)
 ),
 
-analysed as (
+analysed as materialized (
     select * from analysis_contrast
 ),
 
-taken as (
+taken as materialized (
     select
         study,
         experiment,
@@ -145,7 +146,7 @@ taken as (
     group by study, experiment, outcome
 ),
 
-other_time as (
+other_time as materialized (
     select
         standard.*,
         taken.rule,
