@@ -362,6 +362,7 @@ def _refuse_bad_rows(contrast: pd.DataFrame) -> None:
             study=unit_label((row["study"], row["experiment"])),
         )
         for wrong, message, remedy in checks
+        if wrong.any()
         for row in _records(contrast[wrong])
     ]
     if problems:

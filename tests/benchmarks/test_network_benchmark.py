@@ -122,10 +122,16 @@ def test_pimeta_on_the_same_data(benchmark: Any, tmp_path: Path, studies: int, t
     fit, _ = benchmark.pedantic(ours, rounds=5, warmup_rounds=1)
     start = time.process_time()
     ours()
-    seconds = time.process_time() - start
+    tables = time.process_time() - start
+    # pimeta starts from arrays and gives arrays; so does this.
+    start = time.process_time()
+    again = network.fit(fit.network, tau2="DL")
+    for model in ("common", "random"):
+        again.gls.contrasts(again._tau2(model), *again.pair_indices(again.all_pairs()))
+    arrays = time.process_time() - start
     benchmark.extra_info |= {
-        "pimeta_cpu_seconds": peer["cpu"],
-        "cpu_seconds": seconds,
-        "ratio": peer["cpu"] / seconds,
+        "pimeta_cpu": peer["cpu"],
+        "cpu_from_table_to_tables": tables,
+        "cpu_arrays": arrays,
     }
     assert fit.tau2 == pytest.approx(peer["tau2"], rel=1e-6)
