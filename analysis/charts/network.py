@@ -103,10 +103,14 @@ def circle(labels: Sequence[str]) -> tuple[list[Place], float, float, float]:
         if index in ys:
             side = 1 if x > 0 else -1
             label_y = ys[index]
-            edge = math.sqrt(max(R * R - label_y * label_y, (0.25 * R) ** 2))
-            found.append(
-                (x, y, side * (max(edge, abs(x)) + node + 7), label_y, "left" if side > 0 else "right")
-            )
+            reach = node + heights[index] / 2
+            beside = [
+                abs(R * math.sin(other))
+                for other in angles
+                if side * math.sin(other) > -1e-9 and abs(-R * math.cos(other) - label_y) < reach
+            ]
+            edge = max([abs(x), *beside, 0.25 * R])
+            found.append((x, y, side * (edge + node + 7), label_y, "left" if side > 0 else "right"))
         else:
             away = node + 5 + heights[index] / 2
             found.append((x, y, 0.0, y - away if y < 0 else y + away, "center"))
