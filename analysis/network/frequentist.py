@@ -44,8 +44,12 @@ def fit(
 ) -> FrequentistFit:
     """Fit a network by generalised least squares.
 
-    Multi-arm studies enter with their full covariance; random effects of one study have correlation 1/2.
-    The work is linear in the number of studies.
+    Multi-arm studies enter with their full covariance; random effects of one study have correlation 1/2. The
+    work is linear in the number of studies.
+
+    REML and ML maximise the likelihood of the studies' contrasts with that covariance, as metafor's
+    ``rma.mv`` does; netmeta's REML, which takes multi-arm studies apart into weighted pairs, finds other
+    values where there are such studies.
 
     Parameters
     ----------
