@@ -14,11 +14,20 @@
 --   verdict: coherent, suspect (more than half of its triples do not close), or not checked (no triple)
 create or replace view league_cell_check as
 with membership as (
-    select cell_12 as published_estimate_id, verdict from league_coherence
+    select
+        cell_12 as published_estimate_id,
+        verdict
+    from league_coherence
     union all
-    select cell_23 as published_estimate_id, verdict from league_coherence
+    select
+        cell_23 as published_estimate_id,
+        verdict
+    from league_coherence
     union all
-    select cell_13 as published_estimate_id, verdict from league_coherence
+    select
+        cell_13 as published_estimate_id,
+        verdict
+    from league_coherence
 ),
 
 counted as (

@@ -40,7 +40,7 @@ with scaled as (
         least(printed_unit(printed.estimate), printed_unit(printed.ci_lower), printed_unit(printed.ci_upper))
         / case
             when coalesce(effect_measure.scale, 'additive') = 'additive' then 1.0
-            else case when printed.ci_lower > 0 then printed.ci_lower end
+            when printed.ci_lower > 0 then printed.ci_lower
         end as rounding
     from published_estimate as printed
     left join effect_measure on printed.measure = effect_measure.measure
