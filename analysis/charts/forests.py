@@ -113,7 +113,7 @@ def forest(
     if overall and groups:
         rows.append({"kind": "header", "label": "All studies", "bold": True})
     rows += overall
-    rows += [{"kind": "note", "label": text, "muted": True, "span": True} for text in footers]
+    rows += [{"kind": "note", "label": text, "span": True} for text in footers]
     names = effect.label(treatment), effect.label(versus)
     left = _arm_columns(given, names)
     # Notes keep to the left of the panel, so that no line runs through them.
@@ -682,9 +682,7 @@ def _summary(
             )
     found = _of_level(spread, level, "random") or _of_level(spread, level, "common")
     if found is not None:
-        rows.append(
-            {"kind": "note", "label": heterogeneity_text(found), "level": level, "muted": True, "span": True}
-        )
+        rows.append({"kind": "note", "label": heterogeneity_text(found), "level": level, "span": True})
     return rows
 
 
@@ -762,6 +760,8 @@ def _place(rows: list[dict[str, Any]]) -> None:
     y = 0.0
     for row in rows:
         row["y"] = row_y(y)
+        row["ink"] = MUTED if row["kind"] == "note" else INK
+        row.setdefault("color", PREDICTION if row["kind"] == "prediction" else STUDY)
         y += 0.5 if row["kind"] == "gap" else 1
 
 
@@ -897,7 +897,7 @@ def _intervals(
     data = dataset(table.rows, table.name)
     base = alt.Chart(data)
     kinds = {row["kind"] for row in table.rows if "from" in row}
-    color = alt.condition("isValid(datum.color)", alt.Color("color:N", scale=None), alt.value(STUDY))
+    color = alt.Color("color:N", scale=None)
     tooltip = [
         alt.Tooltip("label:N", title="Row"),
         alt.Tooltip("effect_text:N", title=effect.name),
@@ -934,7 +934,7 @@ def _intervals(
                 .encode(
                     x=alt.X("end:Q"),
                     y=pixels(),
-                    color=alt.condition("datum.kind == 'prediction'", alt.value(PREDICTION), alt.value(INK)),
+                    color=alt.ColorValue(INK),
                 )
             )
     if "study" in kinds:

@@ -224,7 +224,7 @@ def leverage(frame: pd.DataFrame, *, title: str = "Leverage plot") -> Any:
             {
                 "study": row["study"], "label": row.get("label") or str(row["study"]),
                 "deviance": row["deviance"],
-                "leverage": row["leverage"], "x": x, "far": total > 3,
+                "leverage": row["leverage"], "x": x, "far": total > 3, "color": ALARM if total > 3 else STUDY,
             }
         )  # fmt: skip
     reach = max([2.1, *(1.08 * abs(point["x"]) for point in points)])
@@ -256,7 +256,7 @@ def leverage(frame: pd.DataFrame, *, title: str = "Leverage plot") -> Any:
             base.mark_point(filled=True, size=55, opacity=0.85).encode(
                 x=x_axis,
                 y=y_axis,
-                color=alt.condition("datum.far", alt.value(ALARM), alt.value(STUDY)),
+                color=alt.Color("color:N", scale=None),
                 tooltip=[
                     alt.Tooltip("label:N"),
                     alt.Tooltip("deviance:Q", format=".2f"),

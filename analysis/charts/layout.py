@@ -147,7 +147,7 @@ class Table:
                         x=alt.XValue(x + (_INDENT if indent else 0)),
                         y=pixels(),
                         text=alt.Text(column.field, type="nominal"),
-                        color=alt.condition("datum.muted", alt.value(MUTED), alt.value(INK)),
+                        color=alt.Color("ink:N", scale=None),
                         **(
                             {"href": alt.Href("href", type="nominal")}
                             if linked and column is self.left[0]
@@ -155,24 +155,50 @@ class Table:
                         ),
                     )
                 )
-            layers.append(words(column.title.split("\n"), x, -6, align=column.align, bold=True, rising=True))
-        return layers + self._groups()
+        return layers + self._heads()
 
     def _indented(self, row: Mapping[str, Any], column: Column) -> bool:
         return column is self.left[0] and bool(row.get("indent"))
 
-    def _groups(self) -> list[Any]:
-        layers: list[Any] = []
-        places = self.places
-        for group in dict.fromkeys(column.group for column, _, _ in places if column.group):
-            deepest = max(len(column.title.split("\n")) for column, _, _ in places if column.group == group)
+    def _heads(self) -> list[Any]:
+        """Headings of columns and of groups of them, with a rule between."""
+        heads: list[dict[str, Any]] = []
+        rules: list[dict[str, Any]] = []
+
+        def write(lines: Sequence[str], x: float, y: float, align: str) -> None:
+            heads.extend(
+                {"text": text, "x": x, "y": y - (len(lines) - 1 - i) * _LINE, "align": align}
+                for i, text in enumerate(lines)
+            )
+
+        for column, left, right in self.places:
+            x = {"left": left, "right": right, "center": (left + right) / 2}[column.align]
+            write(column.title.split("\n"), x, -6, column.align)
+        for group in dict.fromkeys(column.group for column, _, _ in self.places if column.group):
+            members = [place for place in self.places if place[0].group == group]
+            deepest = max(len(column.title.split("\n")) for column, _, _ in members)
+            left, right = members[0][1], members[-1][2]
             y = -6 - deepest * _LINE - 5
-            left = min(start for column, start, _ in places if column.group == group)
-            right = max(end for column, _, end in places if column.group == group)
-            layers.append(line(left, right, y + 5, FAINT))
-            lines = wrap(group, max(right - left, 60), bold=True)
-            layers.append(words(lines, (left + right) / 2, y, align="center", bold=True, rising=True))
-        return layers
+            rules.append({"x": left, "x2": right, "y": y + 5})
+            write(wrap(group, max(right - left, 60), bold=True), (left + right) / 2, y, "center")
+        at = alt.X("x:Q", scale=None, axis=None)
+        layers: list[Any] = []
+        for align in ("left", "right", "center"):
+            chosen = [head for head in heads if head["align"] == align]
+            if chosen:
+                layers.append(
+                    alt.Chart(dataset(chosen, f"heads_{align}"))
+                    .mark_text(align=align, baseline="alphabetic", fontWeight="bold", color=INK, aria=False)
+                    .encode(x=at, y=pixels(), text=alt.Text("text:N"))
+                )
+        if rules:
+            layers.append(
+                alt.Chart(dataset(rules, "groups"))
+                .mark_rule(color=FAINT, aria=False)
+                .encode(x=at, x2=alt.X2("x2"), y=pixels())
+            )
+        # Pixels beside a panel with an axis of its own.
+        return [alt.layer(*layers).resolve_scale(x="independent")]
 
 
 def _group_share(column: Column, columns: Sequence[Column], width: float) -> float:

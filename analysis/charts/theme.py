@@ -433,13 +433,13 @@ def finish(
         }
     }
     data = chart._kwds.get("datasets", alt.Undefined)
-    return chart.properties(
-        title=heading,
-        description=description,
-        usermeta=meta,
-        datasets={**({} if data is alt.Undefined else data), **_hoist(chart)},
-        config=_config(),
-    )
+    # Set one by one: `properties` would check every row against the schema.
+    chart.title = heading
+    chart.description = description
+    chart.usermeta = meta
+    chart.datasets = {**({} if data is alt.Undefined else data), **_hoist(chart)}
+    chart.config = _config()
+    return chart
 
 
 def compose(

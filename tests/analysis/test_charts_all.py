@@ -7,12 +7,21 @@ import random
 
 import pandas as pd
 import pytest
+from altair.utils.schemapi import debug_mode
 
 from analysis import charts
 from analysis.charts.effect import Effect
 from analysis.charts.files import tables
 from analysis.charts.flow import prisma_flow
 from analysis.charts.registry import CHARTS
+
+
+@pytest.fixture(autouse=True)
+def _checked_once():
+    """Altair checks each part as it is made; the whole specification is checked in one test for every chart."""
+    with debug_mode(False):
+        yield
+
 
 NAMES = {"a": "Drug α", "b": "药物 B", "c": "Placebo"}
 EFFECT = Effect("OR", outcome="Death", scale="log", lower_is_better=True, treatments=NAMES)

@@ -7,11 +7,20 @@ from itertools import pairwise
 
 import pandas as pd
 import pytest
+from altair.utils.schemapi import debug_mode
 
 from analysis import charts
 from analysis.charts.effect import Effect
 from analysis.charts.files import csv_text, specification
 from analysis.charts.forests import diamond
+
+
+@pytest.fixture(autouse=True)
+def _checked_once():
+    """Altair checks each part as it is made; the whole specification is checked in one test for every chart."""
+    with debug_mode(False):
+        yield
+
 
 NAMES = {"a": "Drug A", "b": "Placebo"}
 LOWER = Effect("MD", outcome="HbA1c", unit="%", lower_is_better=True, treatments=NAMES)
@@ -60,7 +69,7 @@ def marks(chart) -> list[dict]:
 
 
 def words(chart) -> str:
-    return str([layer["mark"] for layer in marks(chart) if isinstance(layer["mark"], dict)])
+    return str([layer["mark"] for layer in marks(chart) if "mark" in layer])
 
 
 def axis(chart) -> dict:

@@ -7,6 +7,7 @@ from itertools import combinations
 
 import pandas as pd
 import pytest
+from altair.utils.schemapi import debug_mode
 
 from analysis import charts
 from analysis.charts.effect import Effect
@@ -15,6 +16,14 @@ from analysis.charts.leagues import cells
 from analysis.charts.network import circle
 from analysis.charts.tables import league_table
 from analysis.charts.theme import text_width
+
+
+@pytest.fixture(autouse=True)
+def _checked_once():
+    """Altair checks each part as it is made; the whole specification is checked in one test for every chart."""
+    with debug_mode(False):
+        yield
+
 
 LONG = "Mesenchymal stem cells of the umbilical cord, intravenous α 间充质"
 
