@@ -53,16 +53,19 @@ def source_and_folder(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--label", metavar="TEXT", help="Printed name of the outcome.")
 @click.option(
+    "--map",
     "--column",
     "columns",
     multiple=True,
     metavar="SOURCE=TARGET",
     help="What a column stands for where its name does not say; SOURCE= leaves it out. May be repeated.",
 )
+@click.option("--treatment", metavar="NAME", help="Name of the first group, where the table has none.")
+@click.option("--control", metavar="NAME", help="Name of the second group, where the table has none.")
 @click.option("--sheet", metavar="NAME", help="Sheet of a workbook.")
 @click.option("--dry-run", is_flag=True, help="Check and report, write nothing.")
 def arms(file: Path, into: Path, columns: tuple[str, ...], **options: Any) -> None:
-    """Read a long table with one row for each arm, or for each contrast.
+    """Read a table with one row for each arm, for each contrast, or for each study.
 
     Columns with the field's usual names are recognised; what was understood is reported column by column.
     """
@@ -70,6 +73,6 @@ def arms(file: Path, into: Path, columns: tuple[str, ...], **options: Any) -> No
     from evidence.importers.arms import import_arms
 
     if bad := [item for item in columns if "=" not in item]:
-        raise CallError(f"--column {bad[0]!r} has no '=': write SOURCE=TARGET, for example 'SD diff=sd'.")
+        raise CallError(f"--map {bad[0]!r} has no '=': write SOURCE=TARGET, for example 'SD diff=sd'.")
     mapping = dict(item.split("=", 1) for item in columns)
     click.echo(str(import_arms(file, into, mapping=mapping or None, **options)))

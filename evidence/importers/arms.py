@@ -1,4 +1,4 @@
-"""A table with one row per arm or per contrast becomes, or extends, a review folder.
+"""A table with one row per arm, per contrast or per study becomes, or extends, a review folder.
 
 Column names of the field's usual tools are recognised through the reference table ``column_alias``. Any other
 column that is constant within each study becomes a characteristic of it; what cannot be decided is asked for.
@@ -7,7 +7,6 @@ column that is constant within each study becomes a characteristic of it; what c
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,15 +14,12 @@ from pathlib import Path
 
 from evidence.errors import CallError, Problem, ReviewError
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
+from evidence.importers.names import AMBIGUOUS, plain, targets
 from evidence.importers.table import Table, read_table
+from evidence.importers.wide import LongForm, long_form
 from evidence.layout import FILE
 from evidence.names import suggestion
-from evidence.reference import keyed, reference
-
-AMBIGUOUS = frozenset(
-    ("error", "err", "dev", "deviation", "variance", "var", "spread", "dispersion", "errorvalue")
-)
-"""Names that do not say whether they hold a standard deviation, a standard error or a variance."""
+from evidence.reference import keyed
 
 _IDENTITY = ("study", "experiment", "arm", "treatment", "outcome")
 _STATISTICS = frozenset(("mean", "median", "events"))
@@ -47,16 +43,19 @@ def import_arms(
     lower_is_better: bool | None = None,
     label: str | None = None,
     mapping: Mapping[str, str] | None = None,
+    treatment: str | None = None,
+    control: str | None = None,
     sheet: str | None = None,
     dry_run: bool = False,
 ) -> ImportReport:
-    """Make or extend a review folder from a long arm-level or contrast-level table.
+    """Make or extend a review folder from a table of arms or contrasts, long or wide.
 
     Parameters
     ----------
     file : path
-        CSV, TSV, XLSX, Stata or Parquet file with one row per arm (study, treatment and statistics) or per
-        contrast (study, two treatments, effect with its standard error; log scale for ratio measures).
+        CSV, TSV, XLSX, Stata or Parquet file with one row per arm (study, treatment and statistics), per
+        contrast (study, two treatments, effect with its standard error; log scale for ratio measures), or
+        per study (see `evidence.importers.wide`).
     into : path
         Review folder to make or extend; what stands in it is kept.
     outcome : str
@@ -71,6 +70,9 @@ def import_arms(
         Printed name of the outcome.
     mapping : mapping of str to str, optional
         Source column to the column it stands for, where the name does not say; an empty target leaves it out.
+    treatment, control : str, optional
+        Names of the two groups of a table that does not name them (``ai bi ci di``, ``yi vi``);
+        ``'treatment'`` and ``'control'`` without them.
     sheet : str, optional
         Sheet of a workbook.
     dry_run : bool
@@ -94,6 +96,14 @@ def import_arms(
     table = read_table(file, sheet=sheet)
     report = ImportReport(table.name, notes=list(table.notes))
     chosen = _chosen(table, mapping or {})
+    if wide := long_form(table, chosen, treatment=treatment, control=control):
+        table, chosen = wide.table, wide.chosen
+        report.notes += wide.notes
+    elif treatment or control:
+        raise CallError(
+            f"{table.name} names its groups itself: --treatment and --control are for tables such as"
+            " 'ai bi ci di' or 'yi vi'."
+        )
     columns = _recognise(table, chosen, "arm level")
     fill = _fill_arms
     if not ({"study", "treatment"} <= columns.known.keys() and _STATISTICS & columns.known.keys()) or (
@@ -111,6 +121,12 @@ def import_arms(
     _ask_about_ambiguous(table, columns, chosen)
     table = _rows_of_outcome(table, columns, outcome, report)
     draft = Draft(into, title=label or outcome)
+    if wide and wide.control:
+        draft.add(
+            "treatments.csv",
+            {"treatment": wide.control, "label": wide.control, "role": "control"},
+            key=["treatment"],
+        )
     fill(table, columns, draft, report, outcome, measure)
     kind = _kind(columns, measure)
     known = next((row for row in draft.rows("outcomes.csv") if row.get("outcome") == outcome), None)
@@ -129,14 +145,11 @@ def import_arms(
         },
         key=["outcome"],
     )
+    if wide:
+        _report_wide(report, wide)
     report.added = dict(draft.added)
     draft.write(dry_run=dry_run)
     return report
-
-
-def _plain(name: str) -> str:
-    """Return the name as it is compared: letters and digits only, lower case."""
-    return re.sub(r"[^0-9a-z]", "", name.lower())
 
 
 def _chosen(table: Table, mapping: Mapping[str, str]) -> dict[str, str]:
@@ -150,28 +163,14 @@ def _chosen(table: Table, mapping: Mapping[str, str]) -> dict[str, str]:
     return dict(mapping)
 
 
-def _targets(shape: str) -> dict[str, set[str]]:
-    """Return what a plain column name can stand for in a table of one shape."""
-    arm_level = ("studies.csv", "arms.csv", "measurements.csv")
-    files = arm_level if shape == "arm level" else ("contrasts.csv",)
-    targets: dict[str, set[str]] = defaultdict(set)
-    for row in reference("column_alias"):
-        if row["file"] == shape:
-            targets[_plain(str(row["alias"]))].add(str(row["column_name"]))
-    for name in files:
-        for column in FILE[name].columns:
-            targets[_plain(column.name)] = {column.name}
-    return targets
-
-
 def _recognise(table: Table, chosen: Mapping[str, str], shape: str) -> _Columns:
-    targets = _targets(shape)
+    meanings = targets(shape)
     candidates: dict[int, set[str]] = {}
     for position, name in enumerate(table.header):
         if name in chosen:
             candidates[position] = {chosen[name]} if chosen[name] else set()
         else:
-            candidates[position] = set(targets.get(_plain(name), ()))
+            candidates[position] = set(meanings.get(plain(name), ()))
     known: dict[str, int] = {}
     # A name with one meaning is decided first; a name with several takes the one meaning still free.
     for several in (False, True):
@@ -212,7 +211,8 @@ def _no_shape(table: Table) -> ReviewError:
             Problem(
                 f"columns: {', '.join(table.header)}",
                 "an arm-level table has study, treatment and n with mean and sd (or se), events, or events"
-                " and exposure; a contrast-level table has study, treat1, treat2, TE and seTE; say with --map"
+                " and exposure; a contrast-level table has study, treat1, treat2, TE and seTE; a table with"
+                " one row per study has study, t1, r1, n1, t2, r2, n2 or ai, n1i, ci, n2i; say with --map"
                 " SOURCE=COLUMN what a column holds",
                 file=table.name,
                 line=1,
@@ -233,7 +233,7 @@ def _ask_about_ambiguous(table: Table, columns: _Columns, chosen: Mapping[str, s
             line=1,
         )
         for i in columns.further
-        if _plain(table.header[i]) in AMBIGUOUS and table.header[i] not in chosen
+        if plain(table.header[i]) in AMBIGUOUS and table.header[i] not in chosen
     ]
     if problems:
         raise ReviewError("What a column holds cannot be decided.", problems)
@@ -274,7 +274,8 @@ def _fill_arms(
         c.name for c in FILE["studies.csv"].columns if c.name in known and c.name not in ("study", *of_arm)
     ]
     by_study, varying = _study_columns(table, columns)
-    named: Counter[tuple[str, str, str]] = Counter()
+    named: Counter[tuple[str, ...]] = Counter()
+    occasion = [known[c] for c in ("timepoint", "timepoint_unit", "extractor") if c in known]
     for line, cells in table.rows:
         study, treatment = cells[known["study"]], cells[known["treatment"]]
         if not study or not treatment:
@@ -286,8 +287,9 @@ def _fill_arms(
         if "arm" in known and cells[known["arm"]]:
             arm = cells[known["arm"]]
         else:
-            named[study, experiment, treatment] += 1
-            nth = named[study, experiment, treatment]
+            key = (study, experiment, treatment, *(cells[position] for position in occasion))
+            named[key] += 1
+            nth = named[key]
             arm = treatment if nth == 1 else f"{treatment} ({nth})"
             if nth > 1:
                 report.notes.append(
@@ -472,3 +474,12 @@ def _report_columns(
             )
         else:
             report.mappings.append(ColumnMapping(name, "", "left out as asked"))
+
+
+def _report_wide(report: ImportReport, wide: LongForm) -> None:
+    """Report the columns of the wide table in place of those that were made of them."""
+    mappings = []
+    for item in report.mappings:
+        sources = wide.sources.get(item.column, (item.column,))
+        mappings += [ColumnMapping(source, item.became, item.note) for source in sources]
+    report.mappings = [*mappings, *wide.left_out]

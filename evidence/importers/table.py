@@ -11,6 +11,7 @@ import csv
 import datetime
 import io
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,9 @@ MAX_LINE = 1_000_000
 
 MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "."})
 """Texts that other tools write for a missing cell."""
+
+
+_BUGS_HEADER = re.compile(r"\s*[A-Za-z][\w.]*\[,?\d*\](\s+[A-Za-z][\w.]*\[,?\d*\])*\s*$")
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,9 @@ def _read_text(file: Path) -> Table:
     if len(longest) > MAX_LINE:
         raise _unreadable(file, f"has a line of {len(longest):,} characters", "a table has short lines")
     first = text.split("\n", 1)[0]
+    if _BUGS_HEADER.match(first):
+        notes.append("read as a rectangular data table of WinBUGS")
+        return _table(file.name, *_read_bugs(text), notes)
     separator = max(",;\t", key=lambda mark: (first.count(mark), mark == ","))
     if separator != ",":
         notes.append(f"columns are separated by {'tabs' if separator == chr(9) else 'semicolons'}")
@@ -131,6 +138,14 @@ def _read_text(file: Path) -> Table:
         rows = [(line, [_point(cell) for cell in cells]) for line, cells in rows]
         notes.append("decimal commas were read as decimal points")
     return _table(file.name, header, rows, notes)
+
+
+def _read_bugs(text: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Read columns kept apart by blanks; comments begin with #, and END ends the table."""
+    lines = [(i, line.split("#", 1)[0].split()) for i, line in enumerate(text.splitlines(), 1)]
+    end = next((i for i, (_, cells) in enumerate(lines) if cells[:1] == ["END"]), len(lines))
+    lines = [(i, cells) for i, cells in lines[:end] if cells]
+    return lines[0][1], lines[1:]
 
 
 def _read_xlsx(file: Path, sheet: str | None) -> tuple[list[str], list[tuple[int, list[str]]], list[str]]:

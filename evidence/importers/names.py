@@ -1,0 +1,46 @@
+"""What the column names of the field's usual tools stand for."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from functools import cache
+
+from evidence.layout import FILE
+from evidence.reference import reference
+
+AMBIGUOUS = frozenset(
+    ("error", "err", "dev", "deviation", "variance", "var", "spread", "dispersion", "errorvalue")
+)
+"""Names that do not say whether they hold a standard deviation, a standard error or a variance."""
+
+
+def plain(name: str) -> str:
+    """Return the name as it is compared: letters and digits only, lower case."""
+    return re.sub(r"[^0-9a-z]", "", name.lower())
+
+
+@cache
+def targets(shape: str) -> dict[str, frozenset[str]]:
+    """Return what a plain column name can stand for.
+
+    Parameters
+    ----------
+    shape : {"arm level", "contrast level"}
+        Shape of the table, as in the reference table ``column_alias``.
+
+    Returns
+    -------
+    dict of str to frozenset of str
+        Columns of the review folder, by plain name.
+    """
+    arm_level = ("studies.csv", "arms.csv", "measurements.csv")
+    files = arm_level if shape == "arm level" else ("contrasts.csv",)
+    found: dict[str, set[str]] = defaultdict(set)
+    for row in reference("column_alias"):
+        if row["file"] == shape:
+            found[plain(str(row["alias"]))].add(str(row["column_name"]))
+    for name in files:
+        for column in FILE[name].columns:
+            found[plain(column.name)] = {column.name}
+    return {name: frozenset(columns) for name, columns in found.items()}
