@@ -8,41 +8,41 @@
 -- Caveats: A tool of chi2_sf and chi2_cdf, for positive, finite a and x.
 create or replace macro gamma_tail(x, a) as
 list_transform([struct_pack(x := x, a := a)], lambda p:
-    sqrt(p.a / (2 * pi())) * exp(
+    sqrt(p['a'] / (2 * pi())) * exp(
         case
-            when p.x < p.a / 2 then p.a * (ln(p.x) - ln(p.a)) - (p.x - p.a)
-            else p.a * ln_1p((p.x - p.a) / p.a) - (p.x - p.a)
-        end - stirling_remainder(p.a)
+            when p['x'] < p['a'] / 2 then p['a'] * (ln(p['x']) - ln(p['a'])) - (p['x'] - p['a'])
+            else p['a'] * ln_1p((p['x'] - p['a']) / p['a']) - (p['x'] - p['a'])
+        end - stirling_remainder(p['a'])
     )
     * case
-        when p.x >= p.a then
+        when p['x'] >= p['a'] then
             -- The far end x e^s = x + h is where a quadratic bound of the exponent reaches 36.
             list_transform([struct_pack(
-                c := 1 - greatest(p.a - 1, 0) / (2 * p.x),
-                d := 36 - p.x + greatest(p.a - 1, 0)
+                c := 1 - greatest(p['a'] - 1, 0) / (2 * p['x']),
+                d := 36 - p['x'] + greatest(p['a'] - 1, 0)
             )], lambda h:
-                list_transform([ln_1p((h.d + sqrt(h.d * h.d + 144 * h.c * p.x)) / (2 * h.c * p.x))], lambda width:
+                list_transform([ln_1p((h['d'] + sqrt(h['d'] * h['d'] + 144 * h['c'] * p['x'])) / (2 * h['c'] * p['x']))], lambda width:
                     width * list_dot_product(
                         quadrature_weight(),
                         list_transform(
                             list_transform(quadrature_node(), lambda node: width * node),
-                            lambda s: exp(p.a * s - p.x * (exp(s) - 1))
+                            lambda s: exp(p['a'] * s - p['x'] * (exp(s) - 1))
                         )
                     )
                 )[1]
             )[1]
         else
-            list_transform([struct_pack(a := p.a + 4, d := 18 - (p.a + 4 - p.x))], lambda h:
-                list_transform([(h.d + sqrt(h.d * h.d + 72 * h.a)) / h.a], lambda width:
-                    (1 + p.x * (1 + p.x * (1 + p.x * (1 + p.x
+            list_transform([struct_pack(a := p['a'] + 4, d := 18 - (p['a'] + 4 - p['x']))], lambda h:
+                list_transform([(h['d'] + sqrt(h['d'] * h['d'] + 72 * h['a'])) / h['a']], lambda width:
+                    (1 + p['x'] * (1 + p['x'] * (1 + p['x'] * (1 + p['x']
                         * width * list_dot_product(
                             quadrature_weight(),
                             list_transform(
                                 list_transform(quadrature_node(), lambda node: width * node),
-                                lambda s: exp(-h.a * s + p.x * (1 - exp(-s)))
+                                lambda s: exp(-h['a'] * s + p['x'] * (1 - exp(-s)))
                             )
                         )
-                    ) / (p.a + 3)) / (p.a + 2)) / (p.a + 1)) / p.a
+                    ) / (p['a'] + 3)) / (p['a'] + 2)) / (p['a'] + 1)) / p['a']
                 )[1]
             )[1]
     end

@@ -10,20 +10,20 @@ list_transform( -- noqa: PRS
     [struct_pack(p := cast(p as double), df := cast(df as double), tails := 2e0 * least(p, 1 - p))],
     lambda q:
         case
-            when q.p is null or isnan(q.p) or q.p < 0 or q.p > 1 or q.df is null or isnan(q.df) or q.df < 0.1 then null
-            when q.p = 0 or q.p = 1 or q.df >= 1e18 then normal_quantile(q.p)
-            when q.p = 0.5 then 0e0
-            when q.p < 1e-300 then null
+            when q['p'] is null or isnan(q['p']) or q['p'] < 0 or q['p'] > 1 or q['df'] is null or isnan(q['df']) or q['df'] < 0.1 then null
+            when q['p'] = 0 or q['p'] = 1 or q['df'] >= 1e18 then normal_quantile(q['p'])
+            when q['p'] = 0.5 then 0e0
+            when q['p'] < 1e-300 then null
             else
-                sign(q.p - 0.5e0) * list_transform(
+                sign(q['p'] - 0.5e0) * list_transform(
                     [
                         list_reduce(
                             range(5),
-                            lambda v, step: v + t_step(v, q.df, q.tails),
-                            abs(normal_quantile(q.p)) / sqrt(q.df)
+                            lambda v, step: v + t_step(v, q['df'], q['tails']),
+                            abs(normal_quantile(q['p'])) / sqrt(q['df'])
                         )
                     ],
-                    lambda v: sqrt(q.df * exp_m1(v * v))
+                    lambda v: sqrt(q['df'] * exp_m1(v * v))
                 )[1]
         end
 )[1];

@@ -9,8 +9,8 @@ list_transform(
     [struct_pack(v := v, df := df, tails := tails, b := df / 2 - 0.25e0, scale := df / 2 * t_scale(df / 2))],
     lambda p:
         case
-            when p.tails < 0.5 then
-                list_transform([t_tail(p.v, p.df)], lambda tail: tail * ln(tail / p.tails))[1] / p.scale
-            else (1 - p.tails) / p.scale - t_area(0, p.v, p.b)
-        end / t_shape(p.v, p.b)
+            when p['tails'] < 0.5 then
+                list_transform([t_tail(p['v'], p['df'])], lambda tail: tail * ln(tail / p['tails']))[1] / p['scale']
+            else (1 - p['tails']) / p['scale'] - t_area(0, p['v'], p['b'])
+        end / t_shape(p['v'], p['b'])
 )[1];

@@ -6,8 +6,8 @@
 -- Caveats: A tool of t_sf and t_quantile, for v of 0 or more and positive, finite df.
 create or replace macro t_tail(v, df) as
 list_transform([struct_pack(v := v, a := df / 2, b := df / 2 + 0.75e0)], lambda p:
-    t_scale(p.a) * (
-        exp(-p.a * p.v * p.v) * sqrt(-exp_m1(-p.v * p.v))
-        + (p.a + 0.5e0) * t_area(p.v, 36 / (p.b * p.v + sqrt(p.b * (p.b * p.v * p.v + 36))), p.b)
+    t_scale(p['a']) * (
+        exp(-p['a'] * p['v'] * p['v']) * sqrt(-exp_m1(-p['v'] * p['v']))
+        + (p['a'] + 0.5e0) * t_area(p['v'], 36 / (p['b'] * p['v'] + sqrt(p['b'] * (p['b'] * p['v'] * p['v'] + 36))), p['b'])
     )
 )[1];
