@@ -339,7 +339,7 @@ def ask(
     statement = check(db, query)
     # On a connection of its own: the next query on the same one would end the rows of this one early.
     cursor = db.cursor()
-    clock = _Clock(db, cursor, query, timeout, if_stuck)
+    clock = _Clock(db, cursor, statement, timeout, if_stuck)
     with clock.running():
         cursor.execute(statement)
         description = cursor.description or []
@@ -386,7 +386,7 @@ def save_parquet(
     connection = connect(source, locked=True, allowed_path=target, memory_limit=MEMORY_LIMIT)
     with EvidenceBase(connection, source) as db:
         statement = check(db, query)
-        with _Clock(db, connection, query, timeout, if_stuck).running():
+        with _Clock(db, connection, statement, timeout, if_stuck).running():
             quoted = str(target).replace("'", "''")
             connection.execute(f"copy (\n{statement}\n) to '{quoted}' (format parquet, use_tmp_file false)")
 
@@ -413,10 +413,7 @@ class _Clock:
         try:
             yield
         except duckdb.InterruptException:
-            # Interrupted before its time: the person did it.
-            if self.left is None or time.monotonic() - begin < self.left:
-                raise KeyboardInterrupt from None
-            raise late from None
+            raise self._reason(begin) or late from None
         except RuntimeError:
             # Ctrl-C reaches Python, and leaves the query running.
             self.connection.interrupt()
@@ -428,6 +425,19 @@ class _Clock:
                 timer.cancel()
             if self.left is not None:
                 self.left -= time.monotonic() - begin
+
+    def _reason(self, begin: float) -> CallError | None:
+        """Ask again why a query failed before its time: DuckDB may only say that other threads were stopped."""
+        while self.left is None or time.monotonic() - begin < self.left:
+            try:
+                cursor = self.connection.execute(self.query)
+                while cursor.fetchmany(_BATCH):
+                    pass
+            except duckdb.InterruptException:
+                continue
+            except duckdb.Error as error:
+                return explain(self.db, self.query, error)
+        return None
 
     def _timers(self) -> list[threading.Timer]:
         if self.left is None:

@@ -93,9 +93,10 @@ def find(review: str | Path) -> Path:
         If there is neither.
     """
     folder = Path(review)
-    if folder.is_dir():
-        return folder
     known = bundled()
+    # A folder that merely has a bundled review's name, such as that of its report, does not hide the review.
+    if folder.is_dir() and ((folder / FILE_NAME).is_file() or str(review) not in known):
+        return folder
     if str(review) in known:
         return known[str(review)]
     if folder.is_file():

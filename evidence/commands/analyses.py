@@ -156,7 +156,7 @@ def analyse(file: str) -> None:
     from analysis.plan import try_plan
     from evidence.query import open as open_base
     from evidence.query import own_file
-    from evidence.results import save
+    from evidence.results import TABLES, save
 
     path = own_file(file)
     with status() as say:
@@ -165,7 +165,7 @@ def analyse(file: str) -> None:
         say("keeping the results")
         save(path, runs)
     for run in runs:
-        rows = sum(len(frame) for frame in run.frames.values())
+        rows = sum(len(frame) for name, frame in run.frames.items() if name in TABLES)
         click.echo(f"{run.analysis}: {run.kind}, {run.n_studies} studies, {rows} rows, run {run.run_id}")
     for name, error in refused.items():
         click.echo(f"{name} is not carried out: {error}", err=True)

@@ -306,7 +306,9 @@ def test_hostile_statements_end_with_two(diabetes_file, statement, tmp_path, mon
         assert list(tmp_path.iterdir()) == []
 
 
-def test_a_bundled_name_works_for_reading():
+def test_a_bundled_name_works_for_reading(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "parkinson").mkdir()  # the folder of its report, say
     result = call("sql", "parkinson", "select count(*) as n from study", "--format", "csv")
     assert result.output == "n\n7\n"
 
