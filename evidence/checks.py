@@ -349,7 +349,10 @@ def _units_fit(
         if outcome is not None:
             outcomes[outcome] = (unit, units[unit][0] if unit in units else dimension)
     used: dict[str, Counter[str]] = defaultdict(Counter)
+    without: dict[str, list[int]] = defaultdict(list)
     for index, (_, outcome, unit) in enumerate(sheet.rows("outcome", "unit")):
+        if unit is None:
+            without[outcome].append(index)
         if unit is None or unit not in units or outcome not in outcomes:
             continue
         wanted_unit, wanted = outcomes[outcome]
@@ -360,6 +363,15 @@ def _units_fit(
                 + (f" in {wanted_unit}" if wanted_unit else ""),
                 "correct the unit, or make it an outcome of its own",
                 **sheet.place(index, "unit"),
+            )
+    for outcome, rows in without.items():
+        own = outcomes.get(outcome, (None, None))[0]
+        if own is not None and used[outcome][own]:
+            # Where some rows say it, one that does not may have been forgotten.
+            problems.warning(
+                f"the row has no unit, others of {outcome!r} say {own}{_also(sheet, rows[1:])}",
+                f"write the unit; {own} is taken",
+                **sheet.place(rows[0], "unit"),
             )
     for index, (_, outcome) in enumerate(declared.rows("outcome")):
         if outcome in used and outcomes[outcome][0] is None:

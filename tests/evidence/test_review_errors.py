@@ -417,6 +417,8 @@ WARNINGS = [
     ("sd of zero", MEASURED, 3, "Li 2019,control,alt,1,d,10,350,0,,,,,,,,,,,U/L,", "sd", "sd is 0"),
     ("more than the arm has", MEASURED, 2, "Li 2019,cells,alt,1,d,11,210,,10,,,,,,,,,,U/L,", "n",
      "n is 11, the arm has 10"),
+    ("unit forgotten", MEASURED, 2, "Li 2019,cells,alt,1,d,10,210,31.6,10,,,,,,,,,,,", "unit",
+     "the row has no unit, others of 'alt' say U/L"),
     ("one quartile", MEASURED, 5, "Wu 2020,uc,alt,1,d,8,,,,3.1,2.5,,2,5,,,,,ukat/L,", "q3", "q1 is given without q3"),
     ("no direction", "outcomes.csv", 2, "alt,ALT,continuous,U/L,", "lower_is_better", "cannot be ranked"),
     ("level written two ways", "studies.csv", 3, "Wu 2020,,2020,controlled experiment,Mouse,human", "species",
