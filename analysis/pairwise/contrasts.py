@@ -168,11 +168,7 @@ def _from_database(
     reverse = (rows["treatment_a"] == versus).to_numpy()
     frame = _orient(_with_counts(db, rows, outcome), reverse)
     sign = dict(zip(frame["contrast_id"], np.where(reverse, -1.0, 1.0), strict=True))
-    pairs = db.sql(
-        "select contrast_1, contrast_2, arm_shared, coalesce(covariance_g, covariance) as covariance "
-        "from contrast_covariance where outcome = ? and measure = ? order by contrast_1, contrast_2",
-        [outcome, measure],
-    ).df()
+    pairs = _shared_arms(db, outcome, measure) if rows["shared_arm"].any() else _no_pairs()
     pairs = _flip(pairs, sign)
     return Contrasts(
         frame=_finish(frame),
@@ -190,6 +186,21 @@ def _from_database(
         timepoint=str(selection.timepoint),
         where=where,
     )
+
+
+def _shared_arms(db: EvidenceBase, outcome: str, measure: str) -> pd.DataFrame:
+    """Covariances of the contrasts that share an arm."""
+    return db.sql(
+        "select contrast_1, contrast_2, arm_shared, coalesce(covariance_g, covariance) as covariance "
+        "from contrast_covariance where outcome = ? and measure = ? order by contrast_1, contrast_2",
+        [outcome, measure],
+    ).df()
+
+
+def _no_pairs() -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(columns=["contrast_1", "contrast_2", "arm_shared", "covariance"])
 
 
 def _with_counts(db: EvidenceBase, rows: pd.DataFrame, outcome: str) -> pd.DataFrame:
@@ -341,7 +352,7 @@ def _from_frame(
     labels = question["measure"] or "GEN"
     notes = [("warning", f"{int(missing.sum())} of {len(rows)} rows have no estimate or no standard error: "
               f"{', '.join(rows.loc[missing, 'study'])}.")] if missing.any() else []  # fmt: skip
-    pairs = pd.DataFrame(columns=["contrast_1", "contrast_2", "arm_shared", "covariance"])
+    pairs = _no_pairs()
     if covariance is not None:
         pairs = covariance.reindex(columns=list(pairs.columns)).astype({"contrast_1": str, "contrast_2": str})
         kept = rows[keep]

@@ -79,8 +79,8 @@ def fit_subsets(rows: Rows, mask: Array, method: str | float | None) -> Subsets:
     Returns
     -------
     Subsets
-        NaN where a subset has fewer rows than coefficients, or its design is singular; a subset with as many
-        rows as coefficients has an estimate under the common-effect model only.
+        NaN where a subset has fewer rows than coefficients, or its design is singular. A subset with as many
+        rows as coefficients is fitted without between-study variance; its tau2 is NaN.
     """
     step = max(1, _CELLS // max(rows.n, 1))
     parts = [
@@ -100,7 +100,7 @@ def _fit(rows: Rows, mask: Array, method: str | float | None) -> Subsets:
     profile, p = rows.profile, rows.p
     m = len(mask)
     count = mask.sum(1)
-    usable = count >= (p + 1 if isinstance(method, str) else p)
+    usable = count >= p
     if p > 1 and usable.any():
         outer = (profile.basis[:, :, None] * profile.basis[:, None, :]).reshape(rows.n, -1)
         weighted = (mask @ (outer / profile.v[:, None])).reshape(-1, p, p)
@@ -121,7 +121,8 @@ def _fit(rows: Rows, mask: Array, method: str | float | None) -> Subsets:
             tau2 = between_studies.estimates(profile, method, chosen)
         else:
             tau2 = np.full(len(chosen), method or 0.0)
-        sums = zero if method is None else profile.sums(tau2 / profile.unit2, chosen, order=1)
+        # A subset that cannot tell a between-study variance is fitted without one.
+        sums = zero if method is None else profile.sums(np.nan_to_num(tau2) / profile.unit2, chosen, order=1)
         back = np.linalg.inv(profile.triangle)
         df = out["df"][usable]
         out["tau2"][usable] = tau2

@@ -162,9 +162,9 @@ class PairwiseModels:
         return self.rows.profile.solve(0.0)
 
     @cached_property
-    def random_solution(self) -> Solution | None:
-        """Weighted least squares at the estimated tau2; None if it cannot be estimated."""
-        return self.rows.profile.solve(self.tau2) if np.isfinite(self.tau2) else None
+    def random_solution(self) -> Solution:
+        """Weighted least squares at the estimated tau2, for a single effect at 0."""
+        return self.rows.profile.solve(self.tau2 if np.isfinite(self.tau2) else 0.0)
 
     @cached_property
     def pooled(self) -> tuple[Pooled, ...]:
@@ -192,9 +192,9 @@ class PairwiseModels:
     @property
     def _random(self) -> Pooled:
         solution = self.random_solution
-        if solution is None:
-            return Pooled(ENGINE, "random", coefficients(MISSING, MISSING))
         effect = infer(self.rows, solution, self.options.ci)
+        if not np.isfinite(self.tau2):
+            return Pooled(ENGINE, "random", effect)
         limits = predict(self.rows, solution, self.options.prediction, self.options.ci == "HK-adhoc")
         return Pooled(ENGINE, "random", effect, limits)
 
@@ -221,16 +221,14 @@ class PairwiseModels:
         return dependence.multilevel(self.rows, self.options.ci)
 
     def models_and_methods(self) -> list[tuple[str, str | float | None]]:
-        """Names of the models that can be fitted, with the estimator of tau2 of each."""
-        both: list[tuple[str, str | float | None]] = [("common", None), ("random", self.options.tau2)]
-        return both if self.random_solution is not None else both[:1]
+        """Names of the models, with the estimator of tau2 of each."""
+        return [("common", None), ("random", self.options.tau2)]
 
     def wald(self, model: str) -> tuple[float, float]:
         """Pooled effect and its standard error without Hartung and Knapp's factor."""
         item = next(item for item in self.pooled if item.model == model)
         solution = self.common_solution if model == "common" else self.random_solution
-        inverse_variance = item.engine == ENGINE and solution is not None
-        covariance = solution.covariance if inverse_variance and solution else item.effect.covariance
+        covariance = solution.covariance if item.engine == ENGINE else item.effect.covariance
         return float(item.effect.estimate[0]), float(np.sqrt(covariance[0, 0]))
 
     def restricted(self, keep: Array) -> Assembly:
@@ -437,10 +435,12 @@ class PairwiseModels:
                 out.append(counts.weights(counts.table(self), self.contrasts.measure, item.engine))
             elif item.engine == "multilevel":
                 out.append(rows.to_contrasts(self.multilevel.weights))
-            elif item.engine in LIKELIHOODS or (item.model == "random" and self.random_solution is None):
+            elif item.engine in LIKELIHOODS:
                 out.append(np.full(rows.n, MISSING))
             else:
-                weight = rows.X[:, 0] / (rows.v + (0.0 if item.model == "common" else self.tau2))
+                weight = rows.X[:, 0] / (
+                    rows.v + (0.0 if item.model == "common" else self.random_solution.tau2)
+                )
                 out.append(rows.to_contrasts(weight / (weight @ rows.X[:, 0])))
         return out
 
@@ -486,11 +486,11 @@ class PairwiseModels:
         """Warn of what few or very similar effects do to the random-effects model."""
         k = self.rows.n
         if k == 1:
-            yield "warning", "One effect: between-study variance and random effects cannot be estimated."
+            yield "warning", "One effect: its between-study variance cannot be estimated and is taken as 0."
             return
         if k < 5 and self.options.ci == "Wald":
             yield "warning", f"{k} effects: the Wald interval is too narrow with so few; HK allows for that."
-        if self.random_solution is not None and self.options.ci == "HK":
+        if self.options.ci == "HK":
             factor = hartung_knapp_factor(self.random_solution, self.rows.df)
             if factor < 1:
                 yield (

@@ -127,6 +127,14 @@ def rotate(y: Array, v: Array, X: Array, study: Array, blocks: Iterable[tuple[Ar
     return Rows(y, v, X, np.asarray(study), tuple(rotation))
 
 
+def _orthonormal(X: Array) -> tuple[Array, Array]:
+    """Orthonormal basis of the columns and the triangle that gives them back: QR, by hand for one column."""
+    if X.shape[1] == 1:
+        length = np.sqrt(X[:, 0] @ X[:, 0])
+        return X / length, np.array([[length]])
+    return np.linalg.qr(X)
+
+
 @dataclass(frozen=True)
 class Solution:
     """The weighted least-squares fit at one value of tau2.
@@ -169,16 +177,14 @@ class Profile:
 
     def __init__(self, rows: Rows, order: Array | None = None) -> None:
         self.rows = rows
-        self.exponent = int(np.round(0.5 * np.log2(np.median(rows.v)))) if rows.n else 0
-        self.unit = 2.0**self.exponent
-        self.unit2 = 4.0**self.exponent
+        self.unit = 2.0 ** np.round(0.5 * np.log2(np.mean(rows.v))) if rows.n else 1.0
+        self.unit2 = self.unit**2
         self.v = rows.v / self.unit2
         y = rows.y / self.unit
-        self.basis, self.triangle = np.linalg.qr(rows.X)
-        root = 1 / np.sqrt(self.v)
-        start = np.linalg.lstsq(self.basis * root[:, None], y * root, rcond=None)[0]
-        self.start = start
-        self.z = y - self.basis @ start
+        self.basis, self.triangle = _orthonormal(rows.X)
+        weighted = self.basis / self.v[:, None]
+        self.start = np.linalg.solve(weighted.T @ self.basis, weighted.T @ y)
+        self.z = y - self.basis @ self.start
         self.p = rows.p
         if order is None:
             augmented = np.column_stack([self.basis, self.z])
@@ -245,7 +251,7 @@ class Profile:
         """Fit by weighted least squares at `tau2` (in the data's unit) by an orthogonal decomposition."""
         t = tau2 / self.unit2
         root = 1 / np.sqrt(self.v + t)
-        weighted, triangle = np.linalg.qr(self.basis * root[:, None])
+        weighted, triangle = _orthonormal(self.basis * root[:, None])
         shift = np.linalg.solve(triangle, weighted.T @ (self.z * root))
         residual = (self.z - self.basis @ shift) * root
         back = np.linalg.inv(triangle @ self.triangle)

@@ -163,18 +163,22 @@ class _Equation:
     def q_equals(self, target: Array) -> Array:
         """Solve ``Q(tau2) = target``; Q falls monotonically, so 0 where it begins below the target."""
         out = np.zeros(self.m)
-        index = np.flatnonzero(self.shared(0.0, order=1).q > target)
+        at_zero = self.shared(0.0)
+        q = np.broadcast_to(at_zero.q, self.m)
+        index = np.flatnonzero(q > target)
         if len(index):
-            # Q(t) <= sum z^2 / t, whatever the weights.
-            high = np.full(len(index), float(self.profile.z @ self.profile.z)) / target[index]
-            if self.mask is not None:
-                high *= max(1.0, float(self.mask.max()))
+            goal = target[index]
+            # Q(t) <= sum z^2 / t, whatever the weights; DerSimonian and Laird's step is where to begin.
+            repeat = 1.0 if self.mask is None else max(1.0, float(self.mask.max()))
+            high = repeat * float(self.profile.z @ self.profile.z) / goal
+            step = (q[index] - goal) / np.broadcast_to(at_zero.trace_p, self.m)[index]
 
             def excess(tau2: Array, active: Array) -> tuple[Array, Array]:
                 sums = self.at(tau2, index[active], 2)
-                return sums.q - target[index[active]], -sums.ypp
+                return sums.q - goal[active], -sums.ypp
 
-            out[index] = _newton(excess, np.zeros(len(index)), high, float(self.profile.v.min()))
+            scale = float(self.profile.v.min())
+            out[index] = _newton(excess, np.zeros(len(index)), high, scale, np.minimum(step, high / 2))
         return out
 
     def score(self, sums: Sums, restricted: bool) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from analysis import pairwise
@@ -107,21 +108,19 @@ def estimators(source: EvidenceBase | pd.DataFrame, **question: Any) -> pd.DataF
     DataFrame
         As `effect_measures`; case is ``estimator, interval``. The common effect stands once.
     """
-    cases = {
-        f"{tau2}, {ci}": {**question, "tau2": tau2, "ci": ci}
+    start = pairwise.fit(source, **question)
+    fits = {
+        f"{tau2}, {ci}": pairwise.PairwiseFit.of(start.contrasts, replace(start.options, tau2=tau2, ci=ci))
         for tau2 in between_studies.METHODS
         for ci in ("Wald", "HK", "HK-adhoc")
     }
-    table = _table(source, cases)
-    first = (table["model"] == "common") & (table["case"] == next(iter(cases)))
-    table.loc[first, "case"] = "common effect"
-    return table[first | (table["model"] != "common")].reset_index(drop=True)
+    rows = [row for name, fit in fits.items() for row in _rows(name, fit, set())]
+    common = rows[0] | {"case": "common effect"}
+    return _frame([common, *(row for row in rows if row["model"] != "common")])
 
 
 def _table(source: EvidenceBase | pd.DataFrame, cases: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     """Fit every case; what cannot be fitted says why."""
-    import pandas as pd
-
     fits: dict[str, pairwise.PairwiseFit | EvidenceError] = {}
     for name, question in cases.items():
         try:
@@ -135,7 +134,12 @@ def _table(source: EvidenceBase | pd.DataFrame, cases: Mapping[str, Mapping[str,
     }
     if fits and all(isinstance(fit, EvidenceError) for fit in fits.values()):
         raise next(fit for fit in fits.values() if isinstance(fit, EvidenceError))
-    rows = [row for name, fit in fits.items() for row in _rows(name, fit, everywhere)]
+    return _frame([row for name, fit in fits.items() for row in _rows(name, fit, everywhere)])
+
+
+def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
