@@ -427,7 +427,7 @@ class _Clock:
                 self.left -= time.monotonic() - begin
 
     def _reason(self, begin: float) -> CallError | None:
-        """Ask again why a query failed before its time: DuckDB may only say that other threads were stopped."""
+        """Ask again why a query failed: DuckDB may only say that its other threads were stopped."""
         while self.left is None or time.monotonic() - begin < self.left:
             try:
                 cursor = self.connection.execute(self.query)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,15 @@ def _beside(*parts: str) -> Path:
             pytest.fail(f"reference data {'/'.join(parts)} are required but absent")
         pytest.skip(f"reference data {'/'.join(parts)} do not stand beside the checkout")
     return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built_cache(tmp_path_factory) -> Iterator[Path]:
+    """Keep what tests build out of the user's cache, in one place for all workers of a run."""
+    place = tmp_path_factory.getbasetemp().parent / "evidence-cache"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EVIDENCE_CACHE", str(place))
+        yield place
 
 
 @pytest.fixture(scope="session")

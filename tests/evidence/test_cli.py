@@ -20,11 +20,6 @@ HEAVY = ("pandas", "scipy", "pymc", "altair", "numpy", "arviz", "networkx", "sql
 EVIDENCE = [sys.executable, "-m", "evidence.cli"]
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("EVIDENCE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-
-
 def call(*arguments, **options):
     return CliRunner().invoke(cli, [str(item) for item in arguments], **options)
 
