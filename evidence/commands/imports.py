@@ -13,6 +13,9 @@ from evidence.commands.options import example
 
 IMPORTERS = {
     "arms": "evidence.commands.imports:arms",
+    "references": "evidence.commands.imports:references",
+    "duplicates": "evidence.commands.imports:duplicates",
+    "screening": "evidence.commands.imports:screening",
 }
 """Module and attribute of each importer's command, in the order of the help."""
 
@@ -39,6 +42,27 @@ def source_and_folder(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+MAP = click.option(
+    "--map",
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="SOURCE=TARGET",
+    help="What a column stands for where its name does not say; SOURCE= leaves it out. May be repeated.",
+)
+SHEET = click.option("--sheet", metavar="NAME", help="Sheet of a workbook.")
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Check and report, write nothing.")
+
+
+def mapping_of(columns: tuple[str, ...]) -> dict[str, str]:
+    """Take ``SOURCE=TARGET`` options apart."""
+    from evidence.errors import CallError
+
+    if bad := [item for item in columns if "=" not in item]:
+        raise CallError(f"--map {bad[0]!r} has no '=': write SOURCE=TARGET, for example 'SD diff=sd'.")
+    return dict(item.rsplit("=", 1) for item in columns)
+
+
 @click.command(
     epilog=example(
         "evidence import arms trials.csv --into my-review --outcome hba1c --unit % --lower-is-better"
@@ -52,27 +76,88 @@ def source_and_folder(command: Callable[..., Any]) -> Callable[..., Any]:
     "--lower-is-better/--higher-is-better", default=None, help="Direction of benefit of the outcome."
 )
 @click.option("--label", metavar="TEXT", help="Printed name of the outcome.")
-@click.option(
-    "--map",
-    "--column",
-    "columns",
-    multiple=True,
-    metavar="SOURCE=TARGET",
-    help="What a column stands for where its name does not say; SOURCE= leaves it out. May be repeated.",
-)
+@MAP
 @click.option("--treatment", metavar="NAME", help="Name of the first group, where the table has none.")
 @click.option("--control", metavar="NAME", help="Name of the second group, where the table has none.")
-@click.option("--sheet", metavar="NAME", help="Sheet of a workbook.")
-@click.option("--dry-run", is_flag=True, help="Check and report, write nothing.")
+@SHEET
+@DRY_RUN
 def arms(file: Path, into: Path, columns: tuple[str, ...], **options: Any) -> None:
     """Read a table with one row for each arm, for each contrast, or for each study.
 
     Columns with the field's usual names are recognised; what was understood is reported column by column.
     """
-    from evidence.errors import CallError
     from evidence.importers.arms import import_arms
 
-    if bad := [item for item in columns if "=" not in item]:
-        raise CallError(f"--map {bad[0]!r} has no '=': write SOURCE=TARGET, for example 'SD diff=sd'.")
-    mapping = dict(item.split("=", 1) for item in columns)
-    click.echo(str(import_arms(file, into, mapping=mapping or None, **options)))
+    click.echo(str(import_arms(file, into, mapping=mapping_of(columns), **options)))
+
+
+@click.command(
+    epilog=example(
+        "evidence import references pubmed.nbib --into my-review --database PubMed --date 2024-05-03",
+        "evidence import references embase.ris --into my-review --database Embase --date 2024-05-03",
+    )
+)
+@source_and_folder
+@click.option("--database", metavar="NAME", help="Database or register that was searched.")
+@click.option("--date", metavar="DATE", help="Day of the search, year-month-day.")
+@click.option("--query", metavar="TEXT", help="Query as typed there.")
+@DRY_RUN
+def references(file: Path, into: Path, **options: Any) -> None:
+    """Read references (RIS, PubMed nbib, BibTeX) as records.
+
+    Decisions that Rayyan wrote into a RIS file are read as screening decisions.
+    """
+    from evidence.importers.references import import_references
+
+    click.echo(str(import_references(file, into, **options)))
+
+
+@click.command(
+    epilog=example(
+        "evidence import duplicates --into my-review --propose duplicates.csv",
+        "evidence import duplicates duplicates.csv --into my-review",
+    )
+)
+@click.argument("file", required=False, type=click.Path(exists=True, path_type=Path))
+@click.option("--into", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Review folder.")
+@click.option(
+    "--propose", type=click.Path(path_type=Path), metavar="CSV", help="Write proposals to this file."
+)
+@DRY_RUN
+def duplicates(file: Path | None, into: Path, propose: Path | None, dry_run: bool) -> None:
+    """Propose records found twice, and mark those that a person has confirmed.
+
+    With --propose, records of the same DOI, PMID or nearly the same title are written side by side. Fill in
+    the column confirmed (yes or no) and call again with that FILE: confirmed ones get their duplicate_of.
+    """
+    from evidence.errors import CallError
+    from evidence.importers.duplicates import confirm, write_proposals
+
+    if (file is None) == (propose is None):
+        raise CallError("Give either a FILE of confirmed proposals, or --propose with the file to write.")
+    if propose is not None:
+        found = write_proposals(into, propose)
+        click.echo(f"{len(found)} proposal{'s' * (len(found) != 1)} in {propose}; nothing was marked.")
+    elif file is not None:
+        click.echo(str(confirm(file, into, dry_run=dry_run)))
+
+
+@click.command(
+    epilog=example(
+        "evidence import screening decisions-ab.csv --into my-review --reviewer AB --stage title_abstract"
+    )
+)
+@source_and_folder
+@click.option("--reviewer", metavar="NAME", help="Who decided, where the table does not say.")
+@click.option("--stage", metavar="STAGE", help="title_abstract or full_text, where the table does not say.")
+@MAP
+@SHEET
+@DRY_RUN
+def screening(file: Path, into: Path, columns: tuple[str, ...], **options: Any) -> None:
+    """Read a table of screening decisions, such as ASReview's export.
+
+    Reviewers are imported one after the other; SELECT * FROM screening_agreement shows how far they agree.
+    """
+    from evidence.importers.screening import import_screening
+
+    click.echo(str(import_screening(file, into, mapping=mapping_of(columns), **options)))

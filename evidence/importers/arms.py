@@ -128,7 +128,7 @@ def import_arms(
             key=["treatment"],
         )
     fill(table, columns, draft, report, outcome, measure)
-    kind = _kind(columns, measure)
+    kind = _kind(columns, measure if fill is _fill_contrasts else None)
     known = next((row for row in draft.rows("outcomes.csv") if row.get("outcome") == outcome), None)
     if known is not None and known.get("kind") != kind:
         raise ReviewError(

@@ -177,6 +177,10 @@ class Draft:
             if not (staged / "review.toml").is_file():
                 title = self.title.replace("\\", "\\\\").replace('"', '\\"')
                 (staged / "review.toml").write_text(f'title = "{title}"\n', encoding="utf-8")
+            for file in FILES:
+                if file.required and not (staged / file.name).is_file():
+                    self.files.setdefault(file.name, [])
+                    self.changed.add(file.name)
             for name in self.changed:
                 _write(staged / name, self.files[name])
             read(staged)

@@ -18,14 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from evidence.errors import Problem, ReviewError
-
-MAX_LINE = 1_000_000
-"""Longest line accepted in a text file, in characters; longer ones are no table."""
+from evidence.importers.sources import check_members, read_text, unreadable
 
 MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "."})
 """Texts that other tools write for a missing cell."""
 
 
+_FORMULA_ERRORS = frozenset(("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"))
 _BUGS_HEADER = re.compile(r"\s*[A-Za-z][\w.]*\[,?\d*\](\s+[A-Za-z][\w.]*\[,?\d*\])*\s*$")
 
 
@@ -87,28 +86,7 @@ def read_table(path: str | Path, *, sheet: str | None = None) -> Table:
 
 
 def _read_text(file: Path) -> Table:
-    raw = file.read_bytes()
-    notes: list[str] = []
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise _unreadable(file, "is UTF-16", "save it as CSV UTF-8")
-    if raw.startswith(b"\xef\xbb\xbf"):
-        raw = raw[3:]
-        notes.append("a byte order mark was skipped")
-    if b"\x00" in raw[:4096]:
-        raise _unreadable(file, "is not a text file", "save it as CSV UTF-8, or give it its proper ending")
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise ReviewError(
-            f"{file.name} is not UTF-8.",
-            [Problem("a byte that is not UTF-8", "save the file as CSV UTF-8", file=file.name, line=line)],
-        ) from None
-    if not text.strip():
-        raise _unreadable(file, "is empty", "it needs a header line and one row per arm or contrast")
-    longest = max(text.split("\n"), key=len)
-    if len(longest) > MAX_LINE:
-        raise _unreadable(file, f"has a line of {len(longest):,} characters", "a table has short lines")
+    text, notes = read_text(file)
     first = text.split("\n", 1)[0]
     if _BUGS_HEADER.match(first):
         notes.append("read as a rectangular data table of WinBUGS")
@@ -149,30 +127,57 @@ def _read_bugs(text: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
 
 
 def _read_xlsx(file: Path, sheet: str | None) -> tuple[list[str], list[tuple[int, list[str]]], list[str]]:
-    from zipfile import BadZipFile
+    from zipfile import BadZipFile, ZipFile
 
     import openpyxl
     from openpyxl.utils.exceptions import InvalidFileException
 
     try:
-        book = openpyxl.load_workbook(file, read_only=True, data_only=True)
-    except (BadZipFile, InvalidFileException, KeyError, ValueError, OSError):
-        raise _unreadable(
+        with ZipFile(file) as archive:
+            check_members(file, archive)
+        pages = []
+        for values_only in (True, False):
+            book = openpyxl.load_workbook(file, read_only=True, data_only=values_only)
+            try:
+                if sheet is not None and sheet not in book.sheetnames:
+                    raise unreadable(file, f"has no sheet {sheet!r}", f"sheets: {', '.join(book.sheetnames)}")
+                page = book[sheet if sheet is not None else book.sheetnames[0]]
+                pages.append([list(row) for row in page.iter_rows(values_only=True)])
+                title = page.title
+            finally:
+                book.close()
+    except (BadZipFile, InvalidFileException, KeyError, ValueError, TypeError, AttributeError, OSError):
+        raise unreadable(
             file, "is not a readable XLSX workbook", "save it again as .xlsx or CSV UTF-8"
         ) from None
-    try:
-        if sheet is not None and sheet not in book.sheetnames:
-            raise _unreadable(file, f"has no sheet {sheet!r}", f"sheets: {', '.join(book.sheetnames)}")
-        page = book[sheet] if sheet is not None else book[book.sheetnames[0]]
-        lines = [
-            (i, [_text(value) for value in row]) for i, row in enumerate(page.iter_rows(values_only=True), 1)
-        ]
-    finally:
-        book.close()
+    _check_formulas(file, *pages)
+    lines = [(i, [_text(value) for value in row]) for i, row in enumerate(pages[0], 1)]
     lines = [(i, cells) for i, cells in lines if any(cell.strip() for cell in cells)]
     if not lines:
-        raise _unreadable(file, "is empty", "it needs a header line and one row per arm or contrast")
-    return lines[0][1], lines[1:], [f"sheet {page.title!r}"]
+        raise unreadable(file, "is empty", "it needs a header line and one row per arm or contrast")
+    return lines[0][1], lines[1:], [f"sheet {title!r}"]
+
+
+def _check_formulas(file: Path, values: list[list[Any]], formulas: list[list[Any]]) -> None:
+    """Refuse formulas whose result was never stored, and results that are errors."""
+    problems = []
+    for line, (stored, typed) in enumerate(zip(values, formulas), 1):
+        for value, formula in zip(stored, typed):
+            if isinstance(formula, str) and formula.startswith("=") and value is None:
+                problems.append(
+                    Problem(
+                        f"the formula {formula!r} has no stored result",
+                        "open the workbook, let it calculate, and save it; or paste the values",
+                        file=file.name,
+                        line=line,
+                    )
+                )
+            elif isinstance(value, str) and value in _FORMULA_ERRORS:
+                problems.append(
+                    Problem(f"a formula gives {value}", "correct it, or empty the cell", file.name, line)
+                )
+    if problems:
+        raise ReviewError(f"{file.name} cannot be imported.", problems)
 
 
 def _read_stata(file: Path, sheet: str | None) -> tuple[list[str], list[tuple[int, list[str]]], list[str]]:
@@ -181,7 +186,7 @@ def _read_stata(file: Path, sheet: str | None) -> tuple[list[str], list[tuple[in
     try:
         data = pd.read_stata(file, convert_categoricals=True)
     except (ValueError, OSError, UnicodeDecodeError) as error:
-        raise _unreadable(file, f"is not a readable Stata file ({error})", "save it with saveold") from None
+        raise unreadable(file, f"is not a readable Stata file ({error})", "save it with saveold") from None
     return _from_frame(data)
 
 
@@ -196,7 +201,7 @@ def _read_parquet(file: Path, sheet: str | None) -> tuple[list[str], list[tuple[
             header = [column[0] for column in cursor.description]
             rows = [(i, [_text(v) for v in row]) for i, row in enumerate(cursor.fetchall(), 2)]
     except duckdb.Error as error:
-        raise _unreadable(file, f"is not a readable Parquet file ({error})", "write it again") from None
+        raise unreadable(file, f"is not a readable Parquet file ({error})", "write it again") from None
     return header, rows, []
 
 
@@ -244,12 +249,6 @@ def _table(
     if blanks:
         notes.append(f"blanks at the beginning or end of {blanks} cells were removed")
     return Table(name, names, tuple(kept), tuple(notes))
-
-
-def _unreadable(file: Path, what: str, remedy: str) -> ReviewError:
-    return ReviewError(
-        f"{file.name} cannot be imported.", [Problem(f"the file {what}", remedy, file=file.name)]
-    )
 
 
 def _text(value: Any) -> str:

@@ -1,0 +1,205 @@
+"""One reviewer's screening decisions become rows of ``screening.csv``.
+
+Any table with a column that names the record (by its key, doi, pmid or title) and one with the decision,
+among them ASReview's export with ``included`` or ``asreview_label``. Reviewers are imported one after the
+other; where they differ is counted by the view ``screening_agreement`` and listed by
+``audit_screening_conflict``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from evidence.errors import CallError, Problem, ReviewError
+from evidence.importers.draft import ColumnMapping, Draft, ImportReport, Row
+from evidence.importers.duplicates import plain_title
+from evidence.importers.names import plain
+from evidence.importers.references import normal_doi
+from evidence.importers.table import Table, read_table
+from evidence.layout import STAGES
+
+_ALIASES = {
+    "record": "record",
+    "recordid": "record",
+    "key": "record",
+    "doi": "doi",
+    "pmid": "pmid",
+    "title": "title",
+    "primarytitle": "title",
+    "decision": "decision",
+    "included": "decision",
+    "include": "decision",
+    "asreviewlabel": "decision",
+    "labelincluded": "decision",
+    "reason": "reason",
+    "exclusionreason": "reason",
+    "stage": "stage",
+    "reviewer": "reviewer",
+}
+_DECISIONS = {
+    **dict.fromkeys(("include", "included", "yes", "1", "true", "relevant"), "include"),
+    **dict.fromkeys(("exclude", "excluded", "no", "0", "false", "irrelevant"), "exclude"),
+    **dict.fromkeys(("unclear", "maybe", "?", "undecided"), "unclear"),
+    **dict.fromkeys(("not_retrieved", "not retrieved"), "not_retrieved"),
+}
+_SKIPPED = frozenset(("", "-1"))
+
+
+def import_screening(
+    file: str | Path,
+    into: str | Path,
+    *,
+    reviewer: str | None = None,
+    stage: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+    sheet: str | None = None,
+    dry_run: bool = False,
+) -> ImportReport:
+    """Add screening decisions to a review folder.
+
+    Parameters
+    ----------
+    file : path
+        Table of decisions, CSV, TSV or XLSX.
+    into : path
+        Review folder with ``records.csv``.
+    reviewer : str, optional
+        Who decided, where the table has no such column.
+    stage : {"title_abstract", "full_text"}, optional
+        Stage, where the table has no such column.
+    mapping : mapping of str to str, optional
+        Source column to record, doi, pmid, title, decision, reason, stage or reviewer.
+    sheet : str, optional
+        Sheet of a workbook.
+    dry_run : bool
+        Check and report, write nothing.
+
+    Returns
+    -------
+    ImportReport
+
+    Raises
+    ------
+    CallError
+        If reviewer or stage are not known, or the table has no decisions.
+    ReviewError
+        If a decision cannot be read, or a reviewer's earlier one says something else.
+    """
+    table = read_table(file, sheet=sheet)
+    known = _columns(table, mapping or {})
+    if "decision" not in known or not known.keys() & {"record", "doi", "pmid", "title"}:
+        raise CallError(
+            f"{table.name} needs a column with the decision, and one that names the record (record, doi, pmid"
+            f" or title): say which with --map SOURCE=COLUMN; its columns are {', '.join(table.header)}."
+        )
+    for name, given in (("reviewer", reviewer), ("stage", stage)):
+        if given is None and name not in known:
+            raise CallError(f"{table.name} does not say the {name}: say it with --{name}.")
+    if stage is not None and stage not in STAGES:
+        raise CallError(f"There is no stage {stage!r}: it is {' or '.join(STAGES)}.")
+    draft = Draft(into)
+    find = _Finder(draft.rows("records.csv"))
+    present = {(r["record"], r["stage"], r.get("reviewer", "")): r for r in draft.rows("screening.csv")}
+    report = ImportReport(table.name, notes=list(table.notes))
+    problems: list[Problem] = []
+    for line, cells in table.rows:
+
+        def cell(name: str, cells: tuple[str, ...] = cells) -> str:
+            return cells[known[name]] if name in known else ""
+
+        if cell("decision").lower() in _SKIPPED:
+            report.left_out.append(Problem("not decided", "", table.name, line))
+            continue
+        decision = _DECISIONS.get(cell("decision").lower())
+        record, why = find(cell)
+        if decision is None:
+            problems.append(
+                Problem(
+                    f"{cell('decision')!r} is no decision",
+                    "write include, exclude, unclear or not_retrieved",
+                    table.name,
+                    line,
+                )
+            )
+        elif record is None:
+            report.left_out.append(Problem(why, "import its reference first", table.name, line))
+        else:
+            row = {
+                "record": record,
+                "stage": cell("stage") or stage or "",
+                "reviewer": cell("reviewer") or reviewer or "",
+                "decision": decision,
+                "reason": cell("reason") if decision != "include" else "",
+            }
+            earlier = present.get((record, row["stage"], row["reviewer"]))
+            if earlier and earlier["decision"] != decision:
+                problems.append(
+                    Problem(
+                        f"{row['reviewer']} decided {earlier['decision']} on {record!r} before",
+                        f"keep that or {decision}; what reviewers agreed on has reviewer consensus",
+                        table.name,
+                        line,
+                    )
+                )
+            present.setdefault((record, row["stage"], row["reviewer"]), row)
+            draft.add("screening.csv", row, key=["record", "stage", "reviewer"])
+    if problems:
+        raise ReviewError(f"{table.name} cannot be imported.", problems)
+    for position, name in enumerate(table.header):
+        target = next((column for column, at in known.items() if at == position), "")
+        home = (
+            "screening.csv"
+            if target in ("decision", "reason", "stage", "reviewer")
+            else "records.csv, to find it"
+        )
+        report.mappings.append(
+            ColumnMapping(name, f"{home}: {target}" if target else "", "" if target else "no known meaning")
+        )
+    report.added = dict(draft.added)
+    draft.write(dry_run=dry_run)
+    return report
+
+
+def _columns(table: Table, mapping: Mapping[str, str]) -> dict[str, int]:
+    if unknown := [name for name in mapping if name not in table.header]:
+        raise CallError(f"{table.name} has no column {unknown[0]!r}: it has {', '.join(table.header)}.")
+    known: dict[str, int] = {}
+    for position, name in enumerate(table.header):
+        target = mapping[name] if name in mapping else _ALIASES.get(plain(name), "")
+        if target:
+            known.setdefault(target, position)
+    return known
+
+
+class _Finder:
+    """Finds a record by its key, doi, pmid or title; never by one that several records have."""
+
+    def __init__(self, records: list[Row]) -> None:
+        self.by: dict[str, dict[str, list[str]]] = {
+            name: defaultdict(list) for name in ("record", "doi", "pmid", "title")
+        }
+        for row in records:
+            # A duplicate's decisions belong to the record that was kept.
+            name = row.get("duplicate_of") or row["record"]
+            for column, value in self._values(row.get):
+                if value and name not in self.by[column][value]:
+                    self.by[column][value].append(name)
+
+    @staticmethod
+    def _values(cell: Callable[[str], str | None]) -> Iterator[tuple[str, str]]:
+        yield "record", (cell("record") or "").strip()
+        yield "doi", normal_doi(cell("doi") or "")
+        yield "pmid", (cell("pmid") or "").strip()
+        yield "title", plain_title(cell("title") or "")
+
+    def __call__(self, cell: Callable[[str], str | None]) -> tuple[str | None, str]:
+        said = ""
+        for column, value in self._values(cell):
+            found = self.by[column].get(value, []) if value else []
+            if len(found) == 1:
+                return found[0], ""
+            if len(found) > 1:
+                said = f"{len(found)} records have the {column} {value!r}"
+        return None, said or "no record has its key, doi, pmid or title"
