@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 from analysis.charts.effect import Effect
+from analysis.charts.layout import linked
 from analysis.charts.theme import INK, RANDOM, STUDY, dataset, decimals, finish, missing, records, ticks
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def bubble(
             ),
             base.mark_line(color=RANDOM, strokeWidth=1.8, clip=True).encode(x=x, y=alt.Y("estimate:Q")),
         ]
-    href = {"href": alt.Href("href:N")} if any(row.get("href") for row in bubbles) else {}
+    href = linked(bubbles)
     layers.append(
         alt.Chart(dataset(bubbles, "studies"))
         .mark_circle(color=STUDY, opacity=0.55, stroke="white", strokeWidth=0.8)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 from analysis.charts.effect import Effect, normal_interval
-from analysis.charts.layout import GAP, ROW, Column, Table, favours, pixels, row_y, words
+from analysis.charts.layout import GAP, ROW, Column, Table, favours, linked, pixels, row_y, words
 from analysis.charts.theme import (
     CATEGORIES,
     COMMON,
@@ -356,7 +356,7 @@ def _one_by_one(
     prefix = "+ " if cumulative else "− "
     rows: list[dict[str, Any]] = []
     for row in given:
-        known = not missing(row.get("estimate"))
+        known = not missing(row.get("estimate")) and not missing(row.get("ci_lower"))
         rows.append(
             {
                 "kind": "point" if known else "note",
@@ -373,7 +373,7 @@ def _one_by_one(
                 "href": row.get("href"),
             }
         )
-    if pooled is not None and not missing(pooled.get("estimate")):
+    if pooled is not None and not missing(pooled.get("ci_lower")):
         rows.append(_pooled_row(pooled, effect, digits, "All studies"))
     _place(rows)
     drawn = [row["stored"] for row in rows if row.get("stored")]
@@ -667,7 +667,7 @@ def _summary(
     level = None if level is None else str(level)
     for model in ("common", "random"):
         found = _of_level(estimates, level, model)
-        if found is None or missing(found.get("estimate")):
+        if found is None or missing(found.get("estimate")) or missing(found.get("ci_lower")):
             continue
         rows.append({**_pooled_row(found, effect, digits, MODELS[model]), "level": level})
         if not missing(found.get("pi_lower")):
@@ -729,7 +729,7 @@ def _against(rows: Iterable[dict[str, Any]], reference: str) -> list[dict[str, A
     """Rows as treatment minus reference, turned where they stand the other way round."""
     found: dict[str, dict[str, Any]] = {}
     for row in rows:
-        if missing(row.get("estimate")):
+        if any(missing(row.get(key)) for key in ("estimate", "ci_lower", "ci_upper")):
             continue
         if row["versus"] == reference and row["treatment"] != reference:
             found[row["treatment"]] = row
@@ -904,7 +904,7 @@ def _intervals(
     ]
     if any("weight_random_text" in row for row in table.rows):
         tooltip.append(alt.Tooltip("weight_random_text:N", title="Weight"))
-    href = {"href": alt.Href("href:N")} if any(row.get("href") for row in table.rows) else {}
+    href = linked(table.rows)
     layers: list[Any] = []
     if any("pi_from" in row for row in table.rows):
         layers.append(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 from analysis.charts.effect import NORMAL_975, Effect
+from analysis.charts.layout import linked
 from analysis.charts.theme import (
     CATEGORIES,
     FAINT,
@@ -269,7 +270,7 @@ def _dots(
         scale=alt.Scale(domain=[deepest, 0], nice=False, zero=False),
         axis=alt.Axis(values=values, format=f",.{decimals(values)}f", title="Standard error", grid=False),
     )
-    href = {"href": alt.Href("href:N")} if any(point.get("href") for point in points) else {}
+    href = linked(points)
     return [
         alt.Chart(dataset(points, "studies"))
         .mark_point(filled=True, size=52, opacity=0.9, stroke="white", strokeWidth=0.7)

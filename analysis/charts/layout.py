@@ -6,7 +6,7 @@ columns never overlap and names are never cut.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -65,6 +65,15 @@ def row_y(index: float) -> float:
 def pixels(field: str = "y") -> alt.Y:
     """Channel of a y position that is given in pixels."""
     return alt.Y(field, type="quantitative", scale=None, axis=None)
+
+
+def linked(rows: Iterable[Mapping[str, Any]]) -> dict[str, alt.HrefValue]:
+    """Channel that makes links of the rows that have an ``href``; none where no row has one."""
+    if not any(row.get("href") for row in rows):
+        return {}
+    # Without the condition a row without a link would lead to "null".
+    condition = {"test": "isValid(datum.href)", "field": "href", "type": "nominal"}
+    return {"href": alt.HrefValue(alt.Undefined, condition=condition)}
 
 
 @dataclass(frozen=True)
@@ -126,7 +135,6 @@ class Table:
         """Text of all columns, their headings, and the rule beneath the headings."""
         data = dataset(self.rows, self.name)
         layers: list[Any] = [line(0, self.width, 0, MUTED)]
-        linked = any(row.get("href") for row in self.rows)
         for column, left, right in self.places:
             x = {"left": left, "right": right, "center": (left + right) / 2}[column.align]
             for bold, indent in ((False, False), (True, False), (False, True)):
@@ -148,11 +156,7 @@ class Table:
                         y=pixels(),
                         text=alt.Text(column.field, type="nominal"),
                         color=alt.Color("ink:N", scale=None),
-                        **(
-                            {"href": alt.Href("href", type="nominal")}
-                            if linked and column is self.left[0]
-                            else {}
-                        ),
+                        **(linked(self.rows) if column is self.left[0] else {}),
                     )
                 )
         return layers + self._heads()

@@ -9,7 +9,7 @@ import altair as alt
 
 from analysis.charts.effect import Effect
 from analysis.charts.forests import turned
-from analysis.charts.layout import pixels
+from analysis.charts.layout import linked, pixels
 from analysis.charts.theme import (
     FAINT,
     INK,
@@ -179,7 +179,7 @@ def league(
 
     x = alt.X("x:Q", scale=None, axis=None)
     base = alt.Chart(dataset(filled, "cells"))
-    href = {"href": alt.Href("href:N")} if any(cell.get("href") for cell in filled) else {}
+    href = linked(filled)
     shown = "isValid(datum.estimate)"
     layers = [
         base.mark_rect(stroke=FAINT, strokeWidth=1).encode(

@@ -88,7 +88,7 @@ class Table:
         ids = set(re.findall(r'\bid="([^"]+)"', body))
 
         def scoped(match: re.Match[str]) -> str:
-            words = [f"{self.name}-{word}" if word in ids else word for word in match[2].split()]
+            words = [f"table-{self.name}-{word}" if word in ids else word for word in match[2].split()]
             return f'{match[1]}="{" ".join(words)}"'
 
         return re.sub(r'\b(id|headers|aria-labelledby|aria-describedby)="([^"]*)"', scoped, body)
@@ -150,7 +150,7 @@ def characteristics(frame: pd.DataFrame, *, n_label: str = "Participants") -> Ta
     )
 
 
-def summary_of_findings(rows: Iterable[Mapping[str, Any]]) -> Table:
+def summary_of_findings(rows: Iterable[Mapping[str, Any]], *, n_label: str = "Participants") -> Table:
     """Tabulate the main result of every analysis.
 
     Parameters
@@ -159,6 +159,8 @@ def summary_of_findings(rows: Iterable[Mapping[str, Any]]) -> Table:
         outcome, comparison, n_studies, n_participants, model, effect (an `Effect`), estimate, ci_lower,
         ci_upper, pi_lower, pi_upper, tau, i2, certainty, linked (the effect as it is to be
         written, with its link).
+    n_label : str
+        "Animals" or "Participants".
 
     Returns
     -------
@@ -198,7 +200,7 @@ def summary_of_findings(rows: Iterable[Mapping[str, Any]]) -> Table:
     columns = [
         Column("comparison", "Comparison"),
         Column("studies", "Studies", "right"),
-        Column("participants", "Participants", "right"),
+        Column("participants", n_label, "right"),
         Column("model", "Model"),
         Column("effect", "Effect [95% interval]", "right"),
         Column("prediction", "Prediction interval", "right"),
@@ -212,7 +214,7 @@ def summary_of_findings(rows: Iterable[Mapping[str, Any]]) -> Table:
         "Main result of every analysis",
         tuple(columns),
         tuple(written),
-        note="Studies and participants of a network comparison are those that make it directly. "
+        note=f"Studies and {n_label.lower()} of a network comparison are those that make it directly. "
         "Reading: whether the interval excludes no effect, and whom it favours by the outcome's direction of "
         "benefit.",
         data=tuple(data),

@@ -147,7 +147,7 @@ def findings(material: Material, links: Links) -> Table:
                     "linked": words.linked(row, effect, links),
                 }
             )
-    return tables.summary_of_findings(rows)
+    return tables.summary_of_findings(rows, n_label=material.participants.capitalize())
 
 
 def league_tables(material: Material, links: Links) -> list[Table]:

@@ -39,9 +39,9 @@ _INTERVALS = {
 
 
 def main_model(run: Run) -> str:
-    """Choose the model that a run's main figures show: random effects where it has them."""
-    models = set(run.frames["estimates"]["model"])
-    return "random" if "random" in models else next(iter(models), "random")
+    """Choose the model that a run's main figures show: random effects where they could be estimated."""
+    found = {row["model"] for row in records(run.frames["estimates"]) if not missing(row["ci_lower"])}
+    return "random" if "random" in found else next(iter(sorted(found)), "random")
 
 
 def estimate_rows(run: Run) -> list[dict[str, Any]]:
@@ -64,7 +64,7 @@ def against(run: Run, model: str, evidence: str = "network") -> list[dict[str, A
     """Effects of every treatment of a network against its reference, best first; each knows the row kept."""
     found = []
     for row in estimate_rows(run):
-        if row["model"] != model or row["evidence"] != evidence or missing(row["estimate"]):
+        if row["model"] != model or row["evidence"] != evidence or missing(row["ci_lower"]):
             continue
         if row["versus"] == run.reference:
             found.append(row | {"kept": row})
@@ -142,7 +142,7 @@ def _whole(run: Run) -> dict[str, dict[str, Any]]:
     return {
         row["model"]: row
         for row in estimate_rows(run)
-        if missing(row.get("level")) and not missing(row["estimate"])
+        if missing(row.get("level")) and not missing(row["ci_lower"])
     }
 
 
