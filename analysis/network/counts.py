@@ -26,12 +26,19 @@ from analysis.network.deletion import cut_off, study_numbers
 from analysis.network.graph import comparisons, splittable
 from analysis.network.importance import LARGEST_SHAPE, LEAST_SHARE, WeightedDraws, pareto_smoothed
 from analysis.network.integrals import CountsModel, Modes, StudyIntegrals
-from analysis.network.likelihood import VAGUE, Counts, arm_predictors, choose, consistency, on_link, read_counts
+from analysis.network.likelihood import (
+    VAGUE,
+    Counts,
+    arm_predictors,
+    choose,
+    consistency,
+    on_link,
+    read_counts,
+)
 from analysis.network.predictors import Design
 from analysis.network.quadrature import Heterogeneity
 from analysis.network.result import Pair, contrast_ids
 from analysis.network.sampled import (
-    INTERVAL,
     SampledFit,
     TauSummary,
     driven_text,
@@ -112,7 +119,9 @@ def fit(
     if not 3 <= order <= 15 or draws < 256 or nodes < 8:
         raise CallError("order is 3 to 15, draws 256 or more, nodes 8 or more.")
     if baseline_prior is not None and not (isfinite(baseline_prior[0]) and 0 < baseline_prior[1] < inf):
-        raise CallError(f"baseline_prior is {baseline_prior}; it takes a mean and a standard deviation above 0.")
+        raise CallError(
+            f"baseline_prior is {baseline_prior}; it takes a mean and a standard deviation above 0."
+        )
     refuse_disconnected(net)
     chosen = choose(net, likelihood, link)
     vague = baseline_prior is None or baseline_prior[1] > VAGUE
@@ -250,18 +259,47 @@ class CountsPosterior:
         return TauSummary(own.mean, own.sd, median, lower, upper)
 
     @cached_property
+    def finer(self) -> tuple[Array, StudyIntegrals]:
+        """Some of the draws, and their study integrals by a rule with four points more."""
+        some = np.arange(0, len(self.weight), max(1, len(self.weight) // 256))
+        node, coefficients = self.node[some], self.coefficients[some]
+        order = self.model.order + 4
+        return some, self.model.integrate(self.modes, node, coefficients, fit=True, order=order)
+
+    @property
+    def integration_error(self) -> float:
+        """Standard deviation over draws of the error of the log likelihood from the Gauss-Hermite rule."""
+        some, finer = self.finer
+        change = (finer.log_likelihood - self.integrals.log_likelihood[some]).sum(1)
+        weight = self.weight[some] / self.weight[some].sum()
+        return float(np.sqrt(weight @ (change - weight @ change) ** 2))
+
+    @cached_property
     def deviance(self) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         """Posterior mean residual deviance of every arm, and its leverage, (s, k) by block.
 
-        Leverage is the mean deviance less the deviance at the posterior mean of the expected events.
+        Leverage is the mean deviance less the deviance at the posterior mean of the expected events. Both are
+        corrected by what a finer rule finds at some of the draws.
         """
         assert self.integrals.deviance is not None
         assert self.integrals.fitted is not None
         counts = self.model.counts
-        mean = [np.tensordot(self.weight, part, 1) for part in self.integrals.deviance]
+        some, finer = self.finer
+        weight = self.weight[some] / self.weight[some].sum()
+        assert finer.deviance is not None
+        assert finer.fitted is not None
+
+        def corrected(coarse: tuple[Array, ...], fine: tuple[Array, ...]) -> list[Array]:
+            return [
+                np.tensordot(self.weight, c, 1) + np.tensordot(weight, f - c[some], 1)
+                for c, f in zip(coarse, fine)
+            ]
+
+        mean = corrected(self.integrals.deviance, finer.deviance)
         leverage = []
-        for own, part, y, size in zip(mean, self.integrals.fitted, counts.events, counts.sizes):
-            leverage.append(own - counts.likelihood.deviance(y, size, np.tensordot(self.weight, part, 1)))
+        fitted = corrected(self.integrals.fitted, finer.fitted)
+        for own, expected, y, size in zip(mean, fitted, counts.events, counts.sizes):
+            leverage.append(own - counts.likelihood.deviance(y, size, expected))
         return tuple(mean), tuple(leverage)
 
     @property
@@ -296,9 +334,10 @@ def sample(
         log_node, proposal, tau = np.zeros(1), np.ones(1), None
     else:
         modes, log_node, proposal, tau = _nodes(likelihood, specification.prior, how.nodes)
-    node, coefficients, log_proposal, noise = _propose(modes, proposal, how)
+    stretch = _stretch(likelihood, modes, proposal)
+    node, coefficients, log_proposal, noise = _propose(modes, proposal, stretch, how)
     integrals = likelihood.integrate(modes, node, coefficients, fit=True)
-    target = integrals.log_likelihood.sum(1) + likelihood._log_prior_effects(coefficients)
+    target = integrals.log_likelihood.sum(1) + likelihood.log_prior_effects(coefficients)
     log_weight = log_node[node] + target - log_proposal
     weight, shape = pareto_smoothed(log_weight)
     return CountsPosterior(
@@ -306,13 +345,14 @@ def sample(
     )
 
 
-def _nodes(
-    likelihood: CountsModel, prior: priors.Prior, n: int
-) -> tuple[Modes, Array, Array, Heterogeneity]:
+def _nodes(likelihood: CountsModel, prior: priors.Prior, n: int) -> tuple[Modes, Array, Array, Heterogeneity]:
     """Place nodes where the posterior of tau is, and find their probabilities with effects at their modes."""
     counts = likelihood.counts
     error = [
-        1.0 / counts.likelihood.derivatives(y + 0.5, size + 1.0, counts.likelihood.predictor(y + 0.5, size + 1.0))[1]
+        1.0
+        / counts.likelihood.derivatives(
+            y + 0.5, size + 1.0, counts.likelihood.predictor(y + 0.5, size + 1.0)
+        )[1]
         for y, size in zip(counts.events, counts.sizes)
     ]
     sd = np.sqrt(np.concatenate([(v[:, :1] + v[:, 1:]).ravel() for v in error]))
@@ -327,7 +367,7 @@ def _nodes(
         modes = likelihood.modes(rule.tau)
         exact = likelihood.integrate(modes, np.arange(len(rule.tau)), modes.effects).log_likelihood.sum(1)
         half = np.linalg.cholesky(modes.precision)
-        log_mass = rule.log_weight + exact + likelihood._log_prior_effects(modes.effects)
+        log_mass = rule.log_weight + exact + likelihood.log_prior_effects(modes.effects)
         log_mass -= np.log(np.diagonal(half, axis1=1, axis2=2)).sum(1)
         mass = np.exp(log_mass - log_mass.max())
         mass /= mass.sum()
@@ -347,7 +387,40 @@ def _nodes(
         current = finer
 
 
-def _propose(modes: Modes, probability: Array, how: Sampling) -> tuple[Array, Array, Array, Array]:
+def _stretch(likelihood: CountsModel, modes: Modes, probability: Array) -> Array:
+    """Find how much wider than at the mode the posterior is on either side of it, along every axis.
+
+    Where an arm has no events the effect's posterior has one long tail. The scale of each half of each axis
+    of the t distribution is the largest that some point far out asks for (Geweke 1989, Econometrica
+    57:1317-39), found at some nodes and interpolated.
+
+    Returns
+    -------
+    (J, p, 2) array
+        Scales of the positive and the negative half of every axis.
+    """
+    J, p = modes.effects.shape
+    some = np.unique(np.searchsorted(np.cumsum(probability), np.linspace(0.02, 0.98, 7)).clip(0, J - 1))
+    distance = np.array([1.5, 3.0, 5.0, 8.0])
+    axes = np.concatenate([np.eye(p), -np.eye(p)]).reshape(2, p, 1, p) * distance[:, None]  # (2, p, 4, p)
+    root = np.linalg.inv(np.linalg.cholesky(modes.precision[some]))
+    points = modes.effects[some][:, None] + axes.reshape(-1, p) @ root
+    node = np.repeat(some, points.shape[1])
+    points = points.reshape(-1, p)
+    away = likelihood.integrate(modes, node, points, order=3).log_likelihood.sum(1)
+    away += likelihood.log_prior_effects(points)
+    at = likelihood.integrate(modes, some, modes.effects[some], order=3).log_likelihood.sum(1)
+    at += likelihood.log_prior_effects(modes.effects[some])
+    drop = np.maximum(at[:, None, None, None] - away.reshape(len(some), 2, p, len(distance)), 1e-3)
+    scale = (distance / np.sqrt(2.0 * drop)).max(3).clip(0.8, 20.0)
+    flat = scale.swapaxes(1, 2).reshape(len(some), -1)
+    between = [np.interp(np.arange(J), some, column) for column in flat.T]
+    return np.stack(between, axis=1).reshape(J, p, 2)
+
+
+def _propose(
+    modes: Modes, probability: Array, scales: Array, how: Sampling
+) -> tuple[Array, Array, Array, Array]:
     """Draw nodes, coefficients around their modes, and normal noise; with the log density of the proposal."""
     from scipy.stats import qmc
 
@@ -361,13 +434,15 @@ def _propose(modes: Modes, probability: Array, how: Sampling) -> tuple[Array, Ar
     t = z / stretch[:, None]
     lower = np.linalg.cholesky(modes.precision)
     root = np.linalg.inv(lower)
-    coefficients = modes.effects[node] + (t[:, None, :] @ root[node])[:, 0]
+    side = np.where(t > 0, scales[node, :, 0], scales[node, :, 1])
+    coefficients = modes.effects[node] + ((t * side)[:, None, :] @ root[node])[:, 0]
     log_density = (
         lgamma((FREEDOM + p) / 2.0)
         - lgamma(FREEDOM / 2.0)
         - 0.5 * p * log(FREEDOM * pi)
         + np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(1)[node]
         - 0.5 * (FREEDOM + p) * np.log1p((t**2).sum(1) / FREEDOM)
+        - np.log(side).sum(1)
     )
     return node, coefficients, np.log(probability[node]) + log_density, ndtri(points[:, p + 2])
 
@@ -464,7 +539,10 @@ class CountsFit(SampledFit):
             for study in np.unique(number[self.counts.study]):
                 members = number[self.counts.study] == study
                 draws, tau, note = self._without(model, posterior, members)
-                columns = {name: np.full(len(treatment), nan) for name in ("estimate", "std_error", *LIMITS)}
+                columns = {
+                    name: np.full(len(treatment), nan)
+                    for name in ("estimate", "std_error", "ci_lower", "ci_upper")
+                }
                 notes = [note] * len(treatment)
                 if draws is not None:
                     found = summary(draws, draws.difference(treatment, versus))
@@ -548,7 +626,9 @@ class CountsFit(SampledFit):
             variance = np.einsum("jmp,mp->jm", reach, contrast)
             for block, latent in zip(self.counts.blocks, posterior.modes.latent):
                 i, j = np.triu_indices(block.treatment.shape[1], 1)
-                difference = treatments[block.treatment[:, j]] - treatments[block.treatment[:, i]]  # (s, e, p)
+                difference = (
+                    treatments[block.treatment[:, j]] - treatments[block.treatment[:, i]]
+                )  # (s, e, p)
                 moved = np.einsum("jmp,sep->jmse", reach, difference) ** 2 / variance[..., None, None]
                 precision = np.maximum(-latent.information[:, :, i, j], 0.0)
                 share = np.einsum("j,jmse,jse->mse", posterior.proposal, moved, precision)
@@ -651,7 +731,9 @@ class CountsFit(SampledFit):
                 indirect = draws.difference(np.array([b]), np.array([a]))
                 values = np.concatenate([indirect + omega, indirect, omega], axis=1)
                 if not posterior.trusted or not (draws.sd(values) <= 0.25 * spec.effect_sd).all():
-                    rows.append(row | {"note": "driven by the prior: direct or indirect evidence is too thin"})
+                    rows.append(
+                        row | {"note": "driven by the prior: direct or indirect evidence is too thin"}
+                    )
                     continue
                 columns = summary(draws, values)
                 rows.append(row | _split_row({name: value.tolist() for name, value in columns.items()}))
@@ -675,7 +757,10 @@ class CountsFit(SampledFit):
             deviance, leverage = posterior.deviance
             dbar, pd_ = (float(sum(part.sum() for part in parts)) for parts in (deviance, leverage))
             elpd = [
-                -_log_mean(posterior.weight, -posterior.integrals.log_likelihood[:, number[self.counts.study] == s].sum(1))
+                -_log_mean(
+                    posterior.weight,
+                    -posterior.integrals.log_likelihood[:, number[self.counts.study] == s].sum(1),
+                )
                 for s in np.unique(number[self.counts.study])
             ]
             arms = f"posterior mean residual deviance; compare with {self.counts.n_arms} arms"
@@ -692,7 +777,11 @@ class CountsFit(SampledFit):
             scores = self.ranking()
             if len(scores):
                 totals.append(
-                    ("POTH", ranking.poth(scores.loc[scores["model"] == model, "sucra"].to_numpy()), "of the SUCRAs")
+                    (
+                        "POTH",
+                        ranking.poth(scores.loc[scores["model"] == model, "sucra"].to_numpy()),
+                        "of the SUCRAs",
+                    )
                 )
             about = {"engine": self.engine, "model": model}
             rows += [{**about, "quantity": q, "value": value, "note": note} for q, value, note in totals]
@@ -753,26 +842,12 @@ class CountsFit(SampledFit):
                 {
                     **about,
                     "parameter": "study integrals",
-                    "mcse": self._integration_error(posterior),
+                    "mcse": posterior.integration_error,
                     "note": "spread of the log likelihood's error over the posterior, against a finer rule: "
                     f"Gauss-Hermite of order {self.how.order}",
                 }
             )
         return frame("diagnostics", rows)
-
-    @staticmethod
-    def _integration_error(posterior: CountsPosterior) -> float:
-        """Standard deviation over some draws of the error of the log likelihood from the Gauss-Hermite rule."""
-        some = np.linspace(0, len(posterior.weight) - 1, 32).astype(int)
-        finer = posterior.model.integrate(
-            posterior.modes,
-            posterior.node[some],
-            posterior.coefficients[some],
-            order=posterior.model.order + 4,
-        )
-        change = finer.log_likelihood.sum(1) - posterior.integrals.log_likelihood[some].sum(1)
-        weight = posterior.weight[some] / posterior.weight[some].sum()
-        return float(np.sqrt(weight @ (change - weight @ change) ** 2))
 
     def remarks(self) -> list[tuple[str, str]]:
         """Give the rows of `notes`: likelihood, priors, studies that say nothing, what the prior drives."""
@@ -786,12 +861,17 @@ class CountsFit(SampledFit):
                 f"effects are {like.about}.",
             )
         )
-        found += self.prior_remarks(f"; every study's baseline ~ normal({mean:.4g}, {sd:.4g}^2) on the link scale")
+        found += self.prior_remarks(
+            f"; every study's baseline ~ normal({mean:.4g}, {sd:.4g}^2) on the link scale"
+        )
         if self.counts.silent:
             silent = ", ".join(net.study_label(s) for s in self.counts.silent)
             extreme = "no participant" if like.distribution == "poisson" else "no or every participant"
             found.append(
-                ("warning", f"Left out, because in every arm {extreme} had the event: {silent}. They say nothing.")
+                (
+                    "warning",
+                    f"Left out, because in every arm {extreme} had the event: {silent}. They say nothing.",
+                )
             )
         parts = self.counts.parts(len(net.treatments))
         if parts.any():
@@ -800,12 +880,8 @@ class CountsFit(SampledFit):
         return found
 
 
-LIMITS = ("ci_lower", "ci_upper")
-assert len(LIMITS) == len(INTERVAL)
-
-
 def _log_mean(weight: Array, log_values: Array) -> float:
-    """Log of the weighted mean of exponentials, its largest terms smoothed."""
+    """Log of the weighted mean of exponentials."""
     with np.errstate(divide="ignore"):
         log_terms = np.log(weight) + log_values
     top = float(log_terms.max())

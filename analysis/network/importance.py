@@ -51,7 +51,9 @@ def pareto_smoothed(log_weight: Array) -> tuple[Array, float]:
         shape, scale = generalised_pareto(np.maximum(excess, 0.0))
         if np.isfinite(shape):
             p = (np.arange(tail) + 0.5) / tail
-            quantile = scale * (np.expm1(-shape * np.log1p(-p)) / shape if abs(shape) > 1e-12 else -np.log1p(-p))
+            quantile = scale * (
+                np.expm1(-shape * np.log1p(-p)) / shape if abs(shape) > 1e-12 else -np.log1p(-p)
+            )
             log_weight = log_weight.copy()
             log_weight[top] = np.minimum(np.log(quantile + np.exp(cut)), 0.0)
     weight = np.exp(log_weight - log_weight.max())

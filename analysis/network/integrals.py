@@ -200,7 +200,8 @@ class CountsModel:
         mean[0], precision[0] = self.baseline[0], self.baseline[1] ** -2.0
         return mean, precision
 
-    def _log_prior_effects(self, effects: Array) -> Array:
+    def log_prior_effects(self, effects: Array) -> Array:
+        """Log prior density of (N, p) coefficients, (N,)."""
         quadratic = ((effects @ self.design.precision) * effects).sum(-1)
         return -0.5 * (quadratic + self.p * log(2 * pi) - self.design.log_precision)
 
@@ -252,7 +253,7 @@ class CountsModel:
 
     def _joint(self, d: Array, v: Sequence[Array], T: Sequence[Array]) -> Array:
         """Log joint density of data, effects and latent variables at every node, less `constants`."""
-        total = self._log_prior_effects(d)
+        total = self.log_prior_effects(d)
         like = self.counts.likelihood
         for x, latent, t, y, size in zip(self.predictors, v, T, self.counts.events, self.counts.sizes):
             eta = np.tensordot(d, x, (1, 2)) + latent @ t.swapaxes(1, 2)

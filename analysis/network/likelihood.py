@@ -289,7 +289,9 @@ class Counts:
     def parts(self, n_treatments: int) -> Array:
         """Part of the network that each treatment is in, by these studies alone, (T,)."""
         pairs = [
-            np.column_stack([np.repeat(b.treatment[:, 0], b.treatment.shape[1] - 1), b.treatment[:, 1:].ravel()])
+            np.column_stack(
+                [np.repeat(b.treatment[:, 0], b.treatment.shape[1] - 1), b.treatment[:, 1:].ravel()]
+            )
             for b in self.blocks
         ]
         return components(n_treatments, np.concatenate(pairs))
@@ -363,7 +365,9 @@ def read_counts(net: Network, likelihood: Likelihood, *, vague_baselines: bool =
     if problems:
         raise RefusedError("Some counts cannot be used:", problems)
     if not blocks:
-        raise RefusedError("No study has an event in one arm and none in another participant: nothing to estimate.")
+        raise RefusedError(
+            "No study has an event in one arm and none in another participant: nothing to estimate."
+        )
     return Counts(likelihood, tuple(blocks), tuple(sizes), tuple(sorted(silent)))
 
 
