@@ -13,6 +13,7 @@ from evidence.commands.options import example
 
 IMPORTERS = {
     "arms": "evidence.commands.imports:arms",
+    "syrf": "evidence.commands.imports:syrf",
     "references": "evidence.commands.imports:references",
     "duplicates": "evidence.commands.imports:duplicates",
     "screening": "evidence.commands.imports:screening",
@@ -161,3 +162,23 @@ def screening(file: Path, into: Path, columns: tuple[str, ...], **options: Any) 
     from evidence.importers.screening import import_screening
 
     click.echo(str(import_screening(file, into, mapping=mapping_of(columns), **options)))
+
+
+@click.command(
+    epilog=example("evidence import syrf export.csv --into my-review --time-unit d --control vehicle")
+)
+@source_and_folder
+@click.option("--time-unit", metavar="UNIT", help="Unit of the time column: min, h, d, wk ...")
+@click.option("--annotator", metavar="ID", help="Whose rows count in studies that nobody reconciled.")
+@click.option("--control", metavar="NAME", help="One name for the treatment of all control arms.")
+@click.option("--iqr-to-sd", is_flag=True, help="Take SD = IQR/1.35 where an IQR is given as one number.")
+@SHEET
+@DRY_RUN
+def syrf(file: Path, into: Path, **options: Any) -> None:
+    """Read SyRF's quantitative data export, with its risk-of-bias answers.
+
+    Reconciled rows count; every rule that was applied is in the report.
+    """
+    from evidence.importers.syrf import import_syrf
+
+    click.echo(str(import_syrf(file, into, **options)))

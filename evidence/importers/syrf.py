@@ -1,0 +1,604 @@
+"""SyRF's quantitative data export becomes a review folder.
+
+One row per annotator, cohort, outcome and time. What SyRF leaves open is decided here by rules that the
+report states, or asked for: which annotator counts where nothing was reconciled, and the unit of a time
+column that is called minutes. An error without a type is never taken for an SD.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evidence.errors import CallError, Problem, ReviewError
+from evidence.importers.draft import ColumnMapping, Draft, ImportReport
+from evidence.importers.names import plain
+from evidence.importers.table import Table, read_table
+from evidence.names import skeleton, suggestion
+from evidence.reference import keyed
+
+_COLUMNS = {
+    "study": ("studyid",),
+    "title": ("title",),
+    "authors": ("authors", "author"),
+    "year": ("year",),
+    "doi": ("doi",),
+    "journal": ("publicationname", "journal"),
+    "annotator": ("investigatorid", "annotatorid"),
+    "experiment": ("experimentid",),
+    "experiment_label": ("experimentlabel",),
+    "cohort": ("cohortid",),
+    "cohort_label": ("cohortlabel",),
+    "n": ("numberofanimals", "cohortnumberofanimals"),
+    "model_control": ("isdiseasemodelcontrol",),
+    "model": ("diseasemodellabels", "diseasemodellabel", "modellabel"),
+    "treatment_control": ("istreatmentcontrol",),
+    "treatment": ("interventionlabel", "interventionlabels", "treatmentlabels", "treatmentlabel"),
+    "outcome": ("outcomeid",),
+    "outcome_label": ("outcomelabel",),
+    "unit": ("outcomeunit", "outcomeunits"),
+    "greater_is_worse": ("greaterisworse",),
+    "time": ("timeinminute", "timeinminutes"),
+    "average": ("outcomeaverage", "outcomeresult"),
+    "average_type": ("outcomeaveragetype", "averagetype"),
+    "error": ("outcomeerror",),
+    "error_type": ("errortype", "outcomeerrortype"),
+    "species": ("species", "speciesofanimals"),
+    "sex": ("sex", "sexofanimals"),
+    "strain": ("strain", "animalstrain"),
+    "control_type": ("typeofcontrolused", "controltype"),
+}
+"""Columns of the export; where the data dictionary and the real header disagree, both names stand here."""
+
+_NEEDED = (
+    "study",
+    "experiment",
+    "cohort",
+    "n",
+    "outcome_label",
+    "average",
+    "error",
+    "error_type",
+    "treatment_control",
+    "model_control",
+    "treatment",
+)
+_RECONCILED = ("reconciled", "isthisareconciliation", "isreconciled")
+_MINUTES_A_DAY = 1440
+_SYRCLE = (
+    ("1", r"allocation sequence|sequence generat"),
+    ("2", r"baseline"),
+    ("3", r"conceal"),
+    ("4", r"housed|housing"),
+    ("5", r"caregiver"),
+    ("6", r"selected at random|random outcome assessment"),
+    ("7", r"assessor"),
+    ("8", r"incomplete outcome"),
+    ("9", r"selective"),
+    ("10", r"other (problems|sources)"),
+)
+_ANSWERS = {"yes": "low", "no": "high", "unclear": "unclear", "low": "low", "high": "high"}
+_TRUE, _FALSE = frozenset(("true", "yes", "1")), frozenset(("false", "no", "0"))
+_SPREADS = {"sd": "sd", "standarddeviation": "sd", "sem": "se", "se": "se", "standarderror": "se"}
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One row of the export, by what its columns mean."""
+
+    line: int
+    cells: dict[str, str]
+    all: tuple[str, ...]
+
+    def __getitem__(self, name: str) -> str:
+        return self.cells.get(name, "")
+
+    def flags(self, name: str) -> list[bool]:
+        """Values of a flag, several joined by a semicolon; what is neither true nor false is none."""
+        words = [word.strip().lower() for word in self[name].split(";")]
+        return [word in _TRUE for word in words if word in _TRUE | _FALSE]
+
+
+class _Names:
+    """Names for things that have an id and a label: the label, with the id where it says too little."""
+
+    def __init__(self) -> None:
+        self._of: dict[tuple[str, ...], str] = {}
+        self._taken: set[tuple[str, ...]] = set()
+
+    def __call__(self, scope: tuple[str, ...], identifier: str, label: str) -> str:
+        key = (*scope, identifier)
+        if key not in self._of:
+            name = " ".join(label.split()) or identifier
+            if (*scope, skeleton(name)) in self._taken:
+                name = f"{name} [{identifier[:8]}]"
+            self._taken.add((*scope, skeleton(name)))
+            self._of[key] = name
+        return self._of[key]
+
+
+class _Spellings:
+    """One spelling for words that differ only in case, blanks or dashes: the first."""
+
+    def __init__(self) -> None:
+        self.first: dict[str, str] = {}
+        self.others: dict[str, set[str]] = defaultdict(set)
+
+    def __call__(self, word: str) -> str:
+        word = " ".join(word.split())
+        first = self.first.setdefault(skeleton(word), word)
+        if word != first:
+            self.others[first].add(word)
+        return first
+
+
+def import_syrf(
+    file: str | Path,
+    into: str | Path,
+    *,
+    time_unit: str | None = None,
+    annotator: str | None = None,
+    control: str | None = None,
+    iqr_to_sd: bool = False,
+    sheet: str | None = None,
+    dry_run: bool = False,
+) -> ImportReport:
+    """Make or extend a review folder from SyRF's quantitative data export.
+
+    Parameters
+    ----------
+    file : path
+        CSV or XLSX export with one row per annotator, cohort, outcome and time.
+    into : path
+        Review folder to make or extend.
+    time_unit : str, optional
+        Unit of the time column; needed where its name says minutes and its numbers do not.
+    annotator : str, optional
+        InvestigatorId whose rows count in studies that nobody reconciled.
+    control : str, optional
+        One name for the treatment of all control arms; without it each keeps its label.
+    iqr_to_sd : bool
+        Turn an interquartile range given as one number into SD = IQR/1.35 (Cochrane Handbook 6.5.2.5);
+        without it such an error stays a note, and the row is listed as unusable.
+    sheet : str, optional
+        Sheet of a workbook.
+    dry_run : bool
+        Check and report, write nothing.
+
+    Returns
+    -------
+    ImportReport
+
+    Raises
+    ------
+    CallError
+        If a unit or annotator is unknown.
+    ReviewError
+        If columns are missing, something must be decided, or cells cannot be read.
+    """
+    table = read_table(file, sheet=sheet)
+    report = ImportReport(table.name, notes=list(table.notes))
+    known = _known(table)
+    if missing := [_COLUMNS[name][0] for name in _NEEDED if name not in known]:
+        raise ReviewError(
+            f"{table.name} is no quantitative data export of SyRF.",
+            [Problem(f"there is no column {name!r}", "export it again", table.name, 1) for name in missing],
+        )
+    rows = [_Row(line, {name: cells[at] for name, at in known.items()}, cells) for line, cells in table.rows]
+    unit_of_time = _time_unit(table, rows, known, time_unit, report)
+    rows = _reconciled(table, rows, annotator, report)
+    draft = Draft(into, title=Path(file).stem)
+    names, treatments, units, outcomes = _Names(), _Spellings(), _Spellings(), _Spellings()
+    directions: dict[str, set[str]] = defaultdict(set)
+    units_of: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        directions[outcomes(row["outcome_label"])].add(row["greater_is_worse"].lower())
+    homes: dict[tuple[str, str], list[str]] = defaultdict(list)
+    seen: dict[tuple[str, ...], _Row] = {}
+    controls: set[str] = set()
+    study_rows: dict[str, list[_Row]] = defaultdict(list)
+    for row in rows:
+        found = _treatment(row, treatments, control)
+        if found is None:
+            report.left_out.append(
+                Problem(
+                    f"cohort {row['cohort_label'] or row['cohort']!r} has no intervention, and is no control",
+                    "name its intervention in SyRF, or type the arm by hand",
+                    table.name,
+                    row.line,
+                    study=row["study"],
+                )
+            )
+            continue
+        treatment, role = found
+        if role == "control":
+            controls.add(treatment)
+        study = _study(row, names)
+        experiment = names(("experiment", study), row["experiment"], row["experiment_label"])
+        arm = names(("arm", study, experiment), row["cohort"], row["cohort_label"])
+        outcome = outcomes(row["outcome_label"])
+        worse = row["greater_is_worse"].lower()
+        if len(directions[outcome] - {""}) > 1:
+            outcome = f"{outcome} (greater is {'worse' if worse in _TRUE else 'better'})"
+        key = (study, experiment, arm, outcome, row["time"])
+        if key in seen:
+            same = all(seen[key][c] == row[c] for c in ("average", "error", "error_type", "n"))
+            report.left_out.append(
+                Problem(
+                    f"outcome {outcome!r} of cohort {arm!r} at time {row['time'] or '(none)'!r} stands"
+                    f" in line {seen[key].line} already" + ("" if same else ", with other numbers"),
+                    "" if same else "give the two outcomes different labels in SyRF",
+                    table.name,
+                    row.line,
+                    study=study,
+                )
+            )
+            continue
+        seen[key] = row
+        study_rows[study].append(row)
+        unit = units(row["unit"])
+        if unit and unit not in keyed("unit"):
+            draft.add(
+                "units.csv",
+                {"unit": unit, "dimension": unit, "factor": 1, "source": table.name},
+                key=["unit"],
+            )
+        units_of[outcome].add(unit)
+        draft.add(
+            "treatments.csv",
+            {"treatment": treatment, "label": treatment, "role": role},
+            key=["treatment"],
+        )
+        experiments = homes[study, row["cohort"]]
+        if experiment not in experiments:
+            experiments.append(experiment)
+        draft.add(
+            "arms.csv",
+            {
+                "study": study,
+                "experiment": experiment,
+                "arm": arm,
+                "treatment": treatment,
+                "role": role,
+                "n": row["n"],
+                "label": row["model"] and f"{treatment}; {row['model']}",
+                "shared_control_of": experiments[0] if experiment != experiments[0] else "",
+            },
+            key=["study", "experiment", "arm"],
+        )
+        statistics, note = _statistics(row, iqr_to_sd)
+        draft.add(
+            "outcomes.csv",
+            {
+                "outcome": outcome,
+                "label": outcome,
+                "kind": "continuous",
+                "lower_is_better": {True: "true", False: "false"}[worse in _TRUE]
+                if worse in _TRUE | _FALSE
+                else "",
+            },
+            key=["outcome"],
+        )
+        draft.add(
+            "measurements.csv",
+            {
+                "study": study,
+                "experiment": experiment,
+                "arm": arm,
+                "outcome": outcome,
+                "timepoint": row["time"],
+                "timepoint_unit": unit_of_time if row["time"] else "",
+                "n": row["n"],
+                **statistics,
+                "unit": unit,
+                "source": table.name,
+                "locator": f"line {row.line}",
+                "extractor": "consensus" if row["reconciled"] else row["annotator"],
+                "note": note,
+            },
+        )
+    if not seen:
+        raise ReviewError(f"{table.name} has no row that can be taken.", report.left_out)
+    for outcome, found_units in units_of.items():
+        if len(found_units) == 1:
+            draft.add("outcomes.csv", {"outcome": outcome, "unit": next(iter(found_units))}, key=["outcome"])
+        else:
+            report.notes.append(
+                f"outcome {outcome!r} is measured in {', '.join(sorted(map(repr, found_units)))}: it has no"
+                " unit, and only SMD and ratios compare its studies"
+            )
+    kept = _add_studies(table, known, study_rows, draft, report)
+    _say(report, controls, control, treatments, homes, rows, iqr_to_sd)
+    _report_columns(table, known, report, kept)
+    report.added = dict(draft.added)
+    draft.write(dry_run=dry_run)
+    return report
+
+
+def _known(table: Table) -> dict[str, int]:
+    at: dict[str, int] = {}
+    for position, name in enumerate(table.header):
+        at.setdefault(plain(name), position)
+    return {
+        name: next(at[alias] for alias in aliases if alias in at)
+        for name, aliases in _COLUMNS.items()
+        if any(alias in at for alias in aliases)
+    }
+
+
+def _time_unit(
+    table: Table, rows: Sequence[_Row], known: dict[str, int], time_unit: str | None, report: ImportReport
+) -> str:
+    if time_unit is not None and keyed("unit").get(time_unit, {}).get("dimension") != "time":
+        times = [name for name, row in keyed("unit").items() if row["dimension"] == "time"]
+        raise CallError(f"There is no unit of time {time_unit!r}: {suggestion(time_unit, times)}.")
+    if "time" not in known or time_unit is not None:
+        return time_unit or ""
+    name = table.header[known["time"]]
+    try:
+        values = sorted({abs(float(row["time"])) for row in rows if row["time"]})
+    except ValueError:
+        values = []
+    if not values or values == [0.0]:
+        return "min"
+    if values[-1] < _MINUTES_A_DAY:
+        listed = ", ".join(f"{value:g}" for value in values[:8]) + (", ..." if len(values) > 8 else "")
+        raise ReviewError(
+            "What a column holds cannot be decided.",
+            [
+                Problem(
+                    f"column {name!r} is called minutes, and holds {listed}: in some exports these are days",
+                    "say which: --time-unit min or --time-unit d",
+                    table.name,
+                    1,
+                )
+            ],
+        )
+    report.notes.append(f"times are minutes, as {name!r} says: they reach {values[-1]:g}")
+    return "min"
+
+
+def _reconciled(table: Table, rows: list[_Row], annotator: str | None, report: ImportReport) -> list[_Row]:
+    """Of each study keep the reconciled rows, else those of its only annotator, else those asked for."""
+    flags = [i for i, name in enumerate(table.header) if plain(name) in _RECONCILED]
+    by_study: dict[str, list[_Row]] = defaultdict(list)
+    for row in rows:
+        if any(row.all[i].lower() in _TRUE for i in flags):
+            row.cells["reconciled"] = "true"
+        by_study[row["study"]].append(row)
+    everyone = {row["annotator"] for row in rows}
+    if annotator is not None and annotator not in everyone:
+        raise CallError(f"There is no annotator {annotator!r}: {suggestion(annotator, everyone - {''})}.")
+    kept: list[_Row] = []
+    unreconciled = 0
+    for study, of_study in by_study.items():
+        chosen = [row for row in of_study if row["reconciled"]]
+        if not chosen:
+            unreconciled += 1
+            people = {row["annotator"] for row in of_study}
+            if len(people) == 1:
+                chosen = of_study
+            elif annotator in people:
+                chosen = [row for row in of_study if row["annotator"] == annotator]
+            else:
+                report.left_out.append(
+                    Problem(
+                        f"{len(of_study)} rows of {len(people)} annotators, none of them reconciled",
+                        "reconcile them in SyRF, or choose with --annotator: " + ", ".join(sorted(people)),
+                        table.name,
+                        of_study[0].line,
+                        study=study,
+                    )
+                )
+        kept += chosen
+    if len(kept) < len(rows):
+        report.notes.append(
+            f"{len(rows) - len(kept)} of {len(rows)} rows were not taken: they are single annotators', of"
+            " studies that were reconciled or are listed below"
+        )
+    if unreconciled:
+        report.notes.append(f"{unreconciled} of {len(by_study)} studies have no reconciled row")
+    return sorted(kept, key=lambda row: row.line)
+
+
+def _study(row: _Row, names: _Names) -> str:
+    author = re.split(r"[;,]", row["authors"])[0].strip()
+    label = f"{author} {row['year']}".strip() if author else ""
+    return names(("study",), row["study"], label)
+
+
+def _treatment(row: _Row, spelling: _Spellings, control: str | None) -> tuple[str, str] | None:
+    """Return the treatment of a cohort, and what it is in the experiment; None if it cannot be told."""
+    labels = [label for label in (part.strip() for part in row["treatment"].split(";")) if label]
+    name = " + ".join(spelling(label) for label in dict.fromkeys(labels))
+    model, treated = row.flags("model_control"), row.flags("treatment_control")
+    no_model = bool(model) and all(model)
+    # A positive control is a treatment that is known to work.
+    untreated = all(treated) if treated else not labels
+    untreated = untreated and "positive control" not in row["control_type"].lower()
+    if no_model:
+        return ("sham", "sham") if untreated else (f"{name} without disease model", "sham")
+    if untreated and (treated or model):
+        return control or name or "no treatment", "control"
+    return (name, "active") if name else None
+
+
+def _statistics(row: _Row, iqr_to_sd: bool) -> tuple[dict[str, str], str]:
+    """Put average and error where their types say; what no column can hold becomes a note."""
+    kind = plain(row["average_type"]) or "mean"
+    statistics: dict[str, str] = {}
+    notes: list[str] = []
+    if kind in ("mean", "median"):
+        statistics[kind] = row["average"]
+    elif row["average"]:
+        notes.append(f"{row['average_type']} {row['average']}")
+    spread = plain(row["error_type"])
+    error = row["error"]
+    if not error:
+        pass
+    elif spread in _SPREADS:
+        statistics[_SPREADS[spread]] = error
+    elif (
+        spread in ("iqr", "interquartilerange") and len(limits := re.split(r"\s*[;–]\s*|\s+-\s+", error)) == 2
+    ):
+        statistics["q1"], statistics["q3"] = limits
+    elif spread in ("iqr", "interquartilerange") and iqr_to_sd and _number(error):
+        statistics["sd"] = f"{float(error) / 1.35:.10g}"
+        notes.append(f"SD = IQR/1.35 of the interquartile range {error}")
+        if "median" in statistics:
+            statistics["mean"] = statistics.pop("median")
+            notes.append("the average is a median")
+    else:
+        notes.append(f"error {error}, {row['error_type'] or 'of no stated type'}")
+    return statistics, "; ".join(notes)
+
+
+def _number(text: str) -> bool:
+    try:
+        return float(text) >= 0
+    except ValueError:
+        return False
+
+
+def _add_studies(
+    table: Table,
+    known: dict[str, int],
+    study_rows: dict[str, list[_Row]],
+    draft: Draft,
+    report: ImportReport,
+) -> dict[str, str]:
+    """Add studies, reports and risk of bias; gives what became of the columns that describe a study."""
+    items = {
+        position: item
+        for position, name in enumerate(table.header)
+        if name.lower().startswith(("(rob)", "rob", "syrcle"))
+        for item, pattern in _SYRCLE
+        if re.search(pattern, name.lower())
+    }
+    further = [i for i in range(len(table.header)) if i not in known.values() and i not in items]
+    varying = {
+        position
+        for position in further
+        for rows in study_rows.values()
+        if len({row.all[position] for row in rows} - {""}) > 1
+    }
+    became = {table.header[i]: f"risk_of_bias.csv: SYRCLE item {item}" for i, item in items.items()}
+    became |= {table.header[i]: "" for i in varying}
+    spelling: dict[object, _Spellings] = defaultdict(_Spellings)
+    for study, rows in study_rows.items():
+
+        def words(name: str, rows: Iterable[_Row] = rows) -> str:
+            return " and ".join(dict.fromkeys(spelling[name](row[name]) for row in rows if row[name]))
+
+        first = rows[0]
+        described = {
+            table.header[i]: spelling[i](next((row.all[i] for row in rows if row.all[i]), ""))
+            for i in further
+            if i not in varying and table.header[i]
+        }
+        draft.add(
+            "studies.csv",
+            {
+                "study": study,
+                "label": study if first["authors"] else first["title"] or study,
+                "year": first["year"],
+                **{name: words(name) for name in ("species", "strain", "sex", "model")},
+                "SyRF study": first["study"],
+                **{name: value for name, value in described.items() if value},
+            },
+            key=["study"],
+        )
+        if first["title"] or first["doi"]:
+            names = ("doi", "title", "authors", "journal", "year")
+            draft.add(
+                "reports.csv",
+                {"study": study, **{name: first[name] for name in names}},
+                key=["study", "title"],
+            )
+        for position, item in items.items():
+            answers = {row.all[position].lower() for row in rows} - {""}
+            judgements = {_ANSWERS.get(answer, "") for answer in answers}
+            if len(judgements) == 1 and (judgement := judgements.pop()):
+                draft.add(
+                    "risk_of_bias.csv",
+                    {"study": study, "tool": "SYRCLE", "item": item, "judgement": judgement},
+                    key=["study", "tool", "item"],
+                )
+            elif answers:
+                report.left_out.append(
+                    Problem(
+                        f"SYRCLE item {item} is answered {', '.join(sorted(answers))}",
+                        "one answer a study: yes, no or unclear",
+                        table.name,
+                        first.line,
+                        study=study,
+                    )
+                )
+    return became
+
+
+def _say(
+    report: ImportReport,
+    controls: set[str],
+    control: str | None,
+    treatments: _Spellings,
+    homes: dict[tuple[str, str], list[str]],
+    rows: Sequence[_Row],
+    iqr_to_sd: bool,
+) -> None:
+    if len(controls) > 1 and control is None:
+        report.notes.append(
+            f"control arms have {len(controls)} treatments ({', '.join(sorted(controls))}); --control NAME"
+            " makes one of them"
+        )
+    for first, others in treatments.others.items():
+        report.notes.append(f"treatment {first!r} is also spelt {', '.join(map(repr, sorted(others)))}")
+    if shared := sum(len(experiments) > 1 for experiments in homes.values()):
+        report.notes.append(
+            f"{shared} cohort{'s' * (shared != 1)} in several experiments: see shared_control_of in arms.csv"
+        )
+    kinds: dict[str, int] = defaultdict(int)
+    for row in rows:
+        kinds[row["error_type"] or "no type"] += 1
+    report.notes.append("errors: " + ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items())))
+    if not iqr_to_sd and any(plain(kind) == "iqr" for kind in kinds):
+        report.notes.append("an IQR given as one number stays a note; --iqr-to-sd takes SD = IQR/1.35")
+
+
+def _report_columns(
+    table: Table, known: dict[str, int], report: ImportReport, became: dict[str, str]
+) -> None:
+    home = {
+        **dict.fromkeys(("experiment", "experiment_label"), "arms.csv: experiment"),
+        **dict.fromkeys(("cohort", "cohort_label"), "arms.csv: arm"),
+        **dict.fromkeys(
+            ("treatment", "treatment_control", "model_control", "control_type"), "arms.csv: treatment, role"
+        ),
+        **dict.fromkeys(("outcome", "outcome_label"), "outcomes.csv: outcome"),
+        "greater_is_worse": "outcomes.csv: lower_is_better",
+        **dict.fromkeys(("average", "average_type"), "measurements.csv: mean, median"),
+        **dict.fromkeys(("error", "error_type"), "measurements.csv: sd, se, q1, q3"),
+        "time": "measurements.csv: timepoint",
+        "n": "measurements.csv: n",
+        "unit": "measurements.csv: unit",
+        "annotator": "measurements.csv: extractor",
+        "study": "studies.csv: study",
+        **{name: f"reports.csv: {name}" for name in ("title", "authors", "doi", "journal", "year")},
+        **{name: f"studies.csv: {name}" for name in ("species", "sex", "strain", "model")},
+    }
+    meaning = {position: name for name, position in known.items()}
+    for position, name in enumerate(table.header):
+        if position in meaning:
+            report.mappings.append(ColumnMapping(name, home[meaning[position]]))
+        elif plain(name) in _RECONCILED:
+            report.mappings.append(ColumnMapping(name, "measurements.csv: extractor", "which rows count"))
+        elif name in became:
+            note = "" if became[name] else "it differs within a study"
+            report.mappings.append(ColumnMapping(name, became[name], note))
+        else:
+            report.mappings.append(
+                ColumnMapping(name, f"studies.csv: {name}", "a characteristic of the study")
+            )
