@@ -27,6 +27,7 @@ COMMANDS = {
     "trace": "evidence.commands.ask:trace",
     "report": "evidence.commands.products:report",
     "export": "evidence.commands.products:export",
+    "simulate": "evidence.commands.simulation:simulate",
 }
 """Module and attribute of each command, in the order of the help."""
 

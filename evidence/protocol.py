@@ -235,7 +235,7 @@ def plan(protocol: Protocol, sheets: Sheets, problems: Problems) -> list[Analysi
     Without ``[[protocol.analysis]]``, an outcome is given a network analysis for every set of more than two
     treatments that studies connect, and a pairwise analysis for every such pair.
     """
-    names = _Names(_outcomes(sheets), _treatments(sheets))
+    names = _Names(_outcomes(sheets), _treatments(sheets), _classes(sheets))
     settings = protocol.settings
     shared = {key: value for key, value in settings.items() if key in ANALYSIS_KEYS}
     shared |= _usable(settings.get("defaults", {}), ANALYSIS_KEYS)
@@ -263,10 +263,11 @@ def plan(protocol: Protocol, sheets: Sheets, problems: Problems) -> list[Analysi
 
 
 class _Names(NamedTuple):
-    """Kind of each outcome, and role of each treatment, of the review."""
+    """Kind of each outcome, role of each treatment and classes of treatments, of the review."""
 
     outcomes: dict[str, str]
     treatments: dict[str, str]
+    classes: tuple[str, ...]
 
 
 def _outcomes(sheets: Sheets) -> dict[str, str]:
@@ -279,6 +280,11 @@ def _treatments(sheets: Sheets) -> dict[str, str]:
     return (
         {name: role or "active" for _, name, role in sheet.rows("treatment", "role") if name} if sheet else {}
     )
+
+
+def _classes(sheets: Sheets) -> tuple[str, ...]:
+    sheet = sheets.get("treatments.csv")
+    return tuple(dict.fromkeys(group for _, group in sheet.rows("class") if group)) if sheet else ()
 
 
 def _known(
@@ -297,7 +303,9 @@ def _check_values(entry: Mapping[str, Any], where: str, names: _Names, problems:
     """Check each value of an analysis by itself."""
     _known(entry.get("outcome"), names.outcomes, "outcome", where, "outcomes.csv", problems)
     _known(entry.get("measure"), keyed("effect_measure"), "measure", where, "", problems)
-    for key in ("treatment", "versus", "reference"):
+    both = (*names.treatments, *names.classes)
+    _known(entry.get("treatment"), both, "treatment", where, "treatments.csv", problems)
+    for key in ("versus", "reference"):
         _known(entry.get(key), names.treatments, key, where, "treatments.csv", problems)
     for treatment in entry.get("treatments", ()):
         _known(treatment, names.treatments, "treatment", where, "treatments.csv", problems)

@@ -286,6 +286,41 @@ def known(db: EvidenceBase, table: str, name: str, called: str | None = None) ->
     return name
 
 
+def find_treatment(db: EvidenceBase, name: str) -> str:
+    """Return the id of a treatment given by its id or its printed name.
+
+    Raises
+    ------
+    CallError
+        If there is none of that name, or several with that printed name.
+    """
+    found = _treatments_named(db, name)
+    if len(found) > 1:
+        raise CallError(f"{name!r} is the printed name of several treatments: {', '.join(found)}.")
+    return found[0] if found else known(db, "treatment", name)
+
+
+def treatment_members(db: EvidenceBase, name: str) -> tuple[str, ...]:
+    """Return the treatments that a name stands for: one, by its id or printed name, or all of a class.
+
+    Raises
+    ------
+    CallError
+        If there is neither a treatment nor a class of that name.
+    """
+    rows = db.rows("select treatment, class from treatment order by treatment")
+    if not _treatments_named(db, name) and (members := [r["treatment"] for r in rows if r["class"] == name]):
+        return tuple(members)
+    return (find_treatment(db, name),)
+
+
+def _treatments_named(db: EvidenceBase, name: str) -> list[str]:
+    rows = db.rows("select treatment, label from treatment order by treatment")
+    if any(row["treatment"] == name for row in rows):
+        return [name]
+    return [row["treatment"] for row in rows if row["label"].casefold() == name.casefold()]
+
+
 def _not_found(called: str, name: str, every: Sequence[str]) -> str:
     close = nearest(name, every)
     text = f"There is no {called} {name!r}." + (f" Did you mean {close!r}?" if close else "")

@@ -6,7 +6,7 @@ create table plan (
     kind text not null check (kind in ('pairwise', 'network')),
     outcome text not null references outcome (outcome),
     measure text not null references effect_measure (measure),
-    treatment text references treatment (treatment),
+    treatment text,
     versus text references treatment (treatment),
     reference text references treatment (treatment),
     treatments text,
@@ -31,7 +31,7 @@ comment on column plan.position is 'Order in the plan, from 1. Written by the bu
 comment on column plan.kind is 'pairwise or network. kind in review.toml.';
 comment on column plan.outcome is 'Outcome. Short name from outcomes.csv.';
 comment on column plan.measure is 'Effect measure. One that fits the outcome''s kind.';
-comment on column plan.treatment is 'Treatment of a pairwise analysis. Short name from treatments.csv.';
+comment on column plan.treatment is 'Treatment of a pairwise analysis, or a class of them pooled. Short name or class from treatments.csv.';
 comment on column plan.versus is 'Its comparator. Short name from treatments.csv.';
 comment on column plan.reference is 'Treatment that a network''s results are given against. Short name from treatments.csv.';
 comment on column plan.treatments is 'Treatments that take part, as a JSON list; empty for all. treatments in review.toml.';

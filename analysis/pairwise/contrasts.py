@@ -156,13 +156,24 @@ def _from_database(
     timepoint: str | None,
     where: str | None,
 ) -> Contrasts:
-    from evidence.selection import select_contrasts
+    from evidence.selection import find_treatment, select_contrasts, treatment_members
 
+    versus = find_treatment(db, versus)
+    members = tuple(member for member in treatment_members(db, treatment) if member != versus)
+    if not members:
+        raise CallError(f"Treatment and comparator are both {versus!r}: name two different treatments.")
     selection = select_contrasts(
         db, "contrast", outcome=outcome, measure=measure, timepoint=timepoint, where=where,
-        treatments=(treatment, versus),
+        treatments=(*members, versus),
     )  # fmt: skip
     rows = selection.contrasts
+    # Of a class, each member against the comparator; members against each other answer another question.
+    rows = rows[(rows["treatment_a"] == versus) | (rows["treatment_b"] == versus)].reset_index(drop=True)
+    notes = list(selection.notes)
+    if len(members) > 1:
+        notes.append(("info", f"{treatment} is a class of treatments: {', '.join(members)}."))
+    else:
+        treatment = members[0]
     about = db.rows("select unit, lower_is_better from outcome where outcome = ?", [outcome])[0]
     scale = db.value("select scale from effect_measure where measure = ?", [measure])
     reverse = (rows["treatment_a"] == versus).to_numpy()
@@ -173,7 +184,9 @@ def _from_database(
     return Contrasts(
         frame=_finish(frame),
         covariance=pairs,
-        variables=_study_variables(db, frame),
+        variables=_study_variables(db, frame).assign(
+            treatment=np.where(reverse, rows["treatment_b"], rows["treatment_a"])
+        ),
         outcome=outcome,
         measure=measure,
         treatment=treatment,
@@ -182,7 +195,7 @@ def _from_database(
         unit=about["unit"] if scale == "additive" and measure in ("MD",) else None,
         lower_is_better=about["lower_is_better"],
         exclusions=selection.exclusions,
-        notes=tuple(selection.notes),
+        notes=tuple(notes),
         timepoint=str(selection.timepoint),
         where=where,
     )
