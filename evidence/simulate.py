@@ -420,7 +420,7 @@ def _studies(
 def _reporting(
     shape: Shape, outcome: Outcome, designs: list[tuple[str, ...]], rng: np.random.Generator
 ) -> Array:
-    """Choose the studies that report an outcome: each treatment once at least, if there are enough studies."""
+    """Choose the studies that report an outcome: each treatment at least once, if there are enough."""
     able = np.array([i for i, design in enumerate(designs) if set(design) <= outcome.effects.keys()])
     order = rng.permutation(able)
     first: dict[str, int] = {}
