@@ -46,7 +46,7 @@ from analysis.network.sampled import (
     summary,
     unrelated_rows,
 )
-from analysis.network.specification import Specification, effect_scale, refuse_disconnected, unit_of
+from analysis.network.specification import Specification, effect_scale, refuse_disconnected
 from analysis.results import frame
 from evidence.errors import CallError, RefusedError
 
@@ -93,7 +93,7 @@ def fit(
         Standard deviation of the normal prior of each effect against the reference. Without it 15 u.
     baseline_prior : (float, float), optional
         Mean and standard deviation of the normal prior of every study's baseline on the link scale. Without
-        it (0, 15 u), for rates around the crude log rate of all arms, so that units of exposure do not matter.
+        it (0, 15 u), for rates around the crude log rate of all arms: units of exposure do not matter.
     seed : int
         Of the quasi-random numbers.
     draws : int
@@ -460,8 +460,8 @@ def refuse_untrusted(
         return
     measured = (
         f"{model}: the importance weights cannot be trusted (Pareto k-hat {posterior.shape:.2f}, to be below "
-        f"{LARGEST_SHAPE:g}; effective sample size {posterior.effective:.0f} of {len(posterior.weight)} draws, to "
-        f"be a tenth or more)."
+        f"{LARGEST_SHAPE:g}; effective sample size {posterior.effective:.0f} of {len(posterior.weight)} "
+        "draws, to be a tenth or more)."
     )
     treatments = posterior.model.design.treatments
     driven: list[str] = []
@@ -679,8 +679,8 @@ class CountsFit(SampledFit):
             if not posterior.trusted:
                 about = {"engine": self.engine, "model": model, "method": "unrelated mean effects"}
                 note = (
-                    "not computed: some comparisons are driven by the prior, and the importance weights cannot be "
-                    f"trusted (Pareto k-hat {posterior.shape:.2f}); the engine mcmc may help"
+                    "not computed: some comparisons are driven by the prior, and the importance weights "
+                    f"cannot be trusted (Pareto k-hat {posterior.shape:.2f}); the engine mcmc may help"
                 )
                 rows.append({**about, "component": "network", "note": note})
                 continue
@@ -822,8 +822,8 @@ class CountsFit(SampledFit):
                     **about,
                     "parameter": "importance weights",
                     "ess_bulk": posterior.effective,
-                    "note": f"Pareto k-hat {posterior.shape:.2f} (below {LARGEST_SHAPE:g}); {n} quasi-random draws, "
-                    f"seed {self.how.seed}; {len(posterior.modes.tau)} nodes of tau",
+                    "note": f"Pareto k-hat {posterior.shape:.2f} (below {LARGEST_SHAPE:g}); {n} quasi-random "
+                    f"draws, seed {self.how.seed}; {len(posterior.modes.tau)} nodes of tau",
                 }
             )
             draws = self.draws[model]

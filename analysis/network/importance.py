@@ -75,8 +75,8 @@ def generalised_pareto(excess: Array) -> tuple[float, float]:
 
     References
     ----------
-    Zhang J, Stephens MA (2009). A new and efficient estimation method for the generalized Pareto distribution.
-    Technometrics 51:316-25; the prior of the shape as in Vehtari et al. (2024).
+    Zhang J, Stephens MA (2009). A new and efficient estimation method for the generalized Pareto
+    distribution. Technometrics 51:316-25; the prior of the shape as in Vehtari et al. (2024).
     """
     n = len(excess)
     m = 30 + int(sqrt(n))
@@ -123,7 +123,7 @@ class WeightedDraws:
         return float(1.0 / (self.weight**2).sum())
 
     def reweighted(self, weight: Array) -> WeightedDraws:
-        """The same draws under other weights."""
+        """Give the same draws other weights."""
         return WeightedDraws(weight, self.effects, self.tau, self.noise)
 
     def difference(self, treatment: Array, versus: Array, *, predictive: bool = False) -> Array:
@@ -136,7 +136,7 @@ class WeightedDraws:
         return self.weight @ values
 
     def sd(self, values: Array) -> Array:
-        """Standard deviations of the columns."""
+        """Compute standard deviations of the columns."""
         return np.sqrt(np.maximum(self.weight @ (values - self.mean(values)) ** 2, 0.0))
 
     def quantile(self, values: Array, probabilities: tuple[float, ...]) -> Array:

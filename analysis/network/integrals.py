@@ -28,7 +28,7 @@ def root_of_correlation(m: int) -> Array:
 
 
 def loadings(k: int, tau: Array, *, common: bool = False) -> Array:
-    """What the latent variables (mu, z) of a study with k arms do to its linear predictors.
+    """Tell what the latent variables (mu, z) of a study with k arms do to its linear predictors.
 
     Parameters
     ----------
@@ -57,12 +57,12 @@ def order_of(k: int, order: int) -> int:
 
 @lru_cache(maxsize=32)
 def gauss_hermite(dimensions: int, order: int) -> tuple[Array, Array]:
-    """Nodes (q, Q) and log weights (Q,) of the product rule for ``integral f(x) dx``, f like exp(-x'x / 2)."""
+    """Nodes (q, Q) and log weights (Q,) of the product rule for integrals of f(x) like exp(-x'x / 2)."""
     x, weight = np.polynomial.hermite_e.hermegauss(order)
     log_weight = np.log(weight) + 0.5 * x**2
     grids = np.meshgrid(*([x] * dimensions), indexing="ij")
     logs = np.meshgrid(*([log_weight] * dimensions), indexing="ij")
-    return np.stack([g.ravel() for g in grids]), sum(g.ravel() for g in logs)
+    return np.stack([g.ravel() for g in grids]), np.sum([g.ravel() for g in logs], axis=0)
 
 
 def cholesky(matrix: Array) -> Array:

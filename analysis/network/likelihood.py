@@ -45,7 +45,7 @@ class Likelihood:
         raise NotImplementedError
 
     def fitted(self, size: Array, eta: Array) -> Array:
-        """Expected events."""
+        """Compute the expected events."""
         raise NotImplementedError
 
     def predictor(self, y: Array, size: Array) -> Array:
@@ -101,7 +101,7 @@ class BinomialLogit(Binomial):
         return y - size * p, size * p * (1.0 - p)
 
     def fitted(self, size: Array, eta: Array) -> Array:
-        """Expected events."""
+        """Compute the expected events."""
         return size * _logistic(eta)
 
     def predictor(self, y: Array, size: Array) -> Array:
@@ -126,7 +126,7 @@ class BinomialLog(Binomial):
         return y - (size - y) * odds, (size - y) * odds * (1.0 + odds)
 
     def fitted(self, size: Array, eta: Array) -> Array:
-        """Expected events."""
+        """Compute the expected events."""
         return size * np.exp(np.minimum(eta, 0.0))
 
     def predictor(self, y: Array, size: Array) -> Array:
@@ -155,7 +155,7 @@ class BinomialCloglog(Binomial):
         return y * share - (size - y) * hazard, (size - y) * hazard - y * slope
 
     def fitted(self, size: Array, eta: Array) -> Array:
-        """Expected events."""
+        """Compute the expected events."""
         return -size * np.expm1(-_exp(eta))
 
     def predictor(self, y: Array, size: Array) -> Array:
@@ -178,7 +178,7 @@ class Poisson(Likelihood):
         return y - mean, mean
 
     def fitted(self, size: Array, eta: Array) -> Array:
-        """Expected events."""
+        """Compute the expected events."""
         return size * _exp(eta)
 
     def predictor(self, y: Array, size: Array) -> Array:
@@ -331,8 +331,8 @@ def read_counts(net: Network, likelihood: Likelihood, *, vague_baselines: bool =
     kind = "n" if likelihood.distribution == "binomial" else "exposure"
     if net.arms is None or any(b.events is None or getattr(b, kind) is None for b in net.arms):
         raise RefusedError(
-            f"A {likelihood.distribution} likelihood needs events and {kind} of every arm, which these data do "
-            "not have. The engine exact takes estimates with standard errors."
+            f"A {likelihood.distribution} likelihood needs events and {kind} of every arm, which these data "
+            "do not have. The engine exact takes estimates with standard errors."
         )
     problems: list[Problem] = []
     blocks, sizes, silent = [], [], []
@@ -346,7 +346,7 @@ def read_counts(net: Network, likelihood: Likelihood, *, vague_baselines: bool =
             remedy = "events between 0 and n"
         if likelihood.link == "log" and kind == "n":
             wrong |= y >= size
-            remedy += "; where every participant has the event a risk ratio has no likelihood inside its range: take OR"
+            remedy += "; with an event in every participant the log link has no optimum: take OR"
         problems += [
             Problem(
                 message.format(y=y[s, a], size=size[s, a]),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DRIVEN = 0.25
-"""An effect with a posterior sd above this share of its prior sd is driven by the prior: no number is given."""
+"""An effect with a posterior sd above this share of its prior sd is driven by the prior: it gets no number."""
 INTERVAL = (0.025, 0.975)
 
 
@@ -246,7 +246,8 @@ class SampledFit(NetworkFit):
         margin = self.network.smallest_important_difference if margin is None else margin
         if margin is None or not margin >= 0:
             raise CallError(
-                "How much better? Give a margin of 0 or more, or smallest_important_difference in outcomes.csv."
+                "How much better? Give a margin of 0 or more, or smallest_important_difference in "
+                "outcomes.csv."
             )
         sign = ranking.benefit(self.network)
         columns = ["model", "treatment", "versus", "margin", "probability"]
@@ -292,9 +293,9 @@ def driven_text(net: Network, driven: Sequence[str], effect_sd: float) -> str:
     """Say which effects are driven by the prior, and what can be done."""
     return (
         f"driven by the prior: the data do not determine the effect of {', '.join(driven)} against "
-        f"{net.reference} (posterior sd above a quarter of the prior's {effect_sd:.4g}), so no number is given. "
-        "Take a narrower prior that you can defend (effect_prior_sd=2.5 allows ratios up to about a hundred), "
-        "or leave the treatment out."
+        f"{net.reference} (posterior sd above a quarter of the prior's {effect_sd:.4g}), so no number is "
+        "given. Take a narrower prior that you can defend (effect_prior_sd=2.5 allows ratios up to about a "
+        "hundred), or leave the treatment out."
     )
 
 
