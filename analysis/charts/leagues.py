@@ -104,7 +104,7 @@ def cells(
                     "clear": not missing(limits[0]) and (limits[0] > 0 or limits[1] < 0),
                     "href": estimate.get("href"),
                 }
-                if triangle == "lower" or second is not None:
+                if direct is not None and (triangle == "lower" or second is not None):
                     studied = (treatment, versus) in has_direct
                     share = estimate.get("proportion_direct")
                     whole = studied and not missing(share) and share > 0.999  # type: ignore[operator]
@@ -265,8 +265,10 @@ def caption(
         text = f"{ranked} Below the diagonal: network estimates, column versus row. "
         text += "Above: direct estimates, row versus column. " if direct else ""
         text += f"{first}."
-    what = "confidence in the evidence" if confidence else "the evidence behind a network estimate"
-    return f"{text} Bold: the interval excludes no effect. Colour: {what}."
+    text = f"{text} Bold: the interval excludes no effect."
+    if confidence:
+        return f"{text} Colour: confidence in the evidence."
+    return f"{text} Colour: the evidence behind a network estimate." if direct else text
 
 
 def _pairs(frame: pd.DataFrame | None) -> dict[tuple[str, str], dict[str, Any]]:

@@ -20,6 +20,7 @@ from analysis.report.material import Material
 from evidence.results import Run
 
 _MOST_COLUMNS = 40
+_MOST_CLAIMS = 12
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ def assemble(
         found.append(
             _pairwise(material, run, links) if run.kind == "pairwise" else _network(material, run, links)
         )
-    found += [_refused(material), _several(material), _exclusions(material), _audits(material)]
+    found += [_refused(material), _several(material), _published(material, links)]
+    found += [_exclusions(material), _audits(material)]
     found += [_measurements(material, links), _reproduce(material)]
     return [section for section in found if section is not None and (section.blocks or section.parts)]
 
@@ -208,44 +210,150 @@ def _answer(material: Material, links: Links) -> Section:
             )
         )
     claims = _claims(material)
-    if claims is not None:
-        section.blocks.append(claims)
+    if claims:
+        verdicts = Counter(row["verdict"] for row in claims)
+        counted = ", ".join(f"{count(n)} {verdict}" for verdict, n in verdicts.items())
+        section.blocks.append(
+            Text((f"{count(len(claims))} claims were put as queries: {counted}. Claims that hold:",))
+        )
+        holding = tuple(str(row["text"]) for row in claims if row["verdict"] == "holds")
+        section.blocks.append(Text(holding[:_MOST_CLAIMS], items=True))
+        if len(holding) > _MOST_CLAIMS:
+            more = f"{count(len(holding) - _MOST_CLAIMS)} more stand under What is published, checked."
+            section.blocks.append(Text((more,)))
     if material.runs:
         section.parts.append(Section("findings", "Summary of findings", [findings(material, links)]))
-    else:
+    elif not claims:
         section.blocks.append(Text(("The review's plan has no analysis that could be carried out.",)))
     return section
 
 
-def _claims(material: Material) -> Table | None:
-    """Sentences that were put as queries, those that hold first."""
+def _claims(material: Material) -> list[dict[str, Any]]:
+    """Rows of ``published_claim_check``: those that hold first."""
     if not material.has("published_claim_check"):
-        return None
+        return []
+    order = {"holds": 0, "does not hold": 1}
     rows = material.db.rows("select * from published_claim_check")
-    if not rows:
-        return None
-    order = {"holds": 0, "passed": 0, "fails": 1, "failed": 1}
-    rows.sort(key=lambda row: order.get(str(row.get("verdict")), 2))
-    return Table(
-        "claims",
-        "Claims, each checked by a query",
-        (
-            Column("verdict", "Verdict"),
-            Column("text", "Claim"),
-            Column("found", "Found"),
-            Column("locator", "Where"),
-        ),
-        tuple(
+    return sorted(rows, key=lambda row: order.get(row["verdict"], 2))
+
+
+def _published(material: Material, links: Links) -> Section:
+    """Redraw what a publication printed, and say whether it holds together."""
+    section = Section("published", "What is published, checked")
+    claims = _claims(material)
+    if claims:
+        section.blocks.append(
+            Table(
+                "claims",
+                "Claims, each put as a query",
+                (
+                    Column("text", "Claim"),
+                    Column("found", "Found"),
+                    Column("expected", "Claimed"),
+                    Column("locator", "Where"),
+                    Column("needs", "What a check would need"),
+                ),
+                tuple(row | {"group": str(row["verdict"]).capitalize()} for row in claims),
+                data=tuple(claims),
+            )
+        )
+    if not material.has("published_contrast"):
+        return section
+    printed = material.db.rows(
+        "select * from published_contrast where not reversed order by publication, outcome, measure, "
+        "treatment"
+    )
+    ranked = material.db.rows(
+        "select * from published_ranking order by publication, outcome, measure, position"
+    )
+    tables_ = dict.fromkeys((row["publication"], row["outcome"], row["measure"]) for row in printed)
+    for publication, outcome, measure in tables_:
+        about = {"publication": publication, "outcome": outcome, "measure": measure}
+        rows = chosen(printed, **about)
+        if len(rows) < 3:
+            continue
+        order = [row["treatment"] for row in chosen(ranked, **about)]
+        order += [t for row in rows for t in (row["treatment"], row["versus"]) if t not in order]
+        effect = _printed_effect(material, outcome, measure)
+        chart = charts.league(
+            pd.DataFrame(rows),
+            effect=effect,
+            order=list(dict.fromkeys(order)),
+            title=f"{effect.outcome}: printed estimates ({publication})",
+        )
+        section.blocks.append(Figure(_stem("published", outcome, measure, "league"), chart))
+    if len({row["outcome"] for row in ranked}) > 1:
+        chart = charts.rank_heat_plot(
+            pd.DataFrame(ranked),
+            labels=material.treatments,
+            outcomes=material.outcomes,
+            title="Ranking that the printed league tables imply",
+        )
+        section.blocks.append(Figure("published-ranking", chart))
+    section.blocks += _published_checks(material)
+    return section
+
+
+def _printed_effect(material: Material, outcome: str, measure: str) -> Effect:
+    row = material.db.rows("select * from outcome where outcome = ?", [outcome])
+    scale = material.db.value("select scale from effect_measure where measure = ?", [measure])
+    return Effect(
+        measure,
+        outcome=material.outcomes.get(outcome, outcome),
+        scale="log" if scale == "log" else "additive",
+        unit=row[0]["unit"] if row else None,
+        lower_is_better=row[0]["lower_is_better"] if row else None,
+        treatments=material.treatments,
+    )
+
+
+def _published_checks(material: Material) -> Iterator[Block]:
+    """Count printed numbers that agree with each other, and list those that do not."""
+    views = {
+        "league_coherence": ("triples of printed network estimates", "coherent", "are coherent"),
+        "published_interval_check": ("printed intervals", "agrees", "agree with their estimates and flags"),
+        "published_count_check": ("printed variables", "adds up", "add up to their totals"),
+    }
+    lines = []
+    wrong: list[dict[str, Any]] = []
+    for view, (what, right, said) in views.items():
+        if not material.has(view):
+            continue
+        rows = material.db.rows(f"select * from {view}")
+        bad = [row for row in rows if row["verdict"] != right]
+        if rows:
+            lines.append(f"{count(len(rows) - len(bad))} of {count(len(rows))} {what} {said}.")
+        wrong += [
             {
-                "verdict": row.get("verdict"),
-                "text": row.get("text"),
-                "found": row.get("found") or row.get("actual") or row.get("value"),
+                "check": what,
+                "which": ", ".join(
+                    str(row[key])
+                    for key in (
+                        "outcome",
+                        "treatment_1",
+                        "treatment_2",
+                        "treatment_3",
+                        "treatment",
+                        "versus",
+                        "variable",
+                    )
+                    if row.get(key) is not None
+                ),
+                "verdict": row["verdict"],
                 "locator": row.get("locator"),
             }
-            for row in rows
-        ),
-        data=tuple(rows),
-    )
+            for row in bad
+        ]
+    if lines:
+        yield Text((" ".join(lines),))
+    if wrong:
+        columns = (
+            Column("check", "Check"),
+            Column("which", "Which"),
+            Column("verdict", "Verdict"),
+            Column("locator", "Where"),
+        )
+        yield Table("published-checks", "Printed numbers that do not agree", columns, tuple(wrong))
 
 
 def _studies(material: Material, links: Links) -> Section:
