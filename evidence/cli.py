@@ -16,6 +16,7 @@ COMMANDS = {
     "reviews": "evidence.commands.folders:reviews",
     "new": "evidence.commands.folders:new",
     "import": "evidence.commands.imports:import_",
+    "readings": "evidence.commands.readings:readings",
     "build": "evidence.commands.folders:build",
     "check": "evidence.commands.folders:check",
     "sql": "evidence.commands.ask:sql",

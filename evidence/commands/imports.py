@@ -14,6 +14,7 @@ from evidence.commands.options import example
 IMPORTERS = {
     "arms": "evidence.commands.imports:arms",
     "syrf": "evidence.commands.imports:syrf",
+    "extraction": "evidence.commands.imports:extraction",
     "references": "evidence.commands.imports:references",
     "duplicates": "evidence.commands.imports:duplicates",
     "screening": "evidence.commands.imports:screening",
@@ -182,3 +183,22 @@ def syrf(file: Path, into: Path, **options: Any) -> None:
     from evidence.importers.syrf import import_syrf
 
     click.echo(str(import_syrf(file, into, **options)))
+
+
+@click.command(epilog=example("evidence import extraction table-bw.csv --into my-review --extractor BW"))
+@source_and_folder
+@click.option(
+    "--extractor", required=True, metavar="NAME", help="Who read it; consensus for what was agreed on."
+)
+@MAP
+@SHEET
+@DRY_RUN
+def extraction(file: Path, into: Path, columns: tuple[str, ...], **options: Any) -> None:
+    """Read a second extractor's measurements beside the first's.
+
+    Nothing is overwritten; where the readings differ is listed, and measured by the views extraction_pair and
+    extraction_agreement.
+    """
+    from evidence.importers.extraction import import_extraction
+
+    click.echo(str(import_extraction(file, into, mapping=mapping_of(columns), **options)))

@@ -36,15 +36,15 @@ derived as materialized (
 standard as materialized (
     select
         derived.*,
-        count(*) over study_block as n_arms,
-        min(treatment) over study_block as first_treatment,
-        max(treatment) over study_block as last_treatment,
-        count(case when role = 'control' then 1 end) over study_block as n_control,
-        count(case when role = 'sham' then 1 end) over study_block as n_sham,
-        max(events) over study_block as most_events
+        count(*) over arms_of_block as n_arms,
+        min(treatment) over arms_of_block as first_treatment,
+        max(treatment) over arms_of_block as last_treatment,
+        count(case when role = 'control' then 1 end) over arms_of_block as n_control,
+        count(case when role = 'sham' then 1 end) over arms_of_block as n_sham,
+        max(events) over arms_of_block as most_events
     from derived
     where problem is null
-    window study_block as (partition by study, experiment, outcome, timepoint)
+    window arms_of_block as (partition by block)
 ),
 
 expected (kind, measure) as materialized (
@@ -76,24 +76,16 @@ compared as materialized (
 
 side as materialized (
     select
-        study,
-        experiment,
-        outcome,
-        timepoint,
+        block,
         measure,
         arm_a as arm
     from compared
-    where origin = 'arms'
     union
     select
-        study,
-        experiment,
-        outcome,
-        timepoint,
+        block,
         measure,
         arm_b as arm
     from compared
-    where origin = 'arms'
 ),
 
 pair as materialized (
@@ -101,13 +93,7 @@ pair as materialized (
         standard.measurement_id,
         side.measure
     from standard
-    inner join side
-        on
-            standard.study = side.study
-            and standard.experiment = side.experiment
-            and standard.outcome = side.outcome
-            and standard.timepoint is not distinct from side.timepoint
-            and standard.arm = side.arm
+    inner join side on standard.block = side.block and standard.arm = side.arm
 ),
 
 single as materialized (
@@ -160,14 +146,7 @@ other_time as materialized (
             and standard.outcome = taken.outcome
     where
         standard.measurement_id in (select measurement_id from pair)
-        and not exists (
-            select 1 from analysed
-            where
-                analysed.study = standard.study
-                and analysed.experiment = standard.experiment
-                and analysed.outcome = standard.outcome
-                and analysed.timepoint is not distinct from standard.timepoint
-        )
+        and standard.block not in (select analysed.block from analysed)
 )
 
 select
