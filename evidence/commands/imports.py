@@ -15,6 +15,8 @@ IMPORTERS = {
     "arms": "evidence.commands.imports:arms",
     "syrf": "evidence.commands.imports:syrf",
     "extraction": "evidence.commands.imports:extraction",
+    "robvis": "evidence.commands.imports:robvis",
+    "prisma": "evidence.commands.imports:prisma",
     "references": "evidence.commands.imports:references",
     "duplicates": "evidence.commands.imports:duplicates",
     "screening": "evidence.commands.imports:screening",
@@ -202,3 +204,28 @@ def extraction(file: Path, into: Path, columns: tuple[str, ...], **options: Any)
     from evidence.importers.extraction import import_extraction
 
     click.echo(str(import_extraction(file, into, mapping=mapping_of(columns), **options)))
+
+
+@click.command(epilog=example("evidence import robvis rob2.csv --into my-review --assessor AB"))
+@source_and_folder
+@click.option("--tool", metavar="TOOL", help="SYRCLE, RoB 2 or ROBINS-I, where the columns do not tell.")
+@click.option("--assessor", metavar="NAME", help="Who judged.")
+@click.option("--outcome", metavar="OUTCOME", help="Outcome that the judgements are for; all without it.")
+@MAP
+@SHEET
+@DRY_RUN
+def robvis(file: Path, into: Path, columns: tuple[str, ...], **options: Any) -> None:
+    """Read risk-of-bias judgements in the shape of robvis: a study a row, an item a column."""
+    from evidence.importers.appraisal import import_robvis
+
+    click.echo(str(import_robvis(file, into, mapping=mapping_of(columns), **options)))
+
+
+@click.command(epilog=example("evidence import prisma PRISMA.csv --into my-review"))
+@source_and_folder
+@DRY_RUN
+def prisma(file: Path, into: Path, dry_run: bool) -> None:
+    """Read the numbers of a PRISMA 2020 flow diagram (PRISMA.csv of the PRISMA2020 package)."""
+    from evidence.importers.appraisal import import_prisma
+
+    click.echo(str(import_prisma(file, into, dry_run=dry_run)))

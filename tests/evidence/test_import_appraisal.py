@@ -1,0 +1,126 @@
+"""robvis tables and the PRISMA 2020 flow become rows; what is no judgement is refused with its place."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from evidence.cli import cli
+from evidence.errors import CallError, EvidenceError, ReviewError
+from evidence.importers.appraisal import import_prisma, import_robvis
+
+ROB2 = "Study,D1,D2,D3,D4,D5,Overall,Weight\nA,Low,Some concerns,High,Low,No information,High,33\n"
+ROBINS = "Study,D1,D2,D3,D4,D5,D6,D7,Overall\nA,Low,Moderate,S,Critical,NI,Low,Low,Critical\n"
+SYRCLE = (
+    "Study,Sequence generation,Baseline characteristics,Allocation concealment,Random housing,Blinding of"
+    " caregivers and investigators,Random outcome assessment,Blinding of outcome assessors,Incomplete outcome"
+    " data,Selective outcome reporting,Other sources of bias\nA,Low,High,Unclear,Yes,No,?,+,-,L,U\n"
+)
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+@pytest.mark.parametrize(
+    ("text", "tool", "judgements"),
+    [
+        (ROB2, "RoB 2", ["low", "some concerns", "high", "low", "no information", "high"]),
+        (
+            ROBINS,
+            "ROBINS-I",
+            ["low", "moderate", "serious", "critical", "no information", "low", "low", "critical"],
+        ),
+        (
+            SYRCLE,
+            "SYRCLE",
+            ["low", "high", "unclear", "low", "high", "unclear", "low", "high", "low", "unclear"],
+        ),
+    ],
+)
+def test_tools_are_told_apart_by_their_columns(tmp_path, text, tool, judgements):
+    (tmp_path / "rob.csv").write_text(text, encoding="utf-8")
+    report = import_robvis(tmp_path / "rob.csv", tmp_path / "review", assessor="AB")
+    found = rows(tmp_path / "review" / "risk_of_bias.csv")
+    assert {row["tool"] for row in found} == {tool}
+    assert [row["judgement"] for row in found] == judgements
+    assert {row["assessor"] for row in found} == {"AB"}
+    assert f"read as {tool}" in report.notes
+
+
+def test_a_column_that_is_no_item_is_asked_for(tmp_path):
+    file = tmp_path / "rob.csv"
+    file.write_text("Study,Randomised?,Blinded?,Funding\nA,Low,High,x\n", encoding="utf-8")
+    with pytest.raises(CallError, match="--tool"):
+        import_robvis(file, tmp_path / "review")
+    with pytest.raises(ReviewError, match=r"--map 'Randomised\?=ITEM'"):
+        import_robvis(file, tmp_path / "review", tool="SYRCLE")
+    mapping = {"Randomised?": "1", "Blinded?": "7", "Funding": ""}
+    import_robvis(file, tmp_path / "review", tool="SYRCLE", mapping=mapping)
+    assert [row["item"] for row in rows(tmp_path / "review" / "risk_of_bias.csv")] == ["1", "7"]
+
+
+def test_what_is_no_judgement_names_its_place(tmp_path):
+    (tmp_path / "rob.csv").write_text(ROB2.replace("Some concerns", "Moderate"), encoding="utf-8")
+    with pytest.raises(
+        ReviewError, match=r"rob\.csv:2 \(study 'A', column 'D2'\): 'Moderate' is no judgement"
+    ):
+        import_robvis(tmp_path / "rob.csv", tmp_path / "review")
+    assert not (tmp_path / "review").exists()
+
+
+PRISMA = (
+    "data,node,box,description,boxtext,tooltips,url,n\n"
+    ",node4,prevstud,Grey title box,Previous studies,,,0\n"
+    "previous_studies,node5,box1,x,x,,,15\n"
+    'database_specific_results,,box2,x,x,,,"PubMed, 60; Embase, 31"\n'
+    "duplicates,node8,box3,x,x,,,12\n"
+    'dbr_excluded,node14,box9,x,x,,,"No control, 3; Not in vivo, rats, 2; Reason3, xxx"\n'
+    "identification,node1,identification,x,x,,,0\n"
+)
+
+
+def test_boxes_and_reasons(tmp_path):
+    (tmp_path / "PRISMA.csv").write_text(PRISMA, encoding="utf-8")
+    import_prisma(tmp_path / "PRISMA.csv", tmp_path / "review")
+    found = [(r["box"], r["reason"], r["n"]) for r in rows(tmp_path / "review" / "flow.csv")]
+    assert found == [
+        ("previous_studies", "", "15"),
+        ("database_specific_results", "PubMed", "60"),
+        ("database_specific_results", "Embase", "31"),
+        ("duplicates", "", "12"),
+        ("dbr_excluded", "No control", "3"),
+        ("dbr_excluded", "Not in vivo, rats", "2"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("data,m\nx,1\n", "no column n"), (PRISMA.replace(",12\n", ",twelve\n"), "'twelve' in box duplicates")],
+)
+def test_a_broken_flow_is_refused(tmp_path, text, message):
+    (tmp_path / "PRISMA.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(EvidenceError, match=message):
+        import_prisma(tmp_path / "PRISMA.csv", tmp_path / "review")
+    assert not (tmp_path / "review").exists()
+
+
+def test_the_commands(tmp_path):
+    (tmp_path / "rob.csv").write_text(SYRCLE, encoding="utf-8")
+    (tmp_path / "PRISMA.csv").write_text(PRISMA, encoding="utf-8")
+    into = ["--into", str(tmp_path / "review")]
+    for arguments in (["robvis", str(tmp_path / "rob.csv")], ["prisma", str(tmp_path / "PRISMA.csv")]):
+        result = CliRunner().invoke(cli, ["import", *arguments, *into])
+        assert result.exit_code == 0, result.output
+
+
+def test_the_counts_of_a_real_review(trial_data, tmp_path):
+    report = import_prisma(trial_data / "galenos_lsr3" / "prisma_counts.csv", tmp_path / "review")
+    found = {(r["box"], r["reason"]): r["n"] for r in rows(tmp_path / "review" / "flow.csv")}
+    assert found["total_studies", ""] == "23"
+    assert found["database_specific_results", "Psychosis SOLES"] == "89"
+    assert not report.left_out
