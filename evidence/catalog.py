@@ -170,11 +170,11 @@ class Catalog:
         """
         entry = self.entry(relation)
         known = [item.name for item in entry.columns]
-        if column.lower() not in known:
+        if column.lower() not in self._spelled[entry.name]:
             close = nearest(column, known)
             hint = f" Did you mean {close!r}?" if close else ""
             raise CallError(f"{relation!r} has no column {column!r}.{hint} It has: {', '.join(known)}.")
-        return self._origin(entry.name, column.lower(), set())
+        return self._origin(entry.name, self._spelled[entry.name][column.lower()], set())
 
     def _origin(self, relation: str, column: str, seen: set[tuple[str, str]]) -> Origin:
         kind = self.entries[relation].kind
@@ -202,12 +202,13 @@ class Catalog:
         except SqlglotError as error:
             raise CallError(f"The lineage of {relation}.{column} cannot be followed: {error}.") from None
         # A leaf is a column of a table or view; its name is qualified by the alias used in the statement.
+        leaves = {
+            (leaf.expression.name, leaf.name.rpartition(".")[2].strip('"').lower())
+            for leaf in node.walk()
+            if isinstance(leaf.expression, exp.Table)
+        }
         self._known_sources[relation, column] = sorted(
-            {
-                (leaf.expression.name, leaf.name.rpartition(".")[2].strip('"'))
-                for leaf in node.walk()
-                if isinstance(leaf.expression, exp.Table)
-            }
+            (name, self._spelled[name].get(source, source)) for name, source in leaves
         )
         return self._known_sources[relation, column]
 
@@ -232,6 +233,14 @@ class Catalog:
                 raise SqlglotError("it is no query")
             self._scopes[relation] = scope
         return self._scopes[relation]
+
+    @cached_property
+    def _spelled(self) -> dict[str, dict[str, str]]:
+        """Columns of each table and view as they are spelled, by their names in small letters."""
+        return {
+            entry.name: {column.name.lower(): column.name for column in entry.columns}
+            for entry in self.entries.values()
+        }
 
     @cached_property
     def _schema(self) -> dict[str, object]:

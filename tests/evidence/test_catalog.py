@@ -56,6 +56,13 @@ def test_lineage_goes_down_to_the_cells_of_the_review_folder(catalog):
     }
 
 
+def test_columns_keep_their_capitals(catalog):
+    for name in ("Q", "q"):
+        origin = catalog.lineage("leave_one_out", name)
+        assert origin.name == "leave_one_out.Q"
+        assert "measurement.mean" in set(origin.leaves())
+
+
 def test_lineage_of_a_table_is_itself(catalog):
     assert catalog.lineage("measurement", "MEAN") == Origin("measurement", "mean", "table")
 
