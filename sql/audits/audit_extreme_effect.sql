@@ -29,9 +29,4 @@ select
     measurement_standard.source_line
 from extreme
 inner join measurement_standard
-    on
-        extreme.study = measurement_standard.study
-        and extreme.experiment = measurement_standard.experiment
-        and extreme.outcome = measurement_standard.outcome
-        and extreme.timepoint is not distinct from measurement_standard.timepoint
-        and extreme.arm_a = measurement_standard.arm
+    on extreme.block = measurement_standard.block and extreme.arm_a = measurement_standard.arm

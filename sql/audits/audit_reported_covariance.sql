@@ -35,10 +35,7 @@ paired as (
     from shared as one
     inner join shared as two
         on
-            one.study = two.study
-            and one.experiment = two.experiment
-            and one.outcome = two.outcome
-            and one.timepoint is not distinct from two.timepoint
+            one.block = two.block
             and one.measure = two.measure
             and one.contrast_id < two.contrast_id
             and (one.arm_a in (two.arm_a, two.arm_b) or one.arm_b in (two.arm_a, two.arm_b))
@@ -61,10 +58,7 @@ select
 from paired
 left join shared as third
     on
-        paired.study = third.study
-        and paired.experiment = third.experiment
-        and paired.outcome = third.outcome
-        and paired.timepoint is not distinct from third.timepoint
+        paired.block = third.block
         and paired.measure = third.measure
         and least(paired.arm_1, paired.arm_2) = least(third.arm_a, third.arm_b)
         and greatest(paired.arm_1, paired.arm_2) = greatest(third.arm_a, third.arm_b)

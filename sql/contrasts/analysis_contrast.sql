@@ -12,10 +12,14 @@
 --   study, experiment, outcome, timepoint, timepoint_unit, measure: as in `contrast`
 --   treatment_a, treatment_b, arm_a, arm_b, n_a, n_b: as in `contrast`
 --   estimate, std_error: A minus B on the analysis scale
---   shared_arm, measurement_ids, origin, reported_contrast_id: as in `contrast`
+--   shared_arm, measurement_ids, origin, reported_contrast_id, block: as in `contrast`
 --   rule: the rule that picked the time point
 create or replace view analysis_contrast as
-with planned as (
+with every_contrast as (
+    select * from contrast
+),
+
+planned as (
     select
         outcome,
         measure,
@@ -25,18 +29,29 @@ with planned as (
     from plan
 ),
 
+measured as (
+    select distinct
+        study,
+        experiment,
+        outcome,
+        timepoint,
+        measure,
+        block
+    from every_contrast
+),
+
 ruled as (
     select
-        contrast.*,
+        measured.*,
         coalesce(for_measure.rule, for_outcome.rule, 'last') as rule
-    from contrast
+    from measured
     left join planned as for_measure
         on
-            contrast.outcome = for_measure.outcome
-            and contrast.measure = for_measure.measure
+            measured.outcome = for_measure.outcome
+            and measured.measure = for_measure.measure
             and for_measure.of_measure = 1
     left join planned as for_outcome
-        on contrast.outcome = for_outcome.outcome and for_outcome.of_outcome = 1
+        on measured.outcome = for_outcome.outcome and for_outcome.of_outcome = 1
 ),
 
 distant as (
@@ -54,8 +69,10 @@ distant as (
 
 ranked as (
     select
-        distant.*,
-        dense_rank() over (
+        block,
+        measure,
+        rule,
+        row_number() over (
             partition by study, experiment, outcome, measure
             order by case when distance is null then 1 else 0 end, distance, timepoint
         ) as choice
@@ -64,25 +81,27 @@ ranked as (
 )
 
 select
-    contrast_id,
-    study,
-    experiment,
-    outcome,
-    timepoint,
-    timepoint_unit,
-    measure,
-    treatment_a,
-    treatment_b,
-    arm_a,
-    arm_b,
-    n_a,
-    n_b,
-    estimate,
-    std_error,
-    shared_arm,
-    measurement_ids,
-    origin,
-    reported_contrast_id,
-    rule
-from ranked
-where choice = 1
+    every_contrast.contrast_id,
+    every_contrast.study,
+    every_contrast.experiment,
+    every_contrast.outcome,
+    every_contrast.timepoint,
+    every_contrast.timepoint_unit,
+    every_contrast.measure,
+    every_contrast.treatment_a,
+    every_contrast.treatment_b,
+    every_contrast.arm_a,
+    every_contrast.arm_b,
+    every_contrast.n_a,
+    every_contrast.n_b,
+    every_contrast.estimate,
+    every_contrast.std_error,
+    every_contrast.shared_arm,
+    every_contrast.measurement_ids,
+    every_contrast.origin,
+    every_contrast.reported_contrast_id,
+    every_contrast.block,
+    ranked.rule
+from every_contrast
+inner join ranked on every_contrast.block = ranked.block and every_contrast.measure = ranked.measure
+where ranked.choice = 1

@@ -25,6 +25,7 @@
 --   v: sampling variance of y
 --   unit: unit of the outcome's means
 --   measurement_id: the row of `measurement`
+--   block: number of the study, experiment, outcome and time point: arms of one block are compared
 create or replace view arm_effect as
 with standard as (
     select * from measurement_standard
@@ -32,15 +33,12 @@ with standard as (
 
 scale as (
     select
-        study,
-        experiment,
-        outcome,
-        timepoint,
+        block,
         max(case when role = 'control' then mean end) as control_mean,
         max(case when role = 'sham' then mean end) as sham_mean
     from standard
     where kind = 'continuous' and role in ('control', 'sham')
-    group by study, experiment, outcome, timepoint
+    group by block
     having
         count(case when role = 'control' then 1 end) = 1
         and count(case when role = 'sham' then 1 end) = 1
@@ -53,24 +51,19 @@ continuous as (
         scale.control_mean,
         100 / nullif(scale.control_mean - scale.sham_mean, 0) as percent
     from standard
-    left join scale
-        on
-            standard.study = scale.study
-            and standard.experiment = scale.experiment
-            and standard.outcome = scale.outcome
-            and standard.timepoint is not distinct from scale.timepoint
+    left join scale on standard.block = scale.block
     where standard.kind = 'continuous'
 ),
 
 counted as (
     select
         standard.*,
-        max(case when events = 0 or (kind = 'binary' and events = n) then 0.5 else 0.0 end) over study_block as increment,
-        sum(events) over study_block = 0 as no_event,
-        kind = 'binary' and sum(events) over study_block = sum(n) over study_block as only_events
+        max(case when events = 0 or (kind = 'binary' and events = n) then 0.5 else 0.0 end) over arms_of_block as increment,
+        sum(events) over arms_of_block = 0 as no_event,
+        kind = 'binary' and sum(events) over arms_of_block = sum(n) over arms_of_block as only_events
     from standard
     where kind in ('binary', 'rate')
-    window study_block as (partition by study, experiment, outcome, timepoint)
+    window arms_of_block as (partition by block)
 ),
 
 corrected as (
@@ -97,7 +90,8 @@ select
     mean as y,
     sd * sd / nullif(n, 0) as v,
     unit,
-    measurement_id
+    measurement_id,
+    block
 from continuous
 union all
 select
@@ -114,7 +108,8 @@ select
     ln(case when mean > 0 then mean end) as y,
     sd * sd / nullif(n * mean * mean, 0) as v,
     unit,
-    measurement_id
+    measurement_id,
+    block
 from continuous
 where mean > 0
 union all
@@ -132,7 +127,8 @@ select
     percent * (control_mean - mean) as y,
     percent * percent * sd * sd / nullif(n, 0) as v,
     unit,
-    measurement_id
+    measurement_id,
+    block
 from continuous
 where percent is not null
 union all
@@ -150,7 +146,8 @@ select
     ln(case when e > 0 and f > 0 then e / f end) as y,
     1 / nullif(e, 0) + 1 / nullif(f, 0) as v,
     unit,
-    measurement_id
+    measurement_id,
+    block
 from corrected
 where kind = 'binary' and informative
 union all
@@ -168,7 +165,8 @@ select
     ln(case when e > 0 and total > 0 then e / total end) as y,
     1 / nullif(e, 0) - 1 / nullif(total, 0) as v,
     unit,
-    measurement_id
+    measurement_id,
+    block
 from corrected
 where kind = 'binary' and informative
 union all
@@ -186,7 +184,8 @@ select
     e / nullif(total, 0) as y,
     e * f / nullif(power(total, 3), 0) as v,
     unit,
-    measurement_id
+    measurement_id,
+    block
 from corrected
 where kind = 'binary'
 union all
@@ -204,6 +203,7 @@ select
     ln(case when e > 0 and exposure > 0 then e / exposure end) as y,
     1 / nullif(e, 0) as v,
     unit,
-    measurement_id
+    measurement_id,
+    block
 from corrected
 where kind = 'rate' and not no_event

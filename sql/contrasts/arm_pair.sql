@@ -13,6 +13,7 @@
 --   n_a, n_b: animals or participants
 --   y_a, y_b, v_a, v_b: statistic of each arm with its sampling variance
 --   measurement_id_a, measurement_id_b: the rows of `measurement`
+--   block: number of the study, experiment, outcome and time point
 create or replace view arm_pair as
 with ordered as (
     select
@@ -39,14 +40,12 @@ select
     a.v as v_a,
     b.v as v_b,
     a.measurement_id as measurement_id_a,
-    b.measurement_id as measurement_id_b
+    b.measurement_id as measurement_id_b,
+    a.block
 from ordered as a
 inner join ordered as b
     on
-        a.study = b.study
-        and a.experiment = b.experiment
-        and a.outcome = b.outcome
-        and a.timepoint is not distinct from b.timepoint
+        a.block = b.block
         and a.measure = b.measure
         and a.rank < b.rank
 where a.unit is not distinct from b.unit

@@ -25,6 +25,7 @@
 --   measurement_ids: the two rows of `measurement`, comma separated; empty for reported contrasts
 --   origin: arms or reported
 --   reported_contrast_id: the row of `reported_contrast`, if reported
+--   block: number of the study, experiment, outcome and time point; below 0 if reported
 create or replace view contrast as
 with pair as (
     select * from arm_pair
@@ -36,10 +37,8 @@ difference as (
         y_a - y_b + case when measure = 'ROM' then (v_a - v_b) / 2 else 0 end as estimate,
         sqrt(v_a + v_b) as std_error
     from pair
-    where not exists (
-        select 1 from outcome_unit
-        where outcome_unit.outcome = pair.outcome and outcome_unit.mixed and pair.measure = 'MD'
-    )
+    inner join outcome_unit on pair.outcome = outcome_unit.outcome
+    where not (pair.measure = 'MD' and outcome_unit.mixed)
 ),
 
 standardised as (
@@ -68,7 +67,8 @@ computed as (
         estimate,
         std_error,
         measurement_id_a,
-        measurement_id_b
+        measurement_id_b,
+        block
     from difference
     union all
     select
@@ -87,15 +87,25 @@ computed as (
         g as estimate,
         sqrt(1 / n_a + 1 / n_b + g * g / (2 * (n_a + n_b))) as std_error,
         measurement_id_a,
-        measurement_id_b
+        measurement_id_b,
+        block
     from standardised
 ),
 
 of_arms as (
     select
         computed.*,
-        count(*) over (partition by study, experiment, outcome, timepoint, measure) > 1 as shared_arm
+        counted.n_contrasts > 1 as shared_arm
     from computed
+    inner join (
+        select
+            block,
+            measure,
+            count(*) as n_contrasts
+        from computed as any_row
+        group by block, measure
+    ) as counted
+        on computed.block = counted.block and computed.measure = counted.measure
 ),
 
 usable as (
@@ -110,12 +120,9 @@ reported as (
         exists(
             select 1 from usable as other
             where
-                other.reported_contrast_id <> reported.reported_contrast_id
-                and other.study = reported.study
-                and other.experiment = reported.experiment
-                and other.outcome = reported.outcome
-                and other.timepoint is not distinct from reported.timepoint
+                other.block = reported.block
                 and other.measure = reported.measure
+                and other.reported_contrast_id <> reported.reported_contrast_id
                 and (
                     other.arm_a in (reported.arm_a, reported.arm_b)
                     or other.arm_b in (reported.arm_a, reported.arm_b)
@@ -153,7 +160,8 @@ combined as (
         shared_arm,
         concat(cast(measurement_id_a as varchar), ',', cast(measurement_id_b as varchar)) as measurement_ids,
         'arms' as origin,
-        cast(null as bigint) as reported_contrast_id
+        cast(null as bigint) as reported_contrast_id,
+        block
     from of_arms
     union all
     select
@@ -174,7 +182,8 @@ combined as (
         shared_arm,
         cast(null as varchar) as measurement_ids,
         'reported' as origin,
-        reported_contrast_id
+        reported_contrast_id,
+        block
     from reported
 )
 
@@ -199,5 +208,6 @@ select
     shared_arm,
     measurement_ids,
     origin,
-    reported_contrast_id
+    reported_contrast_id,
+    block
 from combined

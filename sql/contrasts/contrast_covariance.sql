@@ -31,6 +31,7 @@ paired as (
         one.timepoint,
         one.measure,
         one.origin,
+        one.block,
         one.contrast_id as contrast_1,
         two.contrast_id as contrast_2,
         case when one.arm_a in (two.arm_a, two.arm_b) then one.arm_a else one.arm_b end as arm_shared,
@@ -47,15 +48,18 @@ paired as (
     from shared as one
     inner join shared as two
         on
-            one.study = two.study
-            and one.experiment = two.experiment
-            and one.outcome = two.outcome
-            and one.timepoint is not distinct from two.timepoint
+            one.block = two.block
             and one.measure = two.measure
             and one.contrast_id < two.contrast_id
     where
         one.arm_a in (two.arm_a, two.arm_b)
         or one.arm_b in (two.arm_a, two.arm_b)
+),
+
+reported as (
+    select *
+    from shared
+    where origin = 'reported'
 ),
 
 base as (
@@ -79,24 +83,16 @@ variance as (
     from paired
     left join arm_effect
         on
-            paired.origin = 'arms'
-            and paired.study = arm_effect.study
-            and paired.experiment = arm_effect.experiment
-            and paired.outcome = arm_effect.outcome
-            and paired.timepoint is not distinct from arm_effect.timepoint
+            paired.block = arm_effect.block
             and paired.measure = arm_effect.measure
             and paired.arm_shared = arm_effect.arm
     left join base as base_1
         on paired.reported_1 = base_1.reported_contrast_id and paired.arm_shared = base_1.base_arm
     left join base as base_2
         on paired.reported_2 = base_2.reported_contrast_id and paired.arm_shared = base_2.base_arm
-    left join shared as third
+    left join reported as third
         on
-            paired.origin = 'reported'
-            and paired.study = third.study
-            and paired.experiment = third.experiment
-            and paired.outcome = third.outcome
-            and paired.timepoint is not distinct from third.timepoint
+            paired.block = third.block
             and paired.measure = third.measure
             and least(paired.arm_1, paired.arm_2) = least(third.arm_a, third.arm_b)
             and greatest(paired.arm_1, paired.arm_2) = greatest(third.arm_a, third.arm_b)

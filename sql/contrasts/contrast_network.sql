@@ -14,7 +14,7 @@
 --   estimate, std_error: A minus B; for SMD d
 --   estimate_g, std_error_g: for SMD g, for other measures the same as estimate and std_error
 --   n_study: N, animals or participants in all arms of the study; SMD from arms only
---   shared_arm, measurement_ids, origin, reported_contrast_id: as in `contrast`
+--   shared_arm, measurement_ids, origin, reported_contrast_id, block: as in `contrast`
 create or replace view contrast_network as
 with every_contrast as (
     select * from contrast
@@ -28,16 +28,13 @@ mean_effect as (
 
 pooled_sd as (
     select
-        study,
-        experiment,
-        outcome,
-        timepoint,
+        block,
         sum(n) as n_total,
         sum(n) - count(*) as df,
         -- In a fixed order, so that the last digit does not depend on that of the rows.
         sqrt(sum((n - 1) * n * v order by arm) / nullif(sum(n) - count(*), 0)) as sd
     from mean_effect
-    group by study, experiment, outcome, timepoint
+    group by block
 ),
 
 standardised as (
@@ -47,27 +44,10 @@ standardised as (
         (a.y - b.y) / nullif(pooled_sd.sd, 0) as d,
         hedges_correction(pooled_sd.df) * (a.y - b.y) / nullif(pooled_sd.sd, 0) as g
     from every_contrast as contrast
-    inner join mean_effect as a
-        on
-            contrast.study = a.study
-            and contrast.experiment = a.experiment
-            and contrast.outcome = a.outcome
-            and contrast.timepoint is not distinct from a.timepoint
-            and contrast.arm_a = a.arm
-    inner join mean_effect as b
-        on
-            contrast.study = b.study
-            and contrast.experiment = b.experiment
-            and contrast.outcome = b.outcome
-            and contrast.timepoint is not distinct from b.timepoint
-            and contrast.arm_b = b.arm
-    inner join pooled_sd
-        on
-            contrast.study = pooled_sd.study
-            and contrast.experiment = pooled_sd.experiment
-            and contrast.outcome = pooled_sd.outcome
-            and contrast.timepoint is not distinct from pooled_sd.timepoint
-    where contrast.measure = 'SMD' and contrast.origin = 'arms'
+    inner join mean_effect as a on contrast.block = a.block and contrast.arm_a = a.arm
+    inner join mean_effect as b on contrast.block = b.block and contrast.arm_b = b.arm
+    inner join pooled_sd on contrast.block = pooled_sd.block
+    where contrast.measure = 'SMD'
 )
 
 select
@@ -92,6 +72,7 @@ select
     contrast.shared_arm,
     contrast.measurement_ids,
     contrast.origin,
-    contrast.reported_contrast_id
+    contrast.reported_contrast_id,
+    contrast.block
 from every_contrast as contrast
 left join standardised on contrast.contrast_id = standardised.contrast_id

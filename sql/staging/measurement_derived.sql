@@ -34,6 +34,7 @@
 --     (reported SD beside an estimated mean)
 --   problem: a word for why the measurement cannot be used, empty if it can
 --   source, locator, source_file, source_line: where it was read and where it is typed
+--   block: number of the study, experiment, outcome and time point
 create or replace view measurement_derived as
 with typed as (
     select
@@ -138,10 +139,8 @@ solved as (
                 then (max - min) / (4 * normal.z_range) + (q3 - q1) / (4 * normal.z_quartiles)
         end * multiplier / divisor as common_sd
     from coded
-    left join student
-        on coded.spread = 'ci' and coded.animals = student.size and coded.level = student.coverage
-    left join normal
-        on coded.spread in ('range', 'quartiles', 'quartiles_range') and coded.animals = normal.size
+    left join student on coded.animals = student.size and coded.level = student.coverage
+    left join normal on coded.animals = normal.size
 )
 
 select
@@ -196,5 +195,6 @@ select
     source,
     locator,
     source_file,
-    source_line
+    source_line,
+    block
 from solved

@@ -12,6 +12,7 @@
 --   unit: as reported
 --   adjusted, source, locator, method, extractor, note: how and where it was read
 --   source_file, source_line: where the row stands in the review folder
+--   block: number of the study, experiment, outcome and time point
 create or replace view measurement_final as
 select
     measurement_id,
@@ -43,6 +44,7 @@ select
     extractor,
     note,
     source_file,
-    source_line
+    source_line,
+    block
 from measurement_reading
 where measurement_id = final_measurement_id

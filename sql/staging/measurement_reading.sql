@@ -14,6 +14,7 @@
 --   adjusted, source, locator, method, extractor, note: how and where it was read
 --   source_file, source_line: where the row stands in the review folder
 --   final_measurement_id: the reading that counts; empty if the time point has no unit beside others that have one
+--   block: number of the study, experiment, outcome and time point, the smallest measurement_id of it
 create or replace view measurement_reading as
 with timed as (
     select
@@ -31,45 +32,87 @@ with timed as (
     from measurement
     left join outcome_timepoint on measurement.outcome = outcome_timepoint.outcome
     left join unit as typed on measurement.timepoint_unit = typed.unit
-    left join unit as day on day.unit = 'd'
+    cross join (select max(factor) as factor from unit where unit = 'd') as day
+),
+
+blocked as (
+    select
+        timed.*,
+        first_row.block
+    from timed
+    inner join (
+        select
+            study,
+            experiment,
+            outcome,
+            common_timepoint,
+            comparable,
+            min(measurement_id) as block
+        from timed as any_row
+        group by study, experiment, outcome, common_timepoint, comparable
+    ) as first_row
+        on
+            timed.study = first_row.study
+            and timed.experiment = first_row.experiment
+            and timed.outcome = first_row.outcome
+            and timed.common_timepoint is not distinct from first_row.common_timepoint
+            and timed.comparable = first_row.comparable
+),
+
+-- Most measurements are read once: only the others are ranked.
+chosen as (
+    select
+        blocked.measurement_id,
+        first_value(blocked.measurement_id) over (
+            partition by blocked.block, blocked.arm
+            order by case when blocked.extractor = 'consensus' then 0 else 1 end, blocked.extractor, blocked.measurement_id
+        ) as final_measurement_id
+    from blocked
+    inner join (
+        select
+            block,
+            arm
+        from blocked as any_row
+        group by block, arm
+        having count(*) > 1
+    ) as repeated
+        on blocked.block = repeated.block and blocked.arm = repeated.arm
 )
 
 select
-    measurement_id,
-    study,
-    experiment,
-    arm,
-    outcome,
-    common_timepoint as timepoint,
-    common_unit as timepoint_unit,
-    n,
-    mean,
-    sd,
-    se,
-    median,
-    q1,
-    q3,
-    min,
-    max,
-    ci_lower,
-    ci_upper,
-    ci_level,
-    events,
-    exposure,
-    unit,
-    adjusted,
-    source,
-    locator,
-    method,
-    extractor,
-    note,
-    source_file,
-    source_line,
+    blocked.measurement_id,
+    blocked.study,
+    blocked.experiment,
+    blocked.arm,
+    blocked.outcome,
+    blocked.common_timepoint as timepoint,
+    blocked.common_unit as timepoint_unit,
+    blocked.n,
+    blocked.mean,
+    blocked.sd,
+    blocked.se,
+    blocked.median,
+    blocked.q1,
+    blocked.q3,
+    blocked.min,
+    blocked.max,
+    blocked.ci_lower,
+    blocked.ci_upper,
+    blocked.ci_level,
+    blocked.events,
+    blocked.exposure,
+    blocked.unit,
+    blocked.adjusted,
+    blocked.source,
+    blocked.locator,
+    blocked.method,
+    blocked.extractor,
+    blocked.note,
+    blocked.source_file,
+    blocked.source_line,
     case
-        when comparable = 1
-            then first_value(measurement_id) over (
-                partition by study, experiment, arm, outcome, common_timepoint, comparable
-                order by case when extractor = 'consensus' then 0 else 1 end, extractor, measurement_id
-            )
-    end as final_measurement_id
-from timed
+        when blocked.comparable = 1 then coalesce(chosen.final_measurement_id, blocked.measurement_id)
+    end as final_measurement_id,
+    blocked.block
+from blocked
+left join chosen on blocked.measurement_id = chosen.measurement_id

@@ -18,6 +18,7 @@
 --   measurement_id: the row of `measurement`
 --   source, locator: publication and place in it
 --   source_file, source_line: where the row stands in the review folder
+--   block: number of the study, experiment, outcome and time point: arms of one block are compared
 create or replace view measurement_standard as
 select
     study,
@@ -41,6 +42,7 @@ select
     source,
     locator,
     source_file,
-    source_line
+    source_line,
+    block
 from measurement_derived
 where problem is null

@@ -13,6 +13,7 @@
 --   variance_base, base_arm: sampling variance of the second arm as typed, and which arm that is; empty if not reported
 --   problem: a word for why the contrast cannot be used, empty if it can
 --   source_file, source_line: where it is typed
+--   block: number of the study, experiment, outcome and time point, below 0
 create or replace view reported_contrast_standard as
 with typed as (
     select
@@ -54,7 +55,7 @@ with typed as (
     inner join treatment as second_role on second_arm.treatment = second_role.treatment
     left join outcome_timepoint on reported.outcome = outcome_timepoint.outcome
     left join unit as time_unit on reported.timepoint_unit = time_unit.unit
-    left join unit as day on day.unit = 'd'
+    cross join (select max(factor) as factor from unit where unit = 'd') as day
     left join unit as from_unit on reported.unit = from_unit.unit
     left join unit as to_unit on outcome.unit = to_unit.unit
 ),
@@ -75,7 +76,8 @@ chosen as (
         row_number() over (
             partition by study, experiment, outcome, common_timepoint, measure, arm_first, arm_second
             order by case when extractor = 'consensus' then 0 else 1 end, extractor, reported_contrast_id
-        ) as choice
+        ) as choice,
+        -min(reported_contrast_id) over (partition by study, experiment, outcome, common_timepoint) as block
     from ranked
 ),
 
@@ -117,7 +119,7 @@ select
         when coalesce(se, ci_upper - ci_lower) <= 0 then 'zero_spread'
     end as problem,
     source_file,
-    source_line
+    source_line,
+    block
 from chosen
-left join normal
-    on chosen.level = normal.level and chosen.se is null and chosen.ci_lower is not null and chosen.ci_upper is not null
+left join normal on chosen.level = normal.level

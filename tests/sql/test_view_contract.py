@@ -82,8 +82,9 @@ def test_one_row_per_key_where_rows_repeat(rows):
     """Several readings, time points with and without unit, arms of one treatment, two tools, two assessors."""
     rows.unit("d", "time", 1)
     rows.unit("h", "time", 1 / 24)
-    for extractor in ("anna", "zoe", "consensus"):
-        for timepoint, unit in ((24, "h"), (1, "d"), (None, None), (48, "h")):
+    rows.unit("min", "time", 1 / 1440)
+    for extractor, day in (("anna", (24, "h")), ("zoe", (1, "d")), ("consensus", (1440, "min"))):
+        for timepoint, unit in (day, (None, None), (48, "h")):
             for arm, treatment in (
                 ("low", "drug"),
                 ("high", "drug"),
