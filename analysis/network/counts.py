@@ -43,7 +43,9 @@ from analysis.network.sampled import (
     TauSummary,
     driven_text,
     specify,
+    split_row,
     summary,
+    undetermined,
     unrelated_rows,
 )
 from analysis.network.specification import Specification, effect_scale, refuse_disconnected
@@ -469,7 +471,7 @@ def refuse_untrusted(
         covariance = np.linalg.inv(posterior.modes.precision)
         variance = np.einsum("tp,jpq,tq->jt", treatments, covariance, treatments)
         sd = np.sqrt(posterior.proposal @ variance)
-        driven = [net.treatments[t] for t in np.flatnonzero(sd > 0.25 * specification.effect_sd)]
+        driven = [net.treatments[t] for t in np.flatnonzero(sd > undetermined(net, specification.effect_sd))]
     if driven:
         text = driven_text(net, driven, specification.effect_sd)
         raise RefusedError(f"{measured} {text[0].upper()}{text[1:]}")
@@ -730,13 +732,13 @@ class CountsFit(SampledFit):
                 omega = posterior.coefficients[:, -1:]
                 indirect = draws.difference(np.array([b]), np.array([a]))
                 values = np.concatenate([indirect + omega, indirect, omega], axis=1)
-                if not posterior.trusted or not (draws.sd(values) <= 0.25 * spec.effect_sd).all():
+                if not posterior.trusted or self._driven_pairs(draws.sd(values)).any():
                     rows.append(
                         row | {"note": "driven by the prior: direct or indirect evidence is too thin"}
                     )
                     continue
                 columns = summary(draws, values)
-                rows.append(row | _split_row({name: value.tolist() for name, value in columns.items()}))
+                rows.append(row | split_row(columns))
         rows.sort(key=lambda row: self.models.index(row["model"]))
         return frame("inconsistency", rows)
 
@@ -886,19 +888,3 @@ def _log_mean(weight: Array, log_values: Array) -> float:
         log_terms = np.log(weight) + log_values
     top = float(log_terms.max())
     return top + float(np.log(np.exp(log_terms - top).sum()))
-
-
-def _split_row(columns: dict[str, list[float]]) -> dict[str, float]:
-    """Cells of a node-split from summaries of direct, indirect and difference."""
-    mean, sd = columns["estimate"], columns["std_error"]
-    return {
-        "direct": mean[0],
-        "direct_std_error": sd[0],
-        "indirect": mean[1],
-        "indirect_std_error": sd[1],
-        "difference": mean[2],
-        "difference_std_error": sd[2],
-        "ci_lower": columns["ci_lower"][2],
-        "ci_upper": columns["ci_upper"][2],
-        "p_value": columns["p_value"][2],
-    }

@@ -87,7 +87,8 @@ def generalised_pareto(excess: Array) -> tuple[float, float]:
     k = np.log1p(-theta[:, None] * excess).mean(1)
     with np.errstate(divide="ignore", invalid="ignore"):
         profile = n * (np.log(-theta / k) - k - 1.0)
-    weight = 1.0 / np.exp(profile - profile[:, None]).sum(1)
+    weight = np.exp(profile - profile.max())
+    weight /= weight.sum()
     keep = weight >= 10 * np.finfo(float).eps
     theta, weight = theta[keep], weight[keep] / weight[keep].sum()
     middle = float(theta @ weight)

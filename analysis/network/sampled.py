@@ -22,8 +22,30 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DRIVEN = 0.25
-"""An effect with a posterior sd above this share of its prior sd is driven by the prior: it gets no number."""
+"""An effect with a posterior sd above this share of a vague prior's is driven by it and gets no number."""
+VAGUE_LOG_RATIO = 5.0
+"""A prior standard deviation of log ratios above this is vague: it allows ratios beyond 10,000."""
 INTERVAL = (0.025, 0.975)
+
+
+def undetermined(net: Network, effect_sd: float) -> float:
+    """Posterior standard deviation above which an effect is driven by its prior.
+
+    A quarter of a vague prior's; nine tenths of a prior that says something itself, which is then part of the
+    answer.
+
+    Parameters
+    ----------
+    net : Network
+    effect_sd : float
+        Prior standard deviation of the effects.
+
+    Returns
+    -------
+    float
+    """
+    vague = VAGUE_LOG_RATIO if net.scale == "log" else 3.0 * effect_scale(net)
+    return (DRIVEN if effect_sd > vague else 0.9) * effect_sd
 
 
 @dataclass(frozen=True)
@@ -42,8 +64,8 @@ class SampledFit(NetworkFit):
 
     Estimates are posterior means with posterior standard deviations; intervals are 95 % equal-tailed credible
     intervals; `p_value` is twice the smaller posterior probability of an effect on either side of zero. Where
-    the data hardly determine an effect (posterior standard deviation above a quarter of the prior's) the
-    tables hold no number, and the notes say what is driven by the prior.
+    the data hardly determine an effect (see `undetermined`) the tables
+    hold no number, and the notes say what is driven by the prior.
 
     Attributes
     ----------
@@ -95,7 +117,7 @@ class SampledFit(NetworkFit):
         return pd.concat(parts, ignore_index=True)
 
     def _driven_pairs(self, sd: Array) -> Array:
-        return ~(sd <= DRIVEN * self.specification.effect_sd)
+        return ~(sd <= undetermined(self.network, self.specification.effect_sd))
 
     def driven(self, model: str) -> list[str]:
         """Treatments whose effect against the reference the data hardly determine."""
@@ -293,7 +315,7 @@ def driven_text(net: Network, driven: Sequence[str], effect_sd: float) -> str:
     """Say which effects are driven by the prior, and what can be done."""
     return (
         f"driven by the prior: the data do not determine the effect of {', '.join(driven)} against "
-        f"{net.reference} (posterior sd above a quarter of the prior's {effect_sd:.4g}), so no number is "
+        f"{net.reference} (posterior sd above {undetermined(net, effect_sd):.4g}, with {effect_sd:.4g} a priori), so no number is "
         "given. Take a narrower prior that you can defend (effect_prior_sd=2.5 allows ratios up to about a "
         "hundred), or leave the treatment out."
     )
@@ -350,9 +372,25 @@ def unrelated_rows(
     rows: list[dict[str, Any]] = [{**about, "component": "network", "note": text}]
     for i, (versus, treatment) in enumerate(pairs):
         row = {**about, "treatment": net.treatments[treatment], "versus": net.treatments[versus]}
-        if sd[i] <= DRIVEN * effect_sd:
+        if sd[i] <= undetermined(net, effect_sd):
             row |= {"direct": mean[i], "direct_std_error": sd[i]}
         else:
             row["note"] = "driven by the prior: the data do not determine this effect"
         rows.append(row)
     return rows
+
+
+def split_row(columns: Mapping[str, Array]) -> dict[str, float]:
+    """Cells of a node-split from summaries of direct, indirect and difference."""
+    mean, sd = columns["estimate"].tolist(), columns["std_error"].tolist()
+    return {
+        "direct": mean[0],
+        "direct_std_error": sd[0],
+        "indirect": mean[1],
+        "indirect_std_error": sd[1],
+        "difference": mean[2],
+        "difference_std_error": sd[2],
+        "ci_lower": float(columns["ci_lower"][2]),
+        "ci_upper": float(columns["ci_upper"][2]),
+        "p_value": float(columns["p_value"][2]),
+    }

@@ -182,7 +182,7 @@ def test_many_events_are_nearly_normal():
     same = {"tau_prior": "half-normal(0.5)", "effect_prior_sd": 10.0}
     ours = network.fit(net, engine="counts", baseline_prior=(0, 100), **same)
     theirs = network.fit(net, engine="exact", **same)
-    a, b = ours.estimates(), theirs.estimates()
+    a, b = (fit.estimates().query("model == 'random'") for fit in (ours, theirs))
     assert a[["model", "treatment", "versus"]].equals(b[["model", "treatment", "versus"]])
     for name, tolerance in (("estimate", 0.02), ("ci_lower", 0.08), ("ci_upper", 0.08), ("pi_lower", 0.15)):
         gap = (a[name] - b[name]).abs() / b["std_error"]
