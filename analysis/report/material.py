@@ -136,7 +136,11 @@ class Material:
                 contrast.n_a, contrast.n_b,
                 a.mean as mean_a, a.sd as sd_a, a.events as events_a,
                 b.mean as mean_b, b.sd as sd_b, b.events as events_b, study.year, study.label,
-                variable.value as level
+                case
+                    when $by = 'treatment' and contrast.treatment_a = $versus then contrast.treatment_b
+                    when $by = 'treatment' then contrast.treatment_a
+                    else variable.value
+                end as level
             from weighted
             inner join study on weighted.study = study.study
             left join contrast on weighted.contrast_id = contrast.contrast_id
@@ -148,7 +152,7 @@ class Material:
                 on weighted.study = variable.study and variable.variable = $by
             order by study.year nulls last, study.label, weighted.experiment, weighted.contrast_id
             """,
-            {"run": run.run_id, "by": run.subgroup},  # type: ignore[arg-type]
+            {"run": run.run_id, "by": run.subgroup, "versus": run.versus},  # type: ignore[arg-type]
         )
 
     def results(self) -> dict[str, list[dict[str, Any]]]:
