@@ -1,6 +1,7 @@
 """What must hold between the cells of a row, the rows of a file and the files of a review.
 
-Each check goes through everything and adds what it finds to the problems; none stops at the first.
+Each check goes through everything and adds what it finds to the problems; none stops at the first. What a
+query can find once the rows are stored is left to the audits.
 """
 
 from __future__ import annotations
@@ -215,7 +216,9 @@ def _arms(sheets: Sheets, problems: Problems) -> None:
                 "add the arm it was compared with, or correct study or experiment",
                 **arms.place(rows[0]),
             )
+    known: set[str] = set()
     if studies := sheets.get("studies.csv"):
+        known = set(studies.values["study"])
         for index, (_, study) in enumerate(studies.rows("study")):
             if study is not None and study not in experiments:
                 problems.warning("the study has no arm", "add its arms to arms.csv", **studies.place(index))
@@ -232,19 +235,18 @@ def _arms(sheets: Sheets, problems: Problems) -> None:
             continue
         for column in columns:
             for index, (_, study, experiment, arm) in enumerate(sheet.rows("study", "experiment", column)):
-                if study is None or study not in experiments or experiment is None or arm is None:
-                    if study is not None and study not in experiments and _has_study(sheets, study):
+                if study not in experiments:
+                    if study in known:
                         problems.error(
                             "the study has no arm in arms.csv", "add its arms", **sheet.place(index, column)
                         )
-                    continue
-                if experiment not in experiments[study]:
+                elif experiment not in experiments[study]:
                     problems.error(
                         f"unknown experiment {experiment!r} of this study",
                         suggestion(experiment, experiments[study], "arms.csv"),
                         **sheet.place(index, "experiment"),
                     )
-                elif arm not in names[study, experiment]:
+                elif arm is not None and arm not in names[study, experiment]:
                     problems.error(
                         f"unknown arm {arm!r} of this study's experiment {experiment!r}",
                         suggestion(arm, names[study, experiment], "arms.csv"),
@@ -252,17 +254,12 @@ def _arms(sheets: Sheets, problems: Problems) -> None:
                     )
 
 
-def _has_study(sheets: Sheets, study: str) -> bool:
-    sheet = sheets.get("studies.csv")
-    return sheet is not None and study in set(sheet.values["study"])
-
-
 def _outcomes(sheets: Sheets, units: Mapping[str, tuple[str, float]], problems: Problems) -> None:
     if not (sheet := sheets.get("outcomes.csv")):
         return
     dimensions = {dimension for dimension, _ in units.values()}
-    columns = ("unit", "dimension", "lower_bound", "upper_bound", "lower_is_better")
-    for index, (_, unit, dimension, lower, upper, lower_is_better) in enumerate(sheet.rows(*columns)):
+    columns = ("unit", "dimension", "lower_bound", "upper_bound")
+    for index, (_, unit, dimension, lower, upper) in enumerate(sheet.rows(*columns)):
         if dimension is not None and dimension not in dimensions:
             problems.error(
                 f"unknown dimension {dimension!r}",
@@ -280,12 +277,6 @@ def _outcomes(sheets: Sheets, units: Mapping[str, tuple[str, float]], problems: 
                 f"lower_bound {lower:g} is not below upper_bound {upper:g}",
                 "give the smallest and the largest possible value",
                 **sheet.place(index, "lower_bound"),
-            )
-        if lower_is_better is None:
-            problems.warning(
-                "lower_is_better is not given: treatments cannot be ranked on this outcome",
-                "write true or false",
-                **sheet.place(index, "lower_is_better"),
             )
 
 
@@ -317,10 +308,6 @@ def _measurements(sheets: Sheets, units: Mapping[str, tuple[str, float]], proble
             *kind_findings(kind, given, documented),
         ):
             _report(finding, sheet, index, problems)
-        if own_n is not None and arm_n is not None and own_n > arm_n:
-            problems.warning(
-                f"n is {own_n:g}, the arm has {arm_n:g}", "correct one of the two", **sheet.place(index, "n")
-            )
         for column in ("mean", "median", "min", "max"):
             value = given[column]
             if value is not None and (
@@ -374,21 +361,14 @@ def _units_fit(
                 **sheet.place(rows[0], "unit"),
             )
     for index, (_, outcome) in enumerate(declared.rows("outcome")):
-        if outcome in used and outcomes[outcome][0] is None:
-            given = ", ".join(sorted(used[outcome]))
-            if len(used[outcome]) > 1:
-                problems.warning(
-                    f"the outcome has no unit, and its measurements have several ({given})",
-                    "give the outcome a unit to convert them to; without one, only measures free of units "
-                    "(SMD, ROM, NMD) can compare them",
-                    **declared.place(index, "unit"),
-                )
-            else:
-                problems.warning(
-                    f"the outcome has no unit, its measurements are in {given}",
-                    f"give the outcome the unit {given}",
-                    **declared.place(index, "unit"),
-                )
+        # Several units without one to convert them to are the audit's, which knows what is lost.
+        if outcome in used and outcomes[outcome][0] is None and len(used[outcome]) == 1:
+            (given,) = used[outcome]
+            problems.warning(
+                f"the outcome has no unit, its measurements are in {given}",
+                f"give the outcome the unit {given}",
+                **declared.place(index, "unit"),
+            )
 
 
 def _times_fit(sheet: Sheet, units: Mapping[str, tuple[str, float]], problems: Problems) -> None:

@@ -382,6 +382,22 @@ def test_contrast_the_other_way_round(edited):
     assert (found.line, found.message) == (3, "the same two arms stand the other way round in line 2")
 
 
+def test_measurements_of_an_experiment_or_study_without_arms(review_folder):
+    folder = review_folder(
+        {
+            "studies.csv": "study\nLi 2019\nWu 2020\n",
+            "arms.csv": "study,arm,treatment,n\nLi 2019,a,BMSC,9\nLi 2019,b,saline,9\n",
+            MEASURED: "study,experiment,arm,outcome,mean,sd\nLi 2019,second,a,alt,1,1\nWu 2020,main,a,alt,1,1\n",
+            **dict.fromkeys(("contrasts.csv", "risk_of_bias.csv", "records.csv", "screening.csv")),
+        }
+    )
+    problems = problems_of(folder)
+    assert [(p.line, p.column, p.message) for p in problems] == [
+        (2, "experiment", "unknown experiment 'second' of this study"),
+        (3, "arm", "the study has no arm in arms.csv"),
+    ]
+
+
 def test_the_same_time_in_two_units(edited):
     row = "Li 2019,cells,death,7,d,10,,,,,,,,,,,2,,,"
     found = one(problems_of(edited(MEASURED, 7, f"{row}\nLi 2019,cells,death,1,wk,10,,,,,,,,,,,3,,,")))
@@ -415,12 +431,9 @@ WARNINGS = [
     ("half an animal", MEASURED, 2, "Li 2019,cells,alt,1,d,9.5,210,,10,,,,,,,,,,U/L,", "n", "n is 9.5, not a whole"),
     ("imputed events", MEASURED, 7, "Li 2019,cells,death,7,d,10,,,,,,,,,,,2.5,,,imputed", "events", "events is 2.5"),
     ("sd of zero", MEASURED, 3, "Li 2019,control,alt,1,d,10,350,0,,,,,,,,,,,U/L,", "sd", "sd is 0"),
-    ("more than the arm has", MEASURED, 2, "Li 2019,cells,alt,1,d,11,210,,10,,,,,,,,,,U/L,", "n",
-     "n is 11, the arm has 10"),
     ("unit forgotten", MEASURED, 2, "Li 2019,cells,alt,1,d,10,210,31.6,10,,,,,,,,,,,", "unit",
      "the row has no unit, others of 'alt' say U/L"),
     ("one quartile", MEASURED, 5, "Wu 2020,uc,alt,1,d,8,,,,3.1,2.5,,2,5,,,,,ukat/L,", "q3", "q1 is given without q3"),
-    ("no direction", "outcomes.csv", 2, "alt,ALT,continuous,U/L,", "lower_is_better", "cannot be ranked"),
     ("level written two ways", "studies.csv", 3, "Wu 2020,,2020,controlled experiment,Mouse,human", "species",
      "'Mouse' looks like 'mouse' in another study"),
     ("text encoded twice", "studies.csv", 2, "Li 2019,MÃ¼ller,2019,controlled experiment,mouse,human", "label",
@@ -464,11 +477,12 @@ def test_arm_alone_in_its_study(review_folder):
     assert "the only arm of the study's experiment 'main'" in found.message
 
 
-def test_outcome_with_several_units_and_none_of_its_own(review_folder):
-    text = (review_folder() / "outcomes.csv").read_text(encoding="utf-8").replace("U/L", "")
-    found = one(warnings_of(review_folder({"outcomes.csv": text})))
-    assert found.message == "the outcome has no unit, and its measurements have several (U/L, ukat/L)"
-    assert "only measures free of units (SMD, ROM, NMD) can compare them" in found.remedy
+def test_outcome_without_the_unit_of_its_measurements(review_folder):
+    outcomes = (review_folder() / "outcomes.csv").read_text(encoding="utf-8").replace("U/L", "")
+    measurements = (review_folder() / MEASURED).read_text(encoding="utf-8").replace("ukat/L", "U/L")
+    found = one(warnings_of(review_folder({"outcomes.csv": outcomes, MEASURED: measurements})))
+    assert found.message == "the outcome has no unit, its measurements are in U/L"
+    assert found.remedy == "give the outcome the unit U/L"
 
 
 def test_values_outside_the_outcomes_bounds(review_folder):
