@@ -209,8 +209,7 @@ def import_prisma(file: str | Path, into: str | Path, *, dry_run: bool = False) 
     Parameters
     ----------
     file : path
-        ``PRISMA.csv`` of the PRISMA2020 package: columns ``data`` and ``n``, reasons as ``Reason1, 3; Reason2,
-        4``.
+        ``PRISMA.csv`` of the PRISMA2020 package: columns ``data`` and ``n``, reasons as ``Reason1, 3; ...``.
     into : path
         Review folder.
     dry_run : bool

@@ -7,6 +7,7 @@ from collections import defaultdict
 from functools import cache
 
 from evidence.layout import FILE
+from evidence.names import skeleton
 from evidence.reference import reference
 
 AMBIGUOUS = frozenset(
@@ -44,3 +45,19 @@ def targets(shape: str) -> dict[str, frozenset[str]]:
         for column in FILE[name].columns:
             found[plain(column.name)] = {column.name}
     return {name: frozenset(columns) for name, columns in found.items()}
+
+
+class Spellings:
+    """One spelling for words that differ only in case, blanks or dashes: the first."""
+
+    def __init__(self) -> None:
+        self.first: dict[str, str] = {}
+        self.others: dict[str, set[str]] = defaultdict(set)
+
+    def __call__(self, word: str) -> str:
+        """Return the word in its first spelling."""
+        word = " ".join(word.split())
+        first = self.first.setdefault(skeleton(word), word)
+        if word != first:
+            self.others[first].add(word)
+        return first

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from evidence.errors import CallError, Problem, ReviewError
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
-from evidence.importers.names import plain
+from evidence.importers.names import Spellings, plain
 from evidence.importers.table import Table, read_table
 from evidence.names import skeleton, suggestion
 from evidence.reference import keyed
@@ -120,21 +120,6 @@ class _Names:
         return self._of[key]
 
 
-class _Spellings:
-    """One spelling for words that differ only in case, blanks or dashes: the first."""
-
-    def __init__(self) -> None:
-        self.first: dict[str, str] = {}
-        self.others: dict[str, set[str]] = defaultdict(set)
-
-    def __call__(self, word: str) -> str:
-        word = " ".join(word.split())
-        first = self.first.setdefault(skeleton(word), word)
-        if word != first:
-            self.others[first].add(word)
-        return first
-
-
 def import_syrf(
     file: str | Path,
     into: str | Path,
@@ -191,7 +176,7 @@ def import_syrf(
     unit_of_time = _time_unit(table, rows, known, time_unit, report)
     rows = _reconciled(table, rows, annotator, report)
     draft = Draft(into, title=Path(file).stem)
-    names, treatments, units, outcomes = _Names(), _Spellings(), _Spellings(), _Spellings()
+    names, treatments, units, outcomes = _Names(), Spellings(), Spellings(), Spellings()
     directions: dict[str, set[str]] = defaultdict(set)
     units_of: dict[str, set[str]] = defaultdict(set)
     for row in rows:
@@ -410,7 +395,7 @@ def _study(row: _Row, names: _Names) -> str:
     return names(("study",), row["study"], label)
 
 
-def _treatment(row: _Row, spelling: _Spellings, control: str | None) -> tuple[str, str] | None:
+def _treatment(row: _Row, spelling: Spellings, control: str | None) -> tuple[str, str] | None:
     """Return the treatment of a cohort, and what it is in the experiment; None if it cannot be told."""
     labels = [label for label in (part.strip() for part in row["treatment"].split(";")) if label]
     name = " + ".join(spelling(label) for label in dict.fromkeys(labels))
@@ -487,7 +472,7 @@ def _add_studies(
     }
     became = {table.header[i]: f"risk_of_bias.csv: SYRCLE item {item}" for i, item in items.items()}
     became |= {table.header[i]: "" for i in varying}
-    spelling: dict[object, _Spellings] = defaultdict(_Spellings)
+    spelling: dict[object, Spellings] = defaultdict(Spellings)
     for study, rows in study_rows.items():
 
         def words(name: str, rows: Iterable[_Row] = rows) -> str:
@@ -544,7 +529,7 @@ def _say(
     report: ImportReport,
     controls: set[str],
     control: str | None,
-    treatments: _Spellings,
+    treatments: Spellings,
     homes: dict[tuple[str, str], list[str]],
     rows: Sequence[_Row],
     iqr_to_sd: bool,

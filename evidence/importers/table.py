@@ -87,6 +87,12 @@ def read_table(path: str | Path, *, sheet: str | None = None) -> Table:
 
 def _read_text(file: Path) -> Table:
     text, notes = read_text(file)
+    return table_of(file, text, notes)
+
+
+def table_of(file: Path, text: str, notes: list[str] | None = None) -> Table:
+    """Take a text apart into rows and columns; see `read_table`."""
+    notes = notes if notes is not None else []
     first = text.split("\n", 1)[0]
     if _BUGS_HEADER.match(first):
         notes.append("read as a rectangular data table of WinBUGS")

@@ -1,0 +1,271 @@
+"""Reviews of RevMan Web and RevMan 5: every row comes over, and their pooled results are met by ours.
+
+The pooled results in the fixtures are metafor 3.8.1's on the first five studies of dat.bcg and dat.normand1999
+(rma.mh without correction, rma.peto, rma with DL, FE, and REML with Knapp-Hartung).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import evidence
+from analysis import pairwise
+from evidence.cli import cli
+from evidence.errors import EvidenceError
+from evidence.importers.revman import import_revman, read_revman
+
+BCG = [
+    ("Aronson", "1948", 4, 123, 11, 139),
+    ("Ferguson", "1949", 6, 306, 29, 303),
+    ("Rosenthal", "1960", 3, 231, 11, 220),
+    ("Hart", "1977", 62, 13598, 248, 12867),
+    ("Frimodt", "1973", 33, 5069, 47, 5808),
+]
+STROKE = [
+    ("Edinburgh", "", 55, 47, 155, 75, 64, 156),
+    ("Mild", "", 27, 7, 31, 29, 4, 32),
+    ("Moderate", "", 64, 17, 75, 119, 29, 71),
+    ("Severe", "", 66, 20, 18, 137, 48, 18),
+    ("Home", "", 14, 8, 8, 18, 11, 13),
+]
+HAZARD = [("Aronson", -0.5, 0.2), ("Hart", -0.2, 0.25), ("Mild", 0.1, 0.3)]
+MH = (0.3110253560, 0.2513632122, 0.3848485673)
+DL = (0.3443868664, 0.1759378877, 0.6741146849)
+PETO = (0.3397464570, 0.2821897117, 0.4090427478)
+MD = (-8.9388693627, -11.4014739300, -6.4762647953)
+HR = (0.7755242130, 0.3727409217, 1.6135545359)
+
+
+def _outcome(tag, number, name, measure, method, random, pooled, rows, labels=("BCG", "no vaccine")):
+    values = zip(("EFFECT_SIZE", "CI_START", "CI_END"), pooled)
+    attributes = " ".join(f'{key}="{value}"' for key, value in values)
+    return (
+        f'<{tag}_OUTCOME ID="CMP-001.0{number}" NO="{number}" EFFECT_MEASURE="{measure}" METHOD="{method}"'
+        f' RANDOM="{random}" TOTALS="YES" ESTIMABLE="YES" SWAP_EVENTS="NO" {attributes}><NAME>{name}</NAME>'
+        f"<GROUP_LABEL_1>{labels[0]}</GROUP_LABEL_1><GROUP_LABEL_2>{labels[1]}</GROUP_LABEL_2>"
+        f"{''.join(rows)}</{tag}_OUTCOME>"
+    )
+
+
+@pytest.fixture
+def rm5(tmp_path) -> Path:
+    names = [row[:2] for row in BCG + STROKE]
+    studies = "".join(f'<STUDY ID="STD-{name}" NAME="{name}" YEAR="{year}"/>' for name, year in names)
+    events = [
+        f'<DICH_DATA STUDY_ID="STD-{s}" EVENTS_1="{a}" TOTAL_1="{n}" EVENTS_2="{c}" TOTAL_2="{m}" SE="0.1">'
+        "<FOOTNOTE>1</FOOTNOTE></DICH_DATA>"
+        for s, _, a, n, c, m in BCG
+    ]
+    means = [
+        f'<CONT_DATA STUDY_ID="STD-{s}" MEAN_1="{m1}" SD_1="{s1}" TOTAL_1="{n1}" MEAN_2="{m2}" SD_2="{s2}"'
+        f' TOTAL_2="{n2}"/>'
+        for s, _, m1, s1, n1, m2, s2, n2 in STROKE
+    ]
+    none = '<CONT_DATA STUDY_ID="STD-Hart" MEAN_1="0" SD_1="0" TOTAL_1="0" MEAN_2="0" SD_2="0" TOTAL_2="0"/>'
+    groups = (
+        f'<CONT_SUBGROUP NO="1"><NAME>hospital</NAME>{"".join(means[:4])}{none}</CONT_SUBGROUP>'
+        f'<CONT_SUBGROUP NO="2"><NAME>home</NAME>{means[4]}</CONT_SUBGROUP>'
+    )
+    hazards = [f'<IV_DATA STUDY_ID="STD-{s}" ESTIMATE="{e}" SE="{se}"/>' for s, e, se in HAZARD]
+    text = (
+        '<?xml version="1.0" encoding="UTF-8"?><COCHRANE_REVIEW><STUDIES_AND_REFERENCES><STUDIES>'
+        f"<INCLUDED_STUDIES>{studies}</INCLUDED_STUDIES></STUDIES></STUDIES_AND_REFERENCES>"
+        '<ANALYSES_AND_DATA><COMPARISON ID="CMP-001" NO="1"><NAME>Vaccine</NAME>'
+        + _outcome("DICH", 1, "TB, common", "RR", "MH", "NO", MH, events)
+        + _outcome("DICH", 2, "TB, random", "RR", "IV", "YES", DL, events)
+        + _outcome("DICH", 3, "TB, Peto", "PETO_OR", "PETO", "NO", PETO, events)
+        + "</COMPARISON>"
+        + '<COMPARISON ID="CMP-002" NO="2"><NAME>Care</NAME>'
+        + _outcome("CONT", 1, "Days", "MD", "IV", "NO", MD, [groups], ("care", "usual"))
+        + _outcome("IV", 2, "Death", "HAZARD_RATIO", "IV", "NO", (0.7, 0.5, 1), hazards)
+        + "</COMPARISON></ANALYSES_AND_DATA></COCHRANE_REVIEW>"
+    )
+    (tmp_path / "review.rm5").write_text(text, encoding="utf-8")
+    return tmp_path / "review.rm5"
+
+
+def _csv(header: list[str], rows: list[dict[str, object]]) -> str:
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, header, restval="", extrasaction="raise")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+@pytest.fixture
+def package(tmp_path) -> Path:
+    """A data package: a dichotomous and a continuous analysis, and hazard ratios pooled by REML and HKSJ."""
+    sides = [
+        f"{side} {what}" for side in ("Experimental", "Control") for what in ("mean", "SD", "cases", "N")
+    ]
+    data = [
+        "Analysis group",
+        "Analysis number",
+        "Analysis name",
+        "Subgroup",
+        "Study",
+        "Study year",
+        "GIV Mean",
+        "GIV SE",
+    ]
+    data += [*sides, "O-E", "Variance", "Weight", "Mean", "CI start", "CI end", "Footnotes"]
+    rows: list[dict[str, object]] = []
+    for number, estimate in ((1, BCG), (2, STROKE)):
+        for row in estimate:
+            one = {"Analysis group": 1, "Analysis number": number, "Study": row[0], "Study year": row[1]}
+            names = ("cases", "N") if number == 1 else ("mean", "SD", "N")
+            columns = [f"{side} {name}" for side in ("Experimental", "Control") for name in names]
+            rows.append(one | dict(zip(columns, row[2:])))
+    for study, estimate, error in HAZARD:
+        one = {"Analysis group": 1, "Analysis number": 3, "Study": study}
+        rows.append(one | {"GIV Mean": estimate, "GIV SE": error})
+    settings = [
+        ("1", "TB", "Dichotomous", "Mantel-Haenszel", "Risk Ratio", "Fixed effect", "", "Wald", MH),
+        ("2", "Days", "Continuous", "Inverse variance", "Mean Difference", "Fixed effect", "", "Wald", MD),
+        (
+            "3",
+            "Death",
+            "Contrast level",
+            "Inverse variance",
+            "Hazard Ratio",
+            "Random effect",
+            "REML",
+            "HKSJ",
+            HR,
+        ),
+    ]
+    names = "Analysis number,Analysis name,Data type,Statistical method,Effect measure,Analysis model"
+    header = [*names.split(","), "Heterogeneity estimator", "CI method", "Mean", "CI start", "CI end"]
+    overall = [
+        dict(zip(header, (*item[:8], *item[8])))
+        | {"Analysis group": 1, "Experimental group label": "BCG", "Control group label": "no vaccine"}
+        for item in settings
+    ]
+    labels = ["Analysis group", "Experimental group label", "Control group label", *header]
+    domain = "Domain (judgement): Bias arising from the randomization process: All outcomes"
+    rob = _csv(
+        ["Study", domain, "Domain (judgement): Blinding (performance bias)"],
+        [
+            {
+                "Study": "Aronson",
+                domain: "Low risk of bias",
+                "Domain (judgement): Blinding (performance bias)": "High risk",
+            }
+        ],
+    )
+    file = tmp_path / "CD1.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("CD1-analysis-data/CD1-data-rows.csv", "\ufeff" + _csv(data, rows))
+        archive.writestr("CD1-analysis-data/CD1-overall-estimates-and-settings.csv", _csv(labels, overall))
+        archive.writestr("CD1-study-data/CD1-risk-of-bias.csv", rob)
+    return file
+
+
+def measurements(folder: Path) -> list[dict[str, str]]:
+    with (folder / "measurements.csv").open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def test_revman_5(rm5, tmp_path):
+    report, analyses = import_revman(rm5, tmp_path / "review")
+    assert [a.outcome for a in analyses][:2] == ["1.1 TB, common", "1.2 TB, random"]
+    found = measurements(tmp_path / "review")
+    assert len(found) == 3 * 10 + 10
+    assert (found[0]["arm"], found[0]["events"], found[0]["n"]) == ("BCG", "4", "123")
+    assert "no numbers" in str(report)
+    assert report.added["contrasts.csv"] == 3
+
+
+@pytest.mark.parametrize("source", ["rm5", "package"])
+def test_their_pooled_results_are_ours(request, source, tmp_path):
+    file = request.getfixturevalue(source)
+    result = CliRunner().invoke(cli, ["import", "revman", str(file), "--into", str(tmp_path / "review")])
+    assert result.exit_code == 0, result.output
+    assert "RevMan CI" in result.output
+    assert "our CI" in result.output
+    with evidence.open(tmp_path / "review") as db:
+        for item in read_revman(file)[0]:
+            if item.measure == "HR" and source == "rm5":
+                continue
+            fit = pairwise.fit(
+                db,
+                outcome=item.outcome,
+                measure=item.measure,
+                treatment=item.experimental,
+                versus=item.control,
+                tau2=item.tau2,
+                ci=item.ci,
+                method=item.method,
+            )
+            row = fit.estimates().query("model == @item.model").iloc[0]
+            scale = np.exp if item.measure != "MD" else float
+            ours = [scale(row[name]) for name in ("estimate", "ci_lower", "ci_upper")]
+            assert ours == pytest.approx([item.estimate, item.ci_lower, item.ci_upper], rel=1e-6), (
+                item.outcome
+            )
+
+
+def test_the_judgements_of_a_package(package, tmp_path):
+    report, _ = import_revman(package, tmp_path / "review")
+    with (tmp_path / "review" / "risk_of_bias.csv").open(encoding="utf-8", newline="") as handle:
+        assert list(csv.DictReader(handle)) == [
+            {"study": "Aronson", "tool": "RoB 2", "item": "D1", "judgement": "low"}
+        ]
+    assert "1 judgements of 'Blinding (performance bias)'" in str(report)
+
+
+def bomb(path: Path) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a-data-rows.csv", b"0" * 50_000_000)
+    return path
+
+
+def slip(path: Path) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("../../etc/a-data-rows.csv", "x")
+    return path
+
+
+def text(content: bytes):
+    def write(path: Path) -> Path:
+        path.write_bytes(content)
+        return path
+
+    return write
+
+
+LAUGHS = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><x>&b;</x>'
+OUTSIDE = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><x>&a;</x>'
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "message"),
+    [
+        ("a.zip", bomb, "unpacks from"),
+        ("a.zip", slip, "leaves its folder"),
+        ("a.zip", text(b"no archive"), "not a readable ZIP"),
+        ("a.rm5", text(LAUGHS), "declares entities"),
+        ("a.rm5", text(OUTSIDE), "declares entities"),
+        ("a.rm5", text(b"<COCHRANE_REVIEW>"), "not well-formed"),
+        ("a.rm5", text(b"<html/>"), "not COCHRANE_REVIEW"),
+        ("a.rm5", text(b"<COCHRANE_REVIEW/>"), "holds no analysis"),
+    ],
+)
+def test_hostile_and_broken_files_are_refused(tmp_path, name, write, message):
+    with pytest.raises(EvidenceError, match=message):
+        import_revman(write(tmp_path / name), tmp_path / "review")
+    assert not (tmp_path / "review").exists()
+
+
+def test_a_package_without_its_tables_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    with pytest.raises(EvidenceError, match=r"no files \.\.\.-data-rows\.csv"):
+        import_revman(tmp_path / "a.zip", tmp_path / "review")
