@@ -15,6 +15,8 @@ IMPORTERS = {
     "arms": "evidence.commands.imports:arms",
     "syrf": "evidence.commands.imports:syrf",
     "revman": "evidence.commands.imports:revman",
+    "gemtc": "evidence.commands.imports:gemtc",
+    "bugs": "evidence.commands.imports:bugs",
     "extraction": "evidence.commands.imports:extraction",
     "robvis": "evidence.commands.imports:robvis",
     "prisma": "evidence.commands.imports:prisma",
@@ -316,3 +318,50 @@ def _beside_revman(analyses: list[Any], into: Path) -> None:
                 ]
             )
     write_table(columns, rows, sys.stdout)
+
+
+OF_OUTCOME = (
+    click.option("--outcome", required=True, metavar="OUTCOME", help="Outcome that the data are about."),
+    click.option("--unit", metavar="UNIT", help="Unit of the outcome."),
+    click.option(
+        "--lower-is-better/--higher-is-better", default=None, help="Direction of benefit of the outcome."
+    ),
+)
+
+
+def of_outcome(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what the importers of one outcome's data take."""
+    for decorate in reversed(OF_OUTCOME):
+        command = decorate(command)
+    return command
+
+
+@click.command(epilog=example("evidence import gemtc network.gemtc.xml --into my-review --outcome death"))
+@source_and_folder
+@of_outcome
+@DRY_RUN
+def gemtc(file: Path, into: Path, **options: Any) -> None:
+    """Read a data file of GeMTC (XML or JSON)."""
+    from evidence.importers.network import import_gemtc
+
+    click.echo(str(import_gemtc(file, into, **options)))
+
+
+@click.command(
+    epilog=example(
+        "evidence import bugs data.txt --into my-review --outcome death --name 1=placebo --name 2=drug"
+    )
+)
+@source_and_folder
+@of_outcome
+@click.option("--name", "names", multiple=True, metavar="NUMBER=TREATMENT", help="Name of a treatment.")
+@click.option(
+    "--by-column/--by-row", default=None, help="Order of the matrices, where the file's form does not tell."
+)
+@MAP
+@DRY_RUN
+def bugs(file: Path, into: Path, names: tuple[str, ...], columns: tuple[str, ...], **options: Any) -> None:
+    """Read the data of a BUGS or JAGS model: list(...), R's dput or dump, or a rectangular table."""
+    from evidence.importers.network import import_bugs
+
+    click.echo(str(import_bugs(file, into, names=mapping_of(names), mapping=mapping_of(columns), **options)))

@@ -89,11 +89,40 @@ def import_arms(
     ReviewError
         If the table has errors, or the folder would have; nothing is written then.
     """
+    return import_table(
+        read_table(file, sheet=sheet),
+        into,
+        outcome=outcome,
+        unit=unit,
+        measure=measure,
+        lower_is_better=lower_is_better,
+        label=label,
+        mapping=mapping,
+        treatment=treatment,
+        control=control,
+        dry_run=dry_run,
+    )
+
+
+def import_table(
+    table: Table,
+    into: str | Path,
+    *,
+    outcome: str,
+    unit: str | None = None,
+    measure: str | None = None,
+    lower_is_better: bool | None = None,
+    label: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+    treatment: str | None = None,
+    control: str | None = None,
+    dry_run: bool = False,
+) -> ImportReport:
+    """Make or extend a review folder from a table that was read already; see `import_arms`."""
     if measure is not None and measure not in keyed("effect_measure"):
         raise CallError(
             f"There is no effect measure {measure!r}: {suggestion(measure, keyed('effect_measure'))}."
         )
-    table = read_table(file, sheet=sheet)
     report = ImportReport(table.name, notes=list(table.notes))
     chosen = _chosen(table, mapping or {})
     if wide := long_form(table, chosen, treatment=treatment, control=control):
