@@ -17,6 +17,7 @@ IMPORTERS = {
     "revman": "evidence.commands.imports:revman",
     "gemtc": "evidence.commands.imports:gemtc",
     "bugs": "evidence.commands.imports:bugs",
+    "metapsy": "evidence.commands.imports:metapsy",
     "extraction": "evidence.commands.imports:extraction",
     "robvis": "evidence.commands.imports:robvis",
     "prisma": "evidence.commands.imports:prisma",
@@ -365,3 +366,17 @@ def bugs(file: Path, into: Path, names: tuple[str, ...], columns: tuple[str, ...
     from evidence.importers.network import import_bugs
 
     click.echo(str(import_bugs(file, into, names=mapping_of(names), mapping=mapping_of(columns), **options)))
+
+
+@click.command(
+    epilog=example("evidence import metapsy depression.xlsx --into my-review --control wl --control cau")
+)
+@source_and_folder
+@click.option("--control", "controls", multiple=True, metavar="NAME", help="A condition that is a control.")
+@SHEET
+@DRY_RUN
+def metapsy(file: Path, into: Path, controls: tuple[str, ...], **options: Any) -> None:
+    """Read a database in the Metapsy data standard; each instrument is an outcome."""
+    from evidence.importers.metapsy import import_metapsy
+
+    click.echo(str(import_metapsy(file, into, controls=controls, **options)))
