@@ -66,6 +66,16 @@ class ChainData:
         return replace(self, arrays=self.arrays | changes)
 
     @property
+    def mutable(self) -> dict[str, Array]:
+        """Arrays that the compiled model holds: all that its shape uses, without starting values."""
+        unused = {"baseline_start"}
+        if self.shape.spread is not None:
+            unused.add("prior_sd")
+        if self.shape.likelihood == "rows" and self.shape.common:
+            unused.add("size")
+        return {name: array for name, array in self.arrays.items() if name not in unused}
+
+    @property
     def key(self) -> tuple[Any, ...]:
         """What decides whether a compiled model can be used again."""
         return (
@@ -167,9 +177,9 @@ def build(data: ChainData) -> Any:
 
     shape, arrays = data.shape, data.arrays
     with pm.Model() as model:
-        d = {name: pm.Data(name, array) for name, array in arrays.items()}
+        d = {name: pm.Data(name, array) for name, array in data.mutable.items()}
         p = arrays["x"].shape[1]
-        tau = 0.0 if shape.tau is None else _standard_deviation("tau", shape.tau, d["tau_numbers"])
+        tau = None if shape.tau is None else _standard_deviation("tau", shape.tau, d["tau_numbers"])
         if shape.spread is None:
             coefficients = pm.Normal("coefficients", 0.0, d["prior_sd"], shape=p)
         else:
@@ -181,7 +191,7 @@ def build(data: ChainData) -> Any:
             coefficients = pm.Deterministic("coefficients", pt.dot(d["membership"], mean) + scale * within)
         predictor = pt.dot(d["x"], coefficients)
         if shape.likelihood == "rows":
-            variance = 1.0 + tau**2 * d["size"]
+            variance = 1.0 if tau is None else 1.0 + tau**2 * d["size"]
             terms = -0.5 * ((d["y"] - predictor) ** 2 / variance + pt.log(variance))
         else:
             studies = arrays["include"].shape[0]
@@ -195,7 +205,7 @@ def build(data: ChainData) -> Any:
                 raw = pm.Normal("baseline_z", 0.0, 1.0, shape=studies)
                 baseline = pm.Deterministic("baseline", centre + width * raw)
             eta = baseline[d["study"]] + predictor
-            if shape.tau is not None:
+            if tau is not None:
                 z = pm.Normal("z", 0.0, 1.0, shape=arrays["load"].shape[1])
                 eta = eta + tau * pt.dot(d["load"], z)
             terms = _log_likelihood(shape.likelihood, d["y"], d["size"], eta)
@@ -269,7 +279,7 @@ def run(data: ChainData, *, draws: int, tune: int, seed: int) -> Chains:
             import nutpie
 
             trace = nutpie.sample(
-                compiled.with_data(**data.arrays),
+                compiled.with_data(**data.mutable),
                 draws=draws,
                 tune=tune,
                 chains=CHAINS,
@@ -282,7 +292,7 @@ def run(data: ChainData, *, draws: int, tune: int, seed: int) -> Chains:
 
             logging.getLogger("pymc").setLevel(logging.ERROR)
             with compiled:
-                pm.set_data(data.arrays)
+                pm.set_data(data.mutable)
                 trace = pm.sample(
                     draws=draws,
                     tune=tune,

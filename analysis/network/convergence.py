@@ -87,7 +87,7 @@ def effective_size(chains: Array) -> float:
     rho[0] = 1.0
     last = (n - 1) // 2 - 1
     pairs = rho[0 : 2 * last : 2] + rho[1 : 2 * last + 1 : 2]
-    stop = int(np.argmax(pairs < 0)) if (pairs < 0).any() else len(pairs) - 1
+    stop = int(np.argmax(pairs < 0)) if (pairs < 0).any() else len(pairs)
     time = -1.0 + 2.0 * np.minimum.accumulate(pairs[:stop]).sum() + max(rho[2 * stop], 0.0)
     return float(m * n / max(time, 1.0 / log10(m * n)))
 
@@ -100,7 +100,7 @@ def ess_bulk(chains: Array) -> float:
 def ess_tail(chains: Array) -> float:
     """Effective sample size of the tails: the smaller of those of the 5 % and 95 % quantiles."""
     halves = split(chains)
-    return min(effective_size((halves <= np.quantile(halves, q)).astype(float)) for q in (0.05, 0.95))
+    return min(effective_size((halves <= np.quantile(chains, q)).astype(float)) for q in (0.05, 0.95))
 
 
 def mcse_mean(chains: Array) -> float:

@@ -313,24 +313,25 @@ class SampledFit(NetworkFit):
 
 def driven_text(net: Network, driven: Sequence[str], effect_sd: float) -> str:
     """Say which effects are driven by the prior, and what can be done."""
+    threshold = undetermined(net, effect_sd)
     return (
         f"driven by the prior: the data do not determine the effect of {', '.join(driven)} against "
-        f"{net.reference} (posterior sd above {undetermined(net, effect_sd):.4g}, with {effect_sd:.4g} a priori), so no number is "
-        "given. Take a narrower prior that you can defend (effect_prior_sd=2.5 allows ratios up to about a "
-        "hundred), or leave the treatment out."
+        f"{net.reference} (posterior sd above {threshold:.4g}, with {effect_sd:.4g} a priori), so no number "
+        "is given. Take a narrower prior that you can defend (effect_prior_sd=2.5 allows log ratios up to about "
+        "5), or leave the treatment out."
     )
 
 
 def summary(draws: WeightedDraws, values: Array) -> dict[str, Array]:
     """Summarise the columns of values: mean, sd, interval, two-sided tail probability."""
     limits = draws.quantile(values, INTERVAL)
-    above = draws.probability_above(values)
+    above, below = draws.probability_above(values), draws.probability_above(-values)
     return {
         "estimate": draws.mean(values),
         "std_error": draws.sd(values),
         "ci_lower": limits[:, 0],
         "ci_upper": limits[:, 1],
-        "p_value": np.minimum(2.0 * np.minimum(above, 1.0 - above), 1.0),
+        "p_value": np.minimum(2.0 * np.minimum(above, below), 1.0),
     }
 
 

@@ -31,6 +31,7 @@ def show_run(run: Run, stream: TextIO) -> None:
     _heterogeneity(run, stream)
     _ranking(run, stream)
     _inconsistency(run, stream)
+    _diagnostics(run, stream)
     for line in (*_leave_one_out(run), *_notes(run), *_exclusions(run)):
         write(line + "\n")
     if run.synthetic:
@@ -134,6 +135,13 @@ def _inconsistency(run: Run, stream: TextIO) -> None:
         if row["difference"] is not None
     ]
     _table(columns, cells, stream)
+
+
+def _diagnostics(run: Run, stream: TextIO) -> None:
+    """Show how draws came about and how far they can be trusted."""
+    columns = ("model", "parameter", "rhat", "ess_bulk", "ess_tail", "divergences", "note")
+    rows = [row for row in _records(run, "diagnostics") if row["ess_bulk"] is not None and row["note"]]
+    _table(columns, [[row[column] for column in columns] for row in rows], stream)
 
 
 def _leave_one_out(run: Run) -> Iterable[str]:
