@@ -92,20 +92,21 @@ computed as (
     from standardised
 ),
 
+counted as (
+    select
+        block,
+        measure,
+        count(*) as n_contrasts
+    from computed
+    group by block, measure
+),
+
 of_arms as (
     select
         computed.*,
         counted.n_contrasts > 1 as shared_arm
     from computed
-    inner join (
-        select
-            block,
-            measure,
-            count(*) as n_contrasts
-        from computed as any_row
-        group by block, measure
-    ) as counted
-        on computed.block = counted.block and computed.measure = counted.measure
+    inner join counted on computed.block = counted.block and computed.measure = counted.measure
 ),
 
 usable as (

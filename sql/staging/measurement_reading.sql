@@ -35,22 +35,24 @@ with timed as (
     cross join (select max(factor) as factor from unit where unit = 'd') as day
 ),
 
+first_row as (
+    select
+        study,
+        experiment,
+        outcome,
+        common_timepoint,
+        comparable,
+        min(measurement_id) as block
+    from timed
+    group by study, experiment, outcome, common_timepoint, comparable
+),
+
 blocked as (
     select
         timed.*,
         first_row.block
     from timed
-    inner join (
-        select
-            study,
-            experiment,
-            outcome,
-            common_timepoint,
-            comparable,
-            min(measurement_id) as block
-        from timed as any_row
-        group by study, experiment, outcome, common_timepoint, comparable
-    ) as first_row
+    inner join first_row
         on
             timed.study = first_row.study
             and timed.experiment = first_row.experiment
@@ -60,6 +62,15 @@ blocked as (
 ),
 
 -- Most measurements are read once: only the others are ranked.
+repeated as (
+    select
+        block,
+        arm
+    from blocked
+    group by block, arm
+    having count(*) > 1
+),
+
 chosen as (
     select
         blocked.measurement_id,
@@ -68,15 +79,7 @@ chosen as (
             order by case when blocked.extractor = 'consensus' then 0 else 1 end, blocked.extractor, blocked.measurement_id
         ) as final_measurement_id
     from blocked
-    inner join (
-        select
-            block,
-            arm
-        from blocked as any_row
-        group by block, arm
-        having count(*) > 1
-    ) as repeated
-        on blocked.block = repeated.block and blocked.arm = repeated.arm
+    inner join repeated on blocked.block = repeated.block and blocked.arm = repeated.arm
 )
 
 select
