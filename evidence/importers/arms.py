@@ -157,12 +157,13 @@ def import_table(
             key=["treatment"],
         )
     fill(table, columns, draft, report, outcome, measure)
+    name = table.name
+    # The rows are in the draft now; a large table need not be in memory twice while the folder is checked.
+    del table
     kind = _kind(columns, measure if fill is _fill_contrasts else None)
     known = next((row for row in draft.rows("outcomes.csv") if row.get("outcome") == outcome), None)
     if known is not None and known.get("kind") != kind:
-        raise ReviewError(
-            f"Outcome {outcome!r} is {known.get('kind')} in the folder and {kind} in {table.name}."
-        )
+        raise ReviewError(f"Outcome {outcome!r} is {known.get('kind')} in the folder and {kind} in {name}.")
     draft.add(
         "outcomes.csv",
         {
@@ -304,6 +305,9 @@ def _fill_arms(
     ]
     by_study, varying = _study_columns(table, columns)
     named: Counter[tuple[str, ...]] = Counter()
+    describing = [known[name] for name in of_study]
+    studies: set[tuple[str, tuple[str, ...]]] = set()
+    treatments: set[str] = set()
     occasion = [known[c] for c in ("timepoint", "timepoint_unit", "extractor") if c in known]
     for line, cells in table.rows:
         study, treatment = cells[known["study"]], cells[known["treatment"]]
@@ -325,8 +329,13 @@ def _fill_arms(
                     f"line {line}: study {study!r} has treatment {treatment!r} more than once; taken as a"
                     f" further arm {arm!r}"
                 )
-        _add_study(draft, study, {name: cells[known[name]] for name in of_study}, by_study[study])
-        draft.add("treatments.csv", {"treatment": treatment, "label": treatment}, key=["treatment"])
+        described = tuple([cells[position] for position in describing])
+        if (study, described) not in studies:
+            studies.add((study, described))
+            _add_study(draft, study, dict(zip(of_study, described)), by_study[study])
+        if treatment not in treatments:
+            treatments.add(treatment)
+            draft.add("treatments.csv", {"treatment": treatment, "label": treatment}, key=["treatment"])
         draft.add(
             "arms.csv",
             {

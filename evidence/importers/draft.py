@@ -123,7 +123,9 @@ class Draft:
             Whether the row is new.
         """
         cells = {
-            column: str(value) for column, value in row.items() if value is not None and str(value) != ""
+            column: value if type(value) is str else str(value)
+            for column, value in row.items()
+            if value is not None and value != ""
         }
         columns = tuple(key)
         rows = self.files.setdefault(name, [])
@@ -201,6 +203,6 @@ def _write(path: Path, rows: list[Row]) -> None:
     used = dict.fromkeys(column for row in rows for column in row)
     columns = [c for c in declared if c in used or c in required] + [c for c in used if c not in declared]
     with path.open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.DictWriter(handle, columns, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([row.get(column, "") for column in columns] for row in rows)

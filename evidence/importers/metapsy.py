@@ -1,7 +1,7 @@
 """Databases in the Metapsy data standard (one row per comparison of two arms) become a review folder.
 
-Each instrument is an outcome, each week of measurement a time point. An arm that stands in several comparisons
-is one arm: its numbers are taken once, and must be the same each time.
+Each instrument is an outcome, each week of measurement a time point. An arm that stands in several
+comparisons is one arm: its numbers are taken once, and must be the same each time.
 """
 
 from __future__ import annotations

@@ -187,11 +187,16 @@ def _check_formulas(file: Path, values: list[list[Any]], formulas: list[list[Any
 
 
 def _read_stata(file: Path, sheet: str | None) -> tuple[list[str], list[tuple[int, list[str]]], list[str]]:
+    import warnings
+
     import pandas as pd
 
     try:
-        data = pd.read_stata(file, convert_categoricals=True)
-    except (ValueError, OSError, UnicodeDecodeError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            data = pd.read_stata(file, convert_categoricals=True)
+    except Exception as error:
+        # On a damaged file pandas raises whatever it stumbles over.
         raise unreadable(file, f"is not a readable Stata file ({error})", "save it with saveold") from None
     return _from_frame(data)
 
@@ -233,10 +238,9 @@ def _table(
         if column and names.count(column) > 1
     ]
     kept: list[tuple[int, tuple[str, ...]]] = []
-    blanks = 0
+    blanks, width = 0, len(names)
     for line, cells in rows:
-        extra = [cell for cell in cells[len(names) :] if cell.strip()]
-        if extra:
+        if len(cells) > width and any(cell.strip() for cell in cells[width:]):
             problems.append(
                 Problem(
                     f"the row has {len(cells)} cells, the header {len(names)}",
@@ -245,9 +249,12 @@ def _table(
                     line=line,
                 )
             )
-        padded = [*cells, *[""] * (len(names) - len(cells))][: len(names)]
-        blanks += sum(cell != cell.strip() for cell in padded)
-        kept.append((line, tuple("" if cell.strip() in MISSING else cell.strip() for cell in padded)))
+        if len(cells) != width:
+            cells = [*cells, *[""] * (width - len(cells))][:width]
+        stripped = [cell.strip() for cell in cells]
+        if stripped != cells:
+            blanks += sum(before != after for before, after in zip(cells, stripped))
+        kept.append((line, tuple(["" if cell in MISSING else cell for cell in stripped])))
     if not kept:
         problems.append(Problem("there is a header and no row", "one row per arm or contrast", file=name))
     if problems:

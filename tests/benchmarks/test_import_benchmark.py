@@ -1,0 +1,61 @@
+"""500,000 rows: how long an import takes, and how much memory."""
+
+from __future__ import annotations
+
+import csv
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROWS = 500_000
+SECONDS = 60
+GIGABYTES = 2
+
+IMPORT = """
+import resource, sys, time
+from evidence.importers.arms import import_arms
+start = time.process_time()
+report = import_arms(sys.argv[1], sys.argv[2], outcome="alt", unit="U/L")
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+print(report.added["measurements.csv"], time.process_time() - start, peak)
+"""
+
+
+@pytest.fixture(scope="module")
+def large_table(tmp_path_factory) -> Path:
+    """A long table of 100,000 studies with five arms each."""
+    file = tmp_path_factory.mktemp("large") / "table.csv"
+    draw = random.Random(20230115)
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["study", "treatment", "mean", "sd", "n", "year", "country"])
+        for row in range(ROWS):
+            study, arm = divmod(row, 5)
+            mean, sd, n = round(draw.gauss(100, 20), 3), round(draw.uniform(1, 9), 3), draw.randint(4, 30)
+            writer.writerow([f"Study {study:06d}", f"drug {arm}", mean, sd, n, 1990 + study % 30, "DE"])
+    return file
+
+
+def run(table: Path, into: Path) -> tuple[int, float, float]:
+    """Import in a process of its own: rows, seconds of CPU, and peak memory in gigabytes."""
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT, str(table), str(into)], capture_output=True, text=True, check=True
+    )
+    rows, seconds, peak = done.stdout.split()
+    return int(rows), float(seconds), float(peak)
+
+
+@pytest.mark.slow
+def test_500_000_rows_in_a_minute_of_cpu_and_2_gigabytes(large_table, tmp_path):
+    rows, seconds, peak = run(large_table, tmp_path / "review")
+    print(f"{rows:,} rows: {seconds:.1f} s of CPU, {peak:.2f} GB")
+    assert rows == ROWS
+    assert seconds < SECONDS
+    assert peak < GIGABYTES
+
+
+def test_import_of_500_000_rows(benchmark, large_table, tmp_path):
+    benchmark.pedantic(run, (large_table, tmp_path / "review"), rounds=1)

@@ -1,0 +1,121 @@
+"""Hostile and broken tables end in a clear error, and leave nothing behind."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from evidence.errors import EvidenceError
+from evidence.importers import sources
+from evidence.importers.arms import import_arms
+from evidence.importers.sources import read_archive, read_text
+
+HEADER = ["study", "treatment", "mean", "sd", "n"]
+
+
+def workbook(path: Path, *rows: list[object]) -> Path:
+    book = openpyxl.Workbook()
+    for row in (HEADER, *rows):
+        book.active.append(row)
+    book.save(path)
+    return path
+
+
+def refused(file: Path, message: str) -> None:
+    into = file.with_name("review")
+    with pytest.raises(EvidenceError, match=message):
+        import_arms(file, into, outcome="score")
+    assert not into.exists()
+
+
+def test_a_formula_without_a_result(tmp_path):
+    file = workbook(tmp_path / "d.xlsx", ["A", "x", "=1+1", 1, 9], ["A", "y", 2, 1, 9])
+    refused(file, r"d\.xlsx:2: the formula '=1\+1' has no stored result")
+
+
+def test_a_formula_that_failed(tmp_path):
+    file = workbook(tmp_path / "d.xlsx", ["A", "x", 1, 1, 9], ["A", "y", "#DIV/0!", 1, 9])
+    refused(file, r"d\.xlsx:3: a formula gives #DIV/0!")
+
+
+def replaced(file: Path, member: str, content: bytes) -> Path:
+    """Write another content for one member of a workbook."""
+    with zipfile.ZipFile(file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, old in members.items():
+            archive.writestr(name, content if name == member else old)
+    return file
+
+
+def test_a_workbook_with_entities(tmp_path):
+    file = workbook(tmp_path / "d.xlsx", ["A", "x", 1, 1, 9])
+    laughs = (
+        b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "haha"><!ENTITY b "&a;&a;&a;">]>'
+        b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+        b'<row r="1"><c r="A1" t="inlineStr"><is><t>&b;</t></is></c></row></sheetData></worksheet>'
+    )
+    refused(replaced(file, "xl/worksheets/sheet1.xml", laughs), "d.xlsx")
+
+
+def test_a_workbook_that_unpacks_without_end(tmp_path):
+    file = workbook(tmp_path / "d.xlsx", ["A", "x", 1, 1, 9])
+    refused(replaced(file, "xl/worksheets/sheet1.xml", b" " * 60_000_000), "unpacks from")
+
+
+@pytest.mark.parametrize("ending", ["xlsx", "dta", "parquet"])
+def test_what_only_has_the_ending(tmp_path, ending):
+    (tmp_path / f"d.{ending}").write_bytes(b"not at all" * 100)
+    refused(tmp_path / f"d.{ending}", "is not a readable")
+
+
+def test_an_endless_line_is_found_before_it_is_read(tmp_path):
+    file = tmp_path / "d.csv"
+    with file.open("wb") as stream:
+        stream.write(b"study,treatment\nA,")
+        stream.truncate(400_000_000)
+    with pytest.raises(EvidenceError, match="a line of over 1,000,000 characters"):
+        read_text(file)
+
+
+def test_a_file_too_large(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "MAX_BYTES", 10)
+    (tmp_path / "d.csv").write_text("study,treatment,mean\n")
+    refused(tmp_path / "d.csv", "at most 10 are read: split it")
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "..\\x.csv", "a/../../x.csv", "C:\\x.csv"])
+def test_members_that_leave_their_folder(tmp_path, name):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(zipfile.ZipInfo(name), "x")
+    with pytest.raises(EvidenceError, match="leaves its folder"):
+        read_archive(tmp_path / "a.zip")
+
+
+def test_too_many_members(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "MAX_MEMBERS", 3)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for number in range(4):
+            archive.writestr(str(number), "x")
+    with pytest.raises(EvidenceError, match="holds 4 files"):
+        read_archive(tmp_path / "a.zip")
+
+
+@pytest.mark.parametrize("command", ["arms", "references", "robvis", "revman", "syrf", "bugs", "gemtc"])
+def test_no_command_ends_in_a_traceback(tmp_path, command):
+    from click.testing import CliRunner
+
+    from evidence.cli import cli
+
+    for number, content in enumerate((b"", b"\x00\x01\x02", b"\xff\xfea", b"a,b\n\xe9,1\n", b"{" * 5000)):
+        file = tmp_path / f"{number}.csv"
+        file.write_bytes(content)
+        options = ["--outcome", "o"] if command in ("arms", "bugs", "gemtc") else []
+        arguments = ["import", command, str(file), "--into", str(tmp_path / "review"), *options]
+        result = CliRunner().invoke(cli, arguments)
+        assert result.exit_code in (1, 2), result.output
+        assert isinstance(result.exception, SystemExit), result.exception
+        assert not (tmp_path / "review").exists()
