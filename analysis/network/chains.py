@@ -271,10 +271,11 @@ def run(data: ChainData, *, draws: int, tune: int, seed: int) -> Chains:
     import logging
     import warnings
 
-    sampler, compiled = _compiled(data.key, _Holder(data))
     names = ("coefficients", "tau", "baseline", "z", "class_sd", "class_mean", "baseline_mean", "baseline_sd")
     with warnings.catch_warnings():
+        # About linear algebra libraries and future versions: nothing that a reader of results can act on.
         warnings.simplefilter("ignore")
+        sampler, compiled = _compiled(data.key, _Holder(data))
         if sampler == "nutpie":
             import nutpie
 

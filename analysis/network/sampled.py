@@ -317,8 +317,8 @@ def driven_text(net: Network, driven: Sequence[str], effect_sd: float) -> str:
     return (
         f"driven by the prior: the data do not determine the effect of {', '.join(driven)} against "
         f"{net.reference} (posterior sd above {threshold:.4g}, with {effect_sd:.4g} a priori), so no number "
-        "is given. Take a narrower prior that you can defend (effect_prior_sd=2.5 allows log ratios up to about "
-        "5), or leave the treatment out."
+        "is given. Take a narrower prior that you can defend (effect_prior_sd=2.5 allows log ratios up to "
+        "about 5), or leave the treatment out."
     )
 
 
