@@ -9,6 +9,9 @@ import pytest
 
 import evidence
 
+# Seconds of CPU: they do not depend on what else the machine does.
+pytestmark = pytest.mark.benchmark(timer=time.process_time)
+
 STUDIES, OUTCOMES, TIMEPOINTS = 4_000, 5, 2
 
 
