@@ -92,7 +92,7 @@ def traffic_light(
     x = alt.X("x:Q", scale=None, axis=None)
     layers = [
         line(0, width, 0, MUTED),
-        base.mark_circle(size=330, opacity=1, stroke=MUTED, strokeWidth=0.5).encode(
+        base.mark_circle(size=330, opacity=1, stroke=MUTED, strokeWidth=0.5, aria=False).encode(
             x=x,
             y=pixels(),
             color=alt.Color("color:N", scale=None),

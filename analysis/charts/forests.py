@@ -998,7 +998,7 @@ def _rob_dots(
     base = alt.Chart(dataset(dots.values(), "risk_of_bias"))
     x = alt.X("x:Q", scale=None, axis=None)
     layers = [
-        base.mark_circle(size=150, opacity=1).encode(
+        base.mark_circle(size=150, opacity=1, aria=False).encode(
             x=x,
             y=pixels(),
             color=alt.Color("color:N", scale=None),

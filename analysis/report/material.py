@@ -105,20 +105,37 @@ class Material:
         """Say what a run estimates."""
         return Effect.of_run(run.row(), self.outcomes.get(run.outcome), self.treatments)
 
+    @cached_property
+    def _nodes(self) -> list[dict[str, Any]]:
+        return self.db.rows("select * from network_node order by n_studies desc, outcome, measure, treatment")
+
+    @cached_property
+    def _edges(self) -> list[dict[str, Any]]:
+        return self.db.rows("select * from network_edge order by outcome, measure, treatment_a, treatment_b")
+
+    def nodes(self, outcome: str | None = None, measure: str | None = None) -> list[dict[str, Any]]:
+        """Rows of ``network_node`` of one network, or of all; most studies first."""
+        return [
+            row
+            for row in self._nodes
+            if outcome is None or (row["outcome"], row["measure"]) == (outcome, measure)
+        ]
+
+    def edges(self, run: Run) -> list[dict[str, Any]]:
+        """Rows of ``network_edge`` of a run's outcome and measure."""
+        return [row for row in self._edges if (row["outcome"], row["measure"]) == (run.outcome, run.measure)]
+
     def n_participants(self, run: Run) -> float | None:
         """Count animals or participants by the network views; None where studies were restricted."""
         if run.where:
             return None
         if run.kind == "pairwise":
-            return self.db.value(
-                "select n_participants from network_edge where outcome = ? and measure = ? "
-                "and treatment_a in (?, ?) and treatment_b in (?, ?)",
-                [run.outcome, run.measure, run.treatment, run.versus, run.treatment, run.versus],
-            )
-        return self.db.value(
-            "select sum(n_participants) from network_node where outcome = ? and measure = ?",
-            [run.outcome, run.measure],
-        )
+            pair = {run.treatment, run.versus}
+            found = [row for row in self.edges(run) if {row["treatment_a"], row["treatment_b"]} == pair]
+        else:
+            found = self.nodes(run.outcome, run.measure)
+        counts = [row["n_participants"] for row in found if row["n_participants"] is not None]
+        return sum(counts) if counts else None
 
     def contrasts(self, run: Run) -> pd.DataFrame:
         """Contrasts that entered a pairwise run, with the statistics of their arms and their weights."""

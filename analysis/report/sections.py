@@ -130,7 +130,7 @@ def findings(material: Material, links: Links) -> Table:
             n: Any = material.n_participants(run)
         else:
             some, n = words.against(run, model), None
-            direct = {frozenset((e["treatment_a"], e["treatment_b"])): e for e in _edges(material, run)}
+            direct = {frozenset((e["treatment_a"], e["treatment_b"])): e for e in material.edges(run)}
             for row in some:
                 edge = direct.get(frozenset((row["treatment"], row["versus"])), {})
                 row |= {"n_studies": edge.get("n_studies", 0), "n_participants": edge.get("n_participants")}
@@ -212,7 +212,8 @@ def _answer(material: Material, links: Links) -> Section:
     claims = _claims(material)
     if claims:
         verdicts = Counter(row["verdict"] for row in claims)
-        counted = ", ".join(f"{count(n)} {verdict}" for verdict, n in verdicts.items())
+        words_ = {"holds": "hold", "does not hold": "do not hold"}
+        counted = ", ".join(f"{count(n)} {words_.get(verdict, verdict)}" for verdict, n in verdicts.items())
         section.blocks.append(
             Text((f"{count(len(claims))} claims were put as queries: {counted}. Claims that hold:",))
         )
@@ -442,14 +443,7 @@ def _coverage(material: Material) -> Section | None:
         return None
     section = Section("coverage", "What was measured")
     planned = {(run.outcome, run.measure) for run in material.runs}
-    nodes = [
-        row
-        for row in material.db.rows(
-            "select outcome, measure, treatment, n_studies, n_participants from network_node "
-            "order by n_studies desc, outcome, treatment"
-        )
-        if (row["outcome"], row["measure"]) in planned
-    ]
+    nodes = [row for row in material.nodes() if (row["outcome"], row["measure"]) in planned]
     largest = {(row["outcome"], row["treatment"]): row for row in reversed(nodes)}
     if len({row["outcome"] for row in nodes}) > 1:
         chart = charts.evidence_map(
@@ -587,7 +581,6 @@ def _network(material: Material, run: Run, links: Links) -> Section:
 
 def _geometry(material: Material, run: Run, effect: Effect) -> Section:
     where = [run.outcome, run.measure]
-    nodes = material.frame("select * from network_node where outcome = ? and measure = ?", where)
     edges = material.frame(
         """
         with low as (
@@ -598,8 +591,9 @@ def _geometry(material: Material, run: Run, effect: Effect) -> Section:
             select distinct treatment_a, treatment_b, study from analysis_contrast
             where outcome = ? and measure = ?
         )
-        select edge.treatment_a, edge.treatment_b, edge.n_studies, edge.n_participants, avg(low.share) as
-        low_risk_share from network_edge as edge
+        select edge.treatment_a, edge.treatment_b, edge.n_studies, edge.n_participants,
+            avg(low.share) as low_risk_share
+        from network_edge as edge
         left join compared
             on edge.treatment_a = compared.treatment_a and edge.treatment_b = compared.treatment_b
         left join low on compared.study = low.study
@@ -612,7 +606,9 @@ def _geometry(material: Material, run: Run, effect: Effect) -> Section:
     known = {row["treatment"] for row in records(run.frames["ranking"])} | {
         t for row in records(run.frames["estimates"]) for t in (row["treatment"], row["versus"])
     }
-    nodes = nodes[nodes["treatment"].isin(known)]
+    nodes = pd.DataFrame(
+        [row for row in material.nodes(run.outcome, run.measure) if row["treatment"] in known]
+    )
     edges = edges[edges["treatment_a"].isin(known) & edges["treatment_b"].isin(known)]
     designs = material.db.rows(
         "select distinct study, experiment, treatment from network_arm "
@@ -622,6 +618,8 @@ def _geometry(material: Material, run: Run, effect: Effect) -> Section:
     arms: dict[tuple[str, str], list[str]] = {}
     for row in designs:
         arms.setdefault((row["study"], row["experiment"]), []).append(row["treatment"])
+    if not len(nodes):
+        return Section(f"{run.analysis}-geometry", "Network")
     by_participants = bool(nodes["n_participants"].notna().all())
     chart = charts.network_diagram(
         nodes,
@@ -633,18 +631,14 @@ def _geometry(material: Material, run: Run, effect: Effect) -> Section:
         size_title=material.participants.capitalize() if by_participants else "Studies",
         title=f"{effect.outcome}: network of comparisons",
     )
-    return Section(
-        f"{run.analysis}-geometry",
-        "Network",
-        [Figure(f"{run.analysis}-network", chart)] if len(nodes) else [],
-    )
+    return Section(f"{run.analysis}-geometry", "Network", [Figure(f"{run.analysis}-network", chart)])
 
 
 def _effects(material: Material, run: Run, effect: Effect, model: str, links: Links) -> Section:
     rows = [row | {"href": links.number(row["kept"], effect)} for row in words.against(run, model)]
     for row in rows:
         del row["kept"]
-    direct = {frozenset((e["treatment_a"], e["treatment_b"])): e["n_studies"] for e in _edges(material, run)}
+    direct = {frozenset((e["treatment_a"], e["treatment_b"])): e["n_studies"] for e in material.edges(run)}
     for row in rows:
         row["n_studies"] = direct.get(frozenset((row["treatment"], row["versus"])), 0)
     order, score, _ = words.ranked(run, model)
@@ -1089,7 +1083,7 @@ def _study_rows(material: Material, run: Run, links: Links) -> pd.DataFrame:
     """Studies of a pairwise run, arms in the run's direction, each linked to its panel."""
     found = []
     for row in records(material.contrasts(run)):
-        if row["treatment_a"] is not None and row["treatment_a"] != run.treatment:
+        if row["treatment_a"] == run.versus:
             for key in ("arm", "n", "mean", "sd", "events"):
                 row[f"{key}_a"], row[f"{key}_b"] = row[f"{key}_b"], row[f"{key}_a"]
         label = (
@@ -1136,14 +1130,6 @@ def _tests(material: Material, run: Run, effect: Effect) -> list[str]:
                 f"p {p_value(row['p_between'])})"
             )
     return lines
-
-
-def _edges(material: Material, run: Run) -> list[dict[str, Any]]:
-    return material.db.rows(
-        "select treatment_a, treatment_b, n_studies, n_participants from network_edge where outcome = ? and "
-        "measure = ?",
-        [run.outcome, run.measure],
-    )
 
 
 def _league_frames(run: Run, model: str) -> tuple[pd.DataFrame, pd.DataFrame]:

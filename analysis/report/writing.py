@@ -105,7 +105,7 @@ def _write(db: Any, folder: Path, refused: dict[str, str], database: str, say: P
         made = sections.assemble(material, links, say)
     leagues = sections.league_tables(material, links)
     synthetic = material.synthetic
-    figures: dict[str, list[str]] = {}
+    figures: dict[str, str] = {}
     files: list[tuple[str, str]] = [(database, "the evidence base: every table, view and result row")]
 
     def put(name: str, content: bytes, what: str) -> None:
@@ -123,7 +123,6 @@ def _write(db: Any, folder: Path, refused: dict[str, str], database: str, say: P
         if not isinstance(block, sections.Figure):
             continue
         say(f"drawing {block.name}")
-        drawn = []
         for tail, chart in (("", block.chart), ("-colour-blind-safe", block.switch)):
             if chart is None:
                 continue
@@ -131,14 +130,14 @@ def _write(db: Any, folder: Path, refused: dict[str, str], database: str, say: P
             spec = specification(shown)
             title = spec["usermeta"]["evidence"]["title"]
             picture = svg(spec)
-            drawn.append(_scoped(picture, f"{block.name}{tail}"))
+            if not tail:
+                figures[block.name] = _scoped(picture, block.name)
             # Alone, a figure has no panel to link to.
             alone = re.sub(r"<a [^>]*>|</a>", "", picture)
             put(f"figures/{block.name}{tail}.svg", alone.encode(), title)
             put(f"figures/{block.name}{tail}.png", vl_convert.svg_to_png(alone, scale=2), title)
             if not tail:
                 put(f"tables/{block.name}.csv", csv_text(spec).encode(), f"what the figure draws: {title}")
-        figures[block.name] = drawn
     for table in [*tables, *leagues]:
         put(f"tables/{table.name}.csv", _csv(table.records(), synthetic).encode(), table.title)
     for name, rows in material.results().items():
@@ -170,13 +169,13 @@ def _write(db: Any, folder: Path, refused: dict[str, str], database: str, say: P
     return folder / "index.html"
 
 
-def _page(material: Any, made: list[Any], figures: dict[str, list[str]], links: Any, synthetic: str) -> str:
+def _page(material: Any, made: list[Any], figures: dict[str, str], links: Any, synthetic: str) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
     from analysis.charts.tables import Table
     from analysis.report.links import as_html, readings, resolve
-    from analysis.report.sections import Figure, Text
+    from analysis.report.sections import Figure, Text, everything
 
     environment = Environment(
         loader=FileSystemLoader(_PAGE),
@@ -192,6 +191,10 @@ def _page(material: Any, made: list[Any], figures: dict[str, list[str]], links: 
     environment.tests["text"] = lambda block: isinstance(block, Text)
     panel = links.panel(material.db, material.studies) | {
         "readings": readings(material.db, material.studies),
+        "palette": {
+            row["color"].lower(): row["color_blind_safe"]
+            for row in material.db.rows("select distinct color, color_blind_safe from rob_answer")
+        },
         "database": f"{material.info.get('review', 'review')}.duckdb",
     }
     # "</" would end the script element.
@@ -200,7 +203,8 @@ def _page(material: Any, made: list[Any], figures: dict[str, list[str]], links: 
     return environment.get_template("page.html").render(
         review=material.review,
         sections=made,
-        figures={name: [Markup(picture) for picture in drawn] for name, drawn in figures.items()},
+        figures={name: Markup(picture) for name, picture in figures.items()},
+        switches={block.name for block in everything(made) if isinstance(block, Figure) and block.switch},
         style=Markup((_PAGE / "page.css").read_text(encoding="utf-8")),
         script=Markup((_PAGE / "page.js").read_text(encoding="utf-8")),
         data=Markup(data),

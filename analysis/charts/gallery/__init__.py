@@ -109,9 +109,7 @@ def examples(directory: Path, say: Progress = lambda step: None) -> Iterator[tup
     bench = _Bench(directory, say)
     for name in CHARTS:
         say(f"drawing {name}")
-        chart = _DRAW[name](bench)
-        if chart is not None:
-            yield name, chart
+        yield name, _DRAW[name](bench)
 
 
 class _Bench:
@@ -443,6 +441,20 @@ def _rank_trace(bench: _Bench) -> Any:
     return charts.rank_trace(_chains(bench), title="Rank plots (independent draws of the exact posterior)")
 
 
+def _psrf(bench: _Bench) -> Any:
+    from analysis.network.convergence import psrf_by_iteration
+
+    rows = []
+    draws = _chains(bench)
+    for parameter in draws["parameter"].unique():
+        chains = draws[draws["parameter"] == parameter].pivot_table(
+            index="chain", columns="iteration", values="value"
+        )
+        for iteration, psrf, upper in zip(*psrf_by_iteration(chains.to_numpy()), strict=True):
+            rows.append({"parameter": parameter, "iteration": iteration, "psrf": psrf, "psrf_upper": upper})
+    return charts.psrf(pd.DataFrame(rows))
+
+
 def _bubble(bench: _Bench) -> Any:
     studies, line = bench.smoking.meta_regression("year").bubble("year")
     return charts.bubble(studies, line, effect=bench.cessation, covariate="Year of publication")
@@ -524,7 +536,7 @@ _DRAW: Mapping[str, Callable[[_Bench], Any]] = {
     "posterior_density": _posterior_density,
     "trace": _trace,
     "rank_trace": _rank_trace,
-    "psrf": lambda bench: None,
+    "psrf": _psrf,
     "bubble": _bubble,
     "baujat": _baujat,
     "gosh": _gosh,

@@ -86,12 +86,20 @@
   for (const [name, on] of [["mouseover", true], ["focusin", true], ["mouseout", false], ["focusout", false]])
     document.addEventListener(name, event => light(event, on));
 
-  document.querySelectorAll(".palette").forEach(button => button.addEventListener("click", () => {
-    const pictures = button.closest("figure").querySelectorAll(".picture");
+  // Colours of risk of bias, on the whole page; the symbols stay. White letters stand on the darkest colour only.
+  const ink = getComputedStyle(document.documentElement).getPropertyValue("--ink").trim();
+  const judged = [];
+  document.querySelectorAll(".picture svg [fill]").forEach(mark => {
+    const color = mark.getAttribute("fill");
+    const safe = data.palette[color.toLowerCase()];
+    if (safe) judged.push([mark, color, safe]);
+    else if (mark.tagName === "text" && color === "#ffffff" && mark.textContent.startsWith("×")) judged.push([mark, color, ink]);
+  });
+  const buttons = document.querySelectorAll(".palette");
+  buttons.forEach(button => button.addEventListener("click", () => {
     const safe = button.getAttribute("aria-pressed") !== "true";
-    button.setAttribute("aria-pressed", String(safe));
-    pictures[0].hidden = safe;
-    pictures[1].hidden = !safe;
+    buttons.forEach(other => other.setAttribute("aria-pressed", String(safe)));
+    judged.forEach(([mark, color, other]) => mark.setAttribute("fill", safe ? other : color));
   }));
 
   const choice = document.getElementById("choice");
