@@ -34,6 +34,7 @@ def run_audits(db: EvidenceBase) -> list[Problem]:
     found += [
         Problem(
             row["message"],
+            row["remedy"] or "",
             file=row["source_file"],
             line=row["source_line"],
             study=row["study"],
@@ -41,7 +42,7 @@ def run_audits(db: EvidenceBase) -> list[Problem]:
         )
         for name in db.names()
         if name.startswith("audit_")
-        for row in db.rows(f"select severity, message, study, source_file, source_line from {name}")
+        for row in db.rows(f"select severity, message, remedy, study, source_file, source_line from {name}")
     ]
     return sorted(
         dict.fromkeys(found),
