@@ -67,7 +67,7 @@ def assemble(contrasts: Contrasts, shared: str) -> Assembly:
     frame = contrasts.frame
     _check_magnitudes(frame)
     variance = frame["std_error"].to_numpy() ** 2
-    place = {name: index for index, name in enumerate(frame["contrast_id"])}
+    place = {name: index for index, name in enumerate(frame["contrast_id"])} if n_shared else {}
     pairs = [
         (place[row.contrast_1], place[row.contrast_2], float(row.covariance))
         for row in each(contrasts.covariance)
@@ -87,7 +87,7 @@ def assemble(contrasts: Contrasts, shared: str) -> Assembly:
         notes.append((severity, f"{n_shared} contrasts share an arm with another one: {SHARED[shared]}."))
     if shared == "split":
         variance = variance + _split(frame, contrasts, variance)
-    studies, study = np.unique(frame["study"].astype(str), return_inverse=True)
+    studies, study = np.unique(frame["study"].to_numpy(str), return_inverse=True)
     repeated = len(frame) - len(studies)
     if repeated and not (shared == "covariance" and _all_linked(study, pairs)):
         notes.append(
@@ -102,26 +102,26 @@ def assemble(contrasts: Contrasts, shared: str) -> Assembly:
     _check_blocks(frame, blocks)
     rows = rotate(frame["estimate"].to_numpy(), variance, design, study, blocks)
     contrasts = replace(contrasts, notes=(*contrasts.notes, *notes))
-    return Assembly(contrasts, rows, tuple(str(name) for name in studies), variance)
+    return Assembly(contrasts, rows, tuple(studies.tolist()), variance)
 
 
 def _check_magnitudes(frame: pd.DataFrame) -> None:
     """Refuse numbers so far apart that arithmetic on their squares and cubes would lose them."""
-    middle = float(np.median(frame["std_error"]))
+    effect, error = frame["estimate"].to_numpy(), frame["std_error"].to_numpy()
+    middle = float(np.median(error))
+    strange = ~((error > 1e-130) & (error < 1e130) & (error > 1e-15 * middle) & (error < 1e15 * middle))
+    far = ~strange & (np.abs(effect) > 1e50 * error)
     problems = []
-    for row in each(frame):
-        ratio = row.std_error / middle
-        if not (1e-130 < row.std_error < 1e130 and 1e-15 < ratio < 1e15):
+    for index in np.flatnonzero(strange | far):
+        if strange[index]:
             column = "std_error"
-            said = f"the standard error {row.std_error:g} is out of all proportion (the median is {middle:g})"
-        elif abs(row.estimate) > 1e50 * row.std_error:
+            said = f"the standard error {error[index]:g} is out of all proportion (the median is {middle:g})"
+        else:
             column, said = (
                 "estimate",
-                f"the estimate {row.estimate:g} is more than 1e50 standard errors from 0",
+                f"the estimate {effect[index]:g} is more than 1e50 standard errors from 0",
             )
-        else:
-            continue
-        problems.append(Problem(said, "check its unit", study=str(row.study), column=column))
+        problems.append(Problem(said, "check its unit", study=str(frame["study"].iloc[index]), column=column))
     if problems:
         raise EvidenceError("Effects that are so far apart cannot be pooled.", problems)
 
@@ -164,6 +164,8 @@ def _spanning(contrasts: Contrasts) -> tuple[Contrasts, int]:
     """Leave out contrasts whose two arms others connect already: they carry no information of their own."""
     import pandas as pd
 
+    if contrasts.covariance.empty:
+        return contrasts, 0
     frame = contrasts.frame
     linked = set(contrasts.covariance["contrast_1"]) | set(contrasts.covariance["contrast_2"])
     root: dict[tuple, tuple] = {}

@@ -11,7 +11,7 @@ import numpy as np
 
 from analysis.pairwise import tau2 as between_studies
 from analysis.pairwise.assembly import Assembly, assemble
-from analysis.pairwise.contrasts import Contrasts, each
+from analysis.pairwise.contrasts import Contrasts, each, typed
 from analysis.pairwise.inference import (
     INTERVALS,
     PREDICTIONS,
@@ -279,7 +279,7 @@ class PairwiseModels:
         """
         variables = self.assembly.contrasts.variables
         if name in variables.columns:
-            return variables[name]
+            return typed(variables[name])
         close = nearest(name, list(variables.columns))
         hint = f" Did you mean {close!r}?" if close else ""
         listed = ", ".join(list(variables.columns)[:40]) or "none"

@@ -56,7 +56,7 @@ def test_all_problems_in_one_pass():
     frame = table(std_error=(0, -1), estimate=(3, "x"))
     with pytest.raises(EvidenceError) as error:
         pairwise.fit(frame)
-    assert [problem.study for problem in error.value.problems] == ["Di 2004", "Ada 2001"]
+    assert [problem.study for problem in error.value.problems] == ["Ada 2001", "Di 2004"]
     assert "Ada 2001" in str(error.value)
 
 
@@ -135,8 +135,41 @@ def test_time_points_and_conditions_need_an_evidence_base():
         pairwise.fit(table(), where="year > 2000")
 
 
+def test_names_that_look_alike():
+    frame = table().assign(treatment_a=["drug", "drug ", "drug", "Drug"], treatment_b="saline")
+    with pytest.raises(EvidenceError, match="stand for one treatment") as error:
+        pairwise.fit(frame, treatment="drug", versus="saline")
+    assert ["blank" in problem.message or "case" in problem.message for problem in error.value.problems] == [
+        True,
+        True,
+    ]
+
+
+def test_rows_without_a_name():
+    with pytest.raises(EvidenceError) as error:
+        pairwise.fit(table().assign(study=["a", None, "c", "d"]))
+    assert (error.value.problems[0].line, error.value.problems[0].column) == (2, "study")
+    frame = table().assign(treatment_a=["x", "x", None, "x"], treatment_b="z")
+    with pytest.raises(EvidenceError) as error:
+        pairwise.fit(frame)
+    assert "Cy 2003" in str(error.value)
+
+
+def test_measures_are_known_ones():
+    with pytest.raises(CallError, match="Did you mean 'SMD'"):
+        pairwise.fit(table(), measure="SMDD")
+    assert pairwise.fit(table(), measure="OR").contrasts.scale == "log"
+
+
+def test_what_is_wrong_elsewhere_does_not_matter():
+    frame = table(std_error=(3, -1)).assign(outcome=["w", "w", "w", "x"])
+    assert len(pairwise.fit(frame, outcome="w").studies) == 3
+    with pytest.raises(EvidenceError):
+        pairwise.fit(frame, outcome="x")
+
+
 def test_twice_the_same_contrast():
-    with pytest.raises(EvidenceError, match="same contrast_id") as error:
+    with pytest.raises(EvidenceError, match="occurs more than once") as error:
         pairwise.fit(table().assign(contrast_id=["1", "1", "2", "3"]))
     assert {problem.study for problem in error.value.problems} == {"Ada 2001", "Bo 2002"}
 
