@@ -42,12 +42,12 @@ with summed as (
         n_shared,
         study_ids,
         common_estimate,
-        common_weight,
+        common_variance,
         q,
         tau2,
-        random_weight,
-        random_deviation,
-        random_square
+        random_estimate,
+        random_variance,
+        residual_variance
     from pooling_sum
     union all
     select
@@ -64,12 +64,12 @@ with summed as (
         n_shared,
         cast(null as varchar) as study_ids,
         common_estimate,
-        common_weight,
+        common_variance,
         q,
         tau2,
-        random_weight,
-        random_deviation,
-        random_square
+        random_estimate,
+        random_variance,
+        residual_variance
     from omission_sum
 ),
 
@@ -77,17 +77,11 @@ estimated as (
     select
         summed.*,
         k - 1 as df,
-        1 / sqrt(common_weight) as common_std_error,
-        common_estimate + random_deviation / random_weight as random_estimate,
-        1 / sqrt(random_weight) as random_std_error,
-        case
-            when k > 1
-                then
-                    sqrt(
-                        greatest(random_square - random_deviation * (random_deviation / random_weight), 0)
-                        / (k - 1) / random_weight
-                    )
-        end as hk_std_error,
+        sqrt(common_variance) as common_std_error,
+        sqrt(random_variance) as random_std_error,
+        case when k > 1 then sqrt(residual_variance / (k - 1)) end as hk_std_error,
+        sqrt(tau2 + random_variance) as pi_std_error,
+        normal_quantile(0.975) as wald_quantile,
         -- As subqueries, for they are then worked out once per number of degrees of freedom.
         (select t_quantile(0.975, summed.k - 1)) as hk_quantile,
         (select t_quantile(0.975, summed.k - 2)) as pi_quantile
@@ -99,9 +93,7 @@ tested as (
         estimated.*,
         common_estimate / common_std_error as common_z,
         random_estimate / random_std_error as random_z,
-        random_estimate / nullif(hk_std_error, 0) as hk_t,
-        sqrt(tau2 + random_std_error * random_std_error) as pi_std_error,
-        normal_quantile(0.975) as wald_quantile
+        random_estimate / nullif(hk_std_error, 0) as hk_t
     from estimated
 )
 

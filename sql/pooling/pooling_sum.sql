@@ -2,11 +2,11 @@
 -- Grain: analysis x outcome x measure x pair of treatments x variable x level
 -- Key: analysis, outcome, measure, treatment_a, treatment_b, variable, level
 -- Formula: With w = 1 / variance: common estimate m = sum(w y) / sum(w), Q = sum(w (y - m)^2),
---   tau2 = max(0, (Q - (k - 1)) / c), c = sum(w) - sum(w^2) / sum(w) (DerSimonian and Laird). With w* = 1 / (variance +
---   tau2): random weight sum(w*), deviation sum(w* (y - m)), square sum(w* (y - m)^2).
---   The sums are of differences from a centre found in a first pass, so that a large common offset costs no digit, and
---   corrected for that centre's own rounding. c is sum(w (sum of the other weights)) / sum(w), so that one overwhelming
---   weight costs none either.
+--   tau2 = max(0, (Q - (k - 1)) / c), c = sum(w) - sum(w^2) / sum(w) (DerSimonian and Laird); then the like sums with
+--   w* = 1 / (variance + tau2). Worked out so that no digit is lost and none depends on the order of rows or on the unit:
+--   weights relative to the heaviest; differences from a centre found in a first pass and corrected for its own rounding,
+--   relative to the spread of the estimates; c as sum(w (sum of the other weights)) / sum(w); sums in whole numbers, see
+--   `fixed_point`.
 -- Reference: DerSimonian and Laird 1986, Controlled Clinical Trials 7:177-188; Chan, Golub and LeVeque 1983, The American
 --   Statistician 37:242-247 (corrected two-pass sums)
 -- Caveats: A step of `pooling`. A study without a value of the variable is in none of its levels.
@@ -15,147 +15,211 @@
 --   outcome, measure, treatment_a, treatment_b: the comparison, A minus B
 --   variable, level: of subgroup, else empty text
 --   k, n_studies, n_shared, study_ids: contrasts; studies; contrasts that share an arm with another one; the studies
---   common_estimate, common_weight: m and sum(w)
+--   common_estimate, common_variance: m and 1 / sum(w)
 --   q, tau2: Cochran's Q and DerSimonian and Laird's tau2
---   random_weight, random_deviation, random_square: the sums with w*
+--   random_estimate, random_variance: sum(w* y) / sum(w*) and 1 / sum(w*)
+--   residual_variance: sum(w* (y - random_estimate)^2) / sum(w*)
 create or replace view pooling_sum as
 with effect as (
     select * from pooling_effect
 ),
 
+numbered as (
+    select
+        study,
+        variable,
+        value,
+        dense_rank() over (order by variable, value) as subset
+    from study_variable
+),
+
 member as (
     select
         'pooled' as analysis,
-        effect.outcome,
-        effect.measure,
-        effect.treatment_a,
-        effect.treatment_b,
         '' as variable,
         '' as level,
-        effect.estimate,
-        effect.variance,
-        effect.study_once,
-        effect.shares_arm
+        0 as subset,
+        effect.*
     from effect
     union all
     select
         'subgroup' as analysis,
-        effect.outcome,
-        effect.measure,
-        effect.treatment_a,
-        effect.treatment_b,
         study_variable.variable,
         study_variable.value as level,
-        effect.estimate,
-        effect.variance,
-        effect.study_once,
-        effect.shares_arm
+        study_variable.subset,
+        effect.*
     from effect
-    inner join study_variable
+    inner join numbered as study_variable
         on effect.study = study_variable.study
 ),
 
-centred as (
+ranged as (
     select
         analysis,
         outcome,
         measure,
-        treatment_a,
-        treatment_b,
-        variable,
-        level,
-        sum(estimate / variance) / sum(1 / variance) as centre,
-        sum(1 / variance) as weight,
-        min(variance) as least_variance
+        comparison,
+        subset,
+        min(treatment_a) as treatment_a,
+        min(treatment_b) as treatment_b,
+        min(variable) as variable,
+        min(level) as level,
+        min(variance) as least_variance,
+        min(estimate) as lowest,
+        max(estimate) as highest,
+        min(scale_origin) as scale_origin,
+        min(scale_length) as scale_length,
+        cast(sum(fixed_point(scale_weight * scale_place)) as double)
+        / nullif(cast(sum(fixed_point(scale_weight)) as double), 0) as scale_mean
     from member
-    group by analysis, outcome, measure, treatment_a, treatment_b, variable, level
+    group by analysis, outcome, measure, comparison, subset
 ),
 
-common as (
+placed as (
     select
-        member.analysis,
-        member.outcome,
-        member.measure,
-        member.treatment_a,
-        member.treatment_b,
-        member.variable,
-        member.level,
-        count(*) as k,
-        min(centred.weight) as weight,
-        min(centred.centre) as centre,
-        sum((member.estimate - centred.centre) / member.variance) as deviation,
-        sum((member.estimate - centred.centre) * ((member.estimate - centred.centre) / member.variance)) as square,
-        1 / min(centred.least_variance) as heaviest,
-        sum(case when member.variance > centred.least_variance then 0 else 1 end) as k_heaviest,
-        sum(case when member.variance > centred.least_variance then 1 / member.variance else 0 end) as lighter,
-        sum(
-            case
-                when member.variance > centred.least_variance
-                    then 1 / member.variance * ((centred.weight - 1 / member.variance) / centred.weight)
-                else 0
-            end
-        ) as lighter_by_others
+        ranged.*,
+        coalesce(nullif(highest - lowest, 0), 1) as length,
+        greatest(lowest, least(highest, scale_origin + scale_length * coalesce(scale_mean, 0))) as centre
+    from ranged
+),
+
+residual as (
+    select
+        placed.analysis,
+        placed.outcome,
+        placed.measure,
+        placed.comparison,
+        placed.subset,
+        placed.centre,
+        placed.length,
+        placed.least_variance,
+        placed.least_variance / member.variance as weight,
+        (member.estimate - placed.centre) / placed.length as deviation,
+        case when member.variance > placed.least_variance then 1 else 0 end as lighter
     from member
-    inner join centred
+    inner join placed
         on
-            member.analysis = centred.analysis
-            and member.outcome = centred.outcome
-            and member.measure = centred.measure
-            and member.treatment_a = centred.treatment_a
-            and member.treatment_b = centred.treatment_b
-            and member.variable = centred.variable
-            and member.level = centred.level
-    group by
-        member.analysis, member.outcome, member.measure, member.treatment_a, member.treatment_b, member.variable,
-        member.level
+            member.analysis = placed.analysis
+            and member.outcome = placed.outcome
+            and member.measure = placed.measure
+            and member.comparison = placed.comparison
+            and member.subset = placed.subset
+),
+
+summed as (
+    select
+        analysis,
+        outcome,
+        measure,
+        comparison,
+        subset,
+        count(*) as k,
+        min(centre) as centre,
+        min(length) as length,
+        min(least_variance) as least_variance,
+        cast(sum(fixed_point(weight)) as double) / 1e30 as weight,
+        cast(sum(fixed_point(weight * deviation)) as double) / 1e30 as deviation,
+        cast(sum(fixed_point(weight * deviation * deviation)) as double) / 1e30 as square,
+        sum(lighter) as k_lighter,
+        cast(sum(fixed_point(weight * lighter)) as double) / 1e30 as lighter_weight,
+        cast(sum(fixed_point(weight * weight * lighter)) as double) / 1e30 as lighter_square
+    from residual
+    group by analysis, outcome, measure, comparison, subset
 ),
 
 moment as (
     select
-        common.*,
-        centre + deviation / weight as estimate,
-        case when k > 1 then greatest(square - deviation * (deviation / weight), 0) else 0 end as q,
-        k_heaviest * (heaviest / weight) * (lighter + (k_heaviest - 1) * heaviest) + lighter_by_others as c
-    from common
+        summed.*,
+        centre + length * (deviation / weight) as estimate,
+        case
+            when k > 1 then greatest(0, length * (length / least_variance) * (square - deviation * (deviation / weight)))
+            else 0
+        end as q,
+        (k - k_lighter) * ((k - k_lighter - 1 + lighter_weight) / weight) + lighter_weight - lighter_square / weight as c
+    from summed
 ),
 
 heterogeneity as (
     select
         moment.*,
-        case when k > 1 and q > k - 1 then (q - (k - 1)) / c else 0 end as tau2
+        case when k > 1 and q > k - 1 then (q - (k - 1)) * (least_variance / c) else 0 end as tau2
     from moment
+),
+
+random_residual as (
+    select
+        common.*,
+        member.study_once,
+        member.shares_arm,
+        (common.least_variance + common.tau2) / (member.variance + common.tau2) as random_weight,
+        (member.estimate - common.estimate) / common.length as random_deviation
+    from member
+    inner join heterogeneity as common
+        on
+            member.analysis = common.analysis
+            and member.outcome = common.outcome
+            and member.measure = common.measure
+            and member.comparison = common.comparison
+            and member.subset = common.subset
+),
+
+random_summed as (
+    select
+        analysis,
+        outcome,
+        measure,
+        comparison,
+        subset,
+        count(*) as k,
+        count(study_once) as n_studies,
+        sum(shares_arm) as n_shared,
+        string_agg(study_once, ',' order by study_once) as study_ids,
+        min(estimate) as estimate,
+        min(length) as length,
+        min(least_variance) as least_variance,
+        min(weight) as weight,
+        min(q) as q,
+        min(tau2) as tau2,
+        cast(sum(fixed_point(random_weight)) as double) / 1e30 as random_weight,
+        cast(sum(fixed_point(random_weight * random_deviation)) as double) / 1e30 as deviation,
+        cast(sum(fixed_point(random_weight * random_deviation * random_deviation)) as double) / 1e30 as square
+    from random_residual
+    group by analysis, outcome, measure, comparison, subset
 )
 
 select
-    member.analysis,
-    member.outcome,
-    member.measure,
-    member.treatment_a,
-    member.treatment_b,
-    member.variable,
-    member.level,
-    count(*) as k,
-    count(member.study_once) as n_studies,
-    cast(sum(member.shares_arm) as bigint) as n_shared,
-    string_agg(member.study_once, ',' order by member.study_once) as study_ids,
-    min(common.estimate) as common_estimate,
-    min(common.weight) as common_weight,
-    min(common.q) as q,
-    min(common.tau2) as tau2,
-    sum(1 / (member.variance + common.tau2)) as random_weight,
-    sum((member.estimate - common.estimate) / (member.variance + common.tau2)) as random_deviation,
-    sum(
-        (member.estimate - common.estimate) * ((member.estimate - common.estimate) / (member.variance + common.tau2))
-    ) as random_square
-from member
-inner join heterogeneity as common
+    ranged.analysis,
+    ranged.outcome,
+    ranged.measure,
+    ranged.treatment_a,
+    ranged.treatment_b,
+    ranged.variable,
+    ranged.level,
+    random_summed.k,
+    random_summed.n_studies,
+    cast(random_summed.n_shared as bigint) as n_shared,
+    random_summed.study_ids,
+    random_summed.estimate as common_estimate,
+    random_summed.least_variance / random_summed.weight as common_variance,
+    random_summed.q,
+    random_summed.tau2,
+    random_summed.estimate + random_summed.length * (random_summed.deviation / random_summed.random_weight)
+        as random_estimate,
+    (random_summed.least_variance + random_summed.tau2) / random_summed.random_weight as random_variance,
+    random_summed.length * (
+        random_summed.length * (
+            greatest(
+                0,
+                random_summed.square
+                - random_summed.deviation * (random_summed.deviation / random_summed.random_weight)
+            ) / random_summed.random_weight
+        )
+    ) as residual_variance
+from random_summed
+inner join ranged
     on
-        member.analysis = common.analysis
-        and member.outcome = common.outcome
-        and member.measure = common.measure
-        and member.treatment_a = common.treatment_a
-        and member.treatment_b = common.treatment_b
-        and member.variable = common.variable
-        and member.level = common.level
-group by
-    member.analysis, member.outcome, member.measure, member.treatment_a, member.treatment_b, member.variable, member.level
+        random_summed.analysis = ranged.analysis
+        and random_summed.outcome = ranged.outcome
+        and random_summed.measure = ranged.measure
+        and random_summed.comparison = ranged.comparison
+        and random_summed.subset = ranged.subset

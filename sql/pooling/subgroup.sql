@@ -19,7 +19,7 @@
 --   pi_lower, pi_upper: prediction interval for the effect in a new study
 --   Q, df, p_Q, I2, H2, tau2: heterogeneity; I2 is a share
 --   study_ids: the studies, comma separated
---   q_between, df_between, p_between: differences between the levels' random-effects estimates
+--   q_between, df_between, p_between: differences between the levels' random-effects estimates; empty for one level
 --   q_between_common, p_between_common: differences between the levels' common-effect estimates, on df_between
 create or replace view subgroup as
 with level_estimate as (
@@ -35,10 +35,10 @@ centre as (
         treatment_b,
         variable,
         count(*) - 1 as df_between,
-        sum(random_estimate / (random_std_error * random_std_error))
-        / sum(1 / (random_std_error * random_std_error)) as random_estimate,
-        sum(common_estimate / (common_std_error * common_std_error))
-        / sum(1 / (common_std_error * common_std_error)) as common_estimate
+        sum(random_estimate / (random_std_error * random_std_error) order by level)
+        / sum(1 / (random_std_error * random_std_error) order by level) as random_estimate,
+        sum(common_estimate / (common_std_error * common_std_error) order by level)
+        / sum(1 / (common_std_error * common_std_error) order by level) as common_estimate
     from level_estimate
     group by outcome, measure, treatment_a, treatment_b, variable
 ),
@@ -51,10 +51,14 @@ difference as (
         centre.treatment_b,
         centre.variable,
         centre.df_between,
-        sum(power((level_estimate.random_estimate - centre.random_estimate) / level_estimate.random_std_error, 2))
-            as q_between,
-        sum(power((level_estimate.common_estimate - centre.common_estimate) / level_estimate.common_std_error, 2))
-            as q_between_common
+        sum(
+            power((level_estimate.random_estimate - centre.random_estimate) / level_estimate.random_std_error, 2)
+            order by level_estimate.level
+        ) as q_between,
+        sum(
+            power((level_estimate.common_estimate - centre.common_estimate) / level_estimate.common_std_error, 2)
+            order by level_estimate.level
+        ) as q_between_common
     from centre
     inner join level_estimate
         on

@@ -230,6 +230,48 @@ class TestDomain:
         expected = (stats.t.sf(2, 5), stats.chi2.sf(7, 3), stats.t.ppf(0.975, 5), stats.norm.sf(1.5))
         assert found == pytest.approx(expected, rel=1e-12)
 
+    def test_names_of_the_caller_do_not_stand_in_for_arguments(self, macros):
+        # Column and table names like those inside the macros, also within a correlated subquery.
+        names = (
+            "t",
+            "df",
+            "p",
+            "q",
+            "h",
+            "r",
+            "s",
+            "v",
+            "x",
+            "z",
+            "a",
+            "b",
+            "d",
+            "c",
+            "node",
+            "width",
+            "start",
+            "tail",
+        )
+        columns = ", ".join(f"cast({i + 2} as double) as {name}" for i, name in enumerate(names))
+        calls = (
+            "t_sf(1.5, 4)",
+            "chi2_sf(9, 4)",
+            "chi2_cdf(1, 4)",
+            "t_quantile(0.3, 4)",
+            "normal_quantile(0.3)",
+        )
+        for call in (*calls, "normal_sf(1.5)", "normal_cdf(1.5)"):
+            expected = macros.execute(f"select {call}").fetchone()
+            for name in names:
+                found = macros.execute(
+                    f"select {call}, (select {call}) from (select {columns}) as {name}"
+                ).fetchone()
+                assert found == expected * 2, (call, name)
+        found = macros.execute(
+            "select t_sf(q.t, q.df) from (select 1.5 as t, 4 as df, 7.0 as p) as q"
+        ).fetchone()
+        assert found == macros.execute("select t_sf(1.5, 4)").fetchone()
+
     def test_the_other_setting_for_division_gives_the_same_numbers(self, macros):
         calls = (
             "select t_sf(2.3, 4), chi2_sf(40, 7), normal_sf(30), t_quantile(0.025, 9), normal_quantile(1e-40)"
@@ -246,4 +288,5 @@ def test_every_macro_is_documented():
     found = [item for item in sql_objects() if item.kind == "macro"]
     assert {*DISTRIBUTIONS} <= {item.name for item in found}
     for item in found:
-        assert {"Title", "Formula", "Reference", "Caveats"} <= item.header.keys(), item.name
+        assert {"Title", "Formula", "Caveats"} <= item.header.keys(), item.name
+        assert item.name not in DISTRIBUTIONS or "Reference" in item.header, item.name
