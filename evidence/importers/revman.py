@@ -214,11 +214,14 @@ def import_revman(
     for analysis in named:
         _add_analysis(path, analysis, active, draft, report)
     _add_judgements(path, judgements, draft, report)
-    for place, (side, statistic) in _STATISTICS.items():
-        if any((side, statistic) in row.cells for a in analyses for row in a.rows):
+    given = {key for analysis in analyses for row in analysis.rows for key in row.cells}
+    for name, (side, statistic) in _STATISTICS.items():
+        of_rm5 = name.isupper() and "-" not in name
+        if (side, statistic) in given and of_rm5 == (path.suffix.lower() == ".rm5"):
             home = "contrasts.csv" if side == "contrast" else "measurements.csv"
-            if not place.isupper() or path.suffix.lower() == ".rm5":
-                report.mappings.append(ColumnMapping(place, f"{home}: {statistic}"))
+            became = "estimate, se" if statistic in ("o_e", "variance") else statistic
+            report.mappings.append(ColumnMapping(name, f"{home}: {became}"))
+    report.notes.append("weights, intervals and pooled results are not kept: they follow from the data")
     report.added = dict(draft.added)
     draft.write(dry_run=dry_run)
     return report, named

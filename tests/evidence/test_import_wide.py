@@ -224,3 +224,21 @@ def test_the_two_group_tables_of_metadat_are_read_whole(tmp_path, oracle_directo
         assert not report.left_out, meta["name"]
         read += 1
     assert read > 3
+
+
+def test_columns_of_one_arm_without_a_meaning_are_no_characteristics(imported, tmp_path):
+    # rnmamod writes the number of missing outcomes as m1, m2.
+    report, found = imported(
+        "study,t1,t2,y1,y2,sd1,sd2,m1,m2,n1,n2,rob\nA,x,y,1,2,1,1,0,3,10,11,2\n", "mean", "sd", "n"
+    )
+    assert found == [("A", "x", "1", "1", "10"), ("A", "y", "2", "1", "11")]
+    became = {item.column: item.became for item in report.mappings}
+    assert (became["m1"], became["m2"], became["rob"]) == ("", "", "studies.csv: rob")
+
+
+def test_contrasts_with_two_treatments_stay_contrasts(tmp_path):
+    file = tmp_path / "iv.csv"
+    file.write_text("id,t1,t2,effect,se,rob,indirectness\nA,x,y,-0.5,0.2,1,2\n", encoding="utf-8")
+    import_arms(file, tmp_path / "iv", outcome="y", measure="OR")
+    assert rows(tmp_path / "iv" / "contrasts.csv")[0]["arm_b"] == "y"
+    assert rows(tmp_path / "iv" / "studies.csv")[0]["indirectness"] == "2"

@@ -119,13 +119,13 @@ def screened(rows, decisions):
 
 
 def test_the_paradox_of_kappa(rows):
-    # Feinstein and Cicchetti (1990): 2 x 2 table 118, 5, 2, 0 has 94 % agreement and kappa -0.023;
-    # Gwet (2008), table 1: AC1 = 0.9408 there.
+    # A table 118, 5, 2, 0 as Feinstein and Cicchetti (1990) discuss: 94 % agreement, and kappa below 0. By hand:
+    # kappa has p_e = (123 * 120 + 2 * 5)/125^2 = 0.94528; AC1 has pi = 243/250, p_e = 2 pi (1 - pi) = 0.054432.
     decisions = [("include", "include")] * 118 + [("include", "exclude")] * 5 + [("exclude", "include")] * 2
     (found,) = screened(rows, decisions)
     assert (found["n"], found["n_agree"]) == (125, 118)
-    assert found["kappa"] == pytest.approx(-0.0234, abs=5e-5)
-    assert found["ac1"] == pytest.approx(0.9408, abs=5e-5)
+    assert found["kappa"] == pytest.approx((0.944 - 0.94528) / (1 - 0.94528))
+    assert found["ac1"] == pytest.approx((0.944 - 0.054432) / (1 - 0.054432))
 
 
 def test_where_all_agree_there_is_nothing_beyond_chance(rows):
