@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _WIDTH, _HEIGHT = 132, 74
 _GAP_X, _GAP_Y = 46, 34
+_AXIS = 34
 _LINE = 13
 
 
@@ -185,6 +186,9 @@ def _panels(
     n = max((max(ranks) for ranks in given.values()), default=1)
     wrapped = [wrap((labels or {}).get(t, t), _WIDTH + 18, bold=True) for t in treatments]
     columns = min(columns, max(len(treatments), 1))
+    # One scale for all panels, no taller than it has to be: with many treatments every probability is small.
+    highest = max((p or 0.0 for ranks in given.values() for p in ranks.values()), default=1.0)
+    scale = 1.0 if cumulative else next(top for top in (0.25, 0.5, 1.0) if highest <= top + 1e-9)
     bars: list[dict[str, Any]] = []
     curve: list[dict[str, Any]] = []
     frames: list[dict[str, Any]] = []
@@ -195,7 +199,7 @@ def _panels(
         members = treatments[start : start + columns]
         head = max(len(wrapped[start + i]) for i in range(len(members))) * _LINE + 6
         for index, treatment in enumerate(members):
-            x, y = index * (_WIDTH + _GAP_X), top + head
+            x, y = _AXIS + index * (_WIDTH + _GAP_X), top + head
             lines = wrapped[start + index]
             frames.append({"x": x, "x2": x + _WIDTH, "y": y + _HEIGHT})
             for i, text in enumerate(lines):
@@ -210,7 +214,7 @@ def _panels(
                 )
             texts += [
                 {"x": x - 5, "y": y + _HEIGHT, "text": "0", "align": "right"},
-                {"x": x - 5, "y": y, "text": "100%", "align": "right"},
+                {"x": x - 5, "y": y, "text": percent(scale, 0), "align": "right"},
                 {"x": x + step / 2, "y": y + _HEIGHT + 11, "text": "1", "align": "center"},
                 {"x": x + _WIDTH - step / 2, "y": y + _HEIGHT + 11, "text": str(n), "align": "center"},
             ]
@@ -224,7 +228,7 @@ def _panels(
                         "treatment": treatment, "rank": rank, "probability": probability, "cumulative": total,
                         "x": x + (rank - 1) * step + (0 if cumulative else 0.08 * step),
                         "x2": x + rank * step - (0 if cumulative else 0.08 * step),
-                        "y": y + _HEIGHT * (1 - value), "y2": y + _HEIGHT,
+                        "y": y + _HEIGHT * (1 - value / scale), "y2": y + _HEIGHT,
                     }
                 )  # fmt: skip
                 if cumulative:
@@ -249,7 +253,7 @@ def _panels(
                     }
                 )
         top += head + _HEIGHT + _GAP_Y
-    width = columns * (_WIDTH + _GAP_X) - _GAP_X
+    width = _AXIS + columns * (_WIDTH + _GAP_X) - _GAP_X
     across = alt.X("x:Q", scale=None, axis=None)
     layers: list[Any] = [
         alt.Chart(dataset(bars, "ranks"))
@@ -295,7 +299,7 @@ def _panels(
                     )
                     .encode(x=across, y=pixels(), text=alt.Text("text:N"))
                 )
-    layers.append(words(["Rank (1 is the best)"], width / 2, top - 8, align="center"))
+    layers.append(words(["Rank (1 is the best)"], (_AXIS + width) / 2, top - 8, align="center"))
     first = (labels or {}).get(treatments[0], treatments[0]) if treatments else "none"
     what = (
         "Probability of holding a rank or a better one; the shaded area is SUCRA."
