@@ -175,9 +175,7 @@ def test_thousands_of_records_are_compared_in_seconds():
 
     draw = random.Random(7)
     words = [f"word{chr(97 + i % 26)}{chr(97 + i // 26)}" for i in range(300)]
-    records = [
-        record(f"r{i}", " ".join(draw.choices(words, k=12)), str(1990 + i % 30)) for i in range(4_000)
-    ]
+    records = [record(f"r{i}", " ".join(draw.choices(words, k=12)), str(1990 + i % 30)) for i in range(4_000)]
     records += [{**row, "record": f"copy {i}"} for i, row in enumerate(records[:500])]
     start = time.process_time()
     assert len(propose(records)) == 500
