@@ -23,19 +23,21 @@ omission as (
     select
         outcome,
         measure,
+        treatment_a,
+        treatment_b,
         comparison,
         position,
-        min(treatment_a) as treatment_a,
-        min(treatment_b) as treatment_b,
         min(study) as omitted_study
     from effect
-    group by outcome, measure, comparison, position
+    group by outcome, measure, treatment_a, treatment_b, comparison, position
 ),
 
 ranged as (
     select
         omission.outcome,
         omission.measure,
+        omission.treatment_a,
+        omission.treatment_b,
         omission.comparison,
         omission.position,
         min(effect.variance) as least_variance,
@@ -52,7 +54,9 @@ ranged as (
             and omission.measure = effect.measure
             and omission.comparison = effect.comparison
             and omission.position <> effect.position
-    group by omission.outcome, omission.measure, omission.comparison, omission.position
+    group by
+        omission.outcome, omission.measure, omission.treatment_a, omission.treatment_b, omission.comparison,
+        omission.position
 ),
 
 placed as (
@@ -67,6 +71,8 @@ residual as (
     select
         placed.outcome,
         placed.measure,
+        placed.treatment_a,
+        placed.treatment_b,
         placed.comparison,
         placed.position,
         placed.centre,
@@ -88,6 +94,8 @@ summed as (
     select
         outcome,
         measure,
+        treatment_a,
+        treatment_b,
         comparison,
         position,
         count(*) as k,
@@ -101,7 +109,7 @@ summed as (
         cast(sum(fixed_point(weight * lighter)) as double) / 1e30 as lighter_weight,
         cast(sum(fixed_point(weight * weight * lighter)) as double) / 1e30 as lighter_square
     from residual
-    group by outcome, measure, comparison, position
+    group by outcome, measure, treatment_a, treatment_b, comparison, position
 ),
 
 moment as (
@@ -143,6 +151,8 @@ random_summed as (
     select
         outcome,
         measure,
+        treatment_a,
+        treatment_b,
         comparison,
         position,
         count(*) as k,
@@ -158,7 +168,7 @@ random_summed as (
         cast(sum(fixed_point(random_weight * random_deviation)) as double) / 1e30 as deviation,
         cast(sum(fixed_point(random_weight * random_deviation * random_deviation)) as double) / 1e30 as square
     from random_residual
-    group by outcome, measure, comparison, position
+    group by outcome, measure, treatment_a, treatment_b, comparison, position
 )
 
 select
@@ -183,5 +193,7 @@ inner join omission
     on
         random_summed.outcome = omission.outcome
         and random_summed.measure = omission.measure
+        and random_summed.treatment_a = omission.treatment_a
+        and random_summed.treatment_b = omission.treatment_b
         and random_summed.comparison = omission.comparison
         and random_summed.position = omission.position
