@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evidence.errors import CallError
+from evidence.errors import CallError, RefusedError
 from evidence.query import EvidenceBase
 
 if TYPE_CHECKING:
@@ -160,6 +160,10 @@ def _from_database(
     rows = selection.contrasts
     # Of a class, each member against the comparator; members against each other answer another question.
     rows = rows[(rows["treatment_a"] == versus) | (rows["treatment_b"] == versus)].reset_index(drop=True)
+    if rows.empty:
+        raise RefusedError(
+            f"No study compares {treatment!r} with {versus!r} on {outcome!r} in measure {measure!r}."
+        )
     notes = list(selection.notes)
     if len(members) > 1:
         notes.append(("info", f"{treatment} is a class of treatments: {', '.join(members)}."))

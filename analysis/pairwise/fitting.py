@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ from analysis.pairwise.regression import MetaRegression, between_groups, meta_re
 from analysis.pairwise.rows import Array
 from analysis.pairwise.small_study import SmallStudyEffects
 from analysis.results import frame
-from evidence.errors import CallError, RefusedError
+from evidence.errors import CallError, EvidenceError, RefusedError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,7 +140,8 @@ class PairwiseFit(SmallStudyEffects):
             ci = self.options.ci if model == "random" and self.options.ci.startswith("HK") else "Wald"
             std_error, lower, upper, _ = subsets.intervals(ci)
             for place, study in enumerate(order):
-                lone = model == "random" and subsets.df[place] < 1
+                lone = model == "random" and subsets.df[place] == 0
+                none = subsets.df[place] < 0
                 rows.append(
                     {
                         "engine": ENGINE,
@@ -155,7 +156,11 @@ class PairwiseFit(SmallStudyEffects):
                         "tau": np.sqrt(subsets.tau2[place]),
                         "i2": subsets.i2[place],
                         "q": subsets.q[place],
-                        "note": "one effect: no between-study variance" if lone else None,
+                        "note": "no effect is left"
+                        if none
+                        else "one effect: tau2 taken as 0"
+                        if lone
+                        else None,
                     }
                 )
         return frame("leave_one_out", rows)
@@ -225,6 +230,43 @@ class PairwiseFit(SmallStudyEffects):
                 }
                 rows += quantities(item.model, "outliers", study, flags, study)
         return frame("sensitivity", rows)
+
+    def sensitivity(self) -> pd.DataFrame:
+        """Run every sensitivity analysis that applies, one under the other, as rows of the frame sensitivity.
+
+        Influence, Baujat, outliers, Egger (both forms), Begg, trim and fill (L0, R0), PET-PEESE, the
+        selection model, between-group tests, and for odds ratios Peters, Harbord and the tests on 2 x 2
+        tables. One that the data do not allow has a row with the quantity ``refused`` and the reason in its
+        note.
+        """
+        import pandas as pd
+
+        asked: dict[str, Callable[[], pd.DataFrame]] = {
+            "influence": self.influence,
+            "Baujat": self.baujat,
+            "outliers": self.outliers,
+            "Egger, multiplicative error, on se": self.egger,
+            "Egger, additive error, on se": lambda: self.egger("additive"),
+            "Begg": self.begg,
+            "trim and fill L0": self.trim_fill,
+            "trim and fill R0": lambda: self.trim_fill("R0"),
+            "PET-PEESE": self.pet_peese,
+            "selection model": self.selection_model,
+        }
+        if self.options.by is not None:
+            asked["subgroups"] = self.subgroups
+        if self.contrasts.measure == "OR":
+            asked |= {"Peters": self.peters, "Harbord": self.harbord, "tests on tables": self.table_tests}
+        frames = []
+        for method, run in asked.items():
+            try:
+                frames.append(run())
+            except EvidenceError as error:
+                said = quantities("common", method, "refused", {"refused": MISSING}, note=error.message)
+                frames.append(frame("sensitivity", said))
+        return pd.concat([found.astype(object) for found in frames], ignore_index=True).astype(
+            {"value": float}
+        )
 
     def subgroups(self) -> pd.DataFrame:
         """Test that the subgroups have the same effect, under both models, as rows of the frame sensitivity.

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import pairwise
+from analysis import pairwise, results
 from analysis.pairwise import bias
 from analysis.pairwise.selection_model import selection_model
 from evidence.errors import CallError, RefusedError
@@ -228,6 +228,23 @@ def test_frames():
     )
     few = pairwise.fit(frame.iloc[:6], measure="OR").egger()
     assert few["note"].str.contains("fewer than ten").any()
+
+
+def test_all_of_them_at_once():
+    entry = METAFOR["bcg"]
+    frame = pd.DataFrame(
+        {"study": entry["study"], "yi": entry["yi"], "vi": entry["vi"], "alloc": entry["alloc"]}
+    )
+    fit = pairwise.fit(frame, measure="OR", by="alloc")
+    found = fit.sensitivity()
+    assert list(found.columns) == list(results.COLUMNS["sensitivity"])
+    for method in ("influence", "Baujat", "outliers", "Begg", "trim and fill L0", "PET-PEESE", "subgroups"):
+        assert (found["method"] == method).any()
+    refused = found[found["quantity"] == "refused"]
+    assert list(refused["method"]) == ["Peters", "Harbord", "tests on tables"]  # no counts in this table
+    assert refused["note"].str.contains("events").all()
+    alone = pairwise.fit(frame.iloc[:1]).sensitivity()
+    assert {"Begg", "selection model"} <= set(alone[alone["quantity"] == "refused"]["method"])
 
 
 def test_funnel():
