@@ -84,7 +84,7 @@ class Effect:
             unit=plain(run["unit"]),
             lower_is_better=None if direction is None else bool(direction),
             treatments=treatments,
-            bayesian=run["engine"] in ("exact", "mcmc"),
+            bayesian=run["engine"] in ("exact", "counts", "mcmc"),
         )
 
     @property

@@ -18,7 +18,9 @@ _ENGINES = {
     "frequentist": "generalised least squares with the covariance of multi-arm studies",
     "exact": "Bayesian, with study effects and treatment effects integrated out in closed form and the "
     "heterogeneity by quadrature (no simulation)",
-    "mcmc": "Bayesian, by Markov chain Monte Carlo",
+    "counts": "Bayesian, with the likelihood of the arms' counts: heterogeneity and study effects by "
+    "quadrature, treatment effects by importance sampling",
+    "mcmc": "Bayesian, by Markov chain Monte Carlo (No-U-Turn sampler)",
 }
 
 _MEASURES = {
@@ -368,6 +370,16 @@ def _pairwise_methods(runs: list[Run]) -> str:
     return text
 
 
+def _priors(run: Run) -> str:
+    """Say under which priors a Bayesian run was fitted, in the outcome's unit."""
+    model = main_model(run)
+    for row in records(run.frames["fit"]):
+        if row["quantity"] == "log_marginal_likelihood" and row["model"] == model and row["note"]:
+            return str(row["note"])
+    said = [row["message"] for row in records(run.frames["notes"]) if "prior" in str(row["message"]).lower()]
+    return " ".join(said).rstrip(".")
+
+
 def _network_methods(runs: list[Run], engine: str, names: Mapping[str, str]) -> str:
     options = runs[0].specification
     text = f"Network meta-analyses ({len(runs)}), {engine} engine: {_ENGINES.get(engine, engine)}."
@@ -382,12 +394,10 @@ def _network_methods(runs: list[Run], engine: str, names: Mapping[str, str]) -> 
             "estimates' normal distribution."
         )
     else:
-        priors = [
-            f"{name.replace('_', ' ')} {options[name]}"
-            for name in ("tau_prior", "effect_prior_sd")
-            if not missing(options.get(name))
-        ]
-        text += (f" Priors: {', '.join(priors)}." if priors else "") + " Ranking: SUCRA from the posterior."
+        for run in runs:
+            if described := _priors(run):
+                text += f" Priors, {run.outcome}: {described}."
+        text += " Ranking: SUCRA from the posterior."
     references = list(dict.fromkeys(names.get(str(run.reference), str(run.reference)) for run in runs))
     text += f" Reference treatment: {', '.join(references)}."
     seeds = list(dict.fromkeys(str(run.seed) for run in runs if run.seed is not None))
