@@ -60,7 +60,7 @@ def run_pairwise(
     Returns
     -------
     Run
-        With frames estimates, heterogeneity, leave_one_out, weights, notes and exclusions.
+        With frames estimates, heterogeneity, leave_one_out, weights, sensitivity, notes and exclusions.
 
     Raises
     ------
@@ -91,6 +91,7 @@ def run_pairwise(
             "heterogeneity": fit.heterogeneity(),
             "leave_one_out": fit.leave_one_out(),
             "weights": fit.weights(),
+            "sensitivity": fit.sensitivity(),
             "notes": fit.notes(),
             "exclusions": fit.exclusions(),
         },
