@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -795,9 +795,19 @@ def _sensitivity(material: Material, run: Run, effect: Effect, model: str, links
         section.blocks.append(Figure(f"{run.analysis}-leverage", charts.leverage(wide)))
     if run.frames.get("convergence") is not None and len(run.frames["convergence"]):
         chains = run.frames["convergence"]
-        section.blocks.append(Figure(f"{run.analysis}-psrf", charts.psrf(chains[chains["model"] == model])))
+        section.blocks.append(
+            Figure(
+                f"{run.analysis}-psrf",
+                charts.psrf(
+                    chains[chains["model"] == model],
+                    labels={
+                        name: _spelled(name, material.treatments) for name in chains["parameter"].unique()
+                    },
+                ),
+            )
+        )
     if len(run.frames["diagnostics"]):
-        section.blocks.append(_diagnostics(run))
+        section.blocks.append(_diagnostics(run, material.treatments))
     return section
 
 
@@ -855,10 +865,11 @@ def _shares(material: Material, run: Run, effect: Effect, model: str) -> Iterato
         )
 
 
-def _diagnostics(run: Run) -> Table:
+def _diagnostics(run: Run, names: Mapping[str, str]) -> Table:
     rows = tuple(
         {
-            "parameter": row["parameter"],
+            "model": words.MODELS.get(row["model"], row["model"]),
+            "parameter": _spelled(row["parameter"], names),
             "rhat": "" if missing(row["rhat"]) else f"{row['rhat']:.3f}",
             "ess_bulk": count(_whole(row["ess_bulk"])),
             "ess_tail": count(_whole(row["ess_tail"])),
@@ -871,6 +882,7 @@ def _diagnostics(run: Run) -> Table:
         f"{run.analysis}-diagnostics",
         "Convergence",
         (
+            Column("model", "Model"),
             Column("parameter", "Parameter"),
             Column("rhat", "R-hat", "right"),
             Column("ess_bulk", "ESS, bulk", "right"),
@@ -1204,6 +1216,11 @@ def _stem(*parts: Any) -> str:
     """Name of a file, from words: lower case, hyphens."""
     joined = "-".join(str(part) for part in parts if part is not None)
     return "".join(c if c.isalnum() or c == "-" else "-" for c in joined.lower()).strip("-")
+
+
+def _spelled(parameter: str, names: Mapping[str, str]) -> str:
+    """Spell out the treatments of a parameter that is called "A against B"."""
+    return " against ".join(names.get(part, part) for part in str(parameter).split(" against "))
 
 
 def _whole(value: Any) -> Any:
