@@ -10,7 +10,7 @@
 --   outcome, measure, treatment_a, treatment_b: the comparison, A minus B
 --   omitted_study: the study left out
 --   k, n_studies, n_shared, common_estimate, common_variance, q, tau2: as in `pooling_sum`
---   random_estimate, random_variance, residual_variance: as in `pooling_sum`
+--   random_estimate, random_variance, residual_variance, confidence_quantile, prediction_quantile: as in `pooling_sum`
 create or replace view omission_sum as
 with effect as (
     select
@@ -187,7 +187,10 @@ select
     estimate + length * (deviation / random_weight) as random_estimate,
     (least_variance + tau2) / random_weight as random_variance,
     length * (length * (greatest(0, square - deviation * (deviation / random_weight)) / random_weight))
-        as residual_variance
+        as residual_variance,
+    -- As subqueries, for they are then worked out once per number of degrees of freedom.
+    (select t_quantile(0.975, random_summed.k - 1)) as confidence_quantile,
+    (select t_quantile(0.975, random_summed.k - 2)) as prediction_quantile
 from random_summed
 inner join omission
     on

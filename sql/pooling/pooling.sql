@@ -47,7 +47,9 @@ with summed as (
         tau2,
         random_estimate,
         random_variance,
-        residual_variance
+        residual_variance,
+        confidence_quantile,
+        prediction_quantile
     from pooling_sum
     union all
     select
@@ -69,7 +71,9 @@ with summed as (
         tau2,
         random_estimate,
         random_variance,
-        residual_variance
+        residual_variance,
+        confidence_quantile,
+        prediction_quantile
     from omission_sum
 ),
 
@@ -81,10 +85,7 @@ estimated as (
         sqrt(random_variance) as random_std_error,
         case when k > 1 then sqrt(residual_variance / (k - 1)) end as hk_std_error,
         sqrt(tau2 + random_variance) as pi_std_error,
-        normal_quantile(0.975) as wald_quantile,
-        -- As subqueries, for they are then worked out once per number of degrees of freedom.
-        (select t_quantile(0.975, summed.k - 1)) as hk_quantile,
-        (select t_quantile(0.975, summed.k - 2)) as pi_quantile
+        normal_quantile(0.975) as wald_quantile
     from summed
 ),
 
@@ -122,12 +123,12 @@ select
     random_z,
     2 * normal_sf(abs(random_z)) as random_p_value,
     hk_std_error,
-    random_estimate - hk_quantile * hk_std_error as hk_ci_lower,
-    random_estimate + hk_quantile * hk_std_error as hk_ci_upper,
+    random_estimate - confidence_quantile * hk_std_error as hk_ci_lower,
+    random_estimate + confidence_quantile * hk_std_error as hk_ci_upper,
     hk_t,
     2 * t_sf(abs(hk_t), df) as hk_p_value,
-    random_estimate - pi_quantile * pi_std_error as pi_lower,
-    random_estimate + pi_quantile * pi_std_error as pi_upper,
+    random_estimate - prediction_quantile * pi_std_error as pi_lower,
+    random_estimate + prediction_quantile * pi_std_error as pi_upper,
     q as Q, -- noqa: CP02
     df,
     chi2_sf(q, nullif(df, 0)) as p_Q, -- noqa: CP02

@@ -19,6 +19,7 @@
 --   q, tau2: Cochran's Q and DerSimonian and Laird's tau2
 --   random_estimate, random_variance: sum(w* y) / sum(w*) and 1 / sum(w*)
 --   residual_variance: sum(w* (y - random_estimate)^2) / sum(w*)
+--   confidence_quantile, prediction_quantile: 97.5 % points of t with k - 1 and k - 2 degrees of freedom
 create or replace view pooling_sum as
 with effect as (
     select * from pooling_effect
@@ -214,7 +215,10 @@ select
                 - random_summed.deviation * (random_summed.deviation / random_summed.random_weight)
             ) / random_summed.random_weight
         )
-    ) as residual_variance
+    ) as residual_variance,
+    -- As subqueries, for they are then worked out once per number of degrees of freedom.
+    (select t_quantile(0.975, random_summed.k - 1)) as confidence_quantile,
+    (select t_quantile(0.975, random_summed.k - 2)) as prediction_quantile
 from random_summed
 inner join ranged
     on

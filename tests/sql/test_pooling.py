@@ -564,6 +564,16 @@ class TestInvariance:
                     assert after[name] == value, name
 
 
+def test_asking_for_one_analysis_does_not_work_out_leave_one_out(stand_in):
+    def numbers_studies(view: str) -> bool:
+        plan = stand_in.execute(f"explain (format json) select * from {view}").fetchone()[1].lower()
+        return "partition by outcome, measure, comparison order by study" in plan
+
+    assert numbers_studies("leave_one_out")
+    assert not numbers_studies("pooled")
+    assert not numbers_studies("subgroup")
+
+
 def test_threads_and_row_order_change_no_bit():
     connection = connect(threads=1)
     connection.execute(
