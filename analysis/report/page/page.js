@@ -26,7 +26,7 @@
       const line = content.insertRow();
       shown.forEach(([key]) => { line.insertCell().textContent = key === "outcome" && row.time ? `${row[key]}, ${row.time}` : row[key]; });
     });
-    const scroll = make("div", null, { class: "scroll" });
+    const scroll = make("div", null, { class: "scroll", tabindex: "0", role: "group", "aria-label": "Readings, scrolls sideways where it is wider than the panel" });
     scroll.append(table);
     return scroll;
   };
