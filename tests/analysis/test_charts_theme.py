@@ -137,7 +137,7 @@ def test_a_chart_saves_in_every_format_without_the_network(tmp_path):
     content = {file.suffix: file.read_bytes() for file in files}
     assert content[".png"].startswith(b"\x89PNG")
     assert content[".pdf"].startswith(b"%PDF")
-    assert b'role="img" aria-label="Two &quot;points&quot; &amp; &lt;more>"' in content[".svg"]
+    assert b'role="img" aria-label="Two &quot;points&quot; &amp; &lt;more&gt;"' in content[".svg"]
     assert b"<script src" not in content[".html"]
     assert b"<link" not in content[".html"]
     assert content[".csv"].decode().splitlines() == ["study,x", '"A & ""B"" <i>",1.0', "研究,"]
