@@ -29,6 +29,7 @@ COMMANDS = {
     "report": "evidence.commands.products:report",
     "export": "evidence.commands.products:export",
     "simulate": "evidence.commands.simulation:simulate",
+    "gallery": "evidence.commands.products:gallery",
 }
 """Module and attribute of each command, in the order of the help."""
 

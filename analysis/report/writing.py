@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from evidence.errors import CallError, EvidenceError
+from evidence.errors import CallError, EvidenceError, Problem
 
 Progress = Callable[[str], None]
 
@@ -32,7 +32,8 @@ def write(
     directory : str or Path
         Folder of the report; made where it is missing. Files of an earlier report in it are replaced.
     strict : bool
-        Stop if any planned analysis is refused; without it the report says which, and why.
+        Stop if any planned analysis is refused, and raise an error, once the report is written, if one of the
+        review's own claims does not hold; without it the report says which, and why.
     progress : callable, optional
         Called with a few words before each step.
 
@@ -46,7 +47,7 @@ def write(
     Raises
     ------
     EvidenceError
-        If the review cannot be built, or is refused with `strict`.
+        If the review cannot be built; with `strict`, if an analysis is refused or a claim does not hold.
     CallError
         If there is no such review, or the folder cannot be written.
     """
@@ -68,7 +69,17 @@ def write(
     say("keeping the results")
     results.save(database, runs)
     with open_evidence(database) as db:
-        return _write(db, folder, {name: str(error) for name, error in refused.items()}, database.name, say)
+        page = _write(db, folder, {name: str(error) for name, error in refused.items()}, database.name, say)
+        failed = db.rows(
+            "select text, found, expected from published_claim_check"
+            " where publication is null and verdict <> 'holds'"
+        )
+    if strict and failed:
+        raise EvidenceError(
+            f"{page} is written; these sentences of the review are not borne out:",
+            [Problem(row["text"], f"found {row['found']}, expected {row['expected']}") for row in failed],
+        )
+    return page
 
 
 def _database(review: str | Path, folder: Path, say: Progress) -> Path:

@@ -22,12 +22,20 @@ from evidence.exporters import WRITERS
     type=click.Path(path_type=Path),
     help="Folder.",
 )
-def report(review: str, directory: Path) -> None:
-    """Build a review, carry out its plan, and write the report with all tables and figures."""
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Exit with 1 if an analysis is refused or a claim of the review does not hold.",
+)
+def report(review: str, directory: Path, strict: bool) -> None:
+    """Build a review, carry out its plan, and write the report with all tables and figures.
+
+    Sentences in claims.csv are printed as claims that hold only if their queries say so.
+    """
     from analysis.report import write
 
     with status() as say:
-        path = write(review, directory, progress=say)
+        path = write(review, directory, strict=strict, progress=say)
     click.echo(str(path))
 
 
@@ -66,3 +74,22 @@ def export(file: str, directory: Path, formats: tuple[str, ...], where: str | No
         say("exporting")
         files = write(file, directory, formats, where=where)
     click.echo(f"{len(files)} files in {directory}, described in {directory / 'dictionary.md'}")
+
+
+@click.command(epilog=example("evidence gallery -o gallery"))
+@click.option(
+    "-o",
+    "--output",
+    "directory",
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder.",
+)
+def gallery(directory: Path) -> None:
+    """Draw every chart on the bundled reviews, on one page and as files."""
+    from analysis.charts.gallery import write
+
+    with status() as say:
+        path = write(directory, progress=say)
+    click.echo(str(path))
