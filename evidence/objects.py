@@ -122,9 +122,7 @@ def sql_objects() -> tuple[SqlObject, ...]:
         If two objects use each other.
     """
     root = sql_directory()
-    found = {
-        path.stem: parse(path, path.parent.name) for path in sorted(root.glob("*/*.sql"))
-    }
+    found = {path.stem: parse(path, path.parent.name) for path in sorted(root.glob("*/*.sql"))}
     order = graphlib.TopologicalSorter(
         {name: sorted((item.words & found.keys()) - {name}) for name, item in found.items()}
     )

@@ -165,7 +165,7 @@ def test_check_shows_warnings_and_fails_on_errors(diabetes_file, tmp_path):
     copy = tmp_path / "copy.duckdb"
     shutil.copyfile(diabetes_file, copy)
     connection = connect(copy, write=True)
-    connection.execute("create view audit_extra as select 'warning' as severity, 'too round' as message, "
+    connection.execute("create view audit_extra as select 'warning' as severity, 'too round' as message, 'ask the authors' as remedy, "
                        "'Alex (1998)' as study, 'arms.csv' as source_file, 7 as source_line")  # fmt: skip
     connection.close()
     result = call("check", copy)

@@ -129,7 +129,7 @@ def test_wrong_conditions_are_refused_in_words(db, where, words):
     assert words in str(caught.value)
 
 
-def test_characteristics_that_are_all_numbers_compare_as_numbers(empty_database):
+def test_characteristics_that_are_all_numbers_compare_as_numbers(empty_database, tmp_path):
     connection = empty_database
     for study, size, dose in (("a", "9", "5 mg"), ("b", "10", "7 mg"), ("c", None, None)):
         connection.execute(
@@ -138,10 +138,11 @@ def test_characteristics_that_are_all_numbers_compare_as_numbers(empty_database)
         for name, value in (("litter size", size), ("dose", dose)):
             if value is not None:
                 connection.execute("insert into characteristic values (?, ?, ?, '', 0)", [study, name, value])
-    db = evidence.EvidenceBase(connection)
-    assert select_studies(db, '"litter size" > 9') == ["b"]
-    assert select_studies(db, '"litter size" is null') == ["c"]
-    assert select_studies(db, "dose = '7 mg'") == ["b"]
+    connection.close()
+    with evidence.open(tmp_path / "empty.duckdb") as db:
+        assert select_studies(db, '"litter size" > 9') == ["b"]
+        assert select_studies(db, '"litter size" is null') == ["c"]
+        assert select_studies(db, "dose = '7 mg'") == ["b"]
 
 
 def test_a_condition_is_applied_said_and_accounted_for(db):
