@@ -172,7 +172,7 @@ def test_check_shows_warnings_and_fails_on_errors(diabetes_file, tmp_path):
     assert result.exit_code == 0
     assert "warning: arms.csv:7 (study 'Alex (1998)'): too round" in result.output
     connection = connect(copy, write=True)
-    connection.execute("create or replace view audit_extra as select 'error' as severity, 'not so' as message, "
+    connection.execute("create or replace view audit_extra as select 'error' as severity, 'not so' as message, null as remedy, "
                        "null as study, null as source_file, null as source_line")  # fmt: skip
     connection.close()
     result = call("check", copy)
