@@ -1171,6 +1171,18 @@ def _funnel_rows(material: Material, run: Run, model: str) -> pd.DataFrame:
         for row in records(run.frames["estimates"])
         if row["model"] == model and row["evidence"] == "direct" and not missing(row["estimate"])
     }
+    if not direct and run.measure != "SMD":
+        # An engine without direct estimates of its own: those of the view `pooled`.
+        nodes = {row["treatment"] for row in records(run.frames["estimates"])} | {run.reference}
+        direct = {
+            (row["treatment_a"], row["treatment_b"]): row[f"{model}_estimate"]
+            for row in material.db.rows(
+                "select treatment_a, treatment_b, common_estimate, random_estimate from pooled "
+                "where outcome = ? and measure = ?",
+                [run.outcome, run.measure],
+            )
+            if {row["treatment_a"], row["treatment_b"]} <= nodes
+        }
     direct |= {(b, a): -estimate for (a, b), estimate in direct.items()}
     rows = material.db.rows(
         "select distinct network.study, network.treatment_a as treatment, network.treatment_b as versus, "
