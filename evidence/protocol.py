@@ -41,7 +41,7 @@ MEASURE_OF_KIND = {"continuous": "MD", "binary": "OR", "rate": "IRR", "time_to_e
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "kind": ("pairwise", "network"),
-    "engine": ("frequentist", "exact", "mcmc"),
+    "engine": ("frequentist", "exact", "counts", "mcmc"),
     "model": ("common", "random", "both"),
     "tau2": ("REML", "DL", "PM", "ML", "HE", "HS", "SJ", "EB"),
     "smd": ("d", "g"),
