@@ -316,7 +316,11 @@ ANALYSIS = 'title = "T"\n[[protocol.analysis]]\nname = "a"\noutcome = "alt"\n'
             "unknown versus 'salin'",
             "did you mean 'saline'?",
         ),
-        ('outcome = "alt"\nengine = "bayes"', "engine is 'bayes'", "one of 'counts', 'exact', 'frequentist', 'mcmc'"),
+        (
+            'outcome = "alt"\nengine = "bayes"',
+            "engine is 'bayes'",
+            "one of 'counts', 'exact', 'frequentist', 'mcmc'",
+        ),
         ('outcome = "alt"\nmodel = "fixed"', "model is 'fixed'", "one of"),
         (
             'outcome = "alt"\ntimepoint = "final"',
