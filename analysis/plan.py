@@ -384,15 +384,13 @@ def _network_frames(
         "inconsistency": inconsistency,
         "weights": fit.weights(),
         "diagnostics": fit.diagnostics(),
+        "convergence": fit.convergence(),
         "fit": fit.fit_statistics(),
         "notes": fit.notes(),
     }
     if leave_one_out:
         say("leaving out each study")
         frames["leave_one_out"] = fit.leave_one_out()
-    # Engines that draw can show how their chains came together.
-    if hasattr(fit, "convergence"):
-        frames["convergence"] = fit.convergence()
     exclusions = fit.network.exclusions
     frames["exclusions"] = pd.DataFrame() if exclusions is None else exclusions
     return frames

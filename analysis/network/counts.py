@@ -35,9 +35,9 @@ from analysis.network.likelihood import (
     on_link,
     read_counts,
 )
-from analysis.network.predictors import Design
 from analysis.network.quadrature import Heterogeneity
 from analysis.network.result import Pair, contrast_ids
+from analysis.network.rows import Design
 from analysis.network.sampled import (
     SampledFit,
     TauSummary,

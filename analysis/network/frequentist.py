@@ -145,7 +145,7 @@ class FrequentistFit(EvidenceStructure):
         -------
         Solution
         """
-        return self.gls.solve([self._tau2(self._model(model))])
+        return self.gls.solve([self._tau2(self.chosen_model(model))])
 
     # --- estimates ------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from math import inf
 import numpy as np
 
 from analysis.network.data import Array, Block, Network
+from analysis.network.graph import components
 from analysis.network.rows import BlockRows, block_rows
 
 SCAN = 24
@@ -215,8 +216,6 @@ class Gls:
 
     def parts(self, keep: Array | None = None) -> Array:
         """Label the connected part of each treatment, (T,)."""
-        from analysis.network.graph import components
-
         present = np.ones(len(self.low), dtype=bool)
         if keep is not None:
             present = abs(self._conductance) @ keep.astype(float) > 0

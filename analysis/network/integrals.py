@@ -16,7 +16,7 @@ import numpy as np
 
 from analysis.network.data import Array
 from analysis.network.likelihood import Counts
-from analysis.network.predictors import Design
+from analysis.network.rows import Design
 
 _AT_ONCE = 1_000_000  # numbers held in one temporary array: some 8 MB
 _STEPS = 200

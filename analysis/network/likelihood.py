@@ -17,7 +17,7 @@ from scipy.special import gammaln, xlogy
 from analysis.network.blocks import to_base
 from analysis.network.data import ArmBlock, Array, Network
 from analysis.network.graph import components
-from analysis.network.predictors import Design
+from analysis.network.rows import Design
 from evidence.errors import CallError, Problem, RefusedError
 
 VAGUE = 5.0

@@ -46,9 +46,8 @@ from analysis.network.likelihood import (
     on_link,
     read_counts,
 )
-from analysis.network.predictors import Design
 from analysis.network.result import Pair
-from analysis.network.rows import BlockRows, Rows, block_rows
+from analysis.network.rows import BlockRows, Design, Rows, block_rows
 from analysis.network.sampled import SampledFit, TauSummary, specify, split_row, summary, unrelated_rows
 from analysis.network.specification import (
     Regression,

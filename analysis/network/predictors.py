@@ -3,41 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import isinf, log
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from analysis.network.rows import BlockRows
+from analysis.network.rows import BlockRows, Design
 
 Array = np.ndarray
-
-
-@dataclass(frozen=True)
-class Design:
-    """What the effects of the arms are made of, and the prior of the coefficients.
-
-    Attributes
-    ----------
-    key : tuple of (s, k) int arrays
-        For each block, the row of `vectors` of each arm.
-    vectors : (K, p) array
-        Linear predictors as combinations of the p coefficients.
-    precision : (p, p) array
-        Prior precision of the coefficients (their prior mean is 0); zero where the prior is flat.
-    log_precision : float
-        Log determinant of `precision`; 0 with flat priors, whose marginal likelihood is undefined.
-    treatments : (T, p) array or None
-        Linear predictor of each treatment against the reference; None where there is no such thing.
-    """
-
-    key: tuple[Array, ...]
-    vectors: Array
-    precision: Array
-    log_precision: float
-    treatments: Array | None = None
 
 
 def spanning_tree(blocks: Sequence[BlockRows], n_treatments: int, effect_sd: float) -> Array:

@@ -7,6 +7,7 @@ its frequentist twin). So it needs probabilities of pairs only, no simulation. R
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +17,6 @@ from analysis.network.data import Array, Network
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from analysis.network.result import NetworkFit
 
 ORIENTATION = "row versus column"
 """What every cell of a league table compares; written into every export."""
@@ -160,34 +159,32 @@ def order(ranking: pd.DataFrame, model: str) -> list[str]:
     )
 
 
-def league(fit: NetworkFit, model: str | None = None) -> pd.DataFrame:
+def league(
+    estimates: pd.DataFrame, best_first: Sequence[str], model: str, measure: str, scale: str
+) -> pd.DataFrame:
     """Make the league table, the best treatment first, as a tidy table.
 
     Parameters
     ----------
-    fit : NetworkFit
-        Of any engine.
-    model : str, optional
-        common or random; without it, random where it was fitted.
+    estimates : DataFrame
+        Columns of ``estimates``, on the analysis scale; each pair of treatments once, from the whole network.
+    best_first : sequence of str
+        All treatments, in the order of the table.
+    model : {"common", "random"}
+    measure : str
+    scale : {"additive", "log"}
 
     Returns
     -------
     DataFrame
         One row per ordered pair of treatments: model, row, column, row_position, column_position (1 the
         best), orientation, scale, estimate, ci_lower, ci_upper, pi_lower, pi_upper (on the scale that is
-        printed: ratios where the analysis was of logarithms), p_value, n_studies. Without a direction of
-        benefit the order is the network's.
+        printed: ratios where the analysis was of logarithms), p_value, n_studies.
     """
     import pandas as pd
 
-    model = model or ("random" if "random" in fit.models else fit.models[0])
-    names = list(fit.network.treatments)
-    ranking = fit.ranking()
-    # A model whose heterogeneity cannot be estimated is not ranked.
-    best_first = (order(ranking, model) if len(ranking) else []) or names
     numbers = ["estimate", "ci_lower", "ci_upper", "pi_lower", "pi_upper"]
-    one = fit.relative_effects(fit.all_pairs())
-    one = one[one["model"] == model].rename(columns={"treatment": "row", "versus": "column"})
+    one = estimates[estimates["model"] == model].rename(columns={"treatment": "row", "versus": "column"})
     # The same comparisons the other way round: signs change and limits change places.
     other = one.rename(
         columns={"row": "column", "column": "row", "ci_lower": "ci_upper", "ci_upper": "ci_lower"}
@@ -195,12 +192,12 @@ def league(fit: NetworkFit, model: str | None = None) -> pd.DataFrame:
     other = other.rename(columns={"pi_lower": "pi_upper", "pi_upper": "pi_lower"})
     other[numbers] = -other[numbers].astype(float)
     both = pd.concat([one, other[one.columns]], ignore_index=True)
-    if fit.network.scale == "log":
+    if scale == "log":
         both[numbers] = np.exp(both[numbers].astype(float))
     position = {name: place for place, name in enumerate(best_first, start=1)}
     both["row_position"], both["column_position"] = both["row"].map(position), both["column"].map(position)
     both["orientation"] = ORIENTATION
-    both["scale"] = fit.network.measure
+    both["scale"] = measure
     columns = ["model", "row", "column", "row_position", "column_position", "orientation", "scale"]
     tidy = both.sort_values(["row_position", "column_position"], ignore_index=True)
     return tidy[[*columns, *numbers, "p_value", "n_studies"]]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.network import ranking
 from analysis.network.data import Array, Network
 from analysis.network.graph import designs
 from analysis.results import frame
@@ -103,14 +104,42 @@ class NetworkFit(ABC):
         """Tabulate measures of fit."""
 
     def league(self, model: str | None = None) -> pd.DataFrame:
-        """Make the league table, the best treatment first: see `analysis.network.ranking.league`."""
-        from analysis.network.ranking import league
+        """Make the league table, the best treatment first.
 
-        return league(self, model)
+        Parameters
+        ----------
+        model : str, optional
+            common or random; without it, random where it was fitted.
+
+        Returns
+        -------
+        DataFrame
+            See `analysis.network.ranking.league`. Where the treatments are not ranked (no direction of
+            benefit, or a heterogeneity that cannot be estimated), the order is the network's.
+
+        Raises
+        ------
+        CallError
+            If the model was not fitted.
+        """
+        model = self.chosen_model(model)
+        table = self.ranking()
+        best_first = ranking.order(table, model) if len(table) else []
+        return ranking.league(
+            self.relative_effects(self.all_pairs()),
+            best_first or self.network.treatments,
+            model,
+            self.network.measure,
+            self.network.scale,
+        )
 
     def diagnostics(self) -> pd.DataFrame:
         """Tabulate how far the computation can be trusted; empty where it is exact."""
         return frame("diagnostics")
+
+    def convergence(self) -> pd.DataFrame:
+        """Tabulate how chains came together, iteration by iteration; empty where none are drawn."""
+        return frame("convergence")
 
     def notes(self) -> pd.DataFrame:
         """List what was decided on the way and what to keep in mind."""
@@ -120,6 +149,20 @@ class NetworkFit(ABC):
     def remarks(self) -> list[tuple[str, str]]:
         """Give the rows of `notes`: severity and message."""
         return list(self.network.notes)
+
+    def chosen_model(self, model: str | None) -> str:
+        """Return the model asked for; without one random where it was fitted, else common.
+
+        Raises
+        ------
+        CallError
+            If the model was not fitted.
+        """
+        if model is None:
+            return self.models[-1]
+        if model not in self.models:
+            raise CallError(f"The model {model!r} was not fitted; there is {', '.join(self.models)}.")
+        return model
 
     # --- shared parts ---------------------------------------------------------------------------------------
 

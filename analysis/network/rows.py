@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 
 from analysis.network.data import ArmBlock, Block, Network
-from analysis.network.predictors import Design
 from evidence.errors import Problem, RefusedError
 
 Array = np.ndarray
@@ -186,6 +185,31 @@ def arm_rows(arms: ArmBlock, baseline_mean: float, baseline_sd: float, names: Se
     # Data less baseline and study effect: E[error | y] = error M' W r, in units of its own standard error.
     deviance = (rotation * variance[:, None, :]) @ rotation.swapaxes(1, 2)
     return BlockRows(arms.study, arms.treatment, y, theta, rotation[:, :, 1:], deviance, constant)
+
+
+@dataclass(frozen=True)
+class Design:
+    """What the effects of the arms are made of, and the prior of the coefficients.
+
+    Attributes
+    ----------
+    key : tuple of (s, k) int arrays
+        For each block, the row of `vectors` of each arm.
+    vectors : (K, p) array
+        Linear predictors as combinations of the p coefficients.
+    precision : (p, p) array
+        Prior precision of the coefficients (their prior mean is 0); zero where the prior is flat.
+    log_precision : float
+        Log determinant of `precision`; 0 with flat priors, whose marginal likelihood is undefined.
+    treatments : (T, p) array or None
+        Linear predictor of each treatment against the reference; None where there is no such thing.
+    """
+
+    key: tuple[Array, ...]
+    vectors: Array
+    precision: Array
+    log_precision: float
+    treatments: Array | None = None
 
 
 class Rows:

@@ -37,16 +37,9 @@ class EvidenceStructure(NetworkFit):
         """Heterogeneity variance that weights the studies; 0 where there is no estimate."""
         return self.tau2 if model == "random" and np.isfinite(self.tau2) else 0.0
 
-    def _model(self, model: str | None) -> str:
-        if model is None:
-            return self.models[-1]
-        if model not in self.models:
-            raise CallError(f"The model {model!r} was not fitted; there is {', '.join(self.models)}.")
-        return model
-
     def net_heat(self, model: str | None = None) -> pd.DataFrame:
         """Give the numbers of the net heat plot: see `analysis.network.inconsistency.net_heat`."""
-        return inconsistency.net_heat(self.network, self._tau2(self._model(model or self.models[0])))
+        return inconsistency.net_heat(self.network, self._tau2(self.chosen_model(model or self.models[0])))
 
     def hat_matrix(self, kind: str = "comparisons", model: str | None = None) -> pd.DataFrame:
         """Give the weights that evidence has in the network estimates.
@@ -71,7 +64,7 @@ class EvidenceStructure(NetworkFit):
         """
         import pandas as pd
 
-        net, tau2 = self.network, self._tau2(self._model(model))
+        net, tau2 = self.network, self._tau2(self.chosen_model(model))
         pairs = self.all_pairs()
         treatment, versus = self.pair_indices(pairs)
         index = [f"{a}:{b}" for a, b in pairs]
@@ -132,7 +125,7 @@ class EvidenceStructure(NetworkFit):
         if method not in contribution.METHODS:
             raise CallError(f"There is no method {method!r}; there are {', '.join(contribution.METHODS)}.")
         pairs = self.all_pairs() if pairs is None else pairs
-        tau2 = self._tau2(self._model(model))
+        tau2 = self._tau2(self.chosen_model(model))
         share = contribution.contributions(
             self.network, self.gls, tau2, *self.pair_indices(pairs), method=method
         )
@@ -151,7 +144,7 @@ class EvidenceStructure(NetworkFit):
         import pandas as pd
 
         pairs = self.all_pairs()
-        pooled = inconsistency.pool_designs(self.network, self._tau2(self._model(model)))
+        pooled = inconsistency.pool_designs(self.network, self._tau2(self.chosen_model(model)))
         length, parallelism = contribution.path_measures(pooled, *self.pair_indices(pairs))
         table = pd.DataFrame(pairs, columns=["treatment", "versus"])
         return table.assign(mean_path_length=length, minimal_parallelism=parallelism)
@@ -224,7 +217,7 @@ class EvidenceStructure(NetworkFit):
 
     def funnel(self, order: Sequence[str], model: str | None = None) -> pd.DataFrame:
         """Give the points of the comparison-adjusted funnel: see `funnel.comparison_adjusted`."""
-        return comparison_adjusted(self.network, self._tau2(self._model(model)), order)
+        return comparison_adjusted(self.network, self._tau2(self.chosen_model(model)), order)
 
     def small_study_effects(self, order: Sequence[str], model: str | None = None) -> pd.DataFrame:
         """Test the comparison-adjusted funnel for asymmetry.
@@ -239,7 +232,8 @@ class EvidenceStructure(NetworkFit):
         -------
         DataFrame
             Columns of ``sensitivity``: Egger's regression and Begg's rank test. They take the comparisons of
-            a multi-arm study as independent, which a note says.
+            a multi-arm study as independent, and count comparisons that a single study makes, which are their
+            own centre; a note says so.
 
         Raises
         ------
@@ -250,7 +244,7 @@ class EvidenceStructure(NetworkFit):
         """
         from analysis.pairwise import bias
 
-        model = self._model(model)
+        model = self.chosen_model(model)
         points = self.funnel(order, model)
         y, v = points["adjusted"].to_numpy(), points["std_error"].to_numpy() ** 2
         slope, rank = bias.egger(y, v).slope, bias.begg(y, v)
@@ -262,8 +256,12 @@ class EvidenceStructure(NetworkFit):
             },
             "Begg": {"estimate": rank.tau, "p_value": rank.p_value},
         }
-        several = any(block.k > 2 for block in self.network.blocks)
-        note = "comparisons of a multi-arm study are taken as independent" if several else ""
+        remarks = []
+        if any(block.k > 2 for block in self.network.blocks):
+            remarks.append("comparisons of a multi-arm study are taken as independent")
+        if alone := int((points.groupby(["treatment", "versus"]).size() == 1).sum()):
+            remarks.append(f"{alone} comparisons of a single study lie on the line by construction")
+        note = "; ".join(remarks)
         return frame(
             "sensitivity",
             [

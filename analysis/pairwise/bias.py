@@ -163,8 +163,13 @@ def begg(y: Array, v: Array, exact: bool | None = None) -> RankTest:
     weight = 1 / v
     mean = np.sum(weight * y) / np.sum(weight)
     standardised = (y - mean) / np.sqrt(v - 1 / np.sum(weight))
-    # What differs by rounding only is tied, or the result would depend on the unit.
-    ranked = [np.array([float(f"{value:.12g}") for value in values]) for values in (standardised, v)]
+    # What differs by rounding only is tied, or the result would depend on the unit. Standardised effects are
+    # differences: their rounding error is that of the largest, also where they are 0.
+    largest = np.abs(standardised).max() or 1.0
+    ranked = [
+        np.round(standardised / largest, 12),
+        np.array([float(f"{value:.12g}") for value in v]),
+    ]
     ties = any(len(np.unique(values)) < len(values) for values in ranked)
     use_exact = not ties if exact is None else exact and not ties
     result = kendalltau(*ranked, method="exact" if use_exact else "asymptotic")

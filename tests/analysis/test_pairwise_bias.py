@@ -98,6 +98,15 @@ def test_begg_does_not_see_rounding_as_order():
     assert bias.begg(y * 0.1, v * 0.01) == bias.begg(y, v)
 
 
+def test_begg_ties_effects_that_equal_the_mean():
+    v = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    y = np.array([1.0, -2.0, 0.0, 4.0, 0.0, 0.0])
+    y[1] -= np.sum(y / v) * v[1]  # the mean is 0, and so are three of the effects, but for rounding
+    tests = [bias.begg(y + 1e-16 * np.array([0, 0, *signs]), v) for signs in ((0, 1, 0, -1), (0, -1, 0, 1))]
+    assert tests[0] == tests[1]
+    assert not tests[0].exact
+
+
 def test_harbord_and_peters_equal_lm():
     counts = {key: np.array(item, float) for key, item in METAFOR["bcg"]["counts"].items()}
     a, c = counts["ai"], counts["ci"]
