@@ -12,22 +12,16 @@ against the reference. The common-effect model has tau = 0.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from math import inf, isfinite, isinf, nan
-from typing import TYPE_CHECKING, Any
+from math import inf, isinf, nan
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.network import predictors, priors, ranking, sensitivity
+from analysis.network import exact_tables, predictors, priors, ranking, sensitivity
 from analysis.network.data import Array, Network
-from analysis.network.deletion import cut_off, leave_one_out, study_numbers
-from analysis.network.graph import comparisons, splittable
-from analysis.network.influence import Influence
-from analysis.network.mixture import NormalMixture
+from analysis.network.exact_posterior import ExactPosterior, contrasts_of
 from analysis.network.posterior import TOLERANCE, Posterior
-from analysis.network.result import NetworkFit, Pair
-from analysis.network.rows import BlockRows, Rows
+from analysis.network.result import Pair
 from analysis.network.specification import (
     Regression,
     Specification,
@@ -36,9 +30,8 @@ from analysis.network.specification import (
     rotated_data,
     unit_of,
 )
-from analysis.network.splitting import Split, node_split
 from analysis.results import frame
-from evidence.errors import CallError, RefusedError
+from evidence.errors import CallError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,8 +45,6 @@ NORMAL_COUNTS = (
     "counts themselves, which matters where events are few."
 )
 """Remark on counts in an engine for normal likelihoods."""
-DISCONNECTED = "disconnected: no other study links these treatments"
-"""Note instead of a number where a study is the only link."""
 
 
 def fit(
@@ -156,56 +147,14 @@ def fit(
     return ExactFit(net, models, specification, blocks, posteriors, seed, draws)
 
 
-@dataclass(frozen=True, eq=False)
-class ExactFit(NetworkFit):
+class ExactFit(ExactPosterior):
     """Posterior of a network, free of Monte Carlo error but for ranks.
 
     Estimates are posterior means with posterior standard deviations; intervals are 95 % equal-tailed credible
     intervals; `p_value` is twice the smaller posterior probability of an effect on either side of zero.
-
-    Attributes
-    ----------
-    network : Network
-    models : tuple of str
-    specification : Specification
-    blocks : tuple of BlockRows
-    posteriors : dict of str to Posterior
-        By model.
-    seed, n_draws : int
-        Of the draws behind rank probabilities.
     """
 
-    network: Network
-    models: tuple[str, ...]
-    specification: Specification
-    blocks: tuple[BlockRows, ...]
-    posteriors: dict[str, Posterior]
-    seed: int
-    n_draws: int
-    engine: str = field(default="exact", init=False)
-
     # --- effects --------------------------------------------------------------------------------------------
-
-    def effect(
-        self, model: str, treatment: Array, versus: Array, *, predictive: bool = False
-    ) -> NormalMixture:
-        """Posterior of the effects of pairs of treatments.
-
-        Parameters
-        ----------
-        model : str
-        treatment, versus : (m,) int arrays
-            Indices into `network.treatments`.
-        predictive : bool
-            The effect in a new study instead of the mean effect.
-
-        Returns
-        -------
-        NormalMixture
-            Of m mixtures: means, densities, probabilities, quantiles.
-        """
-        posterior = self.posteriors[model]
-        return posterior.effects(_contrasts(posterior, treatment, versus), predictive=predictive)
 
     def relative_effects(
         self, pairs: Sequence[Pair] | None = None, *, at: Mapping[str, float] | None = None
@@ -234,11 +183,11 @@ class ExactFit(NetworkFit):
         treatment, versus = self.pair_indices(pairs)
         parts = []
         for model, posterior in self.posteriors.items():
-            contrasts = _contrasts(posterior, treatment, versus)
+            contrasts = contrasts_of(posterior, treatment, versus)
             if at:
                 contrasts = contrasts + self._slopes_at(posterior, treatment, versus, at)
             effects = posterior.effects(contrasts)
-            columns = _summary(effects)
+            columns = exact_tables.summary_of(effects)
             if model == "random":
                 limits = posterior.effects(contrasts, predictive=True).interval()
                 columns |= dict(zip(("pi_lower", "pi_upper"), limits))
@@ -255,33 +204,7 @@ class ExactFit(NetworkFit):
             of the covariate in `subgroup` (or for its level). With a common slope `treatment` is "every
             other treatment".
         """
-        import pandas as pd
-
-        regression = self.specification.regression
-        if regression is None:
-            return frame("estimates")
-        names = self.network.treatments
-        who = list(names[1:]) if regression.by_treatment else ["every other treatment"]
-        parts = []
-        for model, posterior in self.posteriors.items():
-            count = len(regression.names) * len(who)
-            effects = posterior.effects(np.eye(posterior.rows.p)[posterior.rows.p - count :])
-            parts.append(
-                frame(
-                    "estimates",
-                    {
-                        "engine": self.engine,
-                        "model": model,
-                        "treatment": who * len(regression.names),
-                        "versus": names[0],
-                        "evidence": "network",
-                        "subgroup": np.repeat(regression.names, len(who)),
-                        "level": "slope",
-                        **_summary(effects),
-                    },
-                )
-            )
-        return pd.concat(parts, ignore_index=True)
+        return exact_tables.coefficients(self)
 
     def _slopes_at(
         self, posterior: Posterior, treatment: Array, versus: Array, at: Mapping[str, float]
@@ -382,57 +305,6 @@ class ExactFit(NetworkFit):
 
     # --- ranks ----------------------------------------------------------------------------------------------
 
-    def sucra(self, model: str) -> Array:
-        """SUCRA of every treatment, in the order of `network.treatments`, (T,).
-
-        Raises
-        ------
-        RefusedError
-            If the outcome has no direction of benefit.
-        """
-        if ranking.benefit(self.network) is None:
-            raise RefusedError(ranking.NO_DIRECTION)
-        return ranking.sucra(self._better[model])
-
-    @cached_property
-    def _better(self) -> dict[str, Array]:
-        """Probability that row is better than column, by model."""
-        sign = ranking.benefit(self.network)
-        n = len(self.network.treatments)
-        versus, treatment = np.triu_indices(n, 1)
-        better = {}
-        for model in self.models:
-            effects = self.effect(model, treatment, versus)
-            wins = effects.probability_above(0.0) if sign == 1.0 else effects.probability_below(0.0)
-            better[model] = ranking.pair_matrix(n, treatment, versus, wins)
-        return better
-
-    def draws(self, model: str, n: int | None = None, seed: int | None = None) -> tuple[Array, Array]:
-        """Draw effects independently from the posterior.
-
-        Parameters
-        ----------
-        model : str
-        n, seed : int, optional
-            Those of the fit without them.
-
-        Returns
-        -------
-        (n, T) array
-            Effects against the reference, whose own column is 0.
-        (n,) array
-            Tau at the quadrature nodes: for predictions, not for quantiles of tau itself.
-        """
-        posterior = self.posteriors[model]
-        assert posterior.rows.design.treatments is not None
-        coefficients, tau = posterior.draws(n or self.n_draws, self.seed if seed is None else seed)
-        return coefficients @ posterior.rows.design.treatments.T, tau
-
-    @cached_property
-    def _rank_probabilities(self) -> dict[str, Array]:
-        lower = bool(self.network.lower_is_better)
-        return {model: ranking.rank_probabilities(self.draws(model)[0], lower) for model in self.models}
-
     def ranking(self) -> pd.DataFrame:
         """Rank the treatments: SUCRA and mean rank exactly, the probability of being best from draws.
 
@@ -460,7 +332,7 @@ class ExactFit(NetworkFit):
                         "mean_rank": ranking.mean_rank(score)[best_first],
                         "sucra": score[best_first],
                         "p_score": score[best_first],
-                        "p_best": self._rank_probabilities[model][best_first, 0],
+                        "p_best": self.rank_chances[model][best_first, 0],
                     },
                 )
             )
@@ -481,7 +353,7 @@ class ExactFit(NetworkFit):
         n = len(self.network.treatments)
         parts = []
         for model in self.models:
-            probability = self._rank_probabilities[model].ravel()
+            probability = self.rank_chances[model].ravel()
             parts.append(
                 frame(
                     "rank_probabilities",
@@ -499,43 +371,6 @@ class ExactFit(NetworkFit):
 
     # --- study by study -------------------------------------------------------------------------------------
 
-    @cached_property
-    def influence(self) -> dict[str, Influence]:
-        """What each study does to the posterior, by model."""
-        number, _ = study_numbers(self.network)
-        return {model: Influence(posterior, number) for model, posterior in self.posteriors.items()}
-
-    @cached_property
-    def _refits(self) -> dict[str, dict[int, Posterior | None]]:
-        """Fits without the studies whose removal algebra cannot follow, by model and number of the study.
-
-        None where no other study is left.
-        """
-        number, _ = study_numbers(self.network)
-        found: dict[str, dict[int, Posterior | None]] = {}
-        for model, influence in self.influence.items():
-            found[model] = {}
-            for study in influence.study[~influence.identified]:
-                rest = [block.take(number[block.study] != study) for block in self.blocks]
-                rest = [block for block in rest if len(block.study)]
-                found[model][int(study)] = self.specification.posterior(rest, model) if rest else None
-        return found
-
-    def elpd(self, model: str) -> Array:
-        """Exact leave-one-study-out log predictive density of each study, in the order of `influence`.
-
-        Not a number with flat priors where the study is all there is to tell some effect.
-        """
-        influence, total = self.influence[model], self.posteriors[model].log_total
-        values = influence.elpd.copy()
-        for i, study in enumerate(influence.study):
-            if int(study) in self._refits[model]:
-                other = self._refits[model][int(study)]
-                values[i] = total - (0.0 if other is None else other.log_total)
-        if isinf(self.specification.effect_sd):
-            values[np.isin(influence.study, list(cut_off(self.network)))] = nan
-        return values
-
     def leave_one_out(self, pairs: Sequence[Pair] | None = None) -> pd.DataFrame:
         """Leave every study out in turn, all its experiments together; priors stay as they are.
 
@@ -550,45 +385,7 @@ class ExactFit(NetworkFit):
             Columns of ``leave_one_out``; tau is the posterior median. Where nothing else links two
             treatments there is no number but a note.
         """
-        import pandas as pd
-
-        treatment, versus = self.pair_indices(pairs)
-        names = np.array(self.network.treatments, dtype=object)
-        _, studies = study_numbers(self.network)
-        apart = cut_off(self.network)
-
-        def contrasts(posterior: Posterior) -> Array:
-            return _contrasts(posterior, treatment, versus)
-
-        parts = []
-        for model, influence in self.influence.items():
-            left = leave_one_out(influence, contrasts, self._refits[model])
-            lost = np.zeros(left.mean.shape, dtype=bool)
-            for i, study in enumerate(left.study):
-                if (part := apart.get(int(study))) is not None:
-                    lost[i] = part[treatment] != part[versus]
-            numbers = {
-                "estimate": left.mean,
-                "std_error": left.sd,
-                "ci_lower": left.lower,
-                "ci_upper": left.upper,
-            }
-            parts.append(
-                frame(
-                    "leave_one_out",
-                    {
-                        "engine": self.engine,
-                        "model": model,
-                        "study": np.repeat(np.array(studies, dtype=object)[left.study], len(treatment)),
-                        "treatment": np.tile(names[treatment], len(left.study)),
-                        "versus": np.tile(names[versus], len(left.study)),
-                        **{name: np.where(lost, nan, values).ravel() for name, values in numbers.items()},
-                        "tau": np.repeat(left.tau, len(treatment)),
-                        "note": [DISCONNECTED if gone else None for gone in lost.ravel()],
-                    },
-                )
-            )
-        return pd.concat(parts, ignore_index=True)
+        return exact_tables.leave_one_out(self, pairs)
 
     def leave_one_treatment_out(self) -> pd.DataFrame:
         """Leave every treatment out in turn: see `analysis.network.sensitivity.leave_one_treatment_out`."""
@@ -599,186 +396,6 @@ class ExactFit(NetworkFit):
     ) -> pd.DataFrame:
         """Fit again under other priors: see `analysis.network.sensitivity.prior_sensitivity`."""
         return sensitivity.prior_sensitivity(self, tau_priors, effect_prior_sds)
-
-    def under(
-        self,
-        specification: Specification,
-        models: tuple[str, ...],
-        net: Network | None = None,
-        blocks: tuple[BlockRows, ...] | None = None,
-    ) -> ExactFit:
-        """Fit again under another specification, to the same data or to a part of them.
-
-        Parameters
-        ----------
-        specification : Specification
-        models : tuple of str
-        net : Network, optional
-            What is left of the network.
-        blocks : tuple of BlockRows, optional
-            Its rotated data; those of the fit without them.
-
-        Returns
-        -------
-        ExactFit
-        """
-        data = self.blocks if blocks is None else blocks
-        fits = {model: specification.posterior(data, model) for model in models}
-        return ExactFit(net or self.network, models, specification, data, fits, self.seed, self.n_draws)
-
-    # --- inconsistency --------------------------------------------------------------------------------------
-
-    @cached_property
-    def splits(self) -> dict[str, dict[tuple[int, int], Split]]:
-        """Every comparison that can be split, by model and pair of treatments."""
-        pairs = [pair for pair, reason in splittable(self.network).items() if reason is None]
-        return {
-            model: {pair: node_split(posterior, pair, self.specification.effect_sd) for pair in pairs}
-            for model, posterior in self.posteriors.items()
-        }
-
-    def node_splits(self) -> pd.DataFrame:
-        """Set direct against indirect evidence, for every comparison where both exist independently.
-
-        The inconsistency is added to the arm of `treatment` in every study that also has `versus` (Dias et
-        al. 2010); comparisons are chosen by the rule of van Valkenhoef et al. (2016), the others are named
-        with the reason.
-
-        Returns
-        -------
-        DataFrame
-            Columns of ``inconsistency`` with method node-split: posterior means and standard deviations,
-            interval and two-sided tail probability of the difference, direct less indirect.
-        """
-        names = self.network.treatments
-        rows: list[dict[str, Any]] = []
-        for model in self.models:
-            for (a, b), reason in splittable(self.network).items():
-                about = {
-                    "engine": self.engine,
-                    "model": model,
-                    "method": "node-split",
-                    "treatment": names[b],
-                    "versus": names[a],
-                    "note": reason,
-                }
-                split = self.splits[model].get((a, b))
-                rows.append(about if split is None else about | _split_summary(split))
-        return frame("inconsistency", rows)
-
-    @cached_property
-    def unrelated_mean_effects(self) -> tuple[Array, dict[str, Posterior]]:
-        """Pairs (versus, treatment), (p, 2), and the posteriors of their own effects by model."""
-        design, pairs = predictors.unrelated_mean_effects(self.blocks, self.specification.effect_sd)
-        rows = Rows(self.blocks, design)
-        return pairs, {model: self.specification.integrated(rows, model) for model in self.models}
-
-    def inconsistency(self) -> pd.DataFrame:
-        """Compare with the unrelated mean effects model, in which every comparison has an effect of its own.
-
-        Returns
-        -------
-        DataFrame
-            Columns of ``inconsistency``. A row without treatments sets DIC and heterogeneity of the two
-            models against each other; the others hold, as `direct`, each comparison's own effect. In
-            multi-arm studies that model depends on the base arm: the reference where the study has it, else
-            the first in the order of treatments.
-        """
-        names = self.network.treatments
-        pairs, posteriors = self.unrelated_mean_effects
-        number, _ = study_numbers(self.network)
-        rows: list[dict[str, Any]] = []
-        for model, posterior in posteriors.items():
-            about = {"engine": self.engine, "model": model, "method": "unrelated mean effects"}
-            dic, free = _dic(self.influence[model]), _dic(Influence(posterior, number))
-            text = f"DIC {dic:.2f} with consistency, {free:.2f} without"
-            here, there = self.posteriors[model].heterogeneity, posterior.heterogeneity
-            if here is not None and there is not None:
-                text += f"; tau {here.quantile(0.5):.4g} with consistency, {there.quantile(0.5):.4g} without"
-            evidence = self.posteriors[model].log_evidence - posterior.log_evidence
-            if isfinite(evidence):
-                prior = f"normal(0, {self.specification.effect_sd:.4g}^2)"
-                text += f"; log Bayes factor for consistency {evidence:.2f} (effects' prior {prior})"
-            rows.append({**about, "component": "network", "note": text})
-            effects = posterior.effects(np.eye(len(pairs)))
-            for i, (versus, treatment) in enumerate(pairs):
-                rows.append(
-                    {
-                        **about,
-                        "treatment": names[treatment],
-                        "versus": names[versus],
-                        "direct": effects.mean[i],
-                        "direct_std_error": effects.sd[i],
-                    }
-                )
-        return frame("inconsistency", rows)
-
-    # --- fit and computation --------------------------------------------------------------------------------
-
-    def fit_statistics(self) -> pd.DataFrame:
-        """Tabulate deviance, DIC, WAIC, leave-one-out and marginal likelihood, in all and by study.
-
-        Returns
-        -------
-        DataFrame
-            Columns of ``fit``. Dbar, pD and DIC are conditional on the study effects, as WinBUGS, JAGS and
-            gemtc compute them, for contrasts; with "(arms)" for arms with flat baselines, to be held
-            against the number of arms. WAIC and elpd integrate the study effects out and are by study.
-        """
-        _, studies = study_numbers(self.network)
-        units = sum(len(block.study) for block in self.blocks)
-        by_arm = self.specification.baseline is not None
-        rows: list[dict[str, Any]] = []
-        for model, influence in self.influence.items():
-            posterior = self.posteriors[model]
-            deviance, leverage = influence.deviance
-            density, parameters = influence.waic
-            elpd = self.elpd(model)
-            dbar, pd_ = float(deviance.sum()), float(leverage.sum())
-            points = posterior.rows.n
-            kind = "arms" if by_arm else "contrasts"
-            totals: list[tuple[str, float, str | None]] = [
-                ("Dbar", dbar, f"posterior mean residual deviance; compare with {points} {kind}"),
-                ("pD", pd_, "Dbar less the deviance at the posterior mean fitted values"),
-                ("DIC", dbar + pd_, None),
-            ]
-            if not by_arm:
-                arms = f"flat baselines: {units} more; compare with {self.network.n_arms} arms"
-                totals += [
-                    ("Dbar (arms)", dbar + units, arms),
-                    ("pD (arms)", pd_ + units, None),
-                    ("DIC (arms)", dbar + pd_ + 2 * units, None),
-                ]
-            waic = -2.0 * float(density.sum() - parameters.sum())
-            marginal = "study effects integrated out"
-            totals += [
-                ("WAIC", waic, marginal),
-                ("p_WAIC", float(parameters.sum()), None),
-                ("elpd_loo", float(elpd.sum()), f"exact leave-one-study-out, {marginal}"),
-                (
-                    "log_marginal_likelihood",
-                    posterior.log_evidence,
-                    self.specification.describe(self.network, model),
-                ),
-            ]
-            if (tau := posterior.heterogeneity) is not None:
-                totals += [("tau mean", tau.mean, None), ("tau sd", tau.sd, None)]
-            if ranking.benefit(self.network) is not None:
-                totals.append(("POTH", ranking.poth(self.sucra(model)), "of the SUCRAs"))
-            about = {"engine": self.engine, "model": model}
-            rows += [{**about, "quantity": q, "value": value, "note": note} for q, value, note in totals]
-            own = {
-                "deviance": deviance,
-                "leverage": leverage,
-                "data_points": influence.n_rows,
-                "elpd_loo": elpd,
-            }
-            for quantity, values in own.items():
-                rows += [
-                    {**about, "study": studies[study], "quantity": quantity, "value": float(value)}
-                    for study, value in zip(influence.study, values)
-                ]
-        return frame("fit", rows)
 
     def weights(self, pairs: Sequence[Pair] | None = None) -> pd.DataFrame:
         """Tabulate the share of every comparison of every study in the precision of estimates.
@@ -799,41 +416,51 @@ class ExactFit(NetworkFit):
             contrast_id belong to the study's comparison. What the weights of an estimate lack to 1 is the
             prior's share.
         """
-        import pandas as pd
+        return exact_tables.weights(self, pairs)
 
-        from analysis.network.result import contrast_ids
+    # --- inconsistency --------------------------------------------------------------------------------------
 
-        net = self.network
-        treatment, versus = self.pair_indices(pairs)
-        names = np.array(net.treatments, dtype=object)
-        found, ids = comparisons(net), contrast_ids(net)
-        sources = [
-            ids.get((*net.studies[s], frozenset((names[a], names[b]))), (None, None))
-            for s, a, b in zip(found.study, found.first, found.second)
-        ]
-        parts = []
-        for model, posterior in self.posteriors.items():
-            share = posterior.shares(_contrasts(posterior, treatment, versus))
-            p, r = np.nonzero(share)
-            parts.append(
-                frame(
-                    "weights",
-                    {
-                        "engine": self.engine,
-                        "model": model,
-                        "treatment": names[treatment[p]],
-                        "versus": names[versus[p]],
-                        "study": [net.studies[s][0] for s in found.study[r]],
-                        "experiment": [net.studies[s][1] for s in found.study[r]],
-                        "contrast_id": [sources[i][0] for i in r],
-                        "estimate": found.estimate[r],
-                        "std_error": np.sqrt(found.variance[r]),
-                        "weight": share[p, r],
-                        "measurement_ids": [sources[i][1] for i in r],
-                    },
-                )
-            )
-        return pd.concat(parts, ignore_index=True)
+    def node_splits(self) -> pd.DataFrame:
+        """Set direct against indirect evidence, for every comparison where both exist independently.
+
+        The inconsistency is added to the arm of `treatment` in every study that also has `versus` (Dias et
+        al. 2010); comparisons are chosen by the rule of van Valkenhoef et al. (2016), the others are named
+        with the reason.
+
+        Returns
+        -------
+        DataFrame
+            Columns of ``inconsistency`` with method node-split: posterior means and standard deviations,
+            interval and two-sided tail probability of the difference, direct less indirect.
+        """
+        return exact_tables.node_splits(self)
+
+    def inconsistency(self) -> pd.DataFrame:
+        """Compare with the unrelated mean effects model, in which every comparison has an effect of its own.
+
+        Returns
+        -------
+        DataFrame
+            Columns of ``inconsistency``. A row without treatments sets DIC and heterogeneity of the two
+            models against each other; the others hold, as `direct`, each comparison's own effect. In
+            multi-arm studies that model depends on the base arm: the reference where the study has it, else
+            the first in the order of treatments.
+        """
+        return exact_tables.inconsistency(self)
+
+    # --- fit and computation --------------------------------------------------------------------------------
+
+    def fit_statistics(self) -> pd.DataFrame:
+        """Tabulate deviance, DIC, WAIC, leave-one-out and marginal likelihood, in all and by study.
+
+        Returns
+        -------
+        DataFrame
+            Columns of ``fit``. Dbar, pD and DIC are conditional on the study effects, as WinBUGS, JAGS and
+            gemtc compute them, for contrasts; with "(arms)" for arms with flat baselines, to be held
+            against the number of arms. WAIC and elpd integrate the study effects out and are by study.
+        """
+        return exact_tables.fit_statistics(self)
 
     def diagnostics(self) -> pd.DataFrame:
         """Tabulate how far numbers may be off: quadrature error, Monte Carlo error of rank probabilities.
@@ -844,30 +471,7 @@ class ExactFit(NetworkFit):
             Columns of ``diagnostics``; `mcse` of the quadrature row is its error in posterior standard
             deviations.
         """
-        rows: list[dict[str, Any]] = []
-        for model, posterior in self.posteriors.items():
-            about = {"engine": self.engine, "model": model}
-            rows.append(
-                {
-                    **about,
-                    "parameter": "all effects and tau",
-                    "mcse": posterior.error,
-                    "note": "closed form"
-                    if posterior.heterogeneity is None
-                    else f"quadrature with {posterior.n_nodes} nodes; mcse is its error in posterior sd",
-                }
-            )
-            if ranking.benefit(self.network) is not None:
-                error = ranking.sampling_error(self._rank_probabilities[model], self.n_draws)
-                rows.append(
-                    {
-                        **about,
-                        "parameter": "rank probabilities",
-                        "mcse": float(error.max()),
-                        "note": f"{self.n_draws} independent draws, seed {self.seed}; the largest error",
-                    }
-                )
-        return frame("diagnostics", rows)
+        return exact_tables.diagnostics(self)
 
     def remarks(self) -> list[tuple[str, str]]:
         """Give the rows of `notes`: priors used, what they drive, and how far the numbers can be trusted."""
@@ -926,40 +530,3 @@ class ExactFit(NetworkFit):
                 f"{posterior.prior.describe(unit_of(self.network))}, and with it the width of every interval."
             )
         return found
-
-
-def _contrasts(posterior: Posterior, treatment: Array, versus: Array) -> Array:
-    treatments = posterior.rows.design.treatments
-    assert treatments is not None
-    return treatments[treatment] - treatments[versus]
-
-
-def _summary(effects: NormalMixture) -> dict[str, Array]:
-    lower, upper = effects.interval()
-    return {
-        "estimate": effects.mean,
-        "std_error": effects.sd,
-        "ci_lower": lower,
-        "ci_upper": upper,
-        "p_value": effects.tail_probability(),
-    }
-
-
-def _dic(influence: Influence) -> float:
-    deviance, leverage = influence.deviance
-    return float(deviance.sum() + leverage.sum())
-
-
-def _split_summary(split: Split) -> dict[str, float]:
-    lower, upper = split.difference.interval()
-    return {
-        "direct": float(split.direct.mean),
-        "direct_std_error": float(split.direct.sd),
-        "indirect": float(split.indirect.mean),
-        "indirect_std_error": float(split.indirect.sd),
-        "difference": float(split.difference.mean),
-        "difference_std_error": float(split.difference.sd),
-        "ci_lower": float(lower),
-        "ci_upper": float(upper),
-        "p_value": float(split.difference.tail_probability()),
-    }

@@ -13,41 +13,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from math import inf, isfinite, log, nan
-from typing import TYPE_CHECKING, Any, cast
+from math import inf, isfinite, nan
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from analysis.network import predictors, priors, ranking
-from analysis.network.chains import (
-    CHAINS,
-    ChainData,
-    Chains,
-    Shape,
-    prior_kind,
-    prior_numbers,
-    require_pymc,
-    run,
-)
-from analysis.network.convergence import ESS, PSRF, RHAT, Diagnosis, psrf_by_iteration
-from analysis.network.data import ArmBlock, Array, Network
+from analysis.network.chains import CHAINS, require_pymc
+from analysis.network.convergence import ESS, PSRF, RHAT, psrf_by_iteration
+from analysis.network.data import Array, Network
 from analysis.network.deletion import cut_off, study_numbers
 from analysis.network.graph import splittable
 from analysis.network.importance import WeightedDraws
-from analysis.network.integrals import root_of_correlation
-from analysis.network.likelihood import (
-    LIKELIHOODS,
-    VAGUE,
-    Counts,
-    Likelihood,
-    arm_predictors,
-    choose,
-    consistency,
-    on_link,
-    read_counts,
-)
+from analysis.network.likelihood import consistency
+from analysis.network.mcmc_data import Observations, Structure, chain_data, observations
+from analysis.network.mcmc_posterior import Length, McmcPosterior, sample
 from analysis.network.result import Pair
-from analysis.network.rows import BlockRows, Design, Rows, block_rows
+from analysis.network.rows import Design
 from analysis.network.sampled import SampledFit, TauSummary, specify, split_row, summary, unrelated_rows
 from analysis.network.specification import (
     Regression,
@@ -57,7 +39,7 @@ from analysis.network.specification import (
     unit_of,
 )
 from analysis.results import frame
-from evidence.errors import CallError, RefusedError
+from evidence.errors import CallError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -153,7 +135,7 @@ def fit(
         )
     require_pymc()
     refuse_disconnected(net)
-    net, data = _observations(net, likelihood, link, baseline_prior, baseline_sd_prior)
+    net, data = observations(net, likelihood, link, baseline_prior, baseline_sd_prior)
     models = ("common", "random") if model == "both" else (model,)
     specification = specify(net, models, tau_prior, effect_prior_sd)
     if covariates:
@@ -183,325 +165,6 @@ def fit(
         for name in models
     }
     return McmcFit(net, models, specification, structure, data, posteriors, length)
-
-
-@dataclass(frozen=True)
-class Length:
-    """How long chains run: as in `fit`."""
-
-    seed: int
-    draws: int
-    tune: int
-    max_draws: int
-    criterion: str
-
-
-@dataclass(frozen=True)
-class Structure:
-    """What is assumed beside tau and effects: baselines, and classes by number of the coefficient."""
-
-    baseline: tuple[float, float]
-    baseline_sd: priors.Prior | None
-    classes: Mapping[int, str]
-    class_sd: priors.Prior
-
-
-@dataclass(frozen=True)
-class Observations:
-    """Data points of a network: rotated rows, or arms with a likelihood.
-
-    Attributes
-    ----------
-    rows : tuple of BlockRows
-        Normal, study effects integrated out; empty where arms are used.
-    likelihood : Likelihood or None
-        Of counts; None for normal.
-    arms : tuple of ArmBlock
-    y, size : tuple of (s, k) arrays
-        Events with n or exposure, or means with standard errors, by block.
-    silent : tuple of int
-        Studies left out because they say nothing.
-    baseline : (float, float) or None
-        Prior of the baselines where it was stated.
-    middle : float
-        Centre of the default prior of the baselines.
-    """
-
-    rows: tuple[BlockRows, ...] = ()
-    likelihood: Likelihood | None = None
-    arms: tuple[ArmBlock, ...] = ()
-    y: tuple[Array, ...] = ()
-    size: tuple[Array, ...] = ()
-    silent: tuple[int, ...] = ()
-    baseline: tuple[float, float] | None = None
-    middle: float = 0.0
-
-    @property
-    def blocks(self) -> tuple[Any, ...]:
-        """Blocks with `study` and `treatment`."""
-        return self.rows or self.arms
-
-    @property
-    def study(self) -> Array:
-        """Index of every study, over all blocks."""
-        return np.concatenate([block.study for block in self.blocks])
-
-    @property
-    def name(self) -> str:
-        """Name of the likelihood in `Shape`."""
-        if self.rows:
-            return "rows"
-        if self.likelihood is None:
-            return "normal"
-        return "poisson" if self.likelihood.distribution == "poisson" else self.likelihood.link
-
-    def design(self, specification: Specification) -> Design:
-        """Consistency, with meta-regression where there is one."""
-        base = consistency(self.blocks, specification.n_treatments, specification.effect_sd)
-        if (r := specification.regression) is None:
-            return base
-        return predictors.regression(base, self.blocks, r.values, r.by_treatment, r.slope_sd)
-
-
-def _observations(
-    net: Network,
-    likelihood: str | None,
-    link: str | None,
-    baseline: tuple[float, float] | None,
-    baseline_sd: str | priors.Prior | None,
-) -> tuple[Network, Observations]:
-    """Choose the likelihood and take the data that it needs."""
-    if likelihood not in (None, "normal", "binomial", "poisson"):
-        raise CallError(f"likelihood {likelihood!r} is not one of normal, binomial, poisson.")
-    has_counts = net.arms is not None and all(block.events is not None for block in net.arms)
-    counted = net.measure in {one.measure for one in LIKELIHOODS}
-    if likelihood is None and not (has_counts and (counted or link)):
-        likelihood = "normal"
-    if likelihood == "normal":
-        if link is not None:
-            raise CallError("A normal likelihood has no link.")
-        if baseline is None and baseline_sd is None:
-            return net, Observations(rows=block_rows(net))
-        if net.arms is None or any(b.mean is None or b.se is None for b in net.arms):
-            raise RefusedError(
-                "A model of the baselines needs means and standard errors of arms, or counts, which these "
-                "data do not have. Leave baseline_prior and baseline_sd_prior out: baselines are then flat."
-            )
-        means = tuple(cast(Array, b.mean) for b in net.arms)
-        middle = float(np.mean(np.concatenate([y[:, 0] for y in means])))
-        errors = tuple(cast(Array, b.se) for b in net.arms)
-        return net, Observations(arms=net.arms, y=means, size=errors, baseline=baseline, middle=middle)
-    chosen = choose(net, likelihood, link)
-    vague = baseline_sd is None and (baseline is None or baseline[1] > VAGUE)
-    counts: Counts = read_counts(net, chosen, vague_baselines=vague)
-    middle = 0.0
-    if chosen.distribution == "poisson":
-        middle = log(sum(y.sum() for y in counts.events) / sum(size.sum() for size in counts.sizes))
-    return on_link(net, chosen, counts), Observations(
-        (), chosen, counts.blocks, counts.events, counts.sizes, counts.silent, baseline, middle
-    )
-
-
-def chain_data(
-    data: Observations, design: Design, specification: Specification, structure: Structure, model: str
-) -> ChainData:
-    """Lay a model's data out as flat arrays.
-
-    Parameters
-    ----------
-    data : Observations
-    design : Design
-    specification : Specification
-    structure : Structure
-    model : {"common", "random"}
-
-    Returns
-    -------
-    ChainData
-    """
-    p = design.vectors.shape[1]
-    random = model == "random"
-    places = np.cumsum([0, *(len(block.study) for block in data.blocks)])
-    arrays: dict[str, Array] = {
-        "include": np.ones(places[-1]),
-        "prior_sd": np.diagonal(design.precision) ** -0.5,
-    }
-    if data.rows:
-        rows = Rows(data.rows, design)
-        arrays |= {"y": rows.y, "size": rows.theta, "x": rows.matrix}
-        members = [
-            np.repeat(first + np.arange(len(b.study)), b.y.shape[1]) for first, b in zip(places, data.rows)
-        ]
-    else:
-        x = np.concatenate([part.reshape(-1, p) for part in arm_predictors(design)])
-        arrays |= {
-            "y": np.concatenate([y.ravel() for y in data.y]).astype(float),
-            "size": np.concatenate([size.ravel() for size in data.size]).astype(float),
-            "x": x,
-            "baseline_numbers": np.array(structure.baseline, dtype=float),
-        }
-        members = [np.repeat(first + np.arange(len(y)), y.shape[1]) for first, y in zip(places, data.y)]
-        if random:
-            arrays["load"] = _loads(data.y)
-        if structure.baseline_sd is not None:
-            arrays["baseline_sd_numbers"] = prior_numbers(structure.baseline_sd)
-        else:
-            pooled = [
-                y.mean(1)
-                if data.likelihood is None
-                else data.likelihood.predictor(y.sum(1) + 0.5, size.sum(1) + 1.0)
-                for y, size in zip(data.y, data.size)
-            ]
-            arrays["baseline_start"] = np.concatenate(pooled)
-    arrays["study"] = np.concatenate(members)
-    if random:
-        arrays["tau_numbers"] = prior_numbers(specification.prior)
-    if structure.classes and design.treatments is not None:
-        names = sorted(set(structure.classes.values()))
-        membership = np.zeros((p, len(names)))
-        for treatment, name in structure.classes.items():
-            membership[treatment, names.index(name)] = 1.0
-        inside = membership.any(1)
-        arrays |= {
-            "membership": membership,
-            "class_prior_sd": np.full(len(names), specification.effect_sd),
-            "within_sd": np.where(inside, 1.0, arrays["prior_sd"]),
-            "class_numbers": prior_numbers(structure.class_sd),
-        }
-    spread = prior_kind(structure.class_sd) if "membership" in arrays else None
-    width = None if structure.baseline_sd is None or data.rows else prior_kind(structure.baseline_sd)
-    tau = prior_kind(specification.prior) if random else None
-    return ChainData(Shape(data.name, not random, tau, spread, width), arrays)
-
-
-def _loads(y: Sequence[Array]) -> Array:
-    """Tell what the standard normal study effects (columns) do to the arms (rows): blocks of R^(1/2)."""
-    from scipy.linalg import block_diag
-
-    blocks = []
-    for part in y:
-        k = part.shape[1]
-        one = np.concatenate([np.zeros((1, k - 1)), root_of_correlation(k - 1)])
-        blocks += [one] * len(part)
-    return np.asarray(block_diag(*blocks))
-
-
-@dataclass(frozen=True, eq=False)
-class McmcPosterior:
-    """Chains of one model, and how far they can be trusted.
-
-    Attributes
-    ----------
-    data : ChainData
-    chains : Chains
-    diagnosis : tuple of Diagnosis
-        Of the coefficients and the standard deviations.
-    rounds : int
-        How often the chains were started, each time twice as long.
-    criterion : str
-    seed : int
-    treatments : (T, p) array or None
-    """
-
-    data: ChainData
-    chains: Chains
-    diagnosis: tuple[Diagnosis, ...]
-    rounds: int
-    criterion: str
-    seed: int
-    treatments: Array | None
-
-    @property
-    def converged(self) -> bool:
-        """Whether every parameter meets the criterion."""
-        return all(one.converged(self.criterion) for one in self.diagnosis)
-
-    @property
-    def coefficients(self) -> Array:
-        """All draws of the coefficients, (N, p)."""
-        found = self.chains.draws["coefficients"]
-        return found.reshape(-1, found.shape[2])
-
-    @property
-    def effective(self) -> float:
-        """Smallest effective sample size of the bulk."""
-        return min(one.ess_bulk for one in self.diagnosis)
-
-    @cached_property
-    def draws(self) -> WeightedDraws:
-        """Equally weighted draws of the treatments' effects, or of the coefficients."""
-        coefficients = self.coefficients
-        n = len(coefficients)
-        tau = self.chains.draws["tau"].ravel() if "tau" in self.chains.draws else np.zeros(n)
-        effects = coefficients if self.treatments is None else coefficients @ self.treatments.T
-        noise = np.random.default_rng(self.seed).standard_normal(n)
-        return WeightedDraws(np.full(n, 1.0 / n), effects, tau, noise)
-
-    def tau(self) -> TauSummary | None:
-        """Posterior of the heterogeneity; None with common effects."""
-        if "tau" not in self.chains.draws:
-            return None
-        tau = self.chains.draws["tau"].ravel()
-        lower, median, upper = np.quantile(tau, (0.025, 0.5, 0.975)).tolist()
-        return TauSummary(float(tau.mean()), float(tau.std(ddof=1)), median, lower, upper)
-
-    def deviance(self, likelihood: Likelihood | None) -> tuple[Array, Array]:
-        """Posterior mean residual deviance of every data point, and its leverage.
-
-        Rows: conditional on the study effects, whose posterior given tau and effects is known.
-        """
-        a = self.data.arrays
-        predictor = self.coefficients @ a["x"].T
-        if self.data.shape.likelihood == "rows":
-            weight = 1.0 / (1.0 + np.outer(self.draws.tau**2, a["size"]))
-            residual = weight * (a["y"] - predictor)
-            mean = (residual**2 + 1.0 - weight).mean(0)
-            return mean, mean - residual.mean(0) ** 2
-        baseline = self.chains.draws["baseline"].reshape(len(predictor), -1)
-        eta = predictor + baseline[:, a["study"]]
-        if "z" in self.chains.draws:
-            z = self.chains.draws["z"].reshape(len(predictor), -1)
-            eta += self.draws.tau[:, None] * (z @ a["load"].T)
-        if likelihood is None:
-            mean = (((a["y"] - eta) / a["size"]) ** 2).mean(0)
-            return mean, mean - ((a["y"] - eta.mean(0)) / a["size"]) ** 2
-        fitted = likelihood.fitted(a["size"], eta)
-        mean = likelihood.deviance(a["y"], a["size"], fitted).mean(0)
-        return mean, mean - likelihood.deviance(a["y"], a["size"], fitted.mean(0))
-
-
-def sample(data: ChainData, length: Length, design: Design) -> McmcPosterior:
-    """Run chains until they have converged, starting again twice as long.
-
-    Parameters
-    ----------
-    data : ChainData
-    length : Length
-    design : Design
-
-    Returns
-    -------
-    McmcPosterior
-        Its `converged` says whether they did.
-    """
-    draws, tune, rounds = length.draws, length.tune, 1
-    while True:
-        chains = run(data, draws=draws, tune=tune, seed=length.seed + rounds - 1)
-        found = McmcPosterior(
-            data, chains, _diagnose(chains), rounds, length.criterion, length.seed, design.treatments
-        )
-        if found.converged or 2 * draws > length.max_draws:
-            return found
-        draws, tune, rounds = 2 * draws, 2 * tune, rounds + 1
-
-
-def _diagnose(chains: Chains) -> tuple[Diagnosis, ...]:
-    coefficients = chains.draws["coefficients"]
-    found = [Diagnosis.of(f"coefficient {i}", coefficients[:, :, i]) for i in range(coefficients.shape[2])]
-    for name in ("tau", "class_sd", "baseline_mean", "baseline_sd"):
-        if name in chains.draws:
-            found.append(Diagnosis.of(name, chains.draws[name]))
-    return tuple(found)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ import numpy as np
 
 from analysis.network import priors, ranking
 from analysis.network.deletion import without_treatment
+from analysis.network.exact_posterior import ExactPosterior
 from analysis.network.rows import block_rows
 from analysis.network.specification import effect_scale, unit_of
 from analysis.results import frame
@@ -17,15 +18,13 @@ from analysis.results import frame
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.network.exact import ExactFit
 
-
-def leave_one_treatment_out(fit: ExactFit) -> pd.DataFrame:
+def leave_one_treatment_out(fit: ExactPosterior) -> pd.DataFrame:
     """Leave every treatment out in turn: every arm of it, and the studies left with one arm.
 
     Parameters
     ----------
-    fit : ExactFit
+    fit : ExactPosterior
         To all treatments; its priors stay as they are.
 
     Returns
@@ -52,13 +51,13 @@ def leave_one_treatment_out(fit: ExactFit) -> pd.DataFrame:
 
 
 def prior_sensitivity(
-    fit: ExactFit, tau_priors: Iterable[str | priors.Prior] = (), effect_prior_sds: Iterable[float] = ()
+    fit: ExactPosterior, tau_priors: Iterable[str | priors.Prior] = (), effect_prior_sds: Iterable[float] = ()
 ) -> pd.DataFrame:
     """Fit again under other priors.
 
     Parameters
     ----------
-    fit : ExactFit
+    fit : ExactPosterior
     tau_priors : iterable of str or Prior
         Priors of the heterogeneity.
     effect_prior_sds : iterable of float
@@ -86,7 +85,7 @@ def prior_sensitivity(
     return frame("sensitivity", rows)
 
 
-def _headline(fit: ExactFit, model: str) -> list[dict[str, Any]]:
+def _headline(fit: ExactPosterior, model: str) -> list[dict[str, Any]]:
     """Gather what sensitivity analyses compare."""
     names = fit.network.treatments
     effects = fit.effect(model, np.arange(1, len(names)), np.zeros(len(names) - 1, dtype=int))

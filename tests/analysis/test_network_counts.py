@@ -9,7 +9,7 @@ import pytest
 from scipy import integrate, stats
 
 from analysis import network
-from analysis.network import counts
+from analysis.network import counts, counts_posterior
 from analysis.network.importance import generalised_pareto, pareto_smoothed
 from analysis.network.integrals import CountsModel, root_of_correlation
 from analysis.network.likelihood import LIKELIHOODS, arm_predictors, choose, consistency, read_counts
@@ -313,7 +313,7 @@ def test_separated_networks_are_named_not_numbered():
 
 
 def test_weights_beyond_trust_are_refused(monkeypatch):
-    monkeypatch.setattr(counts, "LARGEST_SHAPE", -10.0)
+    monkeypatch.setattr(counts_posterior, "LARGEST_SHAPE", -10.0)
     rows = [("1", "A", 20, 100), ("1", "B", 35, 100), ("2", "A", 11, 60), ("2", "B", 22, 65)]
     with pytest.raises(RefusedError, match=r"Pareto k-hat .* engine mcmc"):
         counts.fit(network_of(arms_of(rows), "OR", "A"), model="common", draws=256)

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from analysis import network
-from analysis.network import chains, mcmc
+from analysis.network import chains, mcmc, mcmc_data, mcmc_posterior
 from analysis.network.convergence import (
     Diagnosis,
     ess_bulk,
@@ -64,7 +64,7 @@ def counted_network(name="smoking"):
 def prepared(
     net, model="random", *, tau_prior="half-normal(0.5)", baseline=None, baseline_sd=None, classes=None
 ):
-    net, data = mcmc._observations(net, None, None, baseline, baseline_sd)
+    net, data = mcmc.observations(net, None, None, baseline, baseline_sd)
     specification = mcmc.specify(net, (model,), tau_prior, 10.0)
     structure = mcmc.Structure(
         baseline or (0.0, 10.0),
@@ -152,7 +152,7 @@ def test_priors_of_standard_deviations(text):
 
 def test_loads_give_the_covariance_of_arms():
     y = (np.zeros((2, 2)), np.zeros((1, 4)))
-    load = mcmc._loads(y)
+    load = mcmc_data._loads(y)
     assert load.shape == (8, 5)
     expected = np.zeros((4, 4))
     expected[1:, 1:] = (np.eye(3) + 1) / 2
@@ -242,7 +242,7 @@ def stored(net, monkeypatch, **options):
             found["class_sd"] = np.abs(rng.normal(size=(4, draws)))
         return chains.Chains(found, 0, "stored")
 
-    monkeypatch.setattr(mcmc, "run", run)
+    monkeypatch.setattr(mcmc_posterior, "run", run)
     monkeypatch.setattr(mcmc, "require_pymc", lambda: None)
     return mcmc.fit(net, **options), calls
 
