@@ -77,8 +77,8 @@ class LazyGroup(click.Group):
         except EvidenceError as error:
             raise _Told(error) from None
         except RuntimeError as error:
-            # So does DuckDB say that Ctrl-C came in.
-            if isinstance(error.__cause__, KeyboardInterrupt):
+            # So does DuckDB say that Ctrl-C came in, with a cause or without.
+            if isinstance(error.__cause__, KeyboardInterrupt) or str(error) == "Query interrupted":
                 raise KeyboardInterrupt from None
             raise
 

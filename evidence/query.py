@@ -28,6 +28,10 @@ MEMORY_LIMIT = "1GB"
 """Memory that a query from outside may use."""
 
 _READING = ("SELECT", "EXPLAIN")
+_BLANK = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
+_EXPLAIN = re.compile(
+    rf"^{_BLANK}explain\b{_BLANK}(?:analyze\b{_BLANK})?(?:\([\w\s,']*\){_BLANK})?", re.I | re.S
+)
 _BATCH = 2048
 _GRACE = 3.0
 
@@ -305,10 +309,29 @@ def check(db: EvidenceBase, query: str) -> str:
         raise CallError(
             "One statement at a time: this text holds several (a PIVOT without IN (...) counts as several)."
         )
-    kind = statements[0].type.name
+    kind = _kind(statements[0])
     if kind not in _READING:
         raise CallError(f"A query may only read the evidence, and {kind} does more: begin it with SELECT.")
+    if kind == "EXPLAIN" and not _explains_a_query(db, statements[0].query):
+        raise CallError("EXPLAIN is for queries here: write `explain select ...`.")
     return statements[0].query.strip().rstrip(";")
+
+
+def _kind(statement: duckdb.Statement) -> str:
+    try:
+        return statement.type.name
+    except ValueError:
+        # DuckDB has kinds of statement that its Python package does not know (UPDATE EXTENSIONS).
+        return statement.query.split()[0].upper()
+
+
+def _explains_a_query(db: EvidenceBase, statement: str) -> bool:
+    """Tell whether what an EXPLAIN explains is a query: explained with ANALYZE, it is carried out."""
+    explained = _EXPLAIN.sub("", statement, count=1)
+    try:
+        return [_kind(part) for part in db.connection.extract_statements(explained)] == ["SELECT"]
+    except duckdb.Error:
+        return False
 
 
 def ask(
@@ -414,6 +437,8 @@ class _Clock:
             yield
         except duckdb.InterruptException:
             raise self._reason(begin) or late from None
+        except MemoryError:
+            raise _too_much() from None
         except RuntimeError:
             # Ctrl-C reaches Python, and leaves the query running.
             self.connection.interrupt()
@@ -461,7 +486,7 @@ def explain(db: EvidenceBase, query: str, error: duckdb.Error) -> CallError:
     if "read-only mode" in text:
         return CallError("A query may only read the evidence: nothing in the file changes.")
     if isinstance(error, duckdb.OutOfMemoryException):
-        return CallError("The query wants more memory than it may use: narrow it, or aggregate in SQL.")
+        return _too_much()
     if match := re.search(r"Table with name (\S+) does not exist", text):
         return CallError(_unknown("table or view", match[1], db.names()))
     if match := re.search(r'(?:Referenced column|column named?) "([^"]+)"', text):
@@ -472,6 +497,10 @@ def explain(db: EvidenceBase, query: str, error: duckdb.Error) -> CallError:
     kind, _, what = head.partition(" Error: ")
     place = "\n".join(line for line in rest.splitlines() if line.strip())
     return CallError(f"The query cannot be run: {what or kind}" + (f"\n{place}" if place else ""))
+
+
+def _too_much() -> CallError:
+    return CallError("The query wants more memory than it may use: narrow it, or aggregate in SQL.")
 
 
 def _unknown(kind: str, name: str, known: Sequence[str] | dict[str, None]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from evidence.trace import Part
 
 FORMATS = ("table", "csv", "json", "md", "parquet", "xlsx")
+_MOST_MEMORY = 3 << 30  # bytes: the engine's own limit, and room for the program and its threads
 
 
 @click.command(
@@ -58,17 +61,19 @@ def sql(file: str, query: str, form: str | None, output: Path | None, timeout: f
     form = form or _form_of(output)
     if output is None and form in ("parquet", "xlsx"):
         raise CallError(f"--format {form} needs a file to write to: add -o answer.{form}.")
-    if form == "parquet" and output is not None:
-        source = ask.resolve(file)
-        with write.replacing(output) as temporary:
-            ask.save_parquet(source, query, temporary.resolve(), timeout=timeout, if_stuck=_leave)
-        return
-    with ask.open(file, memory_limit=ask.MEMORY_LIMIT) as db:
-        answer = ask.ask(db, query, timeout=timeout, if_stuck=_leave)
-        if output is None:
+    source = ask.resolve(file)
+    if output is None:
+        with _bounded_memory(), ask.open(source, memory_limit=ask.MEMORY_LIMIT) as db:
+            answer = ask.ask(db, query, timeout=timeout, if_stuck=_leave)
             write.TEXT_WRITERS[form](answer.columns, answer.rows, sys.stdout)
+        return
+    with write.replacing(output) as temporary, _bounded_memory():
+        leave = partial(_leave, temporary)
+        if form == "parquet":
+            ask.save_parquet(source, query, temporary.resolve(), timeout=timeout, if_stuck=leave)
             return
-        with write.replacing(output) as temporary:
+        with ask.open(source, memory_limit=ask.MEMORY_LIMIT) as db:
+            answer = ask.ask(db, query, timeout=timeout, if_stuck=leave)
             if form == "xlsx":
                 about = [("query", query), ("evidence base", file), *_build_info(db)]
                 write.write_xlsx(answer.columns, answer.rows, temporary, about)
@@ -230,7 +235,26 @@ def _build_info(db: EvidenceBase) -> list[tuple[str, str]]:
     return [(row["key"], row["value"]) for row in db.rows("select key, value from build_info order by key")]
 
 
-def _leave() -> None:
+@contextmanager
+def _bounded_memory() -> Iterator[None]:
+    """Have the operating system refuse memory that the engine's own limit does not count (one long list)."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such bound
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    given = [limit for limit in (soft, hard, _MOST_MEMORY) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_DATA, (min(given), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def _leave(unfinished: Path | None = None) -> None:
     """End the process where the engine is in a single step so long that it heeds no interruption."""
+    if unfinished is not None:
+        unfinished.unlink(missing_ok=True)
     os.write(2, b"Error: The query took too long and could not be stopped: the process ends.\n")
-    os._exit(1)
+    os._exit(2)

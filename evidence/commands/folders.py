@@ -98,16 +98,16 @@ def build(review: str, output: Path | None) -> None:
     with open_base(path) as db:
         counted = ("study", "arm", "treatment", "outcome", "measurement", "reported_contrast")
         counts = {name: db.value(f"select count(*) from {name}") for name in counted}
-        plural = {"study": "studies", "reported_contrast": "reported contrasts"}
-        words = [f"{n} {name if n == 1 else plural.get(name, name + 's')}" for name, n in counts.items() if n]
+        words = [_counted(n, name.replace("_", " ")) for name, n in counts.items() if n]
         warnings = db.value("select count(*) from build_warning where severity = 'warning'")
         unused = db.value("select count(*) from exclusion where measure is null")
     click.echo(f"{path}: {', '.join(words)}.")
     if warnings:
-        click.echo(f"{warnings} warnings: evidence check {path}")
+        click.echo(f"{_counted(warnings, 'warning')}: evidence check {path}")
     if unused:
         click.echo(
-            f"{unused} rows cannot be used: evidence sql {path} 'from exclusion where measure is null'"
+            f"{_counted(unused, 'row')} cannot be used: "
+            f"evidence sql {path} 'from exclusion where measure is null'"
         )
 
 
@@ -126,6 +126,12 @@ def check(file: str) -> None:
     for problem in found:
         click.echo(f"{problem.severity}: {problem}")
     errors = sum(problem.severity == "error" for problem in found)
-    click.echo(f"{errors} errors, {len(found) - errors} warnings.")
+    click.echo(f"{_counted(errors, 'error')}, {_counted(len(found) - errors, 'warning')}.")
     if errors:
         sys.exit(1)
+
+
+def _counted(n: int, what: str) -> str:
+    """Count things in words: 1 study, 2 studies."""
+    plural = what[:-1] + "ies" if what.endswith("y") else what + "s"
+    return f"{n} {what if n == 1 else plural}"

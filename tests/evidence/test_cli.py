@@ -322,6 +322,19 @@ def test_a_timeout_ends_the_process(diabetes_file):
     assert time.monotonic() - begin < 20
 
 
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_value_that_wants_all_memory_is_refused(diabetes_file, tmp_path, form):
+    """One list is one step of the engine, whose own limit does not see it grow."""
+    target = tmp_path / f"answer.{form}"
+    query = "select unnest(range(3000000000)) as i"
+    done = subprocess.run(
+        [*EVIDENCE, "sql", str(diabetes_file), query, "-o", str(target)], capture_output=True, text=True
+    )
+    assert (done.returncode, list(tmp_path.iterdir())) == (2, [])
+    assert "more memory" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_control_c_ends_quietly(diabetes_file):
     query = "select count(*) from range(100000000000) a, range(100000000) b"
     process = subprocess.Popen(
