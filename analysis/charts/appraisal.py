@@ -119,6 +119,7 @@ def traffic_light(
         description=f"{heading}: {len(studies)} studies, {len(items)} items. {_tally(given)}",
         tables={"judgements": ("study", "domain", "item", "judgement")},
         width=max(width, 420),
+        cuts=[index * _ROW for index in range(len(studies) + 1)],
     )
 
 
@@ -307,6 +308,7 @@ def evidence_map(
         f"{len(rows) * len(columns) - len(bubbles)} combinations without evidence.",
         tables={"evidence": ("treatment", "outcome", "n_studies", "n_participants")},
         width=grid.width,
+        cuts=grid.cuts,
     )
 
 
@@ -374,6 +376,7 @@ def missing_data_map(
         description=f"{title}: " + ", ".join(f"{name} {n}" for name, n in tally.items()) + ".",
         tables={"reported": ("study", "outcome", "status")},
         width=max(grid.width, 380),
+        cuts=grid.cuts,
     )
 
 

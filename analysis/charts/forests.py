@@ -167,6 +167,7 @@ def forest(
             )
         },
         width=table.width + extra,
+        cuts=table.cuts,
     )  # fmt: skip
 
 
@@ -266,6 +267,7 @@ def network_forest(
             )
         },
         width=table.width,
+        cuts=table.cuts,
     )  # fmt: skip
 
 
@@ -399,6 +401,7 @@ def _one_by_one(
         description=f"{heading}. {len(given)} analyses.",
         tables={"rows": ("study", "estimate", "ci_lower", "ci_upper", "tau", "i2")},
         width=table.width,
+        cuts=table.cuts,
     )
 
 
@@ -475,6 +478,7 @@ def node_split(frame: pd.DataFrame, *, effect: Effect, title: str | None = None)
         description=f"{heading}. {len(given)} comparisons.",
         tables={"rows": ("treatment", "versus", "evidence", "estimate", "ci_lower", "ci_upper", "p_value")},
         width=table.width,
+        cuts=table.cuts,
     )
 
 
@@ -539,6 +543,7 @@ def prior_sensitivity(frame: pd.DataFrame, *, effect: Effect, title: str | None 
         description=f"{heading}. {len(scenarios)} choices.",
         tables={"rows": ("treatment", "versus", "scenario", "estimate", "ci_lower", "ci_upper")},
         width=table.width,
+        cuts=table.cuts,
     )
 
 

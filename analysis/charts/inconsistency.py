@@ -111,6 +111,7 @@ def net_heat(
         description=f"{title} of {len(designs)} designs. Largest change: {number(largest, 1)}.",
         tables={"designs": ("design", "detached", "contribution", "change")},
         width=grid.width,
+        cuts=grid.cuts,
     )
 
 
@@ -192,6 +193,7 @@ def contributions(
         description=f"{title}: {len(keys[0])} estimates from {len(keys[1])} sources.",
         tables={"shares": ("estimate", "source", "share")},
         width=grid.width,
+        cuts=grid.cuts,
     )
 
 

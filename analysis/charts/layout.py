@@ -22,6 +22,7 @@ GAP = 16
 """Pixels between columns."""
 
 _LINE = 14
+_TOP = 3
 _INDENT = 12
 
 
@@ -58,8 +59,8 @@ class Column:
 
 
 def row_y(index: float) -> float:
-    """Middle of a row in pixels from the top of the panel."""
-    return (index + 0.5) * ROW
+    """Middle of a row in pixels from the top of the panel, clear of the rule beneath the headings."""
+    return (index + 0.5) * ROW + _TOP
 
 
 def pixels(field: str = "y") -> alt.Y:
@@ -103,6 +104,21 @@ class Table:
     def height(self) -> float:
         """Pixels from the first row's top to the last row's bottom."""
         return max((float(row["y"]) for row in self.rows), default=0) + ROW / 2
+
+    @property
+    def cuts(self) -> list[float]:
+        """Places between rows in pixels, from the first row's top to the last row's bottom.
+
+        What belongs together has no place between: a heading and its rows, an effect and what is said of it.
+        """
+        places: list[float] = []
+        before: Mapping[str, Any] = {}
+        for row in self.rows:
+            bound = row.get("indent") or row.get("kind") in ("prediction", "note", "gap")
+            if not places or (not bound and before.get("kind") != "header"):
+                places.append(float(row["y"]) - ROW / 2)
+            before = row
+        return [*places, self.height]
 
     @cached_property
     def places(self) -> list[tuple[Column, float, float]]:
@@ -313,6 +329,11 @@ class Grid:
     def height(self) -> float:
         """Height of all rows in pixels."""
         return len(self.rows) * self.row
+
+    @property
+    def cuts(self) -> list[float]:
+        """Places between rows in pixels, from the first row's top to the last row's bottom."""
+        return [index * self.row for index in range(len(self.rows) + 1)]
 
     def x(self, column: int) -> float:
         """Give the middle of a column in pixels."""

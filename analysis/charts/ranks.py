@@ -162,6 +162,7 @@ def rank_heat_plot(
         + (f"First on average: {grid.rows[0]}." if rows else ""),
         tables={"scores": ("treatment", "outcome", "score")},
         width=grid.width,
+        cuts=grid.cuts,
     )
 
 

@@ -140,14 +140,47 @@ def characteristics(frame: pd.DataFrame, *, n_label: str = "Participants") -> Ta
         if row.get("linked_label"):
             cells_["label"] = row["linked_label"]
         rows.append(cells_)
+    columns, same = condensed(
+        [Column(*item) for item in kept], rows, ("design", "country", "species"), "study"
+    )
     return Table(
         "characteristics",
         f"Characteristics of the {len(given)} included studies",
-        tuple(Column(*item) for item in kept),
+        columns,
         tuple(rows),
-        note="An empty cell was not entered in the review folder.",
+        note=" ".join([*same, "An empty cell was not entered in the review folder."]),
         data=tuple({key: row.get(key) for key, _, _ in wanted} for row in given),
     )
+
+
+def condensed(
+    columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], keys: Sequence[str], what: str
+) -> tuple[tuple[Column, ...], list[str]]:
+    """Take the columns out in which every row says the same, and say it once.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+    rows : sequence of mapping
+        Written cells.
+    keys : sequence of str
+        Columns that may be taken out.
+    what : str
+        What a row is: "study", "reading".
+
+    Returns
+    -------
+    columns : tuple of Column
+        Those that differ, or that must stay.
+    notes : list of str
+        A sentence for each column that was taken out.
+    """
+    notes: dict[str, str] = {}
+    for column in columns:
+        values = {_written(row.get(column.key)) for row in rows}
+        if column.key in keys and len(rows) > 1 and len(values) == 1 and values != {""}:
+            notes[column.key] = f"{column.label} of every {what}: {values.pop()}."
+    return tuple(column for column in columns if column.key not in notes), list(notes.values())
 
 
 def summary_of_findings(rows: Iterable[Mapping[str, Any]], *, n_label: str = "Participants") -> Table:
@@ -391,8 +424,11 @@ def model_fit(frame: pd.DataFrame, *, name: str) -> Table:
     value = {(row["engine"], row["model"], row["quantity"]): row["value"] for row in given}
     notes = {row["quantity"]: row["note"] for row in given if not missing(row.get("note"))}
     rows = [
-        {"quantity": quantity, "note": notes.get(quantity, "")}
-        | {f"m{i}": number(value.get((*model, quantity)), 2) for i, model in enumerate(models)}
+        {"quantity": {"q": "Q"}.get(quantity, quantity), "note": notes.get(quantity, "")}
+        | {
+            f"m{i}": number(value.get((*model, quantity)), 0 if quantity == "df" else 2)
+            for i, model in enumerate(models)
+        }
         for quantity in quantities
     ]
     columns = [Column("quantity", "Quantity")]

@@ -397,6 +397,7 @@ def finish(
     tables: Mapping[str, Sequence[str]],
     caption: str = "",
     width: float = 480,
+    cuts: Sequence[float] = (),
 ) -> Any:
     """Make a figure of a drawing: title, caption, alternative text, theme, tables drawn.
 
@@ -414,6 +415,9 @@ def finish(
         Names of the datasets that hold what is drawn, with the columns that mean something to a reader.
     width : float
         Whole width in pixels, for wrapping.
+    cuts : sequence of float
+        Places between rows, from the first row's top to the last row's bottom, in pixels from the top of the
+        drawing: where a figure that is taller than a page of paper may be divided.
 
     Returns
     -------
@@ -430,6 +434,7 @@ def finish(
             "title": title,
             "caption": caption,
             "tables": {table: list(columns) for table, columns in tables.items()},
+            **({"cuts": list(cuts)} if cuts else {}),
         }
     }
     data = chart._kwds.get("datasets", alt.Undefined)

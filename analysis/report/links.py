@@ -164,8 +164,10 @@ def readings(db: EvidenceBase, labels: Mapping[str, str]) -> list[dict[str, Any]
             select measurement.*, standard.mean as used_mean, standard.sd as used_sd,
                 standard.unit as used_unit, standard.derivation, standard.flags
             from measurement
+            inner join study using (study)
             left join measurement_standard as standard using (measurement_id)
-            order by measurement.study, measurement.outcome, measurement.measurement_id
+            order by study.year nulls last, study.label, measurement.study, measurement.outcome,
+                measurement.measurement_id
             """
         )
     ]

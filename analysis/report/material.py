@@ -58,6 +58,12 @@ class Material:
         }
 
     @cached_property
+    def by_year(self) -> list[str]:
+        """Studies, the oldest first, as every forest plot and table lists them."""
+        rows = self.db.rows("select study from study order by year nulls last, label, study")
+        return [row["study"] for row in rows]
+
+    @cached_property
     def treatments(self) -> dict[str, str]:
         """Printed names of treatments."""
         rows = self.db.rows("select treatment, label from treatment order by source_line")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -531,6 +531,7 @@ def _pairwise(material: Material, run: Run, links: Links) -> Section:
     left_out = left_out[left_out["model"] == model]
     if len(left_out) > 1:
         left_out = left_out.assign(href=[links.study(study) for study in left_out["study"]])
+        left_out = _by_year(material, left_out)
         chart = charts.leave_one_out(
             left_out,
             effect=effect,
@@ -767,7 +768,7 @@ def _sensitivity(material: Material, run: Run, effect: Effect, model: str, links
             if (row["treatment"], row["versus"]) == (first["treatment"], first["versus"])
         ]
         chart = charts.leave_one_out(
-            pd.DataFrame([row | {"href": links.study(row["study"])} for row in some]),
+            _by_year(material, pd.DataFrame([row | {"href": links.study(row["study"])} for row in some])),
             effect=effect,
             treatment=first["treatment"],
             versus=first["versus"],
@@ -850,8 +851,8 @@ def _shares(material: Material, run: Run, effect: Effect, model: str) -> Iterato
     rows = [
         {"estimate": treatment, "source": study, "share": share}
         for treatment in order
-        for (estimate, study), share in sorted(shares.items())
-        if estimate == treatment
+        for study in material.by_year
+        if not missing(share := shares.get((treatment, study)))
     ]
     if rows:
         yield Figure(
@@ -945,13 +946,14 @@ def _exclusions(material: Material) -> Section:
     if not rows:
         section.blocks.append(Text(("Nothing that was entered had to be left out of the planned analyses.",)))
         return section
+    alike = _alike(rows, ("study", "outcome", "measure", "reason", "remedy"))
     section.blocks.append(
         Table(
             "exclusions",
             f"{count(len(rows))} rows that the planned analyses could not use",
             (
                 Column("study", "Study"),
-                Column("arm", "Arm"),
+                Column("arm", "Arms"),
                 Column("outcome", "Outcome"),
                 Column("measure", "Measure"),
                 Column("reason", "Why"),
@@ -960,16 +962,17 @@ def _exclusions(material: Material) -> Section:
             ),
             tuple(
                 {
-                    "study": material.studies.get(row["study"], row["study"]),
-                    "arm": row["arm"],
-                    "outcome": material.outcomes.get(row["outcome"], row["outcome"]),
-                    "measure": row["measure"] or "all",
-                    "reason": row["reason"],
-                    "remedy": row["remedy"],
-                    "place": f"{row['source_file']}:{row['source_line']}",
+                    "study": material.studies.get(some[0]["study"], some[0]["study"]),
+                    "arm": _several_names([row["arm"] for row in some]),
+                    "outcome": material.outcomes.get(some[0]["outcome"], some[0]["outcome"]),
+                    "measure": some[0]["measure"] or "all",
+                    "reason": some[0]["reason"],
+                    "remedy": some[0]["remedy"],
+                    "place": _places((row["source_file"], row["source_line"]) for row in some),
                 }
-                for row in rows
+                for some in alike
             ),
+            note="Rows left out for the same reason share a line; the CSV and the workbook list every row.",
             data=tuple(rows),
         )
     )
@@ -982,10 +985,21 @@ def _audits(material: Material) -> Section:
         section.blocks.append(Text(("Every audit of the evidence passed: none returned a row.",)))
         return section
     errors = sum(1 for problem in material.problems if problem.severity == "error")
+    rows = [
+        {
+            "severity": problem.severity,
+            "study": material.studies.get(problem.study or "", problem.study),
+            "message": problem.message,
+            "remedy": problem.remedy,
+            "file": problem.file,
+            "line": problem.line,
+        }
+        for problem in material.problems
+    ]
     section.blocks.append(
         Table(
             "audits",
-            f"{count(errors)} errors and {count(len(material.problems) - errors)} warnings",
+            f"{count(errors)} errors and {count(len(rows) - errors)} warnings",
             (
                 Column("severity", "Severity"),
                 Column("study", "Study"),
@@ -994,23 +1008,64 @@ def _audits(material: Material) -> Section:
                 Column("place", "Where"),
             ),
             tuple(
-                {
-                    "severity": problem.severity,
-                    "study": material.studies.get(problem.study or "", problem.study),
-                    "message": problem.message,
-                    "remedy": problem.remedy,
-                    "place": ":".join(str(part) for part in (problem.file, problem.line) if part is not None),
+                some[0]
+                | {
+                    "study": "; ".join(dict.fromkeys(str(row["study"]) for row in some if row["study"])),
+                    "place": _places((row["file"], row["line"]) for row in some),
                 }
-                for problem in material.problems
+                for some in _alike(rows, ("severity", "message", "remedy"))
             ),
+            data=tuple(rows),
         )
     )
     return section
 
 
+def _alike(rows: Sequence[dict[str, Any]], keys: Sequence[str]) -> list[list[dict[str, Any]]]:
+    """Put rows together that agree in `keys`, in the order of their first."""
+    found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(tuple(row[key] for key in keys), []).append(row)
+    return list(found.values())
+
+
+def _several_names(names: Sequence[Any]) -> str:
+    known = list(dict.fromkeys(str(name) for name in names if not missing(name)))
+    if len(known) <= 3:
+        return ", ".join(known)
+    return f"{', '.join(known[:2])} and {count(len(known) - 2)} more"
+
+
+def _places(places: Iterable[tuple[Any, Any]]) -> str:
+    """Write files and lines: neighbouring lines as a range."""
+    by_file: dict[str, list[int]] = {}
+    for file, line in places:
+        if file is not None:
+            by_file.setdefault(str(file), []).extend([] if line is None else [int(line)])
+    written = []
+    for file, lines in by_file.items():
+        spans: list[list[int]] = []
+        for line in sorted(set(lines)):
+            if spans and line == spans[-1][1] + 1:
+                spans[-1][1] = line
+            else:
+                spans.append([line, line])
+        ranges = ", ".join(str(a) if a == b else f"{a}–{b}" for a, b in spans)
+        written.append(f"{file}:{ranges}" if ranges else file)
+    return "; ".join(written)
+
+
 def _measurements(material: Material, links: Links) -> Section:
     rows = readings(material.db, material.studies)
-    columns = (
+    shown = [
+        row
+        | {
+            "label": mark(row["label"], links.study(row["study"])),
+            "outcome": material.outcomes.get(row["outcome"], row["outcome"]),
+        }
+        for row in rows
+    ]
+    columns: tuple[Column, ...] = (
         Column("label", "Study"),
         Column("arm", "Arm"),
         Column("outcome", "Outcome"),
@@ -1021,6 +1076,12 @@ def _measurements(material: Material, links: Links) -> Section:
         Column("locator", "Page, figure or table"),
         Column("place", "File and line"),
     )
+    columns, notes = tables.condensed(columns, shown, ("outcome", "time", "source"), "reading")
+    files = {row["place"].rpartition(":")[0] for row in shown}
+    if len(files) == 1:
+        notes.append(f"Lines are those of {files.pop()}.")
+        columns = (*columns[:-1], Column("line", "Line", "right"))
+        shown = [row | {"line": row["place"].rpartition(":")[2]} for row in shown]
     return Section(
         "measurements",
         "Measurements as reported",
@@ -1028,8 +1089,9 @@ def _measurements(material: Material, links: Links) -> Section:
             Table(
                 "measurements",
                 f"{count(len(rows))} readings",
-                tuple(column for column in columns if any(row[column.key] for row in rows)),
-                tuple(row | {"label": mark(row["label"], links.study(row["study"]))} for row in rows),
+                tuple(column for column in columns if any(row[column.key] for row in shown)),
+                tuple(shown),
+                note=" ".join(notes),
                 data=tuple(rows),
             )
         ]
@@ -1201,6 +1263,12 @@ def _funnel_rows(material: Material, run: Run, model: str) -> pd.DataFrame:
     )
 
 
+def _by_year(material: Material, frame: pd.DataFrame) -> pd.DataFrame:
+    """Sort rows of studies as the forest plots do: the oldest first."""
+    place = {study: index for index, study in enumerate(material.by_year)}
+    return frame.sort_values("study", key=lambda column: column.map(place), kind="stable")
+
+
 def _tests_of_network(run: Run) -> pd.DataFrame:
     frame = run.frames["inconsistency"]
     wanted = ("decomposition", "design-by-treatment")
@@ -1210,10 +1278,19 @@ def _tests_of_network(run: Run) -> pd.DataFrame:
 def _notes(run: Run) -> list[Block]:
     notes = records(run.frames["notes"])
     return [
-        Text(tuple(str(row["message"]) for row in notes if row["severity"] == kind), items=True, kind=kind)
+        Text(
+            tuple(_printed(str(row["message"])) for row in notes if row["severity"] == kind),
+            items=True,
+            kind=kind,
+        )
         for kind in ("warning", "info")
         if any(row["severity"] == kind for row in notes)
     ]
+
+
+def _printed(message: str) -> str:
+    """Write a message of an analysis with the signs of print."""
+    return message.replace("tau2", "τ²").replace(" - ", " − ")
 
 
 def _tau_unit(effect: Effect) -> str | None:

@@ -199,7 +199,7 @@ def _network_answer(run: Run, effect: Effect, links: Links) -> str:
     else:
         tail = f": {listed(better)}." if better else "."
         sentences.append(
-            f"Against {reference} the interval favours {len(better)} of {len(rows)} treatments "
+            f"Against {reference} the interval favours {len(better) or 'none'} of {len(rows)} treatments "
             f"({measure}){tail}"
         )
         if worse:

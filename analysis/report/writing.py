@@ -104,7 +104,7 @@ def _write(db: Any, folder: Path, refused: dict[str, str], database: str, say: P
     from analysis.charts.files import csv_text, specification, svg
     from analysis.charts.tables import Table
     from analysis.charts.theme import SYNTHETIC
-    from analysis.report import documents, sections
+    from analysis.report import documents, sections, typeset
     from analysis.report.links import Links
     from analysis.report.material import Material
     from evidence.results import TABLES
@@ -142,7 +142,8 @@ def _write(db: Any, folder: Path, refused: dict[str, str], database: str, say: P
             title = spec["usermeta"]["evidence"]["title"]
             picture = svg(spec)
             if not tail:
-                figures[block.name] = _scoped(picture, block.name)
+                cuts = spec["usermeta"]["evidence"].get("cuts", ())
+                figures[block.name] = typeset.sheets(_scoped(picture, block.name), block.name, cuts)
             # Alone, a figure has no panel to link to.
             alone = re.sub(r"<a [^>]*>|</a>", "", picture)
             put(f"figures/{block.name}{tail}.svg", alone.encode(), title)
@@ -185,6 +186,7 @@ def _page(material: Any, made: list[Any], figures: dict[str, str], links: Any, s
     from markupsafe import Markup
 
     from analysis.charts.tables import Table
+    from analysis.report import typeset
     from analysis.report.links import as_html, readings, resolve
     from analysis.report.sections import Figure, Text, everything
 
@@ -195,8 +197,8 @@ def _page(material: Any, made: list[Any], figures: dict[str, str], links: Any, s
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["linked"] = lambda text: Markup(as_html(str(text)))
-    environment.filters["table"] = lambda table: Markup(resolve(table.html()))
+    environment.filters["linked"] = lambda text: Markup(typeset.lines(as_html(str(text))))
+    environment.filters["table"] = lambda table: Markup(resolve(typeset.lines(table.html())))
     environment.tests["figure"] = lambda block: isinstance(block, Figure)
     environment.tests["table"] = lambda block: isinstance(block, Table)
     environment.tests["text"] = lambda block: isinstance(block, Text)
