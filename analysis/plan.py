@@ -16,7 +16,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from analysis.results import frame
-from evidence.errors import CallError, EvidenceError
+from evidence.errors import CallError, EvidenceError, RefusedError
 from evidence.results import Run, hash_rows, versions
 from evidence.selection import timepoint_rule
 
@@ -126,6 +126,7 @@ def run_network(
     seed: int = 1,
     node_split: bool = False,
     leave_one_out: bool = False,
+    chains: bool = False,
     analysis: str | None = None,
     progress: Progress | None = None,
     **options: Any,
@@ -143,6 +144,9 @@ def run_network(
         For an engine that draws.
     node_split, leave_one_out : bool
         Whether to set direct against indirect evidence, and to refit without each study.
+    chains : bool
+        Whether to draw an exact fit's random-effects posterior by Markov chains as well, to show how they
+        converge and how far they agree with it. Where PyMC is not installed a note says so.
     analysis : str, optional
         Name in the review's plan.
     progress : callable, optional
@@ -184,6 +188,10 @@ def run_network(
         fit = network.fit(net, engine=engine, model=model, **chosen)
     except ModuleNotFoundError as error:
         raise _not_installed(engine, error) from None
+    frames = _network_frames(fit, node_split, leave_one_out, say)
+    if chains:
+        say("drawing Markov chains")
+        frames |= _chains(fit, frames["notes"], seed)
     rule = str(timepoint_rule(db, outcome, measure, timepoint)[0])
     return Run(
         kind="network",
@@ -203,9 +211,10 @@ def run_network(
             "node_split": node_split,
             "leave_one_out": leave_one_out,
         }
+        | ({"chains": True} if chains else {})
         | chosen,
         input_hash=_network_hash(net),
-        frames=_network_frames(fit, node_split, leave_one_out, say),
+        frames=frames,
         analysis=analysis,
         unit=net.unit,
         lower_is_better=net.lower_is_better,
@@ -321,6 +330,7 @@ def run_planned(db: EvidenceBase, row: Mapping[str, Any], *, progress: Progress 
         seed=row["seed"],
         node_split=row["node_split"],
         leave_one_out=row["leave_one_out"],
+        chains=row["chains"],
         progress=progress,
         # Every row of the plan has an estimator of tau2; only the engines that use one are told.
         **{key: row[key] for key in ("tau2", "tau_prior", "effect_prior_sd") if key in accepted},
@@ -394,6 +404,40 @@ def _network_frames(
     exclusions = fit.network.exclusions
     frames["exclusions"] = pd.DataFrame() if exclusions is None else exclusions
     return frames
+
+
+def _chains(fit: NetworkFit, notes: pd.DataFrame, seed: int) -> dict[str, pd.DataFrame]:
+    """Draw the posterior of an exact fit by Markov chains: how they converge, and whether they agree."""
+    from analysis import network
+
+    priors = fit.specification  # type: ignore[attr-defined]
+    try:
+        drawn = network.fit(
+            fit.network,
+            engine="mcmc",
+            model="random",
+            tau_prior=priors.prior,
+            effect_prior_sd=priors.effect_sd,
+            seed=seed,
+        )
+    except RefusedError as error:
+        return {"notes": _stacked("notes", [notes, _note("warning", f"No chains were drawn: {error}")])}
+    exact = fit.relative_effects()
+    exact = exact[exact["model"] == "random"].set_index("treatment")
+    chains = drawn.relative_effects().set_index("treatment")
+    apart = ((chains["estimate"] - exact["estimate"]).abs() / exact["std_error"]).max()
+    message = (
+        "Markov chains drawn from the same posterior give the same effects against the reference to"
+        f" {apart:.2f} posterior standard deviations."
+    )
+    return {
+        "notes": _stacked("notes", [notes, _note("info", message)]),
+        "convergence": drawn.convergence(),
+    }
+
+
+def _note(severity: str, message: str) -> pd.DataFrame:
+    return frame("notes", [{"severity": severity, "message": message}])
 
 
 def _stacked(name: str, parts: list[pd.DataFrame]) -> pd.DataFrame:

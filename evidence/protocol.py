@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any, NamedTuple
 
 from evidence.checks import Sheets
@@ -35,7 +36,9 @@ PROTOCOL_KEYS: dict[str, type] = {
     "where": str,
     "defaults": dict,
     "analysis": list,
+    "figure": list,
 }
+FIGURE_KEYS: dict[str, type] = {"number": str, "title": str, "shows": list}
 MEASURE_OF_KIND = {"continuous": "MD", "binary": "OR", "rate": "IRR", "time_to_event": "HR"}
 """Effect measure of a default analysis."""
 
@@ -72,6 +75,7 @@ class Analysis:
     smd: str = "d"
     node_split: bool = False
     leave_one_out: bool = False
+    chains: bool = False
     seed: int = 1
     origin: str = "plan"
 
@@ -106,6 +110,7 @@ ANALYSIS_KEYS: dict[str, type] = {
     "smd": str,
     "node_split": bool,
     "leave_one_out": bool,
+    "chains": bool,
     "seed": int,
 }
 _WORD = {
@@ -131,6 +136,8 @@ class Protocol:
         Keys of ``[protocol]`` but for the analyses.
     analyses : list of dict
         Entries of ``[[protocol.analysis]]``.
+    figures : list of dict
+        Entries of ``[[protocol.figure]]``.
     text : str
         The file, with line ends made the same.
     """
@@ -138,6 +145,7 @@ class Protocol:
     review: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     analyses: list[dict[str, Any]] = field(default_factory=list)
+    figures: list[dict[str, Any]] = field(default_factory=list)
     text: str = ""
 
 
@@ -191,7 +199,43 @@ def read_protocol(path: Path, problems: Problems) -> Protocol | None:
                 continue
             _keys(entry, ANALYSIS_KEYS, f"analysis {entry.get('name', number)!r}", text, problems)
             protocol.analyses.append(entry)
+        for number, entry in enumerate(protocol.settings.pop("figure", []), 1):
+            if not isinstance(entry, dict):
+                problems.error("a figure is not a table", "write [[protocol.figure]]", file=FILE_NAME)
+                continue
+            where = f"figure {entry.get('number', number)!r}"
+            _keys(entry, FIGURE_KEYS, where, text, problems)
+            missing = [key for key in FIGURE_KEYS if not entry.get(key)]
+            for key in missing:
+                problems.error(f"{where} has no {key}", f"write `{key} = ...`", file=FILE_NAME)
+            if not missing:
+                protocol.figures.append(_usable(entry, FIGURE_KEYS))
     return protocol
+
+
+def numbered(protocol: Protocol, problems: Problems) -> list[dict[str, Any]]:
+    """Give every figure and table of ``[[protocol.figure]]`` its number: rows of ``plan_figure``.
+
+    A number that shows several has them lettered, as in Figure 3A.
+    """
+    rows: list[dict[str, Any]] = []
+    for entry in protocol.figures:
+        shown = entry["shows"]
+        if len(shown) > len(ascii_uppercase):
+            problems.error(
+                f"figure {entry['number']!r} shows {len(shown)}, more than there are letters",
+                "give it several numbers",
+                file=FILE_NAME,
+            )
+        letters = ascii_uppercase if len(shown) > 1 else ("",)
+        rows += [
+            {"figure": entry["number"] + letter, "title": entry["title"], "shows": str(name)}
+            for letter, name in zip(letters, shown, strict=False)
+        ]
+    for number, n in Counter(row["figure"] for row in rows).items():
+        if n > 1:
+            problems.error(f"two figures are called {number!r}", "give each its own number", file=FILE_NAME)
+    return [row | {"position": position} for position, row in enumerate(rows, 1)]
 
 
 def _fits(key: str, value: Any, known: Mapping[str, type]) -> bool:
@@ -357,6 +401,12 @@ def _compile(
                 problems.error(
                     f"{where} is pairwise and has no {key}", f'write `{key} = "..."`', file=FILE_NAME
                 )
+    if settings.get("chains") and (settings["kind"], settings.get("engine")) != ("network", "exact"):
+        problems.error(
+            f"{where} asks for chains beside another engine",
+            'write `kind = "network"` and `engine = "exact"`; the engine mcmc always has its chains shown',
+            file=FILE_NAME,
+        )
     words = (settings.get(key) for key in ("outcome", "measure", "treatment", "versus"))
     settings["analysis"] = settings.pop("name", " ".join(str(word) for word in words if word))
     settings["timepoint"] = str(settings.get("timepoint", "last"))

@@ -489,7 +489,9 @@ def explain(db: EvidenceBase, query: str, error: duckdb.Error) -> CallError:
         return _too_much()
     if match := re.search(r"Table with name (\S+) does not exist", text):
         return CallError(_unknown("table or view", match[1], db.names()))
-    if match := re.search(r'(?:Referenced column|column named?) "([^"]+)"', text):
+    if (match := re.search(r'(?:Referenced column|column named?) "([^"]+)"', text)) and (
+        "Ambiguous reference" not in text
+    ):
         mentioned = {word.lower() for word in re.findall(r"\w+", query)}
         known = [column for name in db.names() if name.lower() in mentioned for column in db.columns(name)]
         return CallError(_unknown("column", match[1], dict.fromkeys(known)))

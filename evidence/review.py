@@ -16,7 +16,15 @@ from evidence.checks import check
 from evidence.errors import CallError, Problem, ReviewError
 from evidence.layout import FILE, FILES, Column, File
 from evidence.names import nearest, suggestion
-from evidence.protocol import ANALYSIS_KEYS, FILE_NAME, PROTOCOL_KEYS, REVIEW_KEYS, plan, read_protocol
+from evidence.protocol import (
+    ANALYSIS_KEYS,
+    FILE_NAME,
+    PROTOCOL_KEYS,
+    REVIEW_KEYS,
+    numbered,
+    plan,
+    read_protocol,
+)
 from evidence.reference import keyed
 from evidence.resources import reviews_directory
 from evidence.sheet import Problems, Sheet, read_sheet
@@ -133,6 +141,7 @@ def read(review: str | Path) -> Review:
     _fill(sheets, problems)
     check(sheets, problems)
     analyses = plan(protocol, sheets, problems) if protocol is not None else []
+    figures = numbered(protocol, problems) if protocol is not None else []
     name = folder.resolve().name
     if problems.errors or protocol is None:
         errors = sorted(problems.errors, key=_position)
@@ -147,6 +156,7 @@ def read(review: str | Path) -> Review:
     tables += [rows for sheet in sheets.values() for rows in _rows(sheet)]
     tables.append(_missing_values(sheets.values()))
     tables.append(_table("plan", [analysis.row(position) for position, analysis in enumerate(analyses, 1)]))
+    tables.append(_table("plan_figure", figures))
     warnings = sorted(problems.warnings, key=_position)
     tables.append(_table("build_warning", [_warning(problem) for problem in warnings]))
     tables.append(

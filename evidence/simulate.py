@@ -64,6 +64,30 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Ranges:
+    """Smallest and largest of what studies say of their animals and of the treatment; some study has each.
+
+    Attributes
+    ----------
+    weight : dict of str to (float, float)
+        Body weight in grams, by species.
+    age : dict of str to (float, float)
+        Age in weeks, by species.
+    dose : (float, float)
+        Dose of the active arms.
+    dose_unit : str
+    delay : float
+        Longest time from modelling to treatment, in days.
+    """
+
+    weight: Mapping[str, tuple[float, float]]
+    age: Mapping[str, tuple[float, float]]
+    dose: tuple[float, float]
+    dose_unit: str
+    delay: float
+
+
+@dataclass(frozen=True)
 class Shape:
     """What a simulated review looks like.
 
@@ -86,6 +110,16 @@ class Shape:
         For each SYRCLE item, how many studies have a low risk; the others are unclear.
     habits : dict of str to float
         Share of the studies that report sd, se, ci (mean with 95 % interval) and median (with quartiles).
+    animals : (int, int), optional
+        Animals in the smallest and in the largest study, all arms together; some study of two arms has each.
+    ranges : Ranges, optional
+        Extremes of what is described of animals and treatment; nothing of it is described without them.
+    claims : tuple of (claim, text, query, operator, expected)
+        Sentences of the simulated review, for ``claims.csv``.
+    figures : tuple of (number, title, names)
+        Numbered figures and tables of the plan.
+    chains : bool
+        Whether the plan has Markov chains drawn beside the exact posterior.
     reference : str
         Where the shape was taken from.
     """
@@ -103,6 +137,11 @@ class Shape:
     habits: Mapping[str, float] = field(
         default_factory=lambda: {"sd": 0.55, "se": 0.35, "ci": 0.04, "median": 0.06}
     )
+    animals: tuple[int, int] | None = None
+    ranges: Ranges | None = None
+    claims: tuple[tuple[str, str, str, str, str], ...] = ()
+    figures: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    chains: bool = False
     reference: str = ""
 
     @property
@@ -122,6 +161,8 @@ _CELLS = {
     "PMSC": "Placental MSC",
     "UCMSC": "Umbilical cord MSC",
 }
+
+_OUTCOMES = ("alt", "ast", "tnf_alpha", "il6")
 
 ALF = Shape(
     name="alf-simulated",
@@ -259,6 +300,59 @@ ALF = Shape(
         "negative_control": {"normal saline": 32, "PBS": 35, "blank": 16, "DMEM": 6},
         "transplantation": {"before modelling": 4, "after modelling": 85},
     },
+    # 18 g to 18 kg, 4 weeks to 1.5 years, 6 to 94 animals, 1e5 to 1e8 cells, within 4 days of modelling.
+    animals=(6, 94),
+    ranges=Ranges(
+        weight={"mouse": (18, 30), "rat": (150, 350), "dog": (8000, 15000), "pig": (10000, 18000)},
+        age={"mouse": (4, 12), "rat": (6, 14), "dog": (52, 78), "pig": (10, 30)},
+        dose=(1e5, 1e8),
+        dose_unit="cells",
+        delay=4.0,
+    ),
+    claims=(
+        ("studies", "89 studies were included", "select count(*) from study", "=", "89"),
+        (
+            "head-to-head",
+            "Four studies compared one cell type with another",
+            "select count(distinct study) from contrast where 'placebo' not in (treatment_a, treatment_b)",
+            "=",
+            "4",
+        ),
+        (
+            "network",
+            "Six cell types report all four outcomes and stand in the network beside the negative control",
+            "select count(*) from (select treatment from measurement_standard where role = 'active'"
+            " group by treatment having count(distinct outcome) = 4)",
+            "=",
+            "6",
+        ),
+        (
+            "first",
+            "Liver stem cells rank first on ALT, on AST and on IL-6",
+            "select count(*) from (select result_run.outcome, result_ranking.treatment, rank() over"
+            " (partition by result_run.outcome order by result_ranking.sucra desc) as place"
+            " from result_ranking inner join result_run using (run_id) where result_ranking.model = 'random')"
+            " where place = 1 and treatment = 'LSC' and outcome in ('alt', 'ast', 'il6')",
+            "=",
+            "3",
+        ),
+    ),
+    figures=(
+        ("Supplementary Table 2", "Characteristics of the included studies", ("characteristics",)),
+        ("Figure 1", "Selection of studies", ("prisma-flow",)),
+        ("Figure 2", "Risk of bias", ("risk-of-bias-summary-syrcle",)),
+        ("Figure 3", "Network of treatments", tuple(f"{o}-network-network" for o in _OUTCOMES)),
+        ("Table 1", "League table of four outcomes", ("league-across-outcomes",)),
+        ("Figure 4", "Comparison-adjusted funnel plot", tuple(f"{o}-network-funnel" for o in _OUTCOMES)),
+        ("Figure 5", "Ranking", tuple(f"{o}-network-rankogram" for o in _OUTCOMES)),
+        ("Figure 6", "Leave-one-out analysis", tuple(f"{o}-pairwise-leave-one-out" for o in _OUTCOMES)),
+        ("Figure 7", "Convergence of chains", tuple(f"{o}-network-psrf" for o in _OUTCOMES)),
+        *(
+            (f"Supplementary Figure {i}", "Forest plot by cell type", (f"{o}-pairwise-forest",))
+            for i, o in enumerate(_OUTCOMES, 1)
+        ),
+    ),
+    chains=True,
     judgements={"1": 0, "2": 81, "3": 0, "4": 78, "5": 0, "6": 8, "7": 31, "8": 0, "9": 89, "10": 0},
     reference="Counts and effects: Ma et al. 2023, World J Stem Cells 15(1):1-15, doi:10.4252/wjsc.v15.i1.1",
 )
@@ -340,27 +434,25 @@ def simulate(shape: Shape, directory: str | Path, *, seed: int = 1) -> Path:
     width = max(3, len(str(len(designs))))
     studies = [f"S{i + 1:0{width}d}" for i in range(len(designs))]
     sizes = rng.integers(shape.group_size[0], shape.group_size[1] + 1, len(designs))
+    if shape.animals is not None:
+        pairs = [i for i, design in enumerate(designs) if len(design) == 1]
+        sizes[rng.choice(pairs, 2, replace=False)] = [total // 2 for total in shape.animals]
     _write(folder / "treatments.csv", ("treatment", "label", "class", "role"), _treatments(shape))
     _write(
         folder / "outcomes.csv",
         ("outcome", "label", "kind", "unit", "lower_is_better", "description"),
         ((o.outcome, o.label, "continuous", o.unit, "true", NOTICE) for o in shape.outcomes),
     )
-    _studies(shape, folder, studies, designs, rng)
-    arms = [
-        (study, arm, size)
-        for study, design, size in zip(studies, designs, sizes)
-        for arm in (*design, shape.control)
-    ]
-    _write(
-        folder / "arms.csv",
-        ("study", "arm", "treatment", "n"),
-        ((study, arm, arm, int(size)) for study, arm, size in arms),
-    )
+    described = _studies(shape, studies, designs, rng)
+    _write(folder / "studies.csv", tuple(described), zip(*described.values(), strict=True))
+    _arms(shape, folder, described, designs, sizes, rng)
     _measurements(shape, folder, studies, designs, sizes, rng)
     if shape.judgements:
         _judgements(shape, folder, studies, rng)
     _flow(shape, folder)
+    if shape.claims:
+        header = ("claim", "text", "query", "operator", "expected")
+        _write(folder / "claims.csv", header, shape.claims)
     (folder / "review.toml").write_text(_protocol(shape, seed), encoding="utf-8")
     return folder
 
@@ -398,8 +490,9 @@ def _treatments(shape: Shape) -> Iterable[tuple[str, str, str, str]]:
 
 
 def _studies(
-    shape: Shape, folder: Path, studies: list[str], designs: list[tuple[str, ...]], rng: np.random.Generator
-) -> None:
+    shape: Shape, studies: list[str], designs: list[tuple[str, ...]], rng: np.random.Generator
+) -> dict[str, list[Any]]:
+    """Describe every study: the columns of ``studies.csv``."""
     columns: dict[str, list[Any]] = {
         "study": studies,
         "label": [f"Simulated study {study[1:]}" for study in studies],
@@ -411,10 +504,56 @@ def _studies(
         columns[variable] = values
     if "strain" in columns:
         columns["species"] = [strain.split()[-1] for strain in columns["strain"]]
+    if shape.ranges is not None:
+        weights, ages = (
+            _between(np.array([limits[name] for name in columns["species"]]), rng)
+            for limits in (shape.ranges.weight, shape.ranges.age)
+        )
+        columns["weight"] = [f"{w:.0f} g" if w < 1000 else f"{w / 1000:.1f} kg" for w in weights]
+        columns["age"] = [f"{a:.0f} wk" if a < 52 else f"{a / 52:.1f} years" for a in ages]
     columns["cell_type" if shape.name == ALF.name else "compared"] = [
         " and ".join(design) for design in designs
     ]
-    _write(folder / "studies.csv", tuple(columns), zip(*columns.values(), strict=True))
+    return columns
+
+
+def _between(limits: Array, rng: np.random.Generator) -> Array:
+    """Draw a value between the limits of each row, (n, 2); the lowest and the highest limit occur."""
+    values = np.exp(rng.uniform(np.log(limits[:, 0]), np.log(limits[:, 1])))
+    values[np.argmin(limits[:, 0])] = limits[:, 0].min()
+    last = len(limits) - 1 - int(np.argmax(limits[::-1, 1]))
+    values[last] = limits[:, 1].max()
+    return values
+
+
+def _arms(
+    shape: Shape,
+    folder: Path,
+    described: Mapping[str, list[Any]],
+    designs: list[tuple[str, ...]],
+    sizes: Array,
+    rng: np.random.Generator,
+) -> None:
+    header, given = ["study", "arm", "treatment", "n"], [("", "", "")] * len(designs)
+    if (ranges := shape.ranges) is not None:
+        header += ["dose", "dose_unit", "timing"]
+        doses = _between(np.tile(ranges.dose, (len(designs), 1)), rng)
+        hours = np.round(24 * _between(np.tile((1 / 24, ranges.delay), (len(designs), 1)), rng))
+        when = described.get("transplantation", ["after modelling"] * len(designs))
+        given = [
+            (f"{float(f'{dose:.1g}'):.0f}", ranges.dose_unit, f"{hour:.0f} h {side}")
+            for dose, hour, side in zip(doses, hours, when, strict=True)
+        ]
+    width = len(header)
+    _write(
+        folder / "arms.csv",
+        header,
+        (
+            (study, arm, arm, int(size), *(told if arm != shape.control else ("", "", "")))[:width]
+            for study, design, size, told in zip(described["study"], designs, sizes, given, strict=True)
+            for arm in (*design, shape.control)
+        ),
+    )
 
 
 def _reporting(
@@ -598,7 +737,19 @@ def _protocol(shape: Shape, seed: int) -> str:
             'engine = "exact"',
             'model = "both"',
             f"treatments = [{nodes}]",
+            f'tau_prior = "uniform(0, {5 * outcome.tau:g})"',
+            f"effect_prior_sd = {100 * outcome.tau:g}",
             "node_split = true",
             "leave_one_out = true",
+            *(["chains = true"] if shape.chains else []),
+        ]
+    for number, title, shows in shape.figures:
+        names = ", ".join(f'"{name}"' for name in shows)
+        lines += [
+            "",
+            "[[protocol.figure]]",
+            f'number = "{number}"',
+            f'title = "{title}"',
+            f"shows = [{names}]",
         ]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
--- The protocol's plan: one row per planned analysis, compiled from review.toml.
+-- The protocol's plan: one row per planned analysis, and one per numbered figure or table, compiled from review.toml.
 
 create table plan (
     analysis text primary key,
@@ -22,6 +22,7 @@ create table plan (
     smd text not null default 'd' check (smd in ('d', 'g')),
     node_split boolean not null default false,
     leave_one_out boolean not null default false,
+    chains boolean not null default false,
     seed bigint not null default 1,
     origin text not null check (origin in ('plan', 'default'))
 );
@@ -47,5 +48,18 @@ comment on column plan.where_sql is 'Condition that studies must meet. where in 
 comment on column plan.smd is 'Form of the SMD in networks: Cohen''s d or Hedges''s g. d unless there is a reason.';
 comment on column plan.node_split is 'Direct and indirect evidence are compared. true or false.';
 comment on column plan.leave_one_out is 'The analysis is repeated without each study. true or false.';
+comment on column plan.chains is 'The posterior is drawn by Markov chains too, to show how they converge. true or false; engine exact.';
 comment on column plan.seed is 'Seed of anything drawn at random. Whole number.';
 comment on column plan.origin is 'plan if it was planned, default if it was derived. Written by the build.';
+
+create table plan_figure (
+    figure text primary key,
+    position integer not null,
+    title text not null,
+    shows text not null
+);
+comment on table plan_figure is 'Figures and tables by the review''s own numbers. From [[protocol.figure]] of review.toml; a number that shows several has them lettered.';
+comment on column plan_figure.figure is 'Number. number in review.toml, with a letter where it shows several: Figure 3A.';
+comment on column plan_figure.position is 'Order, from 1. Written by the build.';
+comment on column plan_figure.title is 'What it is about. title in review.toml.';
+comment on column plan_figure.shows is 'Figure or table of the report, by the stem of its files. For example alt-network-league.';

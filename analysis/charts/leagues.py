@@ -53,7 +53,8 @@ def cells(
     Parameters
     ----------
     network : DataFrame
-        Network estimates of one engine and model, each pair once in either direction.
+        Network estimates of one engine and model, each pair once in either direction; with `n_direct`
+        (studies that compare the pair) where the engine has no direct estimates.
     direct : DataFrame or None
         Direct estimates of the same, for the upper triangle.
     effect : Effect
@@ -104,8 +105,9 @@ def cells(
                     "clear": not missing(limits[0]) and (limits[0] > 0 or limits[1] < 0),
                     "href": estimate.get("href"),
                 }
-                if direct is not None and (triangle == "lower" or second is not None):
-                    studied = (treatment, versus) in has_direct
+                counted = not missing(estimate.get("n_direct"))
+                if (direct is not None or counted) and (triangle == "lower" or second is not None):
+                    studied = (treatment, versus) in has_direct or (counted and bool(estimate["n_direct"]))
                     share = estimate.get("proportion_direct")
                     whole = studied and not missing(share) and share > 0.999  # type: ignore[operator]
                     cell["evidence"] = (
@@ -212,7 +214,9 @@ def league(
         alt.layer(*layers).properties(width=total, height=len(order) * height),
         name="league",
         title=title or f"{effect.outcome}: league table",
-        caption=caption(effect, second_effect, second is not None, direct is not None, bool(confidence)),
+        caption=caption(
+            effect, second_effect, second is not None, direct is not None, bool(confidence), bool(present)
+        ),
         description=_describe(effect, order, filled),
         tables={
             "cells": (
@@ -230,6 +234,7 @@ def caption(
     two: bool = False,
     direct: bool = True,
     confidence: bool = False,
+    coloured: bool = True,
 ) -> str:
     """Say which triangle is what, in which direction, and what the colours mean: stands on every export.
 
@@ -245,6 +250,8 @@ def caption(
         The upper triangle holds direct estimates.
     confidence : bool
         The colours are of confidence in the evidence.
+    coloured : bool
+        There are colours.
 
     Returns
     -------
@@ -268,7 +275,7 @@ def caption(
     text = f"{text} Bold: the interval excludes no effect."
     if confidence:
         return f"{text} Colour: confidence in the evidence."
-    return f"{text} Colour: the evidence behind a network estimate." if direct else text
+    return f"{text} Colour: the evidence behind a network estimate." if coloured else text
 
 
 def _pairs(frame: pd.DataFrame | None) -> dict[tuple[str, str], dict[str, Any]]:

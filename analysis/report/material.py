@@ -89,6 +89,18 @@ class Material:
         return self.db.rows("select * from plan order by position")
 
     @cached_property
+    def numbered(self) -> list[dict[str, Any]]:
+        """Figures and tables that the plan gives numbers."""
+        if not self.has("plan_figure"):
+            return []
+        return self.db.rows("select figure, title, shows from plan_figure order by position")
+
+    @cached_property
+    def numbers(self) -> dict[str, str]:
+        """Number of a figure or table in the plan, with what it is about, by its name."""
+        return {row["shows"]: f"{row['figure']}. {row['title']}" for row in self.numbered}
+
+    @cached_property
     def runs(self) -> list[Run]:
         """Results of the planned analyses, in the plan's order."""
         return [

@@ -14,7 +14,7 @@ from analysis.charts import tables
 from analysis.charts.effect import Effect
 from analysis.charts.tables import Column, Table
 from analysis.charts.theme import count, missing, p_value, plain, records
-from analysis.report import words
+from analysis.report import across, words
 from analysis.report.links import Links, chosen, mark, readings
 from analysis.report.material import Material
 from evidence.results import Run
@@ -101,10 +101,28 @@ def assemble(
         found.append(
             _pairwise(material, run, links) if run.kind == "pairwise" else _network(material, run, links)
         )
-    found += [_refused(material), _several(material), _published(material, links)]
+    found += [_refused(material), _several(material, links), _published(material, links)]
     found += [_exclusions(material), _audits(material)]
     found += [_measurements(material, links), _reproduce(material)]
-    return [section for section in found if section is not None and (section.blocks or section.parts)]
+    sections = [section for section in found if section is not None and (section.blocks or section.parts)]
+    numbered = across.by_number(material, _places(sections))
+    if numbered is not None:
+        sections.insert(2, Section("figures", "Figures and tables by number", [numbered]))
+    return sections
+
+
+def _places(sections: Sequence[Section]) -> dict[str, tuple[str, str, str]]:
+    """Anchor, heading and file of every figure and table, by name."""
+    return {
+        block.name: (
+            (f"figure-{block.name}", section.title, f"figures/{block.name}.svg")
+            if isinstance(block, Figure)
+            else (f"table-{block.name}", section.title, f"tables/{block.name}.csv")
+        )
+        for section in sections
+        for block in everything([section])
+        if not isinstance(block, Text)
+    }
 
 
 def findings(material: Material, links: Links) -> Table:
@@ -157,7 +175,7 @@ def league_tables(material: Material, links: Links) -> list[Table]:
     found = []
     for run in material.runs:
         if run.kind == "network":
-            network, direct = _league_frames(run, words.main_model(run))
+            network, direct = _league_frames(material, run, words.main_model(run))
             effect = material.effect(run)
             order, _, _ = words.ranked(run, words.main_model(run))
             cells = {
@@ -498,7 +516,8 @@ def _pairwise(material: Material, run: Run, links: Links) -> Section:
     section.blocks.append(Text((" ".join(words.details(material, run)),)))
     studies = _study_rows(material, run, links)
     linked = [row | {"href": links.number(row, effect)} for row in words.estimate_rows(run)]
-    pooled = pd.DataFrame(linked)
+    pooled = pd.DataFrame(_spelled_levels(material, run, linked))
+    spread = pd.DataFrame(_spelled_levels(material, run, records(run.frames["heterogeneity"])))
     rob = material.frame(
         "select * from rob_traffic_light where outcome is null or outcome = ?", [run.outcome]
     )
@@ -509,20 +528,20 @@ def _pairwise(material: Material, run: Run, links: Links) -> Section:
             charts.forest(
                 studies,
                 pooled,
-                run.frames["heterogeneity"],
+                spread,
                 effect=effect,
                 treatment=str(run.treatment),
                 versus=str(run.versus),
                 rob=rob[rob["tool"] == tool]
                 if tool is not None and rob["study"].isin(studies["key"]).any()
                 else None,
-                footers=_tests(material, run, effect),
+                footers=_tests(run),
             ),
         )
     )
     section.blocks.append(
         tables.heterogeneity_and_inconsistency(
-            run.frames["heterogeneity"], unit=_tau_unit(effect), name=f"{run.analysis}-heterogeneity"
+            spread, unit=_tau_unit(effect), name=f"{run.analysis}-heterogeneity"
         )
     )
     model = words.main_model(run)
@@ -653,7 +672,7 @@ def _effects(material: Material, run: Run, effect: Effect, model: str, links: Li
             ranking=ranking[ranking["model"] == model] if score else None,
         )
         section.blocks.append(Figure(f"{run.analysis}-forest", chart))
-    network, direct_rows = _league_frames(run, model)
+    network, direct_rows = _league_frames(material, run, model)
     if len(network):
         network = network.assign(
             href=[links.number(row, effect) for row in records(network)],
@@ -804,6 +823,7 @@ def _sensitivity(material: Material, run: Run, effect: Effect, model: str, links
                     labels={
                         name: _spelled(name, material.treatments) for name in chains["parameter"].unique()
                     },
+                    title=f"{effect.outcome}: potential scale reduction factor by iteration",
                 ),
             )
         )
@@ -915,8 +935,8 @@ def _refused(material: Material) -> Section:
     )
 
 
-def _several(material: Material) -> Section:
-    """Rankings of several outcomes side by side."""
+def _several(material: Material, links: Links) -> Section:
+    """Rankings and estimates of several outcomes side by side."""
     rows = [
         row | {"outcome": run.outcome}
         for run in material.runs
@@ -924,7 +944,10 @@ def _several(material: Material) -> Section:
         for row in records(run.frames["ranking"])
         if row["model"] == words.main_model(run)
     ]
-    section = Section("ranking-across-outcomes", "Ranking across outcomes")
+    section = Section("ranking-across-outcomes", "Across outcomes")
+    league = across.league_across(material, links)
+    if league is not None:
+        section.blocks.append(league)
     if len({row["outcome"] for row in rows}) > 1:
         score = "sucra" if all(not missing(row["sucra"]) for row in rows) else "p_score"
         if all(not missing(row[score]) for row in rows):
@@ -1179,10 +1202,18 @@ def _study_rows(material: Material, run: Run, links: Links) -> pd.DataFrame:
         levels = [plain(v) for v in run.frames["estimates"]["level"].dropna().drop_duplicates()]
         place = {str(level): i for i, level in enumerate(levels)}
         found.sort(key=lambda row: place.get(str(row["level"]), len(place)))
-    return pd.DataFrame(found)
+    return pd.DataFrame(_spelled_levels(material, run, found))
 
 
-def _tests(material: Material, run: Run, effect: Effect) -> list[str]:
+def _spelled_levels(material: Material, run: Run, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Write the levels of a subgroup by treatment as the treatments are printed."""
+    if run.subgroup != "treatment":
+        return rows
+    names = material.treatments
+    return [row | {"level": names.get(str(row["level"]), row["level"])} for row in rows]
+
+
+def _tests(run: Run) -> list[str]:
     """Footers of a forest plot: test for overall effect, test for subgroup differences."""
     lines = []
     for row in words.estimate_rows(run):
@@ -1190,40 +1221,40 @@ def _tests(material: Material, run: Run, effect: Effect) -> list[str]:
             lines.append(
                 f"Test for overall effect ({words.MODELS[row['model']]}): p {p_value(row['p_value'])}"
             )
-    if run.subgroup is not None and material.has("subgroup"):
-        rows = material.db.rows(
-            "select distinct q_between, df_between, p_between from subgroup where outcome = ? and measure = "
-            "? and "
-            "treatment_a in (?, ?) and treatment_b in (?, ?) and variable = ?",
-            [run.outcome, run.measure, run.treatment, run.versus, run.treatment, run.versus, run.subgroup],
+    model = words.main_model(run)
+    test = {
+        row["quantity"]: row["value"]
+        for row in records(run.frames["sensitivity"])
+        if row["method"] == "subgroups" and row["model"] == model and not missing(row["value"])
+    }
+    if test.keys() >= {"q", "df", "p_value"}:
+        lines.append(
+            f"Test for subgroup differences ({words.MODELS[model]}): Q = {test['q']:.1f} "
+            f"(df {count(test['df'])}, p {p_value(test['p_value'])})"
         )
-        if len(rows) == 1 and not missing(rows[0]["p_between"]):
-            row = rows[0]
-            lines.append(
-                f"Test for subgroup differences: Q = {row['q_between']:.1f} (df {count(row['df_between'])}, "
-                f"p {p_value(row['p_between'])})"
-            )
     return lines
 
 
-def _league_frames(run: Run, model: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Network and direct estimates of one model; the former with the share of direct evidence where known."""
+def _league_frames(material: Material, run: Run, model: str) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Network and direct estimates of one model; the former with the share of direct evidence where known.
+
+    An engine without direct estimates of its own gives None for them: how many studies compare each pair
+    then stands with the network estimates.
+    """
     rows = [row for row in words.estimate_rows(run) if row["model"] == model]
     shares = {
-        (row["treatment"], row["versus"]): row["proportion_direct"]
+        frozenset((row["treatment"], row["versus"])): row["proportion_direct"]
         for row in records(run.frames["inconsistency"])
         if row["model"] == model and not missing(row.get("proportion_direct"))
     }
-    network = [
-        row
-        | {
-            "proportion_direct": shares.get(
-                (row["treatment"], row["versus"]), shares.get((row["versus"], row["treatment"]))
-            )
-        }
-        for row in chosen(rows, evidence="network")
-    ]
-    return pd.DataFrame(network), pd.DataFrame(chosen(rows, evidence="direct"))
+    studies = {frozenset((e["treatment_a"], e["treatment_b"])): e["n_studies"] for e in material.edges(run)}
+    direct = chosen(rows, evidence="direct")
+    network = []
+    for row in chosen(rows, evidence="network"):
+        pair = frozenset((row["treatment"], row["versus"]))
+        row = row | {"proportion_direct": shares.get(pair)}
+        network.append(row if direct else row | {"n_direct": studies.get(pair, 0)})
+    return pd.DataFrame(network), pd.DataFrame(direct) if direct else None
 
 
 def _funnel_rows(material: Material, run: Run, model: str) -> pd.DataFrame:

@@ -127,6 +127,9 @@ def _write(db: Any, folder: Path, refused: dict[str, str], database: str, say: P
         os.replace(part, file)
         files.append((name, what))
 
+    def titled(name: str, title: str) -> str:
+        return ". ".join(part for part in (material.numbers.get(name), title) if part)
+
     tables: list[Table] = []
     for block in sections.everything(made):
         if isinstance(block, Table):
@@ -139,7 +142,7 @@ def _write(db: Any, folder: Path, refused: dict[str, str], database: str, say: P
                 continue
             shown = charts.mark_synthetic(chart) if synthetic else chart
             spec = specification(shown)
-            title = spec["usermeta"]["evidence"]["title"]
+            title = titled(block.name, spec["usermeta"]["evidence"]["title"])
             picture = svg(spec)
             if not tail:
                 cuts = spec["usermeta"]["evidence"].get("cuts", ())
@@ -151,7 +154,11 @@ def _write(db: Any, folder: Path, refused: dict[str, str], database: str, say: P
             if not tail:
                 put(f"tables/{block.name}.csv", csv_text(spec).encode(), f"what the figure draws: {title}")
     for table in [*tables, *leagues]:
-        put(f"tables/{table.name}.csv", _csv(table.records(), synthetic).encode(), table.title)
+        put(
+            f"tables/{table.name}.csv",
+            _csv(table.records(), synthetic).encode(),
+            titled(table.name, table.title),
+        )
     for name, rows in material.results().items():
         put(f"results/{name}.csv", _csv(rows, synthetic).encode(), f"every row of table {TABLES[name]}")
     say("writing the workbook and the Word file")
@@ -223,6 +230,7 @@ def _page(material: Any, made: list[Any], figures: dict[str, str], links: Any, s
         data=Markup(data),
         synthetic=synthetic,
         choices=choices,
+        numbers=material.numbers,
         version=material.info.get("package_version", ""),
     )
 

@@ -111,6 +111,25 @@ def test_an_engine_that_is_not_installed_says_how_to_get_it(db, question, monkey
         plan.run_network(db, **question, engine="exact")
 
 
+def test_chains_beside_an_exact_fit_say_what_they_need_where_pymc_is_not_installed(db, question, monkeypatch):
+    monkeypatch.setattr("analysis.network.chains.find_spec", lambda name: None)
+    run = plan.run_network(db, **question, engine="exact", chains=True)
+    (note,) = [m for m in run.frames["notes"]["message"] if "chains" in m]
+    assert "pip install 'evidence-base[mcmc]'" in note
+    assert not len(run.frames["convergence"])
+    assert run.specification["chains"] is True
+
+
+@pytest.mark.slow
+def test_chains_beside_an_exact_fit_converge_to_it(db, question):
+    run = plan.run_network(db, **question, engine="exact", model="random", chains=True, seed=5)
+    last = run.frames["convergence"].sort_values("iteration").groupby("parameter")["psrf"].last()
+    assert last.max() < 1.05
+    (note,) = [m for m in run.frames["notes"]["message"] if "chains" in m]
+    apart = float(note.rsplit(" to ", 1)[1].split()[0])
+    assert apart < 0.1
+
+
 def test_the_seed_is_kept_where_it_is_used(db, question):
     assert plan.run_network(db, **question, engine="exact", seed=7).seed == 7
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 import shutil
 from html.parser import HTMLParser
@@ -23,6 +24,26 @@ from evidence.resources import template_directory
 HOSTILE = 'Drug <b>"A"</b> & 药物 α, given into the portal vein twice'
 
 
+NUMBERED = """
+[[protocol.figure]]
+number = "Figure 1"
+title = "Selection of studies"
+shows = ["prisma-flow"]
+[[protocol.figure]]
+number = "Figure 2"
+title = "Networks"
+shows = ["alt-network-network", "mortality-network-network"]
+[[protocol.figure]]
+number = "Table 1"
+title = "League"
+shows = ["league-across-outcomes"]
+[[protocol.figure]]
+number = "Figure 3"
+title = "Nothing"
+shows = ["no-such-figure"]
+"""
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     """The worked example of ``evidence new`` (simulated data), with a treatment of an awkward name."""
@@ -34,6 +55,8 @@ def folder(tmp_path_factory) -> Path:
     next(line for line in lines if line[0] == "a")[label] = HOSTILE
     with file.open("w", encoding="utf-8", newline="") as out:
         csv.writer(out).writerows(lines)
+    with (copy / "review.toml").open("a", encoding="utf-8") as out:
+        out.write(NUMBERED)
     return copy
 
 
@@ -198,6 +221,48 @@ def test_the_workbook_holds_every_table_as_numbers(report):
     cells = dict(zip(header, first, strict=True))
     assert isinstance(cells["estimate"], float)
     assert cells["ci_lower"] < cells["estimate"] < cells["ci_upper"]
+
+
+def test_figures_and_tables_are_found_by_the_numbers_of_the_plan(report, html):
+    with (report / "tables" / "figures.csv").open(encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle))
+    assert [(row["Number"], row["File"]) for row in rows] == [
+        ("Figure 1", "figures/prisma-flow.svg"),
+        ("Figure 2A", "figures/alt-network-network.svg"),
+        ("Figure 2B", "figures/mortality-network-network.svg"),
+        ("Table 1", "tables/league-across-outcomes.csv"),
+        ("Figure 3", ""),
+    ]
+    assert rows[-1]["Where it stands"].startswith("not made")
+    page = Page(html)
+    for row in rows[:-1]:
+        assert (report / row["File"]).is_file()
+        kind = row["File"].split("/")[0].rstrip("s")
+        anchor = f"{kind}-{Path(row['File']).stem}"
+        assert anchor in page.ids
+        assert f"#{anchor}" in page.links
+    assert html.index("Figure 2B. Networks") > html.index('id="figure-mortality-network-network"')
+    manifest = (report / "manifest.csv").read_text(encoding="utf-8")
+    assert re.search(r"figures/prisma-flow.svg,Figure 1. Selection of studies", manifest)
+
+
+def test_one_league_holds_every_outcome(report):
+    with (report / "tables" / "league-across-outcomes.csv").open(encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle))
+    with (report / "results" / "estimates.csv").open(encoding="utf-8") as handle:
+        kept = {
+            (row["analysis"], row["treatment"], row["versus"]): row
+            for row in csv.DictReader(handle)
+            if row["model"] == "random" and row["evidence"] == "network"
+        }
+    assert {row["outcome"] for row in rows} >= {"alt", "mortality"}
+    for row in rows:
+        one = kept.get((row["analysis"], row["treatment"], row["versus"]))
+        two = kept.get((row["analysis"], row["versus"], row["treatment"]))
+        estimate = float(one["estimate"]) if one else -float(two["estimate"])
+        # ratios stand as ratios in the table, as logarithms in the results
+        shown = estimate if row["measure"] == "MD" else math.exp(estimate)
+        assert float(row["estimate"]) == pytest.approx(shown)
 
 
 def test_the_word_file_opens_with_findings_and_league_tables(report):

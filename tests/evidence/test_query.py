@@ -320,6 +320,7 @@ def test_python_variables_are_no_tables(db):
         ),
         ("select estimat from contrast", "no column 'estimat'. Did you mean 'estimate'?"),
         ("select s.lable from study s", "no column 'lable'. Did you mean 'label'?"),
+        ("select study from study, arm", 'Ambiguous reference to column name "study"'),
         ("select sum(label) from study", "No function matches"),
         ("select cast(label as integer) from study", "Could not convert"),
         ("copy study to 'x'", "COPY does more: begin it with SELECT"),

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+import evidence
+from evidence.errors import ReviewError
 from evidence.review import read
 
 
@@ -88,6 +90,7 @@ tau_prior = "uniform(0, 200)"
 effect_prior_sd = 1000
 treatments = ["BMSC", "saline"]
 node_split = true
+chains = true
 [[protocol.analysis]]
 outcome = "alt"
 measure = "ROM"
@@ -103,7 +106,7 @@ leave_one_out = true
         "versus": None, "reference": "saline", "treatments": '["BMSC", "saline"]', "timepoint": "nearest:2",
         "engine": "exact", "model": "both", "tau2": "REML", "ci": "HK", "tau_prior": "uniform(0, 200)",
         "effect_prior_sd": 1000, "subgroup": None, "where_sql": None, "smd": "d", "node_split": True,
-        "leave_one_out": False, "seed": 11, "origin": "plan",
+        "leave_one_out": False, "chains": True, "seed": 11, "origin": "plan",
     }  # fmt: skip
     assert (pairwise["analysis"], pairwise["kind"]) == ("alt ROM BMSC saline", "pairwise")
     assert (pairwise["seed"], pairwise["subgroup"], pairwise["leave_one_out"]) == (3, "species", True)
@@ -114,3 +117,51 @@ def test_what_only_one_analysis_can_say_does_not_spill_into_the_default_plan(rev
     value = {"name": "x", "kind": "network", "outcome": "alt", "treatment": "BMSC", "versus": "saline"}[key]
     toml = f'title = "T"\n[protocol.defaults]\n{key} = "{value}"\n'
     assert len(plan_of(review_folder({"review.toml": toml}))) == 4
+
+
+FIGURES = """\
+title = "T"
+[[protocol.figure]]
+number = "Figure 1"
+title = "Selection"
+shows = ["prisma-flow"]
+[[protocol.figure]]
+number = "Figure 2"
+title = "Networks"
+shows = ["a-network", "b-network"]
+"""
+
+
+def test_figures_have_the_numbers_of_the_plan_with_letters_where_one_shows_several(review_folder):
+    with evidence.open(review_folder({"review.toml": FIGURES})) as db:
+        rows = db.sql("select figure, title, shows from plan_figure order by position").fetchall()
+    assert rows == [
+        ("Figure 1", "Selection", "prisma-flow"),
+        ("Figure 2A", "Networks", "a-network"),
+        ("Figure 2B", "Networks", "b-network"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ('[[protocol.figure]]\nnumber = "Figure 3"\nshows = ["x"]\n', "figure 'Figure 3' has no title"),
+        (
+            '[[protocol.figure]]\nnumber = "Figure 1"\ntitle = "x"\nshows = ["x"]\n',
+            "two figures are called 'Figure 1'",
+        ),
+        (
+            f'[[protocol.figure]]\nnumber = "F"\ntitle = "x"\nshows = {["x"] * 27}\n',
+            "shows 27, more than there are letters",
+        ),
+        ('[[protocol.figure]]\nnumbr = "F"\n', "has no key 'numbr'"),
+        (
+            '[[protocol.analysis]]\noutcome = "alt"\nchains = true\nengine = "mcmc"\n',
+            "asks for chains beside another engine",
+        ),
+    ],
+)
+def test_figures_and_chains_that_cannot_be_are_named(review_folder, extra, message):
+    with pytest.raises(ReviewError) as refused:
+        evidence.open(review_folder({"review.toml": FIGURES + extra}))
+    assert any(message in problem.message for problem in refused.value.problems)

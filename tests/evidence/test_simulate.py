@@ -75,6 +75,64 @@ def test_cell_types_and_head_to_head_studies(twin):
     assert all(n in (2, 3) for n in several.values())
 
 
+def test_what_is_described_reaches_from_the_smallest_to_the_largest_that_is_printed(twin):
+    with (reviews_directory() / "alf" / "published_counts.csv").open(encoding="utf-8") as handle:
+        printed_range = {
+            row["level"]: float(row["value"])
+            for row in csv.DictReader(handle)
+            if row["statistic"] in ("min", "max")
+        }
+    studies, arms = rows(twin, "studies.csv"), rows(twin, "arms.csv")
+    factor = {"g": 1, "kg": 1000, "wk": 1, "years": 52}
+
+    def extremes(values):
+        numbers = [float(number) * factor[unit] for number, unit in (value.split() for value in values)]
+        return min(numbers), max(numbers)
+
+    assert extremes(row["weight"] for row in studies) == (
+        printed_range["body weight minimum"],
+        1000 * printed_range["body weight maximum"],
+    )
+    assert extremes(row["age"] for row in studies) == (
+        printed_range["age minimum"],
+        52 * printed_range["age maximum"],
+    )
+    doses = [float(arm["dose"]) for arm in arms if arm["dose"]]
+    assert (min(doses), max(doses)) == (
+        printed_range["transplantation dose minimum"],
+        printed_range["transplantation dose maximum"],
+    )
+    animals = Counter()
+    for arm in arms:
+        animals[arm["study"]] += int(arm["n"])
+    assert (min(animals.values()), max(animals.values())) == (
+        printed_range["sample size minimum"],
+        printed_range["sample size maximum"],
+    )
+    hours = [int(arm["timing"].split()[0]) for arm in arms if arm["timing"]]
+    assert max(hours) == 24 * printed_range["transplantation after modelling, maximum"]
+    early = {arm["study"] for arm in arms if arm["timing"].endswith("before modelling")}
+    assert len(early) == 4
+    assert early == {row["study"] for row in studies if row["transplantation"] == "before modelling"}
+
+
+def test_its_plan_numbers_the_figures_of_the_model_review_and_states_its_priors(db):
+    numbers = [n for (n,) in db.sql("select figure from plan_figure order by position").fetchall()]
+    four = [[f"Figure {i}{letter}" for letter in "ABCD"] for i in (3, 4, 5, 6, 7)]
+    supplement = [f"Supplementary Figure {i}" for i in (1, 2, 3, 4)]
+    assert numbers == [
+        "Supplementary Table 2", "Figure 1", "Figure 2", *four[0], "Table 1",
+        *[number for panels in four[1:] for number in panels], *supplement,
+    ]  # fmt: skip
+    plan = db.rows("select * from plan where kind = 'network'")
+    assert all(row["tau_prior"] and row["effect_prior_sd"] and row["chains"] for row in plan)
+
+
+def test_its_sentences_on_what_was_included_hold(db):
+    verdicts = dict(db.sql("select claim, verdict from published_claim_check").fetchall())
+    assert {verdicts[claim] for claim in ("studies", "head-to-head", "network")} == {"holds"}
+
+
 def test_risk_of_bias_counts(twin):
     low = Counter(row["item"] for row in rows(twin, "risk_of_bias.csv") if row["judgement"] == "low")
     counts = printed("risk_of_bias")
