@@ -8,6 +8,8 @@ files and network, and cannot be reconfigured.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +94,16 @@ def connect(
         for name, value in _LOCKED.items():
             connection.execute(f"set {name} = {value!r}")
     return connection
+
+
+@contextmanager
+def attached(connection: duckdb.DuckDBPyConnection, path: str | Path, name: str) -> Iterator[None]:
+    """Attach a file to write, in a format DuckDB 1.5 can read, and detach it afterwards."""
+    connection.execute(f"attach {_literal(os.fspath(path))} as {name} (storage_version '{STORAGE_VERSION}')")
+    try:
+        yield
+    finally:
+        connection.execute(f"detach {name}")
 
 
 def _literal(text: str) -> str:

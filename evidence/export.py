@@ -6,28 +6,56 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from graphlib import TopologicalSorter
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from evidence.database import connect
 from evidence.errors import CallError, RefusedError
-from evidence.exporters import WRITERS
+from evidence.exporters import LOSSES, WRITERS
 from evidence.names import nearest
 from evidence.query import EvidenceBase, resolve
 from evidence.query import open as open_base
 from evidence.results import versions
-from evidence.selection import select_studies
+from evidence.selection import select_keys, select_studies
+from evidence.storage import load_order, references
 
 if TYPE_CHECKING:
     import duckdb
 
-REVIEW_WIDE = ("screening", "record", "search", "flow", "published_estimate", "published_count", "claim")
+    from evidence.catalog import Catalog
+
+T = TypeVar("T")
+
+REVIEW_WIDE = (
+    "screening", "record", "search", "flow", "published_estimate", "published_count", "claim", "claim_result",
+)  # fmt: skip
 """Tables that describe the review as a whole, and would say something wrong of a part of its studies."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """SQL conditions that make a subset; None where all is taken.
+
+    Attributes
+    ----------
+    studies, outcomes, treatments : str or None
+        On the columns of the table ``study`` (and characteristics), ``outcome`` and ``treatment``; each may
+        hold subqueries on any table or view.
+    """
+
+    studies: str | None = None
+    outcomes: str | None = None
+    treatments: str | None = None
+
+    def __str__(self) -> str:
+        given = {"study": self.studies, "outcome": self.outcomes, "treatment": self.treatments}
+        return "; ".join(f"{what} where {condition}" for what, condition in given.items() if condition)
 
 
 @dataclass(frozen=True)
@@ -37,10 +65,10 @@ class Selection:
     Attributes
     ----------
     db : EvidenceBase
-        A copy of the evidence base that holds only the studies selected: every view is computed from these.
-        Its connection may write files, and uses one thread, so that equal evidence gives equal bytes.
-    where : str or None
-        The condition on studies.
+        A copy of the evidence base that holds only what was selected: every view is computed from it. Its
+        connection may write files, and uses one thread, so that equal evidence gives equal bytes.
+    conditions : Conditions
+        What was asked for.
     studies : tuple of str
         The studies selected.
     n_studies : int
@@ -48,10 +76,38 @@ class Selection:
     """
 
     db: EvidenceBase
-    where: str | None
+    conditions: Conditions
     studies: tuple[str, ...]
     n_studies: int
+    losses: dict[str, list[str]] = field(default_factory=dict)
+    """What a format could not hold, by format; writers add to it with `lose`."""
+    queries: dict[str, str] = field(default_factory=dict)
+    """The query behind each file whose content is one query's answer, by name of the file."""
     _sorted: dict[str, str | None] = field(default_factory=dict, repr=False)
+    _made: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything was selected."""
+        return self.conditions == Conditions()
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The documentation of every table and view."""
+        from evidence.catalog import Catalog
+
+        return Catalog(self.db)
+
+    def lose(self, format: str, *what: str) -> None:
+        """Say what a format does not hold of the evidence selected."""
+        said = self.losses.setdefault(format, [])
+        said += [text for text in what if text not in said]
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """Make something that several formats are written from, once for all of them."""
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]
 
     def sorted_rows(self, name: str) -> str | None:
         """Sort the rows of a table or view by all its columns, once for all formats.
@@ -67,9 +123,23 @@ class Selection:
             self._sorted[name] = table if self.db.value(f"select exists (from {table})") else None
         return self._sorted[name]
 
+    def content(self) -> Iterator[tuple[str, str, str]]:
+        """Give kind ("table" or "view"), name and sorted rows of everything that has rows."""
+        for kind in ("table", "view"):
+            for name in self.db.names(kind):
+                rows = self.sorted_rows(name)
+                if rows is not None:
+                    yield kind, name, rows
+
 
 def export(
-    source: str | Path, directory: str | Path, formats: Sequence[str], *, where: str | None = None
+    source: str | Path,
+    directory: str | Path,
+    formats: Sequence[str],
+    *,
+    where: str | None = None,
+    outcomes: str | None = None,
+    treatments: str | None = None,
 ) -> list[Path]:
     """Write the evidence, or a subset of it, with a data dictionary and its provenance.
 
@@ -82,7 +152,10 @@ def export(
     formats : sequence of str
         Keys of `WRITERS`.
     where : str, optional
-        Condition on study and characteristic columns.
+        Condition on study and characteristic columns, with subqueries on any table or view.
+    outcomes, treatments : str, optional
+        Conditions on the columns of the tables ``outcome`` and ``treatment``. Arms of other treatments and
+        measurements of other outcomes are left out, and studies of which nothing is left.
 
     Returns
     -------
@@ -92,17 +165,27 @@ def export(
     Raises
     ------
     CallError
-        If a format or the condition is not known, or the folder cannot be written.
+        If a format or a condition is not known, or the folder cannot be written.
     RefusedError
-        If no study meets the condition.
+        If nothing meets the conditions, or none of the formats can hold anything of it.
     """
-    writers = [_writer(name) for name in dict.fromkeys(formats)]
+    writers = {name: _writer(name) for name in formats}
     path = resolve(source)
     target = Path(directory)
-    with select(path, where) as selection:
+    with select(path, Conditions(where, outcomes, treatments)) as selection:
         try:
             target.mkdir(parents=True, exist_ok=True)
-            files = [file for write in writers for file in write(selection, target)]
+            files: list[Path] = []
+            refused: list[str] = []
+            for name, write in writers.items():
+                selection.lose(name, *([LOSSES[name]] if name in LOSSES else []))
+                try:
+                    files += write(selection, target)
+                except RefusedError as error:
+                    refused.append(error.message)
+                    selection.lose(name, f"nothing is written: {error.message}")
+            if not files:
+                raise RefusedError("\n".join(refused))
             files += _dictionary(selection, target)
             provenance = target / "provenance.json"
             provenance.write_text(_provenance(selection, target, files), encoding="utf-8")
@@ -112,59 +195,94 @@ def export(
 
 
 @contextmanager
-def select(path: Path, where: str | None = None) -> Iterator[Selection]:
-    """Make a copy of an evidence base that holds only the studies that meet a condition.
+def select(path: Path, conditions: Conditions = Conditions()) -> Iterator[Selection]:
+    """Make a copy of an evidence base that holds only what meets some conditions.
 
     Raises
     ------
     CallError
-        If the condition is wrong.
+        If a condition is wrong.
     RefusedError
-        If no study meets it.
+        If nothing meets them.
     """
     with open_base(path) as db:
-        every = [row["study"] for row in db.rows("select study from study order by study")]
-        chosen = every if where is None else select_studies(db, where)
-    if not chosen:
-        raise RefusedError(f"No study meets the condition {where!r}: there is nothing to export.")
+        n_studies = db.value("select count(*) from study")
+        chosen = {
+            "study": select_keys(db, "study", None)
+            if conditions.studies is None
+            else select_studies(db, conditions.studies),
+            "outcome": select_keys(db, "outcome", conditions.outcomes),
+            "treatment": select_keys(db, "treatment", conditions.treatments),
+        }
+        if conditions.outcomes is not None or conditions.treatments is not None:
+            chosen["study"] = [row["study"] for row in db.rows(_LEFT, chosen)]
+    if not all(chosen.values()):
+        raise RefusedError(f"Nothing meets the condition: {conditions}. There is nothing to export.")
     with tempfile.TemporaryDirectory(prefix="evidence-export-") as folder:
         copy = Path(folder) / "selection.duckdb"
         shutil.copyfile(path, copy)
         connection = connect(copy, write=True, threads=1)
         try:
-            if len(chosen) < len(every):
+            if conditions != Conditions():
                 _keep(connection, chosen)
-            yield Selection(EvidenceBase(connection, copy), where, tuple(chosen), len(every))
+            yield Selection(EvidenceBase(connection, copy), conditions, tuple(chosen["study"]), n_studies)
         finally:
             connection.close()
 
 
-def _keep(connection: duckdb.DuckDBPyConnection, studies: Sequence[str]) -> None:
-    """Delete what belongs to other studies, and what describes the review as a whole."""
-    tables = [row[0] for row in connection.execute("select table_name from duckdb_tables()").fetchall()]
-    keyed = connection.execute(
-        "select table_name, referenced_table from duckdb_constraints() where constraint_type = 'FOREIGN KEY'"
-    ).fetchall()
-    referring: dict[str, set[str]] = {name: set() for name in tables}
-    for name, referenced in keyed:
-        if name != referenced:
-            referring[referenced].add(name)
-    of_study = {
-        row[0]
+_LEFT = """
+    select distinct study from (
+        select measurement.study, outcome, treatment, treatment as versus
+        from measurement inner join arm using (study, experiment, arm)
+        union all
+        select contrast.study, outcome, a.treatment, b.treatment as versus
+        from reported_contrast as contrast
+        inner join arm as a on (a.study, a.experiment, a.arm) = (contrast.study, contrast.experiment, arm_a)
+        inner join arm as b on (b.study, b.experiment, b.arm) = (contrast.study, contrast.experiment, arm_b)
+    )
+    where list_contains($study::varchar[], study) and list_contains($outcome::varchar[], outcome)
+        and list_contains($treatment::varchar[], treatment) and list_contains($treatment::varchar[], versus)
+    order by study
+"""
+
+_KEYS = {"study": ("study",), "outcome": ("outcome",), "treatment": ("treatment", "versus", "reference")}
+"""Columns that name a study, an outcome, a treatment, in tables that refer to theirs."""
+
+
+def _keep(connection: duckdb.DuckDBPyConnection, chosen: Mapping[str, Sequence[str]]) -> None:
+    """Delete what was not chosen, and what describes the review as a whole."""
+    for what, keys in chosen.items():
+        connection.execute(
+            f"create temp table kept_{what} as select unnest(?::varchar[]) as key", [list(keys)]
+        )
+    refers = defaultdict(set, references(connection))
+    named = {
+        (row[0], row[1])
         for row in connection.execute(
-            "select distinct table_name from duckdb_columns() where not internal and column_name = 'study'"
+            "select table_name, column_name from duckdb_columns() where database_name = current_database()"
         ).fetchall()
     }
     # Rows that refer before those they refer to, each statement on its own: DuckDB checks a foreign key
     # against rows deleted in the same transaction.
-    for name in TopologicalSorter(referring).static_order():
+    for name in reversed(load_order(connection)):
         if name in REVIEW_WIDE or name.startswith("result_"):
             connection.execute(f"delete from {name}")
-        elif name in of_study and name in referring:
-            connection.execute(
-                f"delete from {name} where study is not null and not list_contains(?::varchar[], study)",
-                [list(studies)],
-            )
+            continue
+        gone = [
+            f"({column} is not null and {column} not in (select key from kept_{what}))"
+            for what, columns in _KEYS.items()
+            for column in columns
+            if (name, column) in named
+            and (column == what == "study" or name == what or column in refers[name, what])
+        ]
+        for arm in ("arm", "arm_a", "arm_b"):
+            if arm in refers[name, "arm"]:
+                gone.append(
+                    f"(study, experiment, {arm}) not in (select (study, experiment, arm) from arm "
+                    "where treatment in (select key from kept_treatment))"
+                )
+        if gone:
+            connection.execute(f"delete from {name} where {' or '.join(gone)}")
 
 
 def _writer(name: str) -> Callable[[Selection, Path], list[Path]]:
@@ -178,10 +296,10 @@ def _writer(name: str) -> Callable[[Selection, Path], list[Path]]:
 
 def _dictionary(selection: Selection, directory: Path) -> list[Path]:
     """Write what every table, view and column means, as CSV and to read."""
-    from evidence.catalog import Catalog, dictionary
+    from evidence.catalog import dictionary
     from evidence.output import write_csv
 
-    catalog = Catalog(selection.db)
+    catalog = selection.catalog
     rows = dictionary(catalog)
     table = directory / "dictionary.csv"
     with table.open("w", encoding="utf-8", newline="") as stream:
@@ -204,19 +322,24 @@ def _dictionary(selection: Selection, directory: Path) -> list[Path]:
 def _provenance(selection: Selection, directory: Path, files: Sequence[Path]) -> str:
     """Say where the files come from, without anything that differs between equal exports."""
     db = selection.db
-    subset = len(selection.studies) < selection.n_studies
     content = {
         "review": db.rows("select * from review"),
         "build": {
             row["key"]: row["value"] for row in db.rows("select key, value from build_info order by key")
         },
         "loaded_files": db.rows("select file, n_rows, sha256 from loaded_file order by file"),
-        "where": selection.where,
+        "where": selection.conditions.studies,
+        "outcomes": selection.conditions.outcomes,
+        "treatments": selection.conditions.treatments,
         "studies": list(selection.studies),
         "n_studies": {"selected": len(selection.studies), "in_evidence_base": selection.n_studies},
         "left_out": {
-            name: "describes the review as a whole" for name in (*REVIEW_WIDE, "result_*") if subset
+            name: "describes the review as a whole"
+            for name in (*REVIEW_WIDE, "result_*")
+            if not selection.whole
         },
+        "losses": selection.losses,
+        "queries": selection.queries,
         "versions": versions(),
         "files": {
             file.relative_to(directory).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()

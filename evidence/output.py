@@ -114,6 +114,24 @@ def write_xlsx(columns: Sequence[str], rows: Iterable[Row], path: Path, about: I
     CallError
         If there are more rows, or longer texts, than a sheet can hold.
     """
+    write_workbook([("answer", columns, rows), ("about", ("what", "value"), about)], path)
+
+
+def write_workbook(sheets: Iterable[tuple[str, Sequence[str], Iterable[Row]]], path: Path) -> None:
+    """Write an XLSX workbook in which no text is taken for a formula or a link.
+
+    Parameters
+    ----------
+    sheets : iterable of (name, columns, rows)
+        Names have at most 31 characters.
+    path : Path
+        Where to.
+
+    Raises
+    ------
+    CallError
+        If there are more rows, or longer texts, than a sheet can hold.
+    """
     import xlsxwriter
 
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
@@ -121,7 +139,7 @@ def write_xlsx(columns: Sequence[str], rows: Iterable[Row], path: Path, about: I
     try:
         book.set_properties({"created": _SHEET_DATE})
         bold = book.add_format({"bold": True})
-        for name, header, content in (("answer", columns, rows), ("about", ("what", "value"), about)):
+        for name, header, content in sheets:
             sheet = book.add_worksheet(name)
             for column, text in enumerate(header):
                 sheet.write_string(0, column, text, bold)
@@ -129,7 +147,7 @@ def write_xlsx(columns: Sequence[str], rows: Iterable[Row], path: Path, about: I
             for line, row in enumerate(content, 1):
                 if line > _SHEET_ROWS:
                     raise CallError(
-                        f"A sheet holds {_SHEET_ROWS:,} rows, this answer has more: use parquet or csv."
+                        f"A sheet holds {_SHEET_ROWS:,} rows, {name} has more: use parquet or csv."
                     )
                 for column, value in enumerate(row):
                     _write_cell(sheet, line, column, value)

@@ -227,18 +227,8 @@ def select_studies(db: EvidenceBase, where: str) -> list[str]:
     CallError
         If it is not one condition, or names something that is not there.
     """
-    import sqlglot
-    from sqlglot import exp
-
-    try:
-        condition = exp.condition(where, dialect="duckdb")
-    except sqlglot.errors.SqlglotError:
-        raise CallError(
-            f"{where!r} is no condition: write one SQL expression on columns of the studies, "
-            "for example \"species = 'rat'\"."
-        ) from None
     fixed = db.columns("study")
-    named = {column.name.lower() for column in condition.find_all(exp.Column)}
+    named = _named(where)
     further = [
         row for row in db.rows(_CHARACTERISTICS) if row["characteristic"].lower() in named - set(fixed)
     ]
@@ -254,14 +244,63 @@ def select_studies(db: EvidenceBase, where: str) -> list[str]:
         f"select study from (select {', '.join(columns)} from study) as study "
         f"where (\n{where}\n) order by study"
     )
+    every = [*fixed, *(row["characteristic"] for row in db.rows(_CHARACTERISTICS))]
+    return _keys(db, query, f"--where {where!r}", named, "study column or characteristic", every)
+
+
+def select_keys(db: EvidenceBase, table: str, where: str | None = None) -> list[str]:
+    """Keys of the tables study, outcome or treatment that meet a condition on the table's columns.
+
+    Parameters
+    ----------
+    db : EvidenceBase
+    table : {"study", "outcome", "treatment"}
+    where : str, optional
+        One SQL condition, which may hold subqueries on any view; every key without it.
+
+    Returns
+    -------
+    list of str
+        In alphabetical order.
+
+    Raises
+    ------
+    CallError
+        If it is not one condition, or names something that is not there.
+    """
+    query = f"select {table} from {table}"
+    if where is None:
+        return [row[table] for row in db.rows(f"{query} order by {table}")]
+    query = f"{query} where (\n{where}\n) order by {table}"
+    return _keys(db, query, f"--{table}s {where!r}", _named(where), f"{table} column", db.columns(table))
+
+
+def _named(where: str) -> set[str]:
+    """Names of columns in a condition, in lower case."""
+    import sqlglot
+    from sqlglot import exp
+
+    try:
+        condition = exp.condition(where, dialect="duckdb")
+    except sqlglot.errors.SqlglotError:
+        raise CallError(
+            f"{where!r} is no condition: write one SQL expression on columns, "
+            "for example \"species = 'rat'\"."
+        ) from None
+    return {column.name.lower() for column in condition.find_all(exp.Column)}
+
+
+def _keys(
+    db: EvidenceBase, query: str, said: str, named: set[str], called: str, every: Sequence[str]
+) -> list[str]:
+    """Ask for keys; explain a name that is not there by those that are."""
     try:
         return [row[0] for row in ask(db, query, timeout=60).rows]
     except CallError as error:
-        every = [*fixed, *(row["characteristic"] for row in db.rows(_CHARACTERISTICS))]
         for column in sorted(named - {name.lower() for name in every}):
             if f"{column!r}" in error.message.lower():
-                raise CallError(_not_found("study column or characteristic", column, every)) from None
-        raise CallError(f"--where {where!r}: {error.message}") from None
+                raise CallError(_not_found(called, column, every)) from None
+        raise CallError(f"{said}: {error.message}") from None
 
 
 _CHARACTERISTICS = """

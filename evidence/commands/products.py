@@ -62,17 +62,30 @@ def report(review: str, directory: Path, strict: bool) -> None:
     help="One or more, separated by commas.",
 )
 @WHERE
-def export(file: str, directory: Path, formats: tuple[str, ...], where: str | None) -> None:
+@click.option("--outcomes", metavar="SQL", help="Only outcomes that meet this: \"kind = 'binary'\".")
+@click.option(
+    "--treatments", metavar="SQL", help="Only arms whose treatment meets this: \"class = 'statin'\"."
+)
+def export(file: str, directory: Path, formats: tuple[str, ...], **conditions: str | None) -> None:
     """Write the evidence, or a subset of it, with data dictionary and provenance.
 
-    A subset holds the rows of the studies selected, and every view computed from these alone. What describes
-    the review as a whole (searches, screening, published numbers, results) is left out of it.
+    A subset holds the rows selected, and every view computed from these alone. What describes the review as
+    a whole (searches, screening, published numbers, results) is left out of it. A condition may ask any
+    table or view: --where "study in (select study from rob_judgement where judgement = 'low')".
     """
+    import json
+
     from evidence.export import export as write
 
     with status() as say:
         say("exporting")
-        files = write(file, directory, formats, where=where)
+        files = write(file, directory, formats, **conditions)
+    lost: dict[str, list[str]] = {}
+    for name, losses in json.loads(files[-1].read_text(encoding="utf-8"))["losses"].items():
+        for loss in losses:
+            lost.setdefault(loss, []).append(name)
+    for loss, names in lost.items():
+        click.echo(f"{', '.join(names)}: {loss}", err=True)
     click.echo(f"{len(files)} files in {directory}, described in {directory / 'dictionary.md'}")
 
 

@@ -94,6 +94,13 @@ mice,Ma 2023,two studies used mice,select count(*) from study where species = 'm
 """,
 }
 
+
+@pytest.fixture(scope="session")
+def right() -> Mapping[str, str]:
+    """Text of each file of the small review folder."""
+    return RIGHT
+
+
 WriteFolder = Callable[..., Path]
 
 

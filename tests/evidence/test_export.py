@@ -10,7 +10,7 @@ import evidence
 from evidence.cli import cli
 from evidence.database import connect
 from evidence.errors import CallError, RefusedError
-from evidence.export import REVIEW_WIDE, export, select
+from evidence.export import REVIEW_WIDE, Conditions, export, select
 from evidence.results import Run, save, versions
 
 
@@ -121,7 +121,7 @@ def test_results_are_left_out_of_a_part(example_file, tmp_path):
     shutil.copyfile(example_file, path)
     save(path, [Run("pairwise", "frequentist", "alt", "ROM", "log", {}, "0", {}, versions=versions())])
     for where, n in ((None, 1), ("year = 2018", 0)):
-        with select(path, where) as selection:
+        with select(path, Conditions(where)) as selection:
             assert selection.db.value("select count(*) from result_run") == n
 
 
@@ -149,7 +149,7 @@ def test_the_dictionary_explains_every_column_written(full):
 
 def test_the_source_stays_as_it_was(example_file, tmp_path):
     before = example_file.read_bytes()
-    with select(example_file, "year = 2018") as selection:
+    with select(example_file, Conditions("year = 2018")) as selection:
         assert selection.db.value("select count(*) from study") == 1
         selection.db.connection.execute("delete from build_info")
     assert example_file.read_bytes() == before

@@ -1,0 +1,288 @@
+"""Tables with one row per arm, in the columns of gemtc, multinma, CINeMA, MetaInsight and Stata's network."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analysis.exchange.datasets import Dataset, datasets, folder, quoted, write_rows
+from evidence.export import Selection
+
+Row = dict[str, Any]
+
+_STAMP = datetime.datetime(2000, 1, 1)
+"""The time that a Stata file says it was made at: equal evidence gives equal bytes."""
+
+_OF_KIND: dict[str, dict[str, tuple[str, ...]]] = {
+    "gemtc": {
+        "continuous": ("mean", "std.dev:sd", "sampleSize:n"),
+        "binary": ("responders:events", "sampleSize:n"),
+        "rate": ("responders:events", "exposure"),
+    },
+    "multinma": {
+        "continuous": ("y:mean", "se", "sample_size:n"),
+        "binary": ("r:events", "n"),
+        "rate": ("r:events", "E:exposure"),
+    },
+    "cinema": {"continuous": ("y:mean", "sd", "n"), "binary": ("r:events", "n")},
+    "metainsight": {"continuous": ("Mean:mean", "SD:sd", "N:n"), "binary": ("R:events", "N:n")},
+    "stata": {
+        "continuous": ("mean", "sd", "n"),
+        "binary": ("events", "n"),
+        "rate": ("events", "exposure", "n"),
+    },
+}
+"""Statistics of an arm by format and kind of outcome: ``column`` or ``column:what of ours it holds``."""
+
+
+def _arm_rows(dataset: Dataset, format: str, study: str, treatment: str) -> list[Row] | None:
+    """One row per arm in the columns of a format; None if the dataset has no such data."""
+    columns = _OF_KIND[format].get(dataset.kind)
+    if dataset.arms is None or columns is None:
+        return None
+    rows = []
+    for item in dataset.studies():
+        for place, name in enumerate(item.treatments):
+            row: Row = {study: item.label, treatment: name}
+            for column in columns:
+                column, _, ours = column.partition(":")
+                row[column] = item.value(ours or column, place)
+            rows.append(row)
+    return rows
+
+
+def _relative_rows(dataset: Dataset, treatment: str, effect: str, error: str) -> list[Row]:
+    """One row per arm: effects against the base arm, whose row has none but the error of the base arm's mean.
+
+    That is how gemtc (``data.re``) and multinma (``set_agd_contrast``) write contrasts.
+    """
+    rows = []
+    for study in dataset.studies():
+        base: Row = {"study": study.label, treatment: study.treatments[0], effect: None, error: None}
+        if len(study.y) > 1:
+            base[error] = float(study.covariance[0, 1]) ** 0.5
+        rows.append(base)
+        rows += [
+            {"study": study.label, treatment: name, effect: float(y), error: float(variance) ** 0.5}
+            for name, y, variance in zip(study.treatments[1:], study.y, study.covariance.diagonal())
+        ]
+    return rows
+
+
+def _one_covariance(dataset: Dataset, format: str, selection: Selection) -> bool:
+    """Whether the contrasts of each study share one positive covariance, as ``data.re`` assumes."""
+    for study in dataset.studies():
+        off = study.covariance[~np.eye(len(study.y), dtype=bool)]
+        if off.size and (off.min() <= 0 or off.max() - off.min() > 1e-9 * off.max()):
+            selection.lose(
+                format,
+                f"{dataset.name} is not written: in {study.label} the contrasts with the base arm do not "
+                "share one covariance above 0, and the format has place for one alone: use netmeta or jags",
+            )
+            return False
+    return True
+
+
+def _write(path: Path, rows: Sequence[Row], missing: str = "") -> Path:
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    return write_rows(path, columns, [[row.get(column) for column in columns] for row in rows], missing)
+
+
+def write_gemtc(selection: Selection, directory: Path) -> list[Path]:
+    """Write each network for gemtc: arms or contrasts, treatments, a script, and the JSON of GeMTC."""
+    files = []
+    target = folder(directory, "gemtc")
+    for dataset in datasets(selection, "gemtc"):
+        ids = _gemtc_ids(dataset.net.treatments)
+        rows = _arm_rows(dataset, "gemtc", "study", "treatment") if dataset.by_arm else None
+        shape = "data.re" if rows is None else "data.ab"
+        if rows is None:
+            if not _one_covariance(dataset, "gemtc", selection):
+                continue
+            rows = _relative_rows(dataset, "treatment", "diff", "std.err")
+        rows = [{**row, "treatment": ids[row["treatment"]]} for row in rows]
+        files.append(_write(target / f"{dataset.name}.csv", rows, "NA"))
+        treatments = [
+            {"id": ids[name], "description": dataset.net.labels.get(name, name)}
+            for name in dataset.net.treatments
+        ]
+        files.append(_write(target / f"{dataset.name}-treatments.csv", treatments))
+        if shape == "data.ab":
+            entries = [{k: _jsonable(v) for k, v in row.items() if v is not None} for row in rows]
+            named = [
+                {"id": item["id"], "name": name} for item, name in zip(treatments, dataset.net.treatments)
+            ]
+            text = json.dumps({"entries": entries, "treatments": named}, ensure_ascii=False, indent=1)
+            problem = target / f"{dataset.name}.json"
+            problem.write_text(text + "\n", encoding="utf-8")
+            files.append(problem)
+        files.append(_script(target, dataset, _gemtc_script(dataset, shape, ids)))
+    return files
+
+
+def _jsonable(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _gemtc_ids(treatments: Sequence[str]) -> dict[str, str]:
+    """Names of letters, digits and underscores, which is what gemtc takes."""
+    ids: dict[str, str] = {}
+    for name in treatments:
+        plain = re.sub(r"[^A-Za-z0-9_]", "_", name)
+        ids[name] = plain if plain not in ids.values() else f"{plain}_{len(ids) + 1}"
+    return ids
+
+
+_LIKELIHOOD = {
+    "continuous": ("normal", "identity"),
+    "binary": ("binom", "logit"),
+    "rate": ("poisson", "log"),
+}
+
+
+def _gemtc_script(dataset: Dataset, shape: str, ids: Mapping[str, str]) -> str:
+    model = ""
+    if shape == "data.ab":
+        likelihood, link = _LIKELIHOOD[dataset.kind]
+        model = f', likelihood = "{likelihood}", link = "{link}"'
+    elif dataset.net.measure in ("OR", "RR", "HR", "IRR", "ROM"):
+        model = ', likelihood = "normal", link = "identity"'
+    return f"""\
+library(gemtc)
+data <- read.csv("{dataset.name}.csv", check.names = FALSE)
+treatments <- read.csv("{dataset.name}-treatments.csv")
+network <- mtc.network({shape} = data, treatments = treatments)
+model <- mtc.model(network, linearModel = "random"{model})
+fit <- mtc.run(model)
+print(gelman.diag(fit))
+print(summary(relative.effect(fit, t1 = "{ids[dataset.net.reference]}")))
+"""
+
+
+def _script(target: Path, dataset: Dataset, text: str, ending: str = "R", mark: str = "#") -> Path:
+    path = target / f"{dataset.name}.{ending}"
+    path.write_text(f"{mark} Network meta-analysis of {dataset.name}.\n{text}", encoding="utf-8")
+    return path
+
+
+def write_multinma(selection: Selection, directory: Path) -> list[Path]:
+    """Write each network for multinma, as arms (``set_agd_arm``) or contrasts (``set_agd_contrast``)."""
+    files = []
+    target = folder(directory, "multinma")
+    for dataset in datasets(selection, "multinma"):
+        rows = _arm_rows(dataset, "multinma", "study", "trt") if dataset.by_arm else None
+        if rows is not None:
+            columns = {"continuous": "y = y, se = se, sample_size = sample_size", "binary": "r = r, n = n",
+                       "rate": "r = r, E = E"}[dataset.kind]  # fmt: skip
+            setup = f"set_agd_arm(data, study = study, trt = trt, {columns}"
+        elif _one_covariance(dataset, "multinma", selection):
+            rows = _relative_rows(dataset, "trt", "y", "se")
+            setup = "set_agd_contrast(data, study = study, trt = trt, y = y, se = se"
+        else:
+            continue
+        files.append(_write(target / f"{dataset.name}.csv", rows, "NA"))
+        better = "TRUE" if dataset.net.lower_is_better is not False else "FALSE"
+        files.append(
+            _script(
+                target,
+                dataset,
+                f"""\
+library(multinma)
+data <- read.csv("{dataset.name}.csv")
+net <- {setup},
+  trt_ref = {quoted(dataset.net.reference)})
+fit <- nma(net, trt_effects = "random", seed = {dataset.seed})
+print(relative_effects(fit))
+print(posterior_rank_probs(fit, lower_better = {better}))
+""",
+            )
+        )
+    return files
+
+
+def write_cinema(selection: Selection, directory: Path) -> list[Path]:
+    """Write each network as CINeMA's long table of arms, or its table of contrasts."""
+    files = []
+    target = folder(directory, "cinema")
+    selection.lose("cinema", "indirectness is not in the evidence: CINeMA asks for it, add the column")
+    for dataset in datasets(selection, "cinema"):
+        rows = _arm_rows(dataset, "cinema", "id", "t")
+        if rows is None:
+            rows = [
+                {"id": study.label, "t1": study.treatments[i], "t2": study.treatments[j],
+                 "effect": estimate, "se": error}
+                for study in dataset.studies()
+                for i, j, estimate, error in study.pairs()
+            ]  # fmt: skip
+        files.append(_write(target / f"{dataset.name}.csv", _with_rob(dataset, rows, "id")))
+    return files
+
+
+def write_metainsight(selection: Selection, directory: Path) -> list[Path]:
+    """Write each network as the long table of MetaInsight."""
+    files = []
+    target = folder(directory, "metainsight")
+    for dataset in datasets(selection, "metainsight"):
+        rows = _arm_rows(dataset, "metainsight", "Study", "T")
+        if rows is None:
+            selection.lose(
+                "metainsight",
+                f"{dataset.name} is not written: MetaInsight takes events or means of every arm",
+            )
+            continue
+        files.append(_write(target / f"{dataset.name}.csv", _with_rob(dataset, rows, "Study")))
+    return files
+
+
+def _with_rob(dataset: Dataset, rows: Sequence[Row], study: str) -> list[Row]:
+    """Add the overall risk of bias of each study (1 low, 2 some concerns, 3 high) where any is known."""
+    rob = {item.label: item.rob for item in dataset.studies()}
+    if not any(rob.values()):
+        return list(rows)
+    return [{**row, "rob": rob[row[study]]} for row in rows]
+
+
+def write_stata(selection: Selection, directory: Path) -> list[Path]:
+    """Write each network as a Stata file, by arm if that is known, and a do-file for Stata's network."""
+    import pandas as pd
+
+    files = []
+    target = folder(directory, "stata")
+    for dataset in datasets(selection, "stata"):
+        rows = _arm_rows(dataset, "stata", "study", "treatment")
+        if rows is None:
+            rows = [
+                {"study": study.label, "treat1": study.treatments[i], "treat2": study.treatments[j],
+                 "TE": estimate, "seTE": error}
+                for study in dataset.studies()
+                for i, j, estimate, error in study.pairs()
+            ]  # fmt: skip
+        path = target / f"{dataset.name}.dta"
+        pd.DataFrame(rows).to_stata(
+            path, write_index=False, version=118, time_stamp=_STAMP, data_label=dataset.name[:80]
+        )
+        files.append(path)
+        files.append(_script(target, dataset, _do_file(dataset, rows[0]), "do", "*"))
+    return files
+
+
+def _do_file(dataset: Dataset, row: Row) -> str:
+    reference = quoted(dataset.net.reference)
+    read = f'use "{dataset.name}.dta", clear\n'
+    if "treat1" in row:
+        return read + "describe\n"
+    if dataset.kind == "rate":
+        return read + "describe\n"
+    variables = " ".join(column for column in row if column not in ("study", "treatment"))
+    measure = {"OR": "or", "RR": "rr", "RD": "rd", "MD": "md", "SMD": "smd"}.get(dataset.net.measure, "")
+    best = "max" if dataset.net.lower_is_better is False else "min"
+    return (
+        f"{read}network setup {variables}, studyvar(study) trtvar(treatment) ref({reference}) {measure}\n"
+        f"network meta consistency\nnetwork rank {best}\n"
+    )

@@ -1,0 +1,239 @@
+"""Data and model of a network for JAGS and for BUGS, with the code-book of its numbers.
+
+The models are those of Dias S, Sutton AJ, Ades AE, Welton NJ (2013), Med Decis Making 33:607-617: binomial,
+Poisson or normal arms; for other measures the contrasts of each study with their covariance. R and JAGS write
+a matrix column by column, BUGS row by row: the same numbers in another order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analysis.exchange.datasets import Dataset, datasets, folder, number, write_rows
+from analysis.network import priors
+from analysis.network.specification import effect_scale
+from evidence.export import Selection
+
+Data = dict[str, Any]
+
+_ARMS = {
+    "binary": {"r": "events", "n": "n"},
+    "rate": {"r": "events", "E": "exposure"},
+    "continuous": {"y": "mean", "se": "se"},
+}
+_LIKELIHOOD = {
+    "binary": "      r[i,k] ~ dbin(p[i,k], n[i,k])\n      logit(p[i,k]) <- mu[i] + delta[i,k]\n",
+    "rate": "      r[i,k] ~ dpois(theta[i,k])\n"
+    "      log(lambda[i,k]) <- mu[i] + delta[i,k]\n      theta[i,k] <- lambda[i,k] * E[i,k]\n",
+    "continuous": "      y[i,k] ~ dnorm(theta[i,k], prec[i,k])\n"
+    "      theta[i,k] <- mu[i] + delta[i,k]\n      prec[i,k] <- 1 / pow(se[i,k], 2)\n",
+}
+
+
+def write_jags(selection: Selection, directory: Path) -> list[Path]:
+    """Write each network for JAGS: data as R dumps them (by column), model, script for rjags, code-book."""
+    files = []
+    target = folder(directory, "jags")
+    for dataset in datasets(selection, "jags"):
+        data = _data(dataset, selection, "jags")
+        text = "".join(f"`{name}` <- {_r_value(value)}\n" for name, value in data.items())
+        files += _written(target, dataset, {"data.R": text, "model.txt": _model(dataset, data, "T"),
+                                            "R": _script(dataset)})  # fmt: skip
+    return files
+
+
+def write_bugs(selection: Selection, directory: Path) -> list[Path]:
+    """Write each network for WinBUGS and OpenBUGS: data as a list (row by row), model, code-book."""
+    files = []
+    target = folder(directory, "bugs")
+    for dataset in datasets(selection, "bugs"):
+        data = _data(dataset, selection, "bugs")
+        text = ",\n".join(f"{name} = {_bugs_value(value)}" for name, value in data.items())
+        files += _written(
+            target, dataset, {"data.txt": f"list({text})\n", "model.txt": _model(dataset, data, "I")}
+        )
+    return files
+
+
+def _written(target: Path, dataset: Dataset, texts: dict[str, str]) -> list[Path]:
+    files = []
+    for ending, text in texts.items():
+        path = target / f"{dataset.name}.{ending}"
+        path.write_text(text, encoding="utf-8")
+        files.append(path)
+    net = dataset.net
+    rows: list[tuple[Any, ...]] = [
+        ("t", index, name, net.labels.get(name, name)) for index, name in enumerate(net.treatments, 1)
+    ]
+    rows += [
+        ("study", index, net.studies[study.index][0], study.label)
+        for index, study in enumerate(dataset.studies(), 1)
+    ]
+    codes = target / f"{dataset.name}-codebook.csv"
+    return [*files, write_rows(codes, ("variable", "number", "name", "label"), rows)]
+
+
+def _data(dataset: Dataset, selection: Selection, format: str) -> Data:
+    """Numbers and arrays by name; NaN where a study has fewer arms than the largest."""
+    studies = list(dataset.studies())
+    sizes = np.array([len(study.numbers) for study in studies])
+    widest = int(sizes.max())
+    data: Data = {"ns": len(studies), "nt": len(dataset.net.treatments), "na": sizes}
+    t = np.full((len(studies), widest), np.nan)
+    for i, study in enumerate(studies):
+        t[i, : sizes[i]] = np.array(study.numbers) + 1
+    data["t"] = t
+    if dataset.by_arm:
+        if dataset.kind == "continuous":
+            selection.lose(
+                format, f"{dataset.name}: means and standard errors, not n, which the model does not use"
+            )
+        for name, ours in _ARMS[dataset.kind].items():
+            values = np.full_like(t, np.nan)
+            for i, study in enumerate(studies):
+                values[i, : sizes[i]] = [study.value(ours, k) for k in range(sizes[i])]
+            data[name] = values
+        return data
+    data["n2"] = int((sizes == 2).sum())
+    y = np.full((len(studies), widest - 1), np.nan)
+    precision = np.full((len(studies), widest - 1, widest - 1), np.nan)
+    for i, study in enumerate(studies):
+        k = sizes[i] - 1
+        y[i, :k] = study.y
+        precision[i, :k, :k] = np.linalg.inv(study.covariance)
+    return {**data, "y": y, "P": precision}
+
+
+def _values(values: Iterable[Any]) -> str:
+    return f"c({', '.join('NA' if np.isnan(value) else str(number(float(value))) for value in values)})"
+
+
+def _r_value(value: Any) -> str:
+    if not isinstance(value, np.ndarray):
+        return str(value)
+    if value.ndim == 1:
+        return _values(value)
+    return f"structure({_values(value.ravel(order='F'))}, .Dim = {_values(value.shape)})"
+
+
+def _bugs_value(value: Any) -> str:
+    if not isinstance(value, np.ndarray):
+        return str(value)
+    if value.ndim == 1:
+        return _values(value)
+    return f"structure(.Data = {_values(value.ravel(order='C'))}, .Dim = {_values(value.shape)})"
+
+
+def _model(dataset: Dataset, data: Data, cut: str) -> str:
+    """Random-effects model; ``cut`` is the word for a truncated prior: T in JAGS, I in WinBUGS."""
+    scale = effect_scale(dataset.net)
+    effect_sd = dataset.effect_prior_sd or 15 * scale
+    prior = priors.Uniform(upper=scale) if dataset.tau_prior is None else priors.parse(dataset.tau_prior)
+    stated = "" if dataset.tau_prior else ", by default the largest effect of any study, as in gemtc"
+    if dataset.by_arm:
+        centre = 15 * scale
+        if dataset.kind == "continuous":
+            centre = 1000 * max(scale, float(np.nanmax(np.abs(data["y"]))))
+        likelihood = (
+            f"    mu[i] ~ dnorm(0, {_precision(centre)})\n    for (k in 1:na[i]) {{\n"
+            f"{_LIKELIHOOD[dataset.kind]}    }}\n"
+        )
+        contrasts = ""
+    else:
+        likelihood = ""
+        contrasts = """\
+  for (i in 1:n2) {
+    y[i,1] ~ dnorm(delta[i,2], P[i,1,1])
+  }
+  for (i in (n2 + 1):ns) {
+    y[i,1:(na[i] - 1)] ~ dmnorm(delta[i,2:na[i]], P[i,1:(na[i] - 1),1:(na[i] - 1)])
+  }
+"""
+        if data["n2"] == data["ns"]:
+            contrasts = contrasts[: contrasts.index("  for (i in (n2")]
+    return f"""\
+# {dataset.name}: random effects. Between-study SD: {prior}{stated}.
+model {{
+{contrasts}  for (i in 1:ns) {{
+{likelihood}    delta[i,1] <- 0
+    w[i,1] <- 0
+    for (k in 2:na[i]) {{
+      delta[i,k] ~ dnorm(md[i,k], taud[i,k])
+      md[i,k] <- d[t[i,k]] - d[t[i,1]] + sw[i,k]
+      taud[i,k] <- tau * 2 * (k - 1) / k
+      w[i,k] <- delta[i,k] - d[t[i,k]] + d[t[i,1]]
+      sw[i,k] <- sum(w[i,1:(k - 1)]) / (k - 1)
+    }}
+  }}
+  d[1] <- 0
+  for (k in 2:nt) {{
+    d[k] ~ dnorm(0, {_precision(effect_sd)})
+  }}
+{_heterogeneity(prior, cut)}}}
+"""
+
+
+def _precision(sd: float) -> str:
+    return str(number(sd**-2))
+
+
+def _heterogeneity(prior: priors.Prior, cut: str) -> str:
+    """Return the lines that give the between-study standard deviation its prior, and its precision tau."""
+    upper = prior.upper if isfinite(prior.upper) else None
+    lines: tuple[str, ...]
+    match prior:
+        case priors.Uniform():
+            lines = (f"sd ~ dunif({number(prior.lower)}, {number(prior.upper)})", "tau <- pow(sd, -2)")
+        case priors.HalfNormal():
+            density = f"dnorm(0, {_precision(prior.scale)})"
+            lines = (f"sd ~ {density}{_cut(cut, 0, upper)}", "tau <- pow(sd, -2)")
+        case priors.HalfCauchy():
+            density = f"dt(0, {_precision(prior.scale)}, 1)"
+            lines = (f"sd ~ {density}{_cut(cut, 0, upper)}", "tau <- pow(sd, -2)")
+        case priors.LogNormal():
+            density = f"dlnorm({number(prior.mean)}, {_precision(prior.sd)})"
+            limit = None if upper is None else upper**2
+            lines = (f"sd.2 ~ {density}{_cut(cut, None, limit)}", "sd <- sqrt(sd.2)", "tau <- 1 / sd.2")
+        case priors.LogT():
+            density = f"dt({number(prior.mean)}, {_precision(prior.scale)}, {number(prior.df)})"
+            limit = None if upper is None else 2 * float(np.log(upper))
+            lines = (f"log.sd.2 ~ {density}{_cut(cut, None, limit)}", "sd <- exp(log.sd.2 / 2)",
+                     "tau <- exp(-log.sd.2)")  # fmt: skip
+        case priors.InverseGamma():
+            density = f"dgamma({number(prior.shape)}, {number(prior.rate)})"
+            limit = None if upper is None else upper**-2
+            lines = (f"tau ~ {density}{_cut(cut, limit, None)}", "sd <- pow(tau, -0.5)")
+        case _:
+            raise NotImplementedError(prior.name)
+    return "".join(f"  {line}\n" for line in lines)
+
+
+def _cut(word: str, lower: float | None, upper: float | None) -> str:
+    if lower is None and upper is None:
+        return ""
+    limits = ",".join("" if limit is None else str(number(float(limit))) for limit in (lower, upper))
+    return f"{word}({limits})"
+
+
+def _script(dataset: Dataset) -> str:
+    name = dataset.name
+    return f"""\
+# Network meta-analysis of {name}: effects of each treatment against {dataset.net.reference}.
+library(rjags)
+data <- new.env()
+sys.source("{name}.data.R", data)
+start <- function(chain) list(.RNG.name = "base::Mersenne-Twister", .RNG.seed = {dataset.seed} + chain)
+model <- jags.model("{name}.model.txt", as.list(data), start, n.chains = 4, n.adapt = 2000)
+update(model, 10000)
+draws <- coda.samples(model, c("d", "sd"), n.iter = 40000, thin = 4)
+codes <- read.csv("{name}-codebook.csv", colClasses = c(name = "character"))
+table <- summary(draws)
+rownames(table$statistics) <- c(codes$name[codes$variable == "t"], "sd")
+print(cbind(table$statistics[, c("Mean", "SD")], table$quantiles[, c("2.5%", "50%", "97.5%")]), digits = 6)
+print(gelman.diag(draws[, -1], multivariate = FALSE))
+"""

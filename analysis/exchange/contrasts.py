@@ -1,0 +1,50 @@
+"""Tables of contrasts: netmeta."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from analysis.exchange.datasets import Dataset, datasets, folder, quoted, write_rows
+from evidence.export import Selection
+
+CONTRAST_COLUMNS = ("studlab", "treat1", "treat2", "TE", "seTE", "n1", "n2")
+
+_TAU2 = frozenset(("REML", "DL", "ML"))
+
+
+def write_netmeta(selection: Selection, directory: Path) -> list[Path]:
+    """Write each network as netmeta's contrasts, all pairs of a study's arms, and a script that fits it."""
+    files = []
+    target = folder(directory, "netmeta")
+    for dataset in datasets(selection, "netmeta"):
+        rows = [
+            (study.label, study.treatments[i], study.treatments[j], estimate, error,
+             study.value("n", i), study.value("n", j))
+            for study in dataset.studies()
+            for i, j, estimate, error in study.pairs()
+        ]  # fmt: skip
+        files.append(write_rows(target / f"{dataset.name}.csv", CONTRAST_COLUMNS, rows))
+        script = target / f"{dataset.name}.R"
+        script.write_text(_script(dataset), encoding="utf-8")
+        files.append(script)
+    return files
+
+
+def _script(dataset: Dataset) -> str:
+    net = dataset.net
+    # netmeta has no NMD: it is a difference, and prints as one.
+    measure = "MD" if net.measure == "NMD" else net.measure
+    tau2 = dataset.tau2 if dataset.tau2 in _TAU2 else "REML"
+    small = "undesirable" if net.lower_is_better is False else "desirable"
+    return f"""\
+# Network meta-analysis of {dataset.name}, as evidence nma fits it (engine frequentist).
+library(netmeta)
+data <- read.csv("{dataset.name}.csv", colClasses = c(studlab = "character", treat1 = "character",
+                 treat2 = "character"), na.strings = "")
+fit <- netmeta(TE, seTE, treat1, treat2, studlab, data = data, sm = "{measure}",
+               reference.group = {quoted(net.reference)}, method.tau = "{tau2}",
+               small.values = "{small}", tol.multiarm = 1e-4, tol.multiarm.se = 1e-4)
+print(summary(fit), digits = 6)
+print(netrank(fit))
+print(netsplit(fit))
+"""

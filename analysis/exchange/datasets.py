@@ -1,0 +1,280 @@
+"""The networks to write: one for each outcome and effect measure that the review's plan analyses."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analysis import network
+from analysis.network.blocks import arm_blocks
+from analysis.network.data import ArmBlock, Block, Network
+from evidence.errors import EvidenceError, RefusedError
+from evidence.export import Selection
+from evidence.protocol import MEASURE_OF_KIND
+from evidence.query import EvidenceBase
+
+ARM_MEASURES = {"continuous": "MD", "binary": "OR", "rate": "IRR"}
+"""Effect measure of each kind of outcome that models of the arms themselves estimate."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One network, and what is wanted to write it down.
+
+    Attributes
+    ----------
+    name : str
+        Name of its files: outcome and measure.
+    net : Network
+    kind : str
+        Kind of the outcome.
+    arms : tuple of ArmBlock or None
+        Data by arm in step with the network's blocks; None if some study gives contrasts alone.
+    tau2 : str
+        Estimator of the between-study variance that the plan names.
+    tau_prior : str or None
+    effect_prior_sd : float or None
+        Priors that the plan names.
+    seed : int
+    rob : dict of str to int
+        Overall risk of bias of a study: 1 low, 2 some concerns, 3 high.
+    """
+
+    name: str
+    net: Network
+    kind: str
+    arms: tuple[ArmBlock, ...] | None
+    tau2: str
+    tau_prior: str | None
+    effect_prior_sd: float | None
+    seed: int
+    rob: Mapping[str, int]
+
+    @property
+    def by_arm(self) -> bool:
+        """Whether a model of the arms estimates the measure asked for."""
+        return self.arms is not None and ARM_MEASURES.get(self.kind) == self.net.measure
+
+    def studies(self) -> Iterator[Study]:
+        """Give the studies, two-armed ones first, in the order of the network's blocks."""
+        for place, block in enumerate(self.net.blocks):
+            for row, index in enumerate(block.study):
+                yield Study(self, int(index), block, self.arms[place] if self.arms else None, row)
+
+
+@dataclass(frozen=True)
+class Study:
+    """One unit of randomisation of a network."""
+
+    dataset: Dataset
+    index: int
+    block: Block
+    arms: ArmBlock | None
+    row: int
+
+    @property
+    def label(self) -> str:
+        """Its printed name."""
+        return self.dataset.net.study_label(self.index)
+
+    @property
+    def rob(self) -> int | None:
+        """Overall risk of bias: 1 low, 2 some concerns, 3 high."""
+        return self.dataset.rob.get(self.dataset.net.studies[self.index][0])
+
+    @property
+    def numbers(self) -> list[int]:
+        """Places of its treatments in the network, the base arm's first."""
+        return [int(place) for place in self.block.treatment[self.row]]
+
+    @property
+    def treatments(self) -> list[str]:
+        """Its treatments, the base arm's first."""
+        return [self.dataset.net.treatments[place] for place in self.numbers]
+
+    @property
+    def y(self) -> np.ndarray:
+        """(k - 1,) effects against the base arm."""
+        return self.block.y[self.row]
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """(k - 1, k - 1) covariance of `y`."""
+        return self.block.S[self.row]
+
+    def pairs(self) -> Iterator[tuple[int, int, float, float]]:
+        """Give places i < j among its arms, and the effect of i minus j with its standard error."""
+        y = np.concatenate([[0.0], self.y])
+        gram = np.zeros((len(y), len(y)))
+        gram[1:, 1:] = self.covariance
+        for i in range(len(y)):
+            for j in range(i + 1, len(y)):
+                variance = gram[i, i] + gram[j, j] - 2 * gram[i, j]
+                yield i, j, float(y[i] - y[j]), float(np.sqrt(variance))
+
+    def value(self, name: str, arm: int) -> float | None:
+        """Return events, n, exposure, mean, se or sd of one of its arms; None where it is not known."""
+        if self.arms is None:
+            return None
+        if name == "sd":
+            se, n = self.value("se", arm), self.value("n", arm)
+            return None if se is None or n is None else se * float(np.sqrt(n))
+        values = getattr(self.arms, name)
+        found = None if values is None else float(values[self.row, arm])
+        return None if found is None or np.isnan(found) else found
+
+
+def datasets(selection: Selection, format: str) -> list[Dataset]:
+    """Read the networks to write, and say what is not in them.
+
+    Raises
+    ------
+    RefusedError
+        If there is none.
+    """
+    found, losses = selection.once("datasets", lambda: _read(selection))
+    selection.lose(format, *losses)
+    if not found:
+        raise RefusedError(f"There is no network to write as {format}.\n" + "\n".join(losses))
+    return found
+
+
+def _read(selection: Selection) -> tuple[list[Dataset], list[str]]:
+    db = selection.db
+    found: list[Dataset] = []
+    losses: list[str] = []
+    rob = _risk_of_bias(db)
+    for plan in questions(db):
+        outcome, measure = plan["outcome"], plan["measure"]
+        about = f"{outcome} by {measure}"
+        try:
+            net = network.load(db, outcome, measure, reference=plan["reference"], smd=plan["smd"])
+        except EvidenceError as error:
+            losses.append(f"{about} is not written: {error.message.splitlines()[0]}")
+            continue
+        excluded = 0 if net.exclusions is None else len(net.exclusions)
+        if excluded:
+            losses.append(f"{about}: {excluded} rows that the analysis does not use (see the view exclusion)")
+        losses += [f"{about}: {text}" for _, text in net.notes if "combined" in text or "not in the" in text]
+        if net.arms is None:
+            by_arm = None if plan["kind"] != "continuous" else _means(db, net)
+        else:
+            by_arm = net.arms
+        found.append(
+            Dataset(
+                file_name(f"{outcome}-{measure}", {item.name for item in found}),
+                net,
+                plan["kind"],
+                by_arm,
+                plan["tau2"],
+                plan["tau_prior"],
+                plan["effect_prior_sd"],
+                plan["seed"],
+                rob,
+            )
+        )
+    return found, losses
+
+
+def questions(db: EvidenceBase) -> list[dict[str, Any]]:
+    """Return the plan's outcomes and measures, networks first; for other outcomes the usual measure."""
+    rows = db.rows(
+        """
+        select plan.*, outcome.kind as outcome_kind
+        from plan inner join outcome on plan.outcome = outcome.outcome
+        order by case plan.kind when 'network' then 0 else 1 end, plan.position
+        """
+    )
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows:
+        found.setdefault((row["outcome"], row["measure"]), {**row, "kind": row["outcome_kind"]})
+    usual = {
+        "reference": None,
+        "smd": "d",
+        "tau2": "REML",
+        "tau_prior": None,
+        "effect_prior_sd": None,
+        "seed": 1,
+    }
+    for row in db.rows(
+        "select outcome, kind, list(distinct measure) as measures from contrast "
+        "inner join outcome using (outcome) group by outcome, kind order by outcome"
+    ):
+        if row["outcome"] not in {outcome for outcome, _ in found}:
+            wanted = MEASURE_OF_KIND[row["kind"]]
+            measure = wanted if wanted in row["measures"] else min(row["measures"])
+            found[row["outcome"], measure] = {**usual, **row, "measure": measure}
+    return list(found.values())
+
+
+def _means(db: EvidenceBase, net: Network) -> tuple[ArmBlock, ...] | None:
+    """Read means and their standard errors for a network of another measure than MD."""
+    import pandas as pd
+
+    if net.contrasts is None:
+        return None
+    arm = db.sql(
+        "select study, experiment, treatment, timepoint, n, mean, sd / nullif(sqrt(n), 0) as se "
+        "from measurement_standard where outcome = ? and kind = 'continuous'",
+        [net.outcome],
+    ).df()
+    times = net.contrasts[["study", "experiment", "timepoint"]].drop_duplicates()
+    return arm_blocks(net, pd.merge(arm, times, on=["study", "experiment", "timepoint"]))
+
+
+def _risk_of_bias(db: EvidenceBase) -> dict[str, int]:
+    """Overall judgement of each study where its tool has one, else the worst item: 1, 2 or 3."""
+    return {
+        row["study"]: row["level"]
+        for row in db.rows(
+            """
+            select study, least(3, coalesce(
+                max(severity) filter (where lower(item) = 'overall'), max(severity)
+            )) as level
+            from rob_traffic_light where severity is not null group by study
+            """
+        )
+    }
+
+
+def file_name(text: str, taken: Iterable[str]) -> str:
+    """Make a file's name, without its ending, that any system can hold and no other file has."""
+    plain = re.sub(r"[^\w.-]+", "-", text).strip("-.") or "network"
+    name, number, others = plain, 1, {other.lower() for other in taken}
+    while name.lower() in others:
+        number += 1
+        name = f"{plain}-{number}"
+    return name
+
+
+def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]], missing: str = "") -> Path:
+    """Write a CSV file; a number keeps all its digits, a missing one is written as asked."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([missing if cell is None else number(cell) for cell in row] for row in rows)
+    return path
+
+
+def number(value: Any) -> Any:
+    """Write a number with 15 digits, all that a number as typed can have."""
+    return f"{value:.15g}" if isinstance(value, float | np.floating) else value
+
+
+def folder(directory: Path, name: str) -> Path:
+    """Make the folder of one format."""
+    path = directory / name
+    path.mkdir(exist_ok=True)
+    return path
+
+
+def quoted(text: str) -> str:
+    """Write a text as R reads it."""
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,176 @@
+"""Every direct comparison for metafor: the contrasts that the pairwise analysis pools, and a script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from analysis import pairwise
+from analysis.exchange.datasets import file_name, folder, questions, write_rows
+from analysis.pairwise import PairwiseFit
+from analysis.pairwise.dependence import TRUE_EFFECT_CORRELATION
+from evidence.errors import EvidenceError, RefusedError
+from evidence.export import Selection
+
+_RAW = {
+    "continuous": ("m{}i:mean", "sd{}i:sd", "n{}i:n"),
+    "binary": ("{letter}i:events", "n{}i:n"),
+    "rate": ("x{}i:events", "t{}i:exposure"),
+}
+
+
+def write_metafor(selection: Selection, directory: Path) -> list[Path]:
+    """Write the contrasts of each outcome and measure, the arms behind them, and a script that pools them.
+
+    The script gives what ``evidence pool`` gives: random effects by the plan's estimator with the interval of
+    Hartung and Knapp where contrasts are independent, a multivariate model with their covariance where
+    contrasts of one comparison share an arm.
+    """
+    db = selection.db
+    target = folder(directory, "metafor")
+    files: list[Path] = []
+    names: list[str] = []
+    for plan in questions(db):
+        outcome, measure = plan["outcome"], plan["measure"]
+        rows, covariances = [], []
+        for treatment, versus in _pairs(selection, outcome, measure):
+            try:
+                fit = pairwise.fit(
+                    db, outcome=outcome, measure=measure, treatment=treatment, versus=versus, ci="Wald"
+                )
+            except EvidenceError as error:
+                selection.lose(
+                    "metafor", f"{outcome} by {measure}, {treatment} against {versus}: {error.message}"
+                )
+                continue
+            rows += _rows(selection, fit, plan["kind"])
+            covariances += _covariances(fit)
+        if not rows:
+            continue
+        name = file_name(f"{outcome}-{measure}", names)
+        names.append(name)
+        raw = [column for column in rows[0] if column not in _LAST]
+        columns = [*raw, *_LAST]
+        files.append(
+            write_rows(
+                target / f"{name}.csv",
+                columns,
+                [[row.get(column) for column in columns] for row in rows],
+                "NA",
+            )
+        )
+        if covariances:
+            header = ("contrast_1", "contrast_2", "covariance")
+            files.append(write_rows(target / f"{name}-covariance.csv", header, covariances))
+        script = target / f"{name}.R"
+        text = _script(name, measure, plan["kind"], plan["tau2"], bool(covariances))
+        script.write_text(text, encoding="utf-8")
+        files.append(script)
+    if not files:
+        raise RefusedError("There is no direct comparison to write for metafor.")
+    return files
+
+
+_LAST = ("yi", "sei")
+
+
+def _pairs(selection: Selection, outcome: str, measure: str) -> list[tuple[str, str]]:
+    """Pairs of treatments with a direct comparison, as the views orient them."""
+    return [
+        (row["treatment_a"], row["treatment_b"])
+        for row in selection.db.rows(
+            "select distinct treatment_a, treatment_b from analysis_contrast "
+            "where outcome = ? and measure = ? order by treatment_a, treatment_b",
+            [outcome, measure],
+        )
+    ]
+
+
+def _rows(selection: Selection, fit: PairwiseFit, kind: str) -> list[dict[str, Any]]:
+    """One row per contrast, with the statistics of both arms where they are known."""
+    contrasts = fit.assembly.contrasts
+    arms = selection.once(
+        "measurements",
+        lambda: {row["measurement_id"]: row for row in selection.db.rows("from measurement_standard")},
+    )
+    rows = []
+    for contrast in contrasts.frame.to_dict("records"):
+        row: dict[str, Any] = {
+            "comparison": f"{contrasts.treatment} - {contrasts.versus}",
+            "contrast": contrast["contrast_id"],
+            "study": contrast["study"],
+            "experiment": contrast["experiment"],
+            "arm_a": contrast["arm_a"],
+            "arm_b": contrast["arm_b"],
+        }
+        ids = contrast["measurement_ids"]
+        known = [int(i) for i in ids.split(",")] if isinstance(ids, str) and ids else []
+        sides = {arms[i]["arm"]: arms[i] for i in known if i in arms}
+        for place, letter, side in ((1, "a", "arm_a"), (2, "c", "arm_b")):
+            arm = sides.get(contrast[side], {})
+            for column in _RAW.get(kind, ()):
+                column, _, ours = column.partition(":")
+                row[column.format(place, letter=letter)] = arm.get(ours)
+        rows.append({**row, "yi": contrast["estimate"], "sei": contrast["std_error"]})
+    return rows
+
+
+def _covariances(fit: PairwiseFit) -> list[tuple[str, str, float]]:
+    """Covariances of contrasts that share an arm, each once."""
+    frame = fit.assembly.contrasts.covariance
+    place = set(fit.assembly.contrasts.frame["contrast_id"])
+    return [
+        (row["contrast_1"], row["contrast_2"], row["covariance"])
+        for row in frame.to_dict("records")
+        if row["contrast_1"] in place and row["contrast_2"] in place
+    ]
+
+
+_ESCALC = {
+    "continuous": "m1i = m1i, sd1i = sd1i, n1i = n1i, m2i = m2i, sd2i = sd2i, n2i = n2i",
+    "binary": "ai = ai, n1i = n1i, ci = ci, n2i = n2i",
+    "rate": "x1i = x1i, t1i = t1i, x2i = x2i, t2i = t2i",
+}
+
+
+def _script(name: str, measure: str, kind: str, tau2: str, shared: bool) -> str:
+    again = ""
+    if kind in _ESCALC and measure in ("MD", "SMD", "ROM", "OR", "RR", "RD", "IRR"):
+        again = f"""\
+again <- escalc("{measure}", {_ESCALC[kind]}, data = data)
+cat("largest difference from escalc:", max(abs(again$yi - data$yi), na.rm = TRUE), "\\n")
+"""
+    fit = f'rma(yi, sei = sei, data = rows, method = "{tau2}", test = "knha")'
+    if not shared:
+        return f"""\
+# Pairwise meta-analyses of {name}: random effects, {tau2}, intervals of Hartung and Knapp.
+library(metafor)
+data <- read.csv("{name}.csv")
+{again}for (rows in split(data, data$comparison)) {{
+  if (nrow(rows) < 2) next
+  fit <- {fit}
+  numbers <- c(fit$k, fit$beta, fit$se, fit$ci.lb, fit$ci.ub, fit$tau2)
+  cat(rows$comparison[1], "HK", numbers, "\\n", sep = "|")
+}}
+"""
+    return f"""\
+# Pairwise meta-analyses of {name}: random effects, {tau2}, intervals of Hartung and Knapp; where contrasts
+# share an arm, a multivariate model with their covariance (REML, normal intervals).
+library(metafor)
+data <- read.csv("{name}.csv")
+shared <- read.csv("{name}-covariance.csv")
+{again}for (rows in split(data, data$comparison)) {{
+  if (nrow(rows) < 2) next
+  V <- diag(rows$sei^2)
+  at <- cbind(match(shared$contrast_1, rows$contrast), match(shared$contrast_2, rows$contrast))
+  found <- !is.na(at[, 1]) & !is.na(at[, 2])
+  V[rbind(at[found, , drop = FALSE], at[found, 2:1, drop = FALSE])] <- rep(shared$covariance[found], 2)
+  rows$block <- paste(rows$study, rows$experiment)
+  fit <- if (any(found)) {{
+    rma.mv(yi, V, random = ~ contrast | block, struct = "CS", rho = {TRUE_EFFECT_CORRELATION}, data = rows)
+  }} else {fit}
+  interval <- if (any(found)) "Wald" else "HK"
+  numbers <- c(fit$k, fit$beta, fit$se, fit$ci.lb, fit$ci.ub, fit$tau2)
+  cat(rows$comparison[1], interval, numbers, "\\n", sep = "|")
+}}
+"""

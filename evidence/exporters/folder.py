@@ -1,0 +1,115 @@
+"""The review folder itself: what was compiled, or a part of it, as text again."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from evidence.export import Selection
+from evidence.layout import FILES, File
+from evidence.protocol import FILE_NAME, REVIEW_KEYS
+from evidence.reference import REFERENCE_TABLES, reference
+
+
+def write_review(selection: Selection, directory: Path) -> list[Path]:
+    """Write a review folder that builds into the evidence selected.
+
+    Codes for missing values stand where they stood. Of ``review.toml`` the review and the planned analyses
+    are written.
+    """
+    target = directory / "review"
+    target.mkdir(exist_ok=True)
+    protocol = target / FILE_NAME
+    protocol.write_text(_protocol(selection), encoding="utf-8")
+    codes = _codes(selection)
+    files = [protocol]
+    for file in FILES:
+        rows = _rows(selection, file, codes)
+        if rows or file.required:
+            files.append(_write(target / file.name, file, rows))
+    return files
+
+
+def _rows(
+    selection: Selection, file: File, codes: Mapping[tuple[str, int], dict[str, str]]
+) -> list[dict[str, Any]]:
+    """Rows of one file in their order, with further columns and codes for missing values."""
+    if file.table in REFERENCE_TABLES:
+        # What the project brings itself stands in the same table as what the review adds.
+        brought = {row[file.key[0]] for row in reference(file.table)}
+        added = selection.db.rows(f"select * from {file.table} order by {file.key[0]}")
+        return [
+            {column.name: row[column.target] for column in file.columns}
+            for row in added
+            if row[file.key[0]] not in brought
+        ]
+    found = selection.db.rows(f"select * from {file.table} order by source_line")
+    further: dict[str, dict[str, str]] = defaultdict(dict)
+    if file.further:
+        key = file.key[0]
+        for row in selection.db.rows(f"select * from {file.further} order by source_line"):
+            further[row[key]][row[file.further]] = row["value"]
+    rows = []
+    for row in found:
+        cells = {column.name: row[column.target] for column in file.columns}
+        cells |= further.get(row[file.key[0]], {}) if file.further else {}
+        cells |= codes.get((file.name, row["source_line"]), {})
+        rows.append(cells)
+    return rows
+
+
+def _codes(selection: Selection) -> dict[tuple[str, int], dict[str, str]]:
+    """Codes for missing values, by file and line, then by column."""
+    found: dict[tuple[str, int], dict[str, str]] = defaultdict(dict)
+    for row in selection.db.rows("from missing_value"):
+        found[row["source_file"], row["source_line"]][row["column_name"]] = row["code"]
+    return found
+
+
+def _write(path: Path, file: File, rows: list[dict[str, Any]]) -> Path:
+    declared = [column.name for column in file.columns]
+    required = {column.name for column in file.columns if column.required}
+    used = dict.fromkeys(name for row in rows for name, cell in row.items() if cell is not None)
+    columns = [name for name in declared if name in used or name in required]
+    columns += [name for name in used if name not in declared]
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([_text(row.get(name)) for name in columns] for row in rows)
+    return path
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    if isinstance(value, datetime.date):
+        return value.isoformat()
+    return str(value)
+
+
+def _protocol(selection: Selection) -> str:
+    review = selection.db.rows("select * from review")[0]
+    lines = [f"{key} = {_toml(review[key])}" for key in REVIEW_KEYS if review.get(key) not in (None, False)]
+    for row in selection.db.rows("select * from plan where origin = 'plan' order by position"):
+        lines += ["", "[[protocol.analysis]]"]
+        named = {"analysis": "name", "where_sql": "where"}
+        for column, value in row.items():
+            if column in ("position", "origin") or value is None:
+                continue
+            value = json.loads(value) if column == "treatments" else value
+            lines.append(f"{named.get(column, column)} = {_toml(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    # JSON's texts, lists, numbers and truth values are TOML's too.
+    return json.dumps(value, ensure_ascii=False)
