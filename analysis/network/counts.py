@@ -45,7 +45,7 @@ def fit(
     effect_prior_sd: float | None = None,
     baseline_prior: tuple[float, float] | None = None,
     seed: int = 1,
-    draws: int = 8192,
+    draws: int = 16_384,
     order: int = 5,
     nodes: int = 32,
 ) -> CountsFit:
@@ -74,7 +74,8 @@ def fit(
     draws : int
         Rounded up to a power of two.
     order : int
-        Gauss-Hermite points per dimension in studies of two arms; fewer with more arms.
+        Gauss-Hermite points per dimension in studies of two arms to begin with, fewer with more arms; more
+        are taken where that changes the posterior.
     nodes : int
         Of the heterogeneity, to begin with.
 
@@ -486,7 +487,8 @@ class CountsFit(SampledFit):
                     "parameter": "study integrals",
                     "mcse": posterior.integration_error,
                     "note": "spread of the log likelihood's error over the posterior, against a finer rule: "
-                    f"Gauss-Hermite of order {self.how.order}",
+                    f"Gauss-Hermite with {' or '.join(str(n) for n in sorted(set(posterior.model.orders)))} "
+                    "points per dimension",
                 }
             )
         return frame("diagnostics", rows)

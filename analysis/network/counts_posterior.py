@@ -30,6 +30,14 @@ FREEDOM = 15.0
 NODE_TOLERANCE = 1e-4
 """Change of the quantiles of tau, in posterior standard deviations, at which no more nodes are taken."""
 MOST_NODES = 200
+PILOT = 256
+"""Draws, the first of the quasi-random sequence, on which a finer Gauss-Hermite rule is tried."""
+FINER = 2
+"""Points per dimension by which it is finer."""
+ORDER_TOLERANCE = 1e-3
+"""Spread over the posterior of what that changes in the log likelihood, at which a rule is fine enough."""
+MOST_POINTS = 15
+"""Points per dimension beyond which no rule goes."""
 
 
 @dataclass(frozen=True)
@@ -149,19 +157,18 @@ class CountsPosterior:
 
     @cached_property
     def finer(self) -> tuple[Array, StudyIntegrals]:
-        """Some of the draws, and their study integrals by a rule with four points more."""
-        some = np.arange(0, len(self.weight), max(1, len(self.weight) // 256))
+        """Some of the draws, and their study integrals by a rule with more points."""
+        some = np.arange(PILOT)
+        orders = [order + FINER for order in self.model.orders]
         node, coefficients = self.node[some], self.coefficients[some]
-        order = self.model.order + 4
-        return some, self.model.integrate(self.modes, node, coefficients, fit=True, order=order)
+        return some, self.model.integrate(self.modes, node, coefficients, fit=True, orders=orders)
 
     @property
     def integration_error(self) -> float:
         """Standard deviation over draws of the error of the log likelihood from the Gauss-Hermite rule."""
         some, finer = self.finer
         change = (finer.log_likelihood - self.integrals.log_likelihood[some]).sum(1)
-        weight = self.weight[some] / self.weight[some].sum()
-        return float(np.sqrt(weight @ (change - weight @ change) ** 2))
+        return float(_spread(change, self.log_weight[some]))
 
     @cached_property
     def deviance(self) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
@@ -225,13 +232,61 @@ def sample(
         modes, log_node, proposal, tau = _nodes(likelihood, specification.prior, how.nodes)
     stretch = _stretch(likelihood, modes, proposal)
     node, coefficients, log_proposal, noise = _propose(modes, proposal, stretch, how)
+    outside = log_node[node] + likelihood.log_prior_effects(coefficients) - log_proposal
+    likelihood.orders = _orders(likelihood, modes, node[:PILOT], coefficients[:PILOT], outside[:PILOT])
     integrals = likelihood.integrate(modes, node, coefficients, fit=True)
-    target = integrals.log_likelihood.sum(1) + likelihood.log_prior_effects(coefficients)
-    log_weight = log_node[node] + target - log_proposal
+    log_weight = integrals.log_likelihood.sum(1) + outside
     weight, shape = pareto_smoothed(log_weight)
     return CountsPosterior(
         likelihood, modes, node, coefficients, integrals, log_weight, weight, shape, proposal, tau, noise
     )
+
+
+def _orders(
+    likelihood: CountsModel, modes: Modes, node: Array, coefficients: Array, outside: Array
+) -> tuple[int, ...]:
+    """Take more points in those blocks of studies where that still changes the posterior.
+
+    Where an arm has no events and tau is large, five points are too few: the upper end of tau's posterior
+    would be off.
+
+    Parameters
+    ----------
+    likelihood : CountsModel
+    modes : Modes
+    node, coefficients : (N,) and (N, p) array
+        Some draws.
+    outside : (N,) array
+        Their log weights but for the likelihood.
+    """
+    ends = np.cumsum([len(y) for y in likelihood.counts.events])[:-1]
+    orders = list(likelihood.orders)
+
+    def by_block() -> list[Array]:
+        found = likelihood.integrate(modes, node, coefficients, orders=orders).log_likelihood
+        return [part.sum(1) for part in np.split(found, ends, axis=1)]
+
+    current, coarse = by_block(), [True] * len(orders)
+    while True:
+        before = list(orders)
+        orders[:] = [n + FINER if more else n for n, more in zip(orders, coarse)]
+        finer = by_block()
+        log_weight = np.sum(finer, axis=0) + outside
+        coarse = [
+            more and n + FINER <= MOST_POINTS and _spread(new - old, log_weight) > ORDER_TOLERANCE
+            for n, more, new, old in zip(orders, coarse, finer, current)
+        ]
+        if not any(coarse):
+            return tuple(before)
+        orders[:] = [n if more else old for n, more, old in zip(orders, coarse, before)]
+        current = [new if more else old for more, new, old in zip(coarse, finer, current)]
+
+
+def _spread(values: Array, log_weight: Array) -> float:
+    """Compute the standard deviation of values under unnormalised log weights."""
+    weight = np.exp(log_weight - log_weight.max())
+    weight /= weight.sum()
+    return float(np.sqrt(weight @ (values - weight @ values) ** 2))
 
 
 def _nodes(likelihood: CountsModel, prior: priors.Prior, n: int) -> tuple[Modes, Array, Array, Heterogeneity]:
@@ -296,9 +351,10 @@ def _stretch(likelihood: CountsModel, modes: Modes, probability: Array) -> Array
     points = modes.effects[some][:, None] + axes.reshape(-1, p) @ root
     node = np.repeat(some, points.shape[1])
     points = points.reshape(-1, p)
-    away = likelihood.integrate(modes, node, points, order=3).log_likelihood.sum(1)
+    rough = [3] * len(likelihood.orders)
+    away = likelihood.integrate(modes, node, points, orders=rough).log_likelihood.sum(1)
     away += likelihood.log_prior_effects(points)
-    at = likelihood.integrate(modes, some, modes.effects[some], order=3).log_likelihood.sum(1)
+    at = likelihood.integrate(modes, some, modes.effects[some], orders=rough).log_likelihood.sum(1)
     at += likelihood.log_prior_effects(modes.effects[some])
     drop = np.maximum(at[:, None, None, None] - away.reshape(len(some), 2, p, len(distance)), 1e-3)
     scale = (distance / np.sqrt(2.0 * drop)).max(3).clip(0.8, 20.0)

@@ -50,9 +50,9 @@ def loadings(k: int, tau: Array, *, common: bool = False) -> Array:
     return np.concatenate([ones, z], axis=2)
 
 
-def order_of(k: int, order: int) -> int:
-    """Points per dimension of a study with k arms: fewer where there are more dimensions."""
-    return max(3, order + 2 - k) if k > 2 else order
+def order_of(dimensions: int, order: int) -> int:
+    """Points per dimension to begin with: fewer where there are more dimensions."""
+    return max(3, order + 2 - dimensions) if dimensions > 2 else order
 
 
 @lru_cache(maxsize=32)
@@ -167,8 +167,8 @@ class CountsModel:
         Mean and standard deviation of the normal prior of mu.
     common : bool
         Common effects: tau is 0.
-    order : int
-        Gauss-Hermite points per dimension in studies of two arms.
+    order : int or sequence of int
+        Gauss-Hermite points per dimension: in studies of two arms, fewer with more arms; or by block.
     """
 
     def __init__(
@@ -179,9 +179,13 @@ class CountsModel:
         baseline: tuple[float, float],
         *,
         common: bool = False,
-        order: int = 5,
+        order: int | Sequence[int] = 5,
     ) -> None:
-        self.counts, self.design, self.common, self.order = counts, design, common, order
+        self.counts, self.design, self.common = counts, design, common
+        dimensions = [1 if common else y.shape[1] for y in counts.events]
+        self.orders = (
+            tuple(order_of(q, order) for q in dimensions) if isinstance(order, int) else tuple(order)
+        )
         self.predictors = tuple(predictors)
         self.baseline = baseline
         like = counts.likelihood
@@ -305,7 +309,13 @@ class CountsModel:
         return step_d, steps, decrement, precision, found
 
     def integrate(
-        self, modes: Modes, node: Array, effects: Array, *, fit: bool = False, order: int | None = None
+        self,
+        modes: Modes,
+        node: Array,
+        effects: Array,
+        *,
+        fit: bool = False,
+        orders: Sequence[int] | None = None,
     ) -> StudyIntegrals:
         """Integrate every study's latent variables by an adaptive Gauss-Hermite rule around their own mode.
 
@@ -317,8 +327,8 @@ class CountsModel:
         effects : (N, p) array
         fit : bool
             Also the posterior means of deviances and expected events.
-        order : int, optional
-            Another order than the model's.
+        orders : sequence of int, optional
+            Other orders than the model's, by block.
 
         Returns
         -------
@@ -328,7 +338,8 @@ class CountsModel:
         for b in range(len(self.counts.blocks)):
             s, k = self.counts.events[b].shape
             q = modes.latent[b].loadings.shape[2]
-            points = gauss_hermite(q, order_of(q, order or self.order))[1].size
+            order = (orders or self.orders)[b]
+            points = order**q
             chunk = max(1, _AT_ONCE // (s * k * points))
             parts = [
                 self._integrate_block(b, modes, node[i : i + chunk], effects[i : i + chunk], fit, order)
@@ -342,7 +353,7 @@ class CountsModel:
         return StudyIntegrals(total, tuple(deviances) if fit else None, tuple(fitted) if fit else None)
 
     def _integrate_block(
-        self, b: int, modes: Modes, node: Array, effects: Array, fit: bool, order: int | None
+        self, b: int, modes: Modes, node: Array, effects: Array, fit: bool, order: int
     ) -> tuple[Array, Array, Array]:
         like, latent = self.counts.likelihood, modes.latent[b]
         y, size = self.counts.events[b], self.counts.sizes[b]
@@ -383,7 +394,7 @@ class CountsModel:
                     break
                 factor = np.where(worse, 0.5 * factor, factor)
             v, value = v + factor[..., None] * step, new
-        x, log_weight = gauss_hermite(q, order_of(q, order or self.order))
+        x, log_weight = gauss_hermite(q, order)
         away = root.swapaxes(2, 3) @ x  # (N, s, q, Q)
         eta = eta[..., None] + T[:, None] @ away
         each = like.log_density(y[..., None], size[..., None], eta)

@@ -172,6 +172,30 @@ def test_study_integral_against_brute_force():
     assert ours.fitted[0][0, 0, 1] == pytest.approx(weighted(lambda p: 25 * p[1]) / total, rel=2e-3)
 
 
+def test_more_points_are_taken_where_five_are_too_few():
+    """Where a control arm has no events, five points bias the upper end of tau; the error found is the true one."""
+    about = PINNED["certolizumab"]
+    net = network_of(about["arms"], about["measure"], about["reference"])
+    fit = counts.fit(net, model="random", tau_prior="uniform(0, 5)", draws=4096, **VAGUE)
+    posterior = fit.posteriors["random"]
+    assert all(order > 5 for order in posterior.model.orders)
+    best = posterior.model.integrate(posterior.modes, posterior.node, posterior.coefficients, orders=[15])
+
+    def spread(orders):
+        found = posterior.model.integrate(
+            posterior.modes, posterior.node, posterior.coefficients, orders=orders
+        )
+        error = (best.log_likelihood - found.log_likelihood).sum(1)
+        return np.sqrt(posterior.weight @ (error - posterior.weight @ error) ** 2)
+
+    assert spread([5]) > 5e-3
+    assert spread(posterior.model.orders) < 2e-3
+    assert posterior.integration_error == pytest.approx(spread(posterior.model.orders), rel=0.7)
+    smoking = PINNED["smoking"]
+    easy = counts.fit(network_of(smoking["arms"], "OR", smoking["reference"]), model="random", draws=256)
+    assert easy.posteriors["random"].model.orders == (5, 4)
+
+
 def test_many_events_are_nearly_normal():
     """With thousands of events the exact engine for normal effects gives the same answer."""
     rng = np.random.default_rng(5)
