@@ -380,3 +380,48 @@ def test_chains_agree_with_importance_sampling_on_smoking():
         fit.fit_statistics().query("study.isna()").set_index("quantity")["value"] for fit in (ours, theirs)
     ]
     assert totals[0]["DIC"] == pytest.approx(totals[1]["DIC"], abs=1.5)
+
+
+@pymc_needed
+@quiet
+@pytest.mark.slow
+def test_simulation_based_calibration_of_chains_and_exact():
+    """Parameters from the prior, data from them: the truth ranks uniformly among the draws (Talts et al. 2018).
+
+    The same data go to the exact engine, whose probabilities below the truth are uniform, too, and those of the
+    chains but for their Monte Carlo error.
+    """
+    rng = np.random.default_rng(1804)
+    designs = [("a", "b")] * 3 + [("a", "c")] * 2 + [("b", "c")] + [("a", "b", "c")] * 2
+    errors = [rng.uniform(0.2, 0.5, len(design)) for design in designs]
+    options = {"model": "random", "tau_prior": "half-normal(0.5)", "effect_prior_sd": 2.0}
+    ranks, exact_below, gaps = [], [], []
+    kept = 100
+    for seed in range(120):
+        tau, effect = abs(rng.normal(0, 0.5)), {"a": 0.0, "b": rng.normal(0, 2), "c": rng.normal(0, 2)}
+        rows = []
+        for i, (design, error) in enumerate(zip(designs, errors)):
+            # Normal per arm with half the variance: contrasts have variance tau2 and share half of it.
+            arm = [effect[t] + rng.normal(0, tau * 0.5**0.5) for t in design] + rng.normal(0, error)
+            rows += [(str(i), t, y, e**2) for t, y, e in zip(design, arm, error)]
+        arms = pd.DataFrame(rows, columns=["study", "treatment", "y", "v"])
+        net = network.from_arms(arms, measure="MD", reference="a", lower_is_better=True)
+        chain = mcmc.fit(net, seed=seed + 1, draws=500, tune=500, max_draws=500, **options)
+        exact = network.fit(net, engine="exact", **options).posteriors["random"]
+        draws = chain.posteriors["random"].draws
+        truth = np.array([effect["b"], effect["c"], tau])
+        values = np.column_stack([draws.effects[:, 1:], draws.tau])
+        thinned = values[:: len(values) // kept][:kept]
+        ranks.append((thinned < truth).sum(0))
+        below = [
+            *exact.effects(exact.rows.design.treatments[1:]).probability_below(truth[:2]),
+            exact.heterogeneity.probability_below(tau),
+        ]
+        exact_below.append(below)
+        gaps.append((values < truth).mean(0) - below)
+    assert np.abs(gaps).max() < 5 * 0.5 / np.sqrt(200)  # at least 200 effective draws of 2,000
+    assert np.abs(np.mean(gaps, axis=0)).max() < 0.01
+    for rank, probability in zip(np.transpose(ranks), np.transpose(exact_below)):
+        counted = np.histogram(rank, bins=np.linspace(-0.5, kept + 0.5, 9))[0]
+        assert stats.chisquare(counted).pvalue > 0.002
+        assert stats.kstest(probability, "uniform").pvalue > 0.002
