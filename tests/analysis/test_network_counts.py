@@ -118,6 +118,33 @@ def test_agrees_with_jags_on_open_networks(oracle_directory, oracle, name):
             )
 
 
+@pytest.mark.oracle
+@pytest.mark.parametrize(
+    ("key", "model"), [("consistency_fe_default", "common"), ("consistency_re_default", "random")]
+)
+def test_default_priors_give_what_gemtc_gives(oracle, key, model):
+    """gemtc's own scale of its default priors, effects, SUCRA and DIC on smoking."""
+    about, expected = PINNED["smoking"], oracle("smoking")["bayes_gemtc"][key]
+    fit = counts.fit(network_of(about["arms"], "OR", about["reference"]), model=model)
+    assert fit.specification.prior.upper == pytest.approx(expected["om_scale"], rel=1e-9)
+    assert fit.specification.effect_sd == pytest.approx(15 * expected["om_scale"], rel=1e-9)
+    wanted = expected["vs_reference"]
+    pairs = [(label.split(".")[-1], label.split(".")[1]) for label in wanted["parameter"]]
+    found = fit.relative_effects(pairs)
+    sd, ess = np.array(wanted["sd"]), np.array(wanted["ess"])
+    error = np.sqrt(1 / ess + 1 / fit.posteriors[model].effective)
+    assert (np.abs(found["estimate"] - wanted["mean"]) / sd < 3 * error).all()
+    assert (np.abs(found["std_error"] / sd - 1) < 3 * np.sqrt(2) * error).all()
+    totals = fit.fit_statistics().query("study.isna()").set_index("quantity")["value"]
+    for name in ("Dbar", "pD", "DIC"):
+        assert abs(totals[name] - expected[name]) < 3 * np.sqrt(2 * expected["pD"]) * error.max()
+    scores = fit.ranking().set_index("treatment")["sucra"]
+    assert (scores - pd.Series(expected["sucra_preferred1"])).abs().max() < 1.5 * error.max()
+    table = expected["rank_prob_preferred1"]
+    ranks = fit.rank_probabilities().pivot(index="treatment", columns="rank", values="probability")
+    assert np.abs(ranks.loc[table["rows"]].to_numpy() - np.array(table["values"])).max() < 1.5 * error.max()
+
+
 @pytest.mark.parametrize("one", LIKELIHOODS, ids=lambda one: f"{one.distribution}-{one.link}")
 def test_likelihoods_against_scipy(one):
     y, size = np.array([0.0, 3.0, 7.0]), np.array([10.0, 10.0, 12.0])

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from analysis.network import exact, from_contrasts
-from analysis.network.deletion import cut_off
+from analysis.network.deletion import cut_off, study_numbers
+from analysis.network.influence import Influence
 from analysis.network.priors import HalfNormal, Prior, Uniform
 from analysis.network.splitting import node_split, refitted_split
 
@@ -23,7 +24,7 @@ OPEN = [
 NORMAL = ["franchini2012", "schwingshackl2014", "senn2013"]
 PAIRWISE = [
     "bcg", "curtis1998", "eklof2012", "karner2014", "nielweise2007", "nielweise2008", "normand1999", "raudenbush1985",
-    "statins",
+    "statins", "eae_pairwise",
 ]  # fmt: skip
 QUANTILES = {"q2.5": 0.025, "q50": 0.5, "q97.5": 0.975}
 CLOSE = 1e-6
@@ -284,6 +285,53 @@ def test_within_three_monte_carlo_errors_of_jags(oracle_directory, oracle, name)
         "dic": run["dic"],
     }
     check_against_jags(open_network(oracle_directory, name), reference)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", NORMAL)
+def test_common_effect_within_three_monte_carlo_errors_of_jags(oracle_directory, oracle, name):
+    run = oracle(name)["bayes_jags"]["fe"]
+    fit = exact.fit(open_network(oracle_directory, name), model="common", effect_prior_sd=100.0)
+    basic = run["basic"]
+    effects = fit.effect("common", *indices(fit.network, basic["treatment"], basic["versus"]))
+    ess = np.array(basic["ess"])
+    assert np.max(np.abs(effects.mean - basic["mean"]) / basic["mcse"]) < 3
+    assert np.max(np.abs(effects.sd / basic["sd"] - 1) * np.sqrt(2 * ess)) < 3
+    for quantile, p in QUANTILES.items():
+        x = effects.quantile([p])[:, 0]
+        error = np.sqrt(p * (1 - p) / ess) / effects.density(x)
+        assert np.max(np.abs(x - basic[quantile]) / error) < 3
+    sucra = pd.Series(run["ranking"]["small_values_good"]["sucra"])
+    assert np.max(np.abs(fit.ranking().set_index("treatment")["sucra"] - sucra)) < 3 * 0.5 / np.sqrt(
+        ess.min()
+    )
+    totals = fit.fit_statistics().query("study.isna()").set_index("quantity")["value"]
+    for quantity in ("Dbar", "pD", "DIC"):
+        spread = np.sqrt(2 * run["dic"]["pV"] / ess.min())
+        assert abs(totals[f"{quantity} (arms)"] - run["dic"][quantity]) < 3 * spread
+
+
+@pytest.mark.oracle
+def test_unrelated_mean_effects_within_three_monte_carlo_errors_of_jags(oracle_directory, oracle):
+    run = oracle("franchini2012")["bayes_jags"]["ume_re"]
+    net = open_network(oracle_directory, "franchini2012")
+    fit = exact.fit(net, model="random", tau_prior="uniform(0, 10)", effect_prior_sd=100.0)
+    pairs, posteriors = fit.unrelated_mean_effects
+    effects, wanted = posteriors["random"].effects(np.eye(len(pairs))), run["ume_contrasts"]
+    assert len(wanted["t1"]) == len(pairs)
+    for i, (versus, treatment) in enumerate(zip(*indices(net, wanted["t1"], wanted["t2"]))):
+        found = int(np.flatnonzero((pairs == [versus, treatment]).all(1))[0])
+        assert abs(effects.mean[found] - wanted["mean"][i]) < 3 * wanted["mcse"][i]
+        for name, p in QUANTILES.items():
+            x = effects.quantile([p])[found, 0]
+            error = np.sqrt(p * (1 - p) / run["tau"]["ess"]) / effects.density(np.full(len(pairs), x))[found]
+            assert abs(x - wanted[name][i]) < 3 * error
+    tau, about = posteriors["random"].heterogeneity, run["tau"]
+    assert abs(tau.mean - about["mean"]) < 3 * about["mcse"]
+    number, _ = study_numbers(net)
+    deviance, leverage = Influence(posteriors["random"], number).deviance
+    dic = deviance.sum() + leverage.sum() + 2 * len(net.studies)  # by arms, with flat baselines
+    assert abs(dic - run["dic"]["DIC"]) < 3 * np.sqrt(2 * run["dic"]["pV"] / about["ess"])
 
 
 def test_default_priors_are_those_of_gemtc():
