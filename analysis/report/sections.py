@@ -105,13 +105,13 @@ def assemble(
     found += [_exclusions(material), _audits(material)]
     found += [_measurements(material, links), _reproduce(material)]
     sections = [section for section in found if section is not None and (section.blocks or section.parts)]
-    numbered = across.by_number(material, _places(sections))
+    numbered = across.by_number(material, _standing(sections))
     if numbered is not None:
         sections.insert(2, Section("figures", "Figures and tables by number", [numbered]))
     return sections
 
 
-def _places(sections: Sequence[Section]) -> dict[str, tuple[str, str, str]]:
+def _standing(sections: Sequence[Section]) -> dict[str, tuple[str, str, str]]:
     """Anchor, heading and file of every figure and table, by name."""
     return {
         block.name: (
