@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import signal
 import sys
 import tempfile
 import threading
@@ -434,20 +435,20 @@ class _Clock:
         begin = time.monotonic()
         timers = self._timers()
         try:
-            yield
+            with _heeding_control_c(self.connection):
+                yield
         except duckdb.InterruptException:
             raise self._reason(begin) or late from None
         except MemoryError:
             raise _too_much() from None
-        except RuntimeError:
-            # Ctrl-C reaches Python, and leaves the query running.
-            self.connection.interrupt()
-            raise
         except duckdb.Error as error:
             raise explain(self.db, self.query, error) from None
         finally:
             for timer in timers:
                 timer.cancel()
+            for timer in timers:
+                # A thread still on its way out when Python ends takes the process down with it.
+                timer.join()
             if self.left is not None:
                 self.left -= time.monotonic() - begin
 
@@ -474,6 +475,32 @@ class _Clock:
             timer.daemon = True
             timer.start()
         return timers
+
+
+@contextmanager
+def _heeding_control_c(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Let Ctrl-C interrupt the engine, then Python: DuckDB's own handling of it can wait for ever."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed = False
+
+    def interrupt(*_: object) -> None:
+        nonlocal pressed
+        pressed = True
+        connection.interrupt()
+
+    usual = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    except (duckdb.InterruptException, RuntimeError):
+        if pressed:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 def explain(db: EvidenceBase, query: str, error: duckdb.Error) -> CallError:

@@ -94,7 +94,7 @@ def twice(folder, tmp_path) -> Path:
 
 def effect_of_a(path: Path) -> float:
     with evidence.open(path) as db:
-        return db.sql("select estimate from contrast where study = 'A' and measure = 'MD'").fetchone()[0]
+        return db.sql("select estimate from contrast where study = 'A' and measure = 'MD'").fetchall()[0][0]
 
 
 def test_an_analysis_runs_on_either_extractors_values(twice, tmp_path):

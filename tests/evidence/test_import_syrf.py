@@ -262,5 +262,5 @@ def test_a_real_export_end_to_end(trial_data, tmp_path):
             "select count(se), count(sd), count(*) from measurement where se is not null or sd is not null"
         ).fetchall()
         assert spreads[0][2] == 571
-        studies = db.sql("select count(distinct study) from contrast where measure = 'SMD'").fetchone()
+        studies = db.sql("select count(distinct study) from contrast where measure = 'SMD'").fetchall()[0]
         assert studies == (23,)

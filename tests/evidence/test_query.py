@@ -1,8 +1,11 @@
 import contextlib
 import hashlib
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 
 import duckdb
@@ -272,6 +275,26 @@ def test_a_query_that_never_ends_is_stopped(db):
             ).rows
         )
     assert time.monotonic() - started < 15
+    assert list(query.ask(db, "select 1", timeout=5).rows) == [(1,)]
+
+
+def test_no_thread_outlives_a_query(db):
+    """One that is still on its way out when Python ends would end the process with an abort."""
+    before = threading.active_count()
+    assert list(query.ask(db, "select 1", timeout=60, if_stuck=lambda: None).rows) == [(1,)]
+    assert threading.active_count() == before
+
+
+def test_control_c_stops_a_query_and_then_python(db):
+    usual = signal.getsignal(signal.SIGINT)
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        query.ask(
+            db,
+            "with recursive r as (select 1 as i union all select i from r) select count(*) from r",
+            timeout=60,
+        )
+    assert signal.getsignal(signal.SIGINT) is usual
     assert list(query.ask(db, "select 1", timeout=5).rows) == [(1,)]
 
 

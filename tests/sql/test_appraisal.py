@@ -23,7 +23,7 @@ class TestCharacteristics:
         for doi in ("10.1/b", "10.1/a"):
             rows.insert(
                 "report",
-                [{"report_id": hash(doi) % 1000, "study": "s", "doi": doi, **rows.place("reports.csv")}],
+                [{"report_id": rows.line, "study": "s", "doi": doi, **rows.place("reports.csv")}],
             )
         rows.insert(
             "characteristic",
