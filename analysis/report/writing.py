@@ -205,7 +205,7 @@ def _page(material: Any, made: list[Any], figures: dict[str, str], links: Any, s
         lstrip_blocks=True,
     )
     environment.filters["linked"] = lambda text: Markup(typeset.lines(as_html(str(text))))
-    environment.filters["table"] = lambda table: Markup(resolve(typeset.lines(table.html())))
+    environment.filters["table"] = lambda table: Markup(typeset.lines(resolve(table.html())))
     environment.tests["figure"] = lambda block: isinstance(block, Figure)
     environment.tests["table"] = lambda block: isinstance(block, Table)
     environment.tests["text"] = lambda block: isinstance(block, Text)
