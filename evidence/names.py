@@ -44,7 +44,9 @@ def difference(name: str, other: str) -> str:
     return "by upper and lower case or blanks"
 
 
-def nearest(name: str, known: Collection[str], synonyms: Mapping[str, str] | None = None) -> str | None:
+def nearest(
+    name: str, known: Collection[str], synonyms: Mapping[str, str] | None = None, *, cutoff: float = 0.6
+) -> str | None:
     """Return the known name that was probably meant, or None.
 
     Parameters
@@ -55,6 +57,8 @@ def nearest(name: str, known: Collection[str], synonyms: Mapping[str, str] | Non
         Names that would be right.
     synonyms : mapping of str to str, optional
         Other words for known names.
+    cutoff : float
+        How alike the two must be, from 0 to 1 (`difflib.SequenceMatcher.ratio`).
     """
     wanted = skeleton(name)
     by_skeleton: dict[str, str] = {}
@@ -64,7 +68,7 @@ def nearest(name: str, known: Collection[str], synonyms: Mapping[str, str] | Non
         by_skeleton.setdefault(skeleton(word), other)
     if wanted in by_skeleton:
         return by_skeleton[wanted]
-    close = difflib.get_close_matches(wanted, by_skeleton, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(wanted, by_skeleton, n=1, cutoff=cutoff)
     return by_skeleton[close[0]] if close else None
 
 

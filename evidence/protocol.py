@@ -287,6 +287,9 @@ def plan(protocol: Protocol, sheets: Sheets, problems: Problems) -> list[Analysi
     entries = [_usable(entry, ANALYSIS_KEYS) for entry in protocol.analyses]
     origin = "plan"
     if not protocol.analyses:
+        if problems.errors:
+            # The folder cannot be built: what would be planned on it would only repeat its errors.
+            return []
         origin = "default"
         entries = _default_entries(sheets, names, shared.get("reference"))
         # These only one analysis can have.

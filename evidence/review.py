@@ -7,7 +7,7 @@ everything that is wrong in one pass, and returns the rows of each table, ready 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -190,18 +190,32 @@ def _sheets(folder: Path, problems: Problems) -> dict[str, Sheet]:
                 f"the review folder has no {file.name}", f"add it: one row per {file.grain}", file=file.name
             )
     for name in present.keys() - FILE.keys():
-        if not name.lower().endswith((".csv", ".tsv", ".xlsx", ".xls")):
-            continue
-        meant = nearest(name, [file for file in FILE if file not in present])
-        if meant is not None:
-            problems.error(
-                f"a review folder has no {name!r}",
-                f"rename it to {meant!r}, or move it out of the folder",
-                file=name,
-            )
-        else:
-            problems.warning(f"{name} is not a file of a review folder, and was not read", "", file=name)
+        if name.lower().endswith((".csv", ".tsv", ".xlsx", ".xls")):
+            _report_stranger(name, present, problems)
     return sheets
+
+
+def _report_stranger(name: str, present: Container[str], problems: Problems) -> None:
+    """Report a table in the folder that is not read: it may be one that is, under a mistyped name."""
+    stems = {file.name.removesuffix(".csv"): file.name for file in FILES}
+    of_tables = {file.table: file.name.removesuffix(".csv") for file in FILES}
+    meant = stems.get(nearest(Path(name).stem, stems, of_tables, cutoff=0.8) or "")
+    if meant is None or (meant in present and not name.lower().endswith(".csv")):
+        problems.warning(f"{name} is not a file of a review folder, and was not read", "", file=name)
+    elif meant in present:
+        problems.error(
+            f"{name!r} looks like {meant!r}, which is there too",
+            f"put its rows into {meant!r}, or move it out of the folder",
+            file=name,
+        )
+    else:
+        problems.error(
+            f"a review folder has no {name!r}",
+            f"rename it to {meant!r}, or move it out of the folder"
+            if name.lower().endswith(".csv")
+            else f"save it as {meant!r} (CSV UTF-8), or move it out of the folder",
+            file=name,
+        )
 
 
 def _fill(sheets: dict[str, Sheet], problems: Problems) -> None:

@@ -219,7 +219,11 @@ def _tree(origin: Origin) -> Tree:
     while len(origin.sources) == 1 and origin.sources[0].column == origin.column:
         origin = origin.sources[0]
         names.append(origin.name)
-    label = " < ".join(names) + (" (see above)" if origin.repeated else "")
+    label = " < ".join(names)
+    if origin.repeated:
+        label += " (see above)"
+    elif origin.kind == "view" and not origin.sources:
+        label += " (of no column: a constant, or a count of rows)"
     tree = Tree(Text(label, style="bold" if origin.kind == "table" else ""), guide_style="dim")
     for source in origin.sources:
         tree.children.append(_tree(source))

@@ -270,6 +270,10 @@ FILES = [
      "[protocol] has no key 'refrence'", "did you mean 'reference'?"),
     ("misspelt file", "measurement.csv", b"study\n", None, "a review folder has no 'measurement.csv'",
      "rename it to 'measurements.csv'"),
+    ("second of two", "mesurements.csv", b"study\n", None, "looks like 'measurements.csv', which is there too",
+     "put its rows into 'measurements.csv'"),
+    ("workbook", "report.xlsx", b"PK", None, "a review folder has no 'report.xlsx'",
+     "save it as 'reports.csv' (CSV UTF-8)"),
 ]
 # fmt: on
 
@@ -285,6 +289,20 @@ def test_error_of_a_file(review_folder, file, content, line, message, remedy):
     assert found.line == line
     assert message in found.message
     assert remedy in found.remedy
+
+
+@pytest.mark.parametrize("name", ["notes.csv", "measurements.xlsx", "figure 2.tsv"])
+def test_a_table_that_is_no_part_of_the_folder_is_named_and_left_alone(review_folder, name):
+    warnings = warnings_of(review_folder({name: b"a,b\n1,2\n"}))
+    assert [w.message for w in warnings if w.file == name] == [
+        f"{name} is not a file of a review folder, and was not read"
+    ]
+
+
+def test_an_unknown_treatment_of_an_arm_is_no_error_of_the_plan_that_nobody_wrote(review_folder):
+    arms = "study,arm,treatment,n\nA,a,BMSC,5\nA,b,saline,5\nB,a,BMSCs,5\nB,b,saline,5\n"
+    problems = problems_of(review_folder({"arms.csv": arms.encode()}))
+    assert "review.toml" not in {problem.file for problem in problems}
 
 
 @pytest.mark.parametrize("file", ["studies.csv", "arms.csv", "treatments.csv", "outcomes.csv", "review.toml"])
