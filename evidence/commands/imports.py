@@ -56,9 +56,13 @@ MAP = click.option(
     "columns",
     multiple=True,
     metavar="SOURCE=TARGET",
-    help="What a column stands for where its name does not say; SOURCE= leaves it out. May be repeated.",
+    help="What a column stands for where its name does not say; SOURCE= leaves it out, SOURCE=mean+sd takes"
+    " cells such as '210 (31)' apart. May be repeated.",
 )
 SHEET = click.option("--sheet", metavar="NAME", help="Sheet of a workbook.")
+HEADER = click.option(
+    "--header", type=int, metavar="LINE", help="Line that names the columns; else the first."
+)
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Check and report, write nothing.")
 
 
@@ -88,6 +92,8 @@ def mapping_of(columns: tuple[str, ...]) -> dict[str, str]:
 @click.option("--treatment", metavar="NAME", help="Name of the first group, where the table has none.")
 @click.option("--control", metavar="NAME", help="Name of the second group, where the table has none.")
 @SHEET
+@HEADER
+@click.option("--fill-down", is_flag=True, help="An empty study means the one above it (merged cells).")
 @DRY_RUN
 def arms(file: Path, into: Path, columns: tuple[str, ...], **options: Any) -> None:
     """Read a table with one row for each arm, for each contrast, or for each study.
@@ -198,6 +204,7 @@ def syrf(file: Path, into: Path, **options: Any) -> None:
 )
 @MAP
 @SHEET
+@HEADER
 @DRY_RUN
 def extraction(file: Path, into: Path, columns: tuple[str, ...], **options: Any) -> None:
     """Read a second extractor's measurements beside the first's.

@@ -7,14 +7,17 @@ column that is constant within each study becomes a characteristic of it; what c
 from __future__ import annotations
 
 import math
+import re
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from evidence.errors import CallError, Problem, ReviewError
+from evidence.importers.cells import filled_down, taken_apart
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
-from evidence.importers.names import AMBIGUOUS, plain, targets
+from evidence.importers.names import AMBIGUOUS, hints, plain, targets
 from evidence.importers.table import Table, read_table
 from evidence.importers.wide import LongForm, long_form
 from evidence.layout import FILE
@@ -46,6 +49,8 @@ def import_arms(
     treatment: str | None = None,
     control: str | None = None,
     sheet: str | None = None,
+    header: int | None = None,
+    fill_down: bool = False,
     dry_run: bool = False,
 ) -> ImportReport:
     """Make or extend a review folder from a table of arms or contrasts, long or wide.
@@ -69,12 +74,17 @@ def import_arms(
     label : str, optional
         Printed name of the outcome.
     mapping : mapping of str to str, optional
-        Source column to the column it stands for, where the name does not say; an empty target leaves it out.
+        Source column to the column it stands for, where the name does not say; an empty target leaves it out,
+        and ``mean+sd`` takes cells such as ``210.5 ± 31.6`` apart.
     treatment, control : str, optional
         Names of the two groups of a table that does not name them (``ai bi ci di``, ``yi vi``);
         ``'treatment'`` and ``'control'`` without them.
     sheet : str, optional
         Sheet of a workbook.
+    header : int, optional
+        Line that names the columns, where it is not the first.
+    fill_down : bool
+        An empty cell of the study's column means the study above it.
     dry_run : bool
         Check and report, write nothing.
 
@@ -90,7 +100,7 @@ def import_arms(
         If the table has errors, or the folder would have; nothing is written then.
     """
     return import_table(
-        read_table(file, sheet=sheet),
+        read_table(file, sheet=sheet, header=header),
         into,
         outcome=outcome,
         unit=unit,
@@ -100,6 +110,7 @@ def import_arms(
         mapping=mapping,
         treatment=treatment,
         control=control,
+        fill_down=fill_down,
         dry_run=dry_run,
     )
 
@@ -116,6 +127,7 @@ def import_table(
     mapping: Mapping[str, str] | None = None,
     treatment: str | None = None,
     control: str | None = None,
+    fill_down: bool = False,
     dry_run: bool = False,
 ) -> ImportReport:
     """Make or extend a review folder from a table that was read already; see `import_arms`."""
@@ -123,8 +135,8 @@ def import_table(
         raise CallError(
             f"There is no effect measure {measure!r}: {suggestion(measure, keyed('effect_measure'))}."
         )
+    table, chosen = taken_apart(table, mapping or {})
     report = ImportReport(table.name, notes=list(table.notes))
-    chosen = _chosen(table, mapping or {})
     if wide := long_form(table, chosen, treatment=treatment, control=control):
         table, chosen = wide.table, wide.chosen
         report.notes += wide.notes
@@ -141,13 +153,17 @@ def import_table(
         columns = _recognise(table, chosen, "contrast level")
         fill = _fill_contrasts
         if not {"study", "arm_a", "estimate"} <= columns.known.keys():
-            raise _no_shape(table)
+            raise _no_shape(table, chosen)
         if measure is None:
             raise CallError(
                 f"{table.name} has one row per contrast: say which effect measure it holds, for example"
                 " --measure MD (ratio measures on the log scale)."
             )
     _ask_about_ambiguous(table, columns, chosen)
+    if fill_down:
+        table = filled_down(table, columns.known["study"])
+        report.notes.append(table.notes[-1])
+    _refuse_nameless(table, columns)
     table = _rows_of_outcome(table, columns, outcome, report)
     draft = Draft(into, title=label or outcome)
     if wide and wide.control:
@@ -180,17 +196,6 @@ def import_table(
     report.added = dict(draft.added)
     draft.write(dry_run=dry_run)
     return report
-
-
-def _chosen(table: Table, mapping: Mapping[str, str]) -> dict[str, str]:
-    problems = [
-        Problem(f"there is no column {source!r}", suggestion(source, table.header), table.name)
-        for source in mapping
-        if source not in table.header
-    ]
-    if problems:
-        raise CallError("The mapping names columns that the table does not have.", problems)
-    return dict(mapping)
 
 
 def _recognise(table: Table, chosen: Mapping[str, str], shape: str) -> _Columns:
@@ -234,7 +239,29 @@ def _sensible(options: Iterable[str], known: Mapping[str, int]) -> set[str]:
     return sensible
 
 
-def _no_shape(table: Table) -> ReviewError:
+def _refuse_nameless(table: Table, columns: _Columns) -> None:
+    """Refuse rows with numbers and without a study; other rows without one are notes, and left out."""
+    study = columns.known["study"]
+    numbers = [at for name, at in columns.known.items() if name in (*_STATISTICS, "estimate")]
+    problems = [
+        Problem(
+            "the row has numbers and no study",
+            "name its study; where an empty cell means the study above it, say --fill-down",
+            table.name,
+            line,
+        )
+        for line, cells in table.rows
+        if not cells[study] and any(re.search(r"\d", cells[at]) for at in numbers)
+    ]
+    if problems:
+        raise ReviewError(f"{table.name} cannot be imported.", problems)
+
+
+def _no_shape(table: Table, chosen: Mapping[str, str]) -> ReviewError:
+    known = targets("arm level").keys() | targets("contrast level").keys()
+    named = hints([name for name in table.header if name not in chosen and plain(name) not in known])
+    perhaps = [f"--map {shlex.quote(f'{name}={target}')}" for name, target in named.items()]
+    hint = f"; perhaps {' '.join(perhaps)}" if perhaps else ""
     return ReviewError(
         f"{table.name} is neither an arm-level nor a contrast-level table.",
         [
@@ -243,7 +270,7 @@ def _no_shape(table: Table) -> ReviewError:
                 "an arm-level table has study, treatment and n with mean and sd (or se), events, or events"
                 " and exposure; a contrast-level table has study, treat1, treat2, TE and seTE; a table with"
                 " one row per study has study, t1, r1, n1, t2, r2, n2 or ai, n1i, ci, n2i; say with --map"
-                " SOURCE=COLUMN what a column holds",
+                f" SOURCE=COLUMN what a column holds{hint}",
                 file=table.name,
                 line=1,
             )
@@ -310,10 +337,16 @@ def _fill_arms(
     treatments: set[str] = set()
     occasion = [known[c] for c in ("timepoint", "timepoint_unit", "extractor") if c in known]
     for line, cells in table.rows:
+        draft.place = table.name, line
         study, treatment = cells[known["study"]], cells[known["treatment"]]
         if not study or not treatment:
             report.left_out.append(
-                Problem("a row without a study or a treatment", "fill in both", file=table.name, line=line)
+                Problem(
+                    f"a row without a study or a treatment: {' | '.join(filter(None, cells))}",
+                    "fill in both",
+                    file=table.name,
+                    line=line,
+                )
             )
             continue
         experiment = cells[known["experiment"]] if "experiment" in known else ""
@@ -378,6 +411,7 @@ def _fill_contrasts(
     by_study, varying = _study_columns(table, columns)
     base = {} if "arm_b" in known else _base_rows(table, columns)
     for line, cells in table.rows:
+        draft.place = table.name, line
         study, a = cells[known["study"]], cells[known["arm_a"]]
         b, var_base = base[study] if base else (cells[known["arm_b"]], "")
         if base and a == b:

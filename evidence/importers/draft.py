@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from evidence.errors import Problem, ReviewError
@@ -90,6 +90,9 @@ class Draft:
         self.files: dict[str, list[Row]] = {}
         self.added: dict[str, int] = {}
         self.changed: set[str] = set()
+        self.place: tuple[str, int] | None = None
+        """File and line of the source that is being read: errors in the rows added meanwhile name it."""
+        self._places: dict[int, tuple[str, int]] = {}
         self._indexes: dict[tuple[str, tuple[str, ...]], dict[tuple[str, ...], Row]] = {}
         for name in _FILES:
             path = self.directory / name
@@ -141,6 +144,8 @@ class Draft:
                 return False
             index[identity] = cells
         rows.append(cells)
+        if self.place is not None:
+            self._places[id(cells)] = self.place
         self.added[name] = self.added.get(name, 0) + 1
         self.changed.add(name)
         return True
@@ -185,7 +190,10 @@ class Draft:
                     self.changed.add(file.name)
             for name in self.changed:
                 _write(staged / name, self.files[name])
-            read(staged)
+            try:
+                read(staged)
+            except ReviewError as error:
+                raise self._at_source(error) from None
             if dry_run:
                 return
             self.directory.mkdir(exist_ok=True)
@@ -195,6 +203,28 @@ class Draft:
                     part = target.with_name(f".{target.name}.part")
                     shutil.copyfile(path, part)
                     os.replace(part, target)
+
+    def _at_source(self, error: ReviewError) -> ReviewError:
+        """Name the lines of the source in place of those of files that are not written yet."""
+        places: dict[tuple[str, int], tuple[str, int]] = {}
+        for name in self.changed:
+            line = 2
+            for row in self.files[name]:
+                if id(row) in self._places:
+                    places[name, line] = self._places[id(row)]
+                line += 1 + sum(cell.count("\n") for cell in row.values())
+        moved = [
+            replace(problem, file=found[0], line=found[1])
+            if (found := places.get((problem.file or "", problem.line or 0)))
+            else problem
+            for problem in error.problems
+        ]
+        if moved == list(error.problems):
+            return error
+        # One wrong cell of the source can be wrong in several files of the folder.
+        same = {(problem.file, problem.line, problem.column, problem.message): problem for problem in moved}
+        n = len(same)
+        return ReviewError(f"Nothing was imported: {n} error{'s' * (n != 1)}.", same.values())
 
 
 def _write(path: Path, rows: list[Row]) -> None:

@@ -31,6 +31,7 @@ def import_extraction(
     extractor: str,
     mapping: Mapping[str, str] | None = None,
     sheet: str | None = None,
+    header: int | None = None,
     dry_run: bool = False,
 ) -> ImportReport:
     """Add one extractor's measurements to a review folder that others have extracted into.
@@ -48,6 +49,8 @@ def import_extraction(
         Source column to column of ``measurements.csv``; an empty target leaves it out.
     sheet : str, optional
         Sheet of a workbook.
+    header : int, optional
+        Line that names the columns, where it is not the first.
     dry_run : bool
         Check and report, write nothing.
 
@@ -63,7 +66,7 @@ def import_extraction(
     ReviewError
         If the extractor has read a cell before and now reads another number, or the folder would have errors.
     """
-    table = read_table(file, sheet=sheet)
+    table = read_table(file, sheet=sheet, header=header)
     columns = _columns(table, mapping or {})
     if missing := [name for name in ("study", "arm", "outcome") if name not in columns]:
         raise CallError(
@@ -80,6 +83,7 @@ def import_extraction(
     problems: list[Problem] = []
     read_before = differing = 0
     for line, cells in table.rows:
+        draft.place = table.name, line
         row = {name: cells[at] for name, at in columns.items() if cells[at]} | {"extractor": extractor}
         others = earlier.get(_cell(row), [])
         mine = [other for other in others if _reader(other) == extractor]

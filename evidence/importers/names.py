@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from functools import cache
 
 from evidence.layout import FILE
@@ -45,6 +46,31 @@ def targets(shape: str) -> dict[str, frozenset[str]]:
         for column in FILE[name].columns:
             found[plain(column.name)] = {column.name}
     return {name: frozenset(columns) for name, columns in found.items()}
+
+
+_WORDS = {
+    "mean": "mean", "average": "mean", "median": "median", "sd": "sd", "se": "se", "sem": "se", "n": "n",
+    "events": "events", "study": "study", "author": "study", "treatment": "treatment", "group": "treatment",
+    "intervention": "treatment", "arm": "treatment",
+}  # fmt: skip
+"""What a word within a column's name may stand for: a hint to a person, never taken as decided."""
+
+
+def hints(names: Iterable[str]) -> dict[str, str]:
+    """Guess what columns may stand for by the words in their names, to be said and not to be acted upon.
+
+    Returns
+    -------
+    dict of str to str
+        Column to target; several targets joined by ``+`` where the name says that its cells hold several.
+    """
+    found: dict[str, str] = {}
+    for name in names:
+        words = [_WORDS[word] for word in re.findall(r"[a-z]+", name.lower()) if word in _WORDS]
+        target = "+".join(dict.fromkeys(words))
+        if target and target not in found.values():
+            found[name] = target
+    return found
 
 
 class Spellings:

@@ -12,12 +12,11 @@ import datetime
 import io
 import math
 import re
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evidence.errors import Problem, ReviewError
+from evidence.errors import CallError, Problem, ReviewError
 from evidence.importers.sources import check_members, read_text, unreadable
 
 MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "."})
@@ -25,6 +24,7 @@ MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "."}
 
 
 _FORMULA_ERRORS = frozenset(("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"))
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
 _BUGS_HEADER = re.compile(r"\s*[A-Za-z][\w.]*\[,?\d*\](\s+[A-Za-z][\w.]*\[,?\d*\])*\s*$")
 
 
@@ -55,7 +55,11 @@ class Table:
         return [cells[position] for _, cells in self.rows]
 
 
-def read_table(path: str | Path, *, sheet: str | None = None) -> Table:
+Lines = list[tuple[int, list[str]]]
+"""Line number and cells of every line that is not blank, that of the header first."""
+
+
+def read_table(path: str | Path, *, sheet: str | None = None, header: int | None = None) -> Table:
     """Read a CSV, TSV, XLSX, Stata or Parquet file.
 
     Parameters
@@ -64,6 +68,8 @@ def read_table(path: str | Path, *, sheet: str | None = None) -> Table:
         The file; its ending says what it is (anything unknown is read as text).
     sheet : str, optional
         Sheet of a workbook; the first one without it.
+    header : int, optional
+        Line that names the columns; the lines above it are not read. The first line without it.
 
     Returns
     -------
@@ -80,59 +86,69 @@ def read_table(path: str | Path, *, sheet: str | None = None) -> Table:
     readers = {".xlsx": _read_xlsx, ".xlsm": _read_xlsx, ".dta": _read_stata, ".parquet": _read_parquet}
     reader = readers.get(file.suffix.lower())
     if reader is None:
-        return _read_text(file)
-    header, rows, notes = reader(file, sheet)
-    return _table(file.name, header, rows, notes)
+        text, notes = read_text(file)
+        return table_of(file, text, notes, header)
+    lines, notes = reader(file, sheet)
+    return _table(file.name, lines, notes, header)
 
 
-def _read_text(file: Path) -> Table:
-    text, notes = read_text(file)
-    return table_of(file, text, notes)
-
-
-def table_of(file: Path, text: str, notes: list[str] | None = None) -> Table:
+def table_of(file: Path, text: str, notes: list[str] | None = None, header: int | None = None) -> Table:
     """Take a text apart into rows and columns; see `read_table`."""
     notes = notes if notes is not None else []
-    first = text.split("\n", 1)[0]
+    first = next((line for line in text.split("\n")[(header or 1) - 1 :] if line.strip()), "")
     if _BUGS_HEADER.match(first):
         notes.append("read as a rectangular data table of WinBUGS")
-        return _table(file.name, *_read_bugs(text), notes)
+        return _table(file.name, _read_bugs(text), notes, header)
     separator = max(",;\t", key=lambda mark: (first.count(mark), mark == ","))
     if separator != ",":
         notes.append(f"columns are separated by {'tabs' if separator == chr(9) else 'semicolons'}")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    header: list[str] = []
-    rows: list[tuple[int, list[str]]] = []
+    lines: Lines = []
     start = 1
     try:
         for cells in reader:
-            if not header:
-                header = cells
-            elif any(cell.strip() for cell in cells):
-                rows.append((start, cells))
+            if any(cell.strip() for cell in cells):
+                lines.append((start, cells))
             start = reader.line_num + 1
     except csv.Error as error:
         raise ReviewError(
             f"{file.name} cannot be read as a table.",
             [Problem(str(error), "close every quotation mark", file=file.name, line=reader.line_num)],
         ) from None
-    if separator == ";" and any(
-        "," in cell and _is_number(cell.replace(",", ".", 1)) for _, r in rows for cell in r
+    if separator != "," and any(
+        "," in cell and _is_number(cell.replace(",", ".", 1)) for _, cells in lines[1:] for cell in cells
     ):
-        rows = [(line, [_point(cell) for cell in cells]) for line, cells in rows]
+        _refuse_points(file, lines)
+        lines = [(line, [_point(cell) for cell in cells]) for line, cells in lines]
         notes.append("decimal commas were read as decimal points")
-    return _table(file.name, header, rows, notes)
+    return _table(file.name, lines, notes, header)
 
 
-def _read_bugs(text: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+def _refuse_points(file: Path, lines: Lines) -> None:
+    """Refuse what may be thousands in a file with decimal commas: 1.350 may be 1350 or 1,350."""
+    problems = [
+        Problem(
+            f"{cell!r} in a file with decimal commas: its point may part thousands, or decimals",
+            f"write {cell.replace('.', '')} or {cell.replace('.', ',')}",
+            file.name,
+            line,
+        )
+        for line, cells in lines[1:]
+        for cell in map(str.strip, cells)
+        if _THOUSANDS.fullmatch(cell)
+    ]
+    if problems:
+        raise ReviewError(f"{file.name} cannot be imported.", problems)
+
+
+def _read_bugs(text: str) -> Lines:
     """Read columns kept apart by blanks; comments begin with #, and END ends the table."""
     lines = [(i, line.split("#", 1)[0].split()) for i, line in enumerate(text.splitlines(), 1)]
     end = next((i for i, (_, cells) in enumerate(lines) if cells[:1] == ["END"]), len(lines))
-    lines = [(i, cells) for i, cells in lines[:end] if cells]
-    return lines[0][1], lines[1:]
+    return [(i, cells) for i, cells in lines[:end] if cells]
 
 
-def _read_xlsx(file: Path, sheet: str | None) -> tuple[list[str], list[tuple[int, list[str]]], list[str]]:
+def _read_xlsx(file: Path, sheet: str | None) -> tuple[Lines, list[str]]:
     from zipfile import BadZipFile, ZipFile
 
     import openpyxl
@@ -161,7 +177,7 @@ def _read_xlsx(file: Path, sheet: str | None) -> tuple[list[str], list[tuple[int
     lines = [(i, cells) for i, cells in lines if any(cell.strip() for cell in cells)]
     if not lines:
         raise unreadable(file, "is empty", "it needs a header line and one row per arm or contrast")
-    return lines[0][1], lines[1:], [f"sheet {title!r}"]
+    return lines, [f"sheet {title!r}"]
 
 
 def _check_formulas(file: Path, values: list[list[Any]], formulas: list[list[Any]]) -> None:
@@ -186,7 +202,7 @@ def _check_formulas(file: Path, values: list[list[Any]], formulas: list[list[Any
         raise ReviewError(f"{file.name} cannot be imported.", problems)
 
 
-def _read_stata(file: Path, sheet: str | None) -> tuple[list[str], list[tuple[int, list[str]]], list[str]]:
+def _read_stata(file: Path, sheet: str | None) -> tuple[Lines, list[str]]:
     import warnings
 
     import pandas as pd
@@ -198,10 +214,11 @@ def _read_stata(file: Path, sheet: str | None) -> tuple[list[str], list[tuple[in
     except Exception as error:
         # On a damaged file pandas raises whatever it stumbles over.
         raise unreadable(file, f"is not a readable Stata file ({error})", "save it with saveold") from None
-    return _from_frame(data)
+    rows = [(i, [_text(v) for v in row]) for i, row in enumerate(data.itertuples(index=False, name=None), 2)]
+    return [(1, [str(column) for column in data.columns]), *rows], []
 
 
-def _read_parquet(file: Path, sheet: str | None) -> tuple[list[str], list[tuple[int, list[str]]], list[str]]:
+def _read_parquet(file: Path, sheet: str | None) -> tuple[Lines, list[str]]:
     import duckdb
 
     from evidence.database import connect
@@ -213,26 +230,25 @@ def _read_parquet(file: Path, sheet: str | None) -> tuple[list[str], list[tuple[
             rows = [(i, [_text(v) for v in row]) for i, row in enumerate(cursor.fetchall(), 2)]
     except duckdb.Error as error:
         raise unreadable(file, f"is not a readable Parquet file ({error})", "write it again") from None
-    return header, rows, []
+    return [(1, header), *rows], []
 
 
-def _from_frame(data: Any) -> tuple[list[str], list[tuple[int, list[str]]], list[str]]:
-    rows = [(i, [_text(v) for v in row]) for i, row in enumerate(data.itertuples(index=False, name=None), 2)]
-    return [str(column) for column in data.columns], rows, []
-
-
-def _table(
-    name: str, header: Sequence[str], rows: Iterable[tuple[int, Sequence[str]]], notes: list[str]
-) -> Table:
-    names = tuple(column.strip() for column in header)
-    while names and not names[-1]:
-        names = names[:-1]
+def _table(name: str, lines: Lines, notes: list[str], header: int | None) -> Table:
+    if header is not None:
+        if header not in (line for line, _ in lines):
+            raise CallError(f"{name} has no line {header} to take the names of columns from.")
+        lines = [(line, cells) for line, cells in lines if line >= header]
+        notes.append(f"line {header} names the columns; what stands above it was not read")
+    else:
+        _refuse_title(name, lines)
+    first, rows = lines[0][0], lines[1:]
+    names = _names(lines, notes)
     problems = [
         Problem(
             f"column {column!r} is given twice",
             "keep one of them, or give them different names",
             file=name,
-            line=1,
+            line=first,
         )
         for column in dict.fromkeys(names)
         if column and names.count(column) > 1
@@ -262,6 +278,40 @@ def _table(
     if blanks:
         notes.append(f"blanks at the beginning or end of {blanks} cells were removed")
     return Table(name, names, tuple(kept), tuple(notes))
+
+
+def _names(lines: Lines, notes: list[str]) -> tuple[str, ...]:
+    """Names of the columns; one without a name that holds something is called by its place."""
+    header, *rows = (cells for _, cells in lines)
+    names = [cell.strip() for cell in header]
+    for i, name in enumerate(names):
+        if not name and any(len(cells) > i and cells[i].strip() for cells in rows):
+            names[i] = f"column {i + 1}"
+            notes.append(f"column {i + 1} has no name, and is called {names[i]!r}")
+    while names and not names[-1]:
+        names.pop()
+    return tuple(names)
+
+
+def _refuse_title(name: str, lines: Lines) -> None:
+    """Refuse a table whose first line is a title, and say where the header seems to stand."""
+    filled = [(sum(bool(cell.strip()) for cell in cells), line) for line, cells in lines[:20]]
+    likely = next((line for count, line in filled if count >= 3), None)
+    if filled[0][0] > 1 or likely is None:
+        return
+    line, cells = lines[0]
+    title = next(cell.strip() for cell in cells if cell.strip())
+    raise ReviewError(
+        f"{name} cannot be read as a table.",
+        [
+            Problem(
+                f"the first line is {title!r}, which names no columns",
+                f"say which line does: --header {likely}, it seems",
+                name,
+                line,
+            )
+        ],
+    )
 
 
 def _text(value: Any) -> str:
