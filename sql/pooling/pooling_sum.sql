@@ -65,6 +65,7 @@ ranged as (
         min(treatment_b) as treatment_b,
         min(variable) as variable,
         min(level) as level,
+        count(*) as k,
         min(variance) as least_variance,
         min(estimate) as lowest,
         max(estimate) as highest,
@@ -74,6 +75,18 @@ ranged as (
         / nullif(cast(sum(fixed_point(scale_weight)) as double), 0) as scale_mean
     from member
     group by analysis, outcome, measure, comparison, subset
+),
+
+-- Once per number of degrees of freedom, not per row.
+quantile as (
+    select
+        df,
+        t_quantile(0.975, df) as t
+    from (
+        select k - 1 as df from ranged
+        union
+        select k - 2 as df from ranged
+    ) as distinct_df
 ),
 
 placed as (
@@ -216,9 +229,8 @@ select
             ) / random_summed.random_weight
         )
     ) as residual_variance,
-    -- As subqueries, for they are then worked out once per number of degrees of freedom.
-    (select t_quantile(0.975, random_summed.k - 1)) as confidence_quantile,
-    (select t_quantile(0.975, random_summed.k - 2)) as prediction_quantile
+    confidence.t as confidence_quantile,
+    prediction.t as prediction_quantile
 from random_summed
 inner join ranged
     on
@@ -227,3 +239,5 @@ inner join ranged
         and random_summed.measure = ranged.measure
         and random_summed.comparison = ranged.comparison
         and random_summed.subset = ranged.subset
+inner join quantile as confidence on random_summed.k - 1 = confidence.df
+inner join quantile as prediction on random_summed.k - 2 = prediction.df

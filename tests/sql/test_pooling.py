@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from pathlib import Path
 
 import numpy as np
@@ -567,11 +568,35 @@ class TestInvariance:
 def test_asking_for_one_analysis_does_not_work_out_leave_one_out(stand_in):
     def numbers_studies(view: str) -> bool:
         plan = stand_in.execute(f"explain (format json) select * from {view}").fetchone()[1].lower()
-        return "partition by outcome, measure, comparison order by study" in plan
+        return "partition by outcome, measure, treatment_a, treatment_b order by study" in plan
 
     assert numbers_studies("leave_one_out")
     assert not numbers_studies("pooled")
     assert not numbers_studies("subgroup")
+
+
+def test_leaving_out_studies_of_one_comparison_does_not_work_out_the_others(pooling):
+    draw = np.random.default_rng(8)
+    pooling.fill(
+        [
+            row
+            for number in range(20)
+            for row in studies(
+                draw.normal(0, 1, 300), draw.uniform(0.1, 1, 300), treatment_a=f"drug {number}"
+            )
+        ]
+    )
+    every = "select * from leave_one_out"
+    one = f"{every} where outcome = 'alt' and treatment_a = 'drug 7'"
+
+    def seconds(query: str) -> tuple[list, float]:
+        start = time.process_time()
+        return pooling.connection.execute(query).fetchall(), time.process_time() - start
+
+    asked, for_one = seconds(one)
+    answer, for_every = seconds(every)
+    assert sorted(asked) == sorted(row for row in answer if row[2] == "drug 7")
+    assert for_one < for_every / 2
 
 
 def test_threads_and_row_order_change_no_bit():
