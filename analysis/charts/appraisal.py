@@ -115,7 +115,7 @@ def traffic_light(
         alt.layer(*layers).properties(width=width, height=height),
         name="traffic_light",
         title=heading,
-        caption="; ".join(f"{index}: {item}" for index, item in enumerate(items, 1)) + ".",
+        caption="; ".join(f"{index}:\xa0{item}" for index, item in enumerate(items, 1)) + ".",
         description=f"{heading}: {len(studies)} studies, {len(items)} items. {_tally(given)}",
         tables={"judgements": ("study", "domain", "item", "judgement")},
         width=max(width, 420),

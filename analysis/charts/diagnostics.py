@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 from analysis.charts.effect import Effect
-from analysis.charts.layout import linked
-from analysis.charts.theme import INK, RANDOM, STUDY, dataset, decimals, finish, missing, records, ticks
+from analysis.charts.layout import linked, names_beside
+from analysis.charts.theme import RANDOM, STUDY, dataset, decimals, finish, missing, records, ticks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,34 +142,47 @@ def baujat(frame: pd.DataFrame, *, title: str = "Baujat plot") -> Any:
     )[:4]
     for row in given:
         row["label"] = row.get("label") or str(row["study"])
-        row["named"] = row in far
-        row["side"] = "left" if row["contribution"] < 0.6 * top else "right"
-    base = alt.Chart(dataset(given, "studies"))
-    x = alt.X(
-        "contribution:Q", axis=alt.Axis(title="Contribution to Q", grid=False), scale=alt.Scale(zero=True)
+    across, up = 1.06 * top, 1.06 * right
+    names, room = names_beside(
+        [
+            {
+                "label": row["label"],
+                "x": row["contribution"] / across * _WIDTH,
+                "y": (1 - row["influence"] / up) * _HEIGHT,
+            }
+            for row in far
+        ],
+        _WIDTH,
+        _HEIGHT,
     )
-    y = alt.Y("influence:Q", axis=alt.Axis(title="Influence on the pooled effect", grid=False))
-    names = [
-        base.transform_filter(f"datum.named && datum.side == '{side}'")
-        .mark_text(align=side, dx=8 if side == "left" else -8, baseline="middle", color=INK)
-        .encode(x=x, y=y, text=alt.Text("label:N"))
-        for side in ("left", "right")
-    ]
+    x, y = (
+        channel(
+            f"{field}:Q",
+            axis=alt.Axis(title=words, grid=False, tickCount=6),
+            scale=alt.Scale(domain=[0, end], nice=False),
+        )
+        for channel, field, words, end in (
+            (alt.X, "contribution", "Contribution to Q", across),
+            (alt.Y, "influence", "Influence on the pooled effect", up),
+        )
+    )
     return finish(
         alt.layer(
-            base.mark_point(filled=True, size=60, opacity=0.85, color=STUDY).encode(
+            *names,
+            alt.Chart(dataset(given, "studies"))
+            .mark_point(filled=True, size=60, opacity=0.85, color=STUDY)
+            .encode(
                 x=x,
                 y=y,
                 tooltip=[alt.Tooltip("label:N"), alt.Tooltip("contribution:Q"), alt.Tooltip("influence:Q")],
             ),
-            *names,
         ).properties(width=_WIDTH, height=_HEIGHT),
         name="baujat",
         title=title,
         caption="Upper right: studies that add to heterogeneity and move the result. The furthest are named.",
         description=f"{title} of {len(given)} studies. Furthest: {', '.join(row['label'] for row in far)}.",
         tables={"studies": ("study", "label", "contribution", "influence")},
-        width=_WIDTH,
+        width=_WIDTH + room,
     )
 
 

@@ -155,13 +155,18 @@ class Effect:
         return min(6, max(least, 1 - math.floor(math.log10(typical)))) if typical > 0 else 2
 
     def text(self, value: float | None, digits: int = 2) -> str:
-        """Write a stored number as it is read; ratios far from 1 keep about three figures."""
+        """Write a stored number as it is read.
+
+        Ratios far from 1 keep about three figures; beyond a million to one only the bound is written.
+        """
         shown = self.shown(value)
         if shown is None:
             return ""
         if self.scale == "log":
-            if shown >= 1e6 or shown < 1e-4:
-                return f"{shown:.2e}".replace("-", "−")
+            if shown >= 1e6:
+                return ">1,000,000"
+            if shown < 1e-4:
+                return "<0.0001"
             if not 0.1 <= shown < 10:
                 digits = max(0, (1 if shown < 1 else 2) - math.floor(math.log10(shown)))
         return number(shown, digits)

@@ -10,7 +10,6 @@ import altair as alt
 from analysis.charts.effect import Effect, normal_interval
 from analysis.charts.layout import GAP, ROW, Column, Table, favours, linked, pixels, row_y, words
 from analysis.charts.theme import (
-    CATEGORIES,
     COMMON,
     INK,
     MUTED,
@@ -40,6 +39,7 @@ MODELS = {"common": "Common effect", "random": "Random effects"}
 _PANEL = 300
 _SQUARE = 150.0
 _DOT = 15
+_HEAD = 420
 
 
 def forest(
@@ -359,19 +359,28 @@ def _one_by_one(
     rows: list[dict[str, Any]] = []
     for row in given:
         known = not missing(row.get("estimate")) and not missing(row.get("ci_lower"))
+        alone = not known and not missing(row.get("estimate"))
+        note = _printed(str(row["note"])) if not missing(row.get("note")) else ""
         rows.append(
             {
-                "kind": "point" if known else "note",
+                "kind": "point" if known or alone else "note",
                 "study": row["study"],
                 "label": prefix + (labels or {}).get(row["study"], str(row["study"])),
                 "effect_text": effect.estimate_text(row["estimate"], row["ci_lower"], row["ci_upper"], digits)
                 if known
-                else str(row.get("note") or "cannot be estimated"),
+                else f"{effect.text(row['estimate'], digits)} (no interval)"
+                if alone
+                else note or "cannot be estimated",
                 "tau_text": number(row.get("tau"), max(digits, 2)),
                 "i2_text": percent(row.get("i2"), 0),
                 "tau": row.get("tau"),
                 "i2": row.get("i2"),
-                "stored": (row["estimate"], row["ci_lower"], row["ci_upper"]) if known else None,
+                "stored": (row["estimate"], row["ci_lower"], row["ci_upper"])
+                if known
+                else (row["estimate"],) * 3
+                if alone
+                else None,
+                "alone": alone,
                 "href": row.get("href"),
             }
         )
@@ -381,6 +390,9 @@ def _one_by_one(
     drawn = [row["stored"] for row in rows if row.get("stored")]
     domain = effect.domain(*zip(*drawn)) if drawn else (-1.0, 1.0)
     corners = _fit(rows, effect, domain)
+    for row in rows:
+        if row.get("alone"):
+            row |= {"ci_lower": None, "ci_upper": None}
     names = effect.label(treatment), effect.label(versus)
     right = [Column("effect_text", f"{effect.measure} [95% {effect.interval}]")]
     if any(row.get("tau_text") for row in rows):
@@ -429,14 +441,8 @@ def node_split(frame: pd.DataFrame, *, effect: Effect, title: str | None = None)
     ]
     digits = effect.digits(1.96 * row["direct_std_error"] for row in given)
     for row in given:
-        rows.append(
-            {
-                "kind": "header",
-                "bold": True,
-                "label": f"{effect.label(row['treatment'])} vs {effect.label(row['versus'])}",
-                "p_text": f"p {p_value(row.get('p_value'))}" if not missing(row.get("p_value")) else "",
-            }
-        )
+        rows += _pair_heads(effect, row["treatment"], row["versus"])
+        rows[-1]["p_text"] = f"p {p_value(row.get('p_value'))}" if not missing(row.get("p_value")) else ""
         for kind, color in (("direct", STUDY), ("indirect", PREDICTION), ("network", RANDOM)):
             if missing(row.get(kind)) or missing(row.get(f"{kind}_std_error")):
                 continue
@@ -482,6 +488,14 @@ def node_split(frame: pd.DataFrame, *, effect: Effect, title: str | None = None)
     )
 
 
+def _pair_heads(effect: Effect, treatment: str, versus: str) -> list[dict[str, Any]]:
+    """Head the rows of a comparison: in two lines where its names are long."""
+    names = effect.label(treatment), effect.label(versus)
+    whole = f"{names[0]} vs {names[1]}"
+    parts = [whole] if text_width(whole, bold=True) <= _HEAD else [names[0], f"vs {names[1]}"]
+    return [{"kind": "header", "bold": True, "label": part} for part in parts]
+
+
 def prior_sensitivity(frame: pd.DataFrame, *, effect: Effect, title: str | None = None) -> Any:
     """Draw how estimates move with the prior (or any other choice) under which they were made.
 
@@ -501,26 +515,33 @@ def prior_sensitivity(frame: pd.DataFrame, *, effect: Effect, title: str | None 
     given = records(frame)
     digits = effect.digits((row["ci_upper"] - row["ci_lower"]) / 2 for row in given)
     scenarios = list(dict.fromkeys(str(row["scenario"]) for row in given))
-    colors = {scenario: CATEGORIES[index % len(CATEGORIES)] for index, scenario in enumerate(scenarios)}
+    parts = {scenario: _printed(scenario).split("; ") for scenario in scenarios}
+    # What all choices share is said once.
+    shared = (
+        [part for part in parts[scenarios[0]] if all(part in own for own in parts.values())] if given else []
+    )
+    shared = shared if len(scenarios) > 1 else []
+    labels = {
+        scenario: "; ".join(part for part in own if part not in shared) or "; ".join(own)
+        for scenario, own in parts.items()
+    }
     rows: list[dict[str, Any]] = []
     for pair in dict.fromkeys((row["treatment"], row["versus"]) for row in given):
-        rows.append(
-            {"kind": "header", "bold": True, "label": f"{effect.label(pair[0])} vs {effect.label(pair[1])}"}
-        )
+        rows += _pair_heads(effect, *pair)
         for row in given:
             if (row["treatment"], row["versus"]) == pair:
                 stored = (row["estimate"], row["ci_lower"], row["ci_upper"])
                 rows.append(
                     {
                         "kind": "point",
-                        "label": str(row["scenario"]),
+                        "label": labels[str(row["scenario"])],
                         "indent": True,
                         "scenario": str(row["scenario"]),
                         "treatment": pair[0],
                         "versus": pair[1],
                         "effect_text": effect.estimate_text(*stored, digits),
                         "stored": stored,
-                        "color": colors[str(row["scenario"])],
+                        "color": STUDY,
                     }
                 )
     _place(rows)
@@ -539,12 +560,18 @@ def prior_sensitivity(frame: pd.DataFrame, *, effect: Effect, title: str | None 
         _draw(table, effect, domain, corners, ("first", "second")),
         name="prior_sensitivity",
         title=heading,
-        caption=f"First treatment versus second, 95% {effect.interval}, under each choice.",
+        caption=f"First treatment versus second, 95% {effect.interval}, under each choice."
+        + (f" In all: {'; '.join(shared)}." if shared else ""),
         description=f"{heading}. {len(scenarios)} choices.",
         tables={"rows": ("treatment", "versus", "scenario", "estimate", "ci_lower", "ci_upper")},
         width=table.width,
         cuts=table.cuts,
     )
+
+
+def _printed(scenario: str) -> str:
+    """Write the words of an analysis with the signs of print."""
+    return scenario.replace("tau2", "τ²").replace("tau", "τ").replace("^2", "²")
 
 
 def diamond(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 from analysis.charts.effect import NORMAL_975, Effect
-from analysis.charts.layout import linked
+from analysis.charts.layout import favours, linked, words
 from analysis.charts.theme import (
     CATEGORIES,
     FAINT,
@@ -151,25 +151,50 @@ def comparison_adjusted_funnel(
         encodings["shape"] = alt.Shape(
             "comparison:N", scale=alt.Scale(domain=comparisons, range=shapes), legend=legend
         )
-    words = (
+    title_x = (
         f"Study effect {'divided by' if effect.scale == 'log' else 'minus'} its comparison's effect "
         f"({effect.title.partition(':')[0].lower()})"
     )
+    middle = -domain[0] / (domain[1] - domain[0]) * _WIDTH
     layers = [
         *_limits(0.0, deepest, effect),
-        *_dots(points, domain, deepest, effect, color, words, encodings),
+        *_dots(points, domain, deepest, effect, color, title_x, encodings),
+        *favours(effect.favours("the earlier", "the later"), middle, (0, _WIDTH), _HEIGHT + 52),
     ]
-    listed = ", ".join(effect.label(treatment) for treatment in order)
+    names = [effect.label(treatment) for treatment in order]
+    listed = ", ".join(names)
+    room = max([text_width(name) for name in comparisons], default=0) if encodings else 0.0
+    stated = f"in this order: {listed}"
+    if not encodings and text_width(listed) > 2 * _WIDTH:
+        # A long order is a list of its own.
+        layers.append(_order(names))
+        room = max(text_width(f"00. {name}") for name in names)
+        stated = "of the list on the right"
     return finish(
         alt.layer(*layers).properties(width=_WIDTH, height=_HEIGHT),
         name="comparison_adjusted_funnel",
         title=heading,
-        caption=f"Every comparison is an earlier versus a later treatment in this order: {listed}. "
+        caption=f"Every comparison is an earlier versus a later treatment {stated}. "
         "Dashed: pseudo 95% limits.",
         description=f"{heading}: {len(points)} contrasts of {len(comparisons)} comparisons. "
         f"Order of treatments: {listed}.",
         tables={"studies": ("study", "treatment", "versus", "estimate", "std_error")},
-        width=_WIDTH + 40 + max([text_width(name) for name in comparisons], default=0),
+        width=_WIDTH + 40 + room,
+    )
+
+
+def _order(names: Sequence[str]) -> Any:
+    """List the treatments to the right of the plot by number, the first on top."""
+    rows = [
+        {"text": f"{index}. {name}", "x": _WIDTH + 30, "y": 22 + 15 * index}
+        for index, name in enumerate(names, 1)
+    ]
+    place = {"x": alt.X("x:Q", scale=None, axis=None), "y": alt.Y("y:Q", scale=None, axis=None)}
+    return alt.layer(
+        words(["Order of treatments"], _WIDTH + 30, 14, bold=True),
+        alt.Chart(dataset(rows, "order"))
+        .mark_text(align="left", baseline="middle", aria=False)
+        .encode(**place, text=alt.Text("text:N")),
     )
 
 
@@ -190,7 +215,8 @@ def _frame(points: Sequence[Mapping[str, Any]], centre: float) -> tuple[float, t
     """Give the largest standard error of the axis, and ends of the effect's axis that hold the funnel."""
     deepest = 1.05 * max((point["std_error"] for point in points), default=1.0)
     reach = max([NORMAL_975 * deepest, *(abs(point["stored"] - centre) for point in points)])
-    lower, upper = min(centre - reach, 0.0), max(centre + reach, 0.0)
+    # No effect, where the contours meet, stands within the axis, not at its end.
+    lower, upper = min(centre - reach, -0.25 * reach), max(centre + reach, 0.25 * reach)
     margin = 0.04 * (upper - lower)
     return deepest, (lower - margin, upper + margin)
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from analysis.charts.layout import Grid, pixels
+from analysis.charts.layout import Grid, names_beside, pixels
 from analysis.charts.theme import (
     ALARM,
     BLUE_RED,
-    INK,
     MUTED,
     STUDY,
     dataset,
@@ -27,10 +26,10 @@ from analysis.charts.theme import (
 if TYPE_CHECKING:
     import pandas as pd
 
-_CELL = 46.0
+_CELL = 30.0
 
-# A name stands on the inner side of its point.
-_NAMES: tuple[tuple[str, Any, int], ...] = (("<", "left", 8), (">=", "right", -8))
+_WIDTH, _HEIGHT = 400, 300
+_MOST_NAMES = 12
 
 
 def net_heat(
@@ -56,12 +55,14 @@ def net_heat(
     -------
     altair chart
         Grey squares by contribution; red raises, blue lowers inconsistency (Krahn, Binder and König 2013).
-        Columns and rows in the frame's order, which should cluster designs that act alike.
+        Designs that act alike stand together, by complete linkage of their rows and columns; those that
+        nothing else in the network can contradict are left out, and the caption says how many.
     """
     given = records(frame)
-    designs = list(dict.fromkeys(row["design"] for row in given))
-    names = [(labels or {}).get(design, design) for design in designs]
-    grid = Grid(names, names, cell=_CELL, row=_CELL)
+    designs, left_out = _clustered(given)
+    names = [f"{index}  {(labels or {}).get(design, design)}" for index, design in enumerate(designs, 1)]
+    grid = Grid(names, [str(index) for index in range(1, len(designs) + 1)], cell=_CELL, row=_CELL)
+    given = [row for row in given if row["design"] in designs and row["detached"] in designs]
     largest = max((abs(row["change"]) for row in given if not missing(row.get("change"))), default=0) or 1.0
     cells = []
     for row in given:
@@ -107,12 +108,42 @@ def net_heat(
         title=title,
         caption="Grey squares: how much the direct evidence of the column's design adds to the row's "
         "estimate. Red: detaching the column raises the row's inconsistency, blue lowers it "
-        f"(strongest colour: {number(largest, 1)}).",
+        f"(strongest colour: {number(largest, 1)}). Columns have the numbers of the rows."
+        + (
+            f" Left out: {left_out} {'design' if left_out == 1 else 'designs'} that nothing can contradict."
+            if left_out
+            else ""
+        ),
         description=f"{title} of {len(designs)} designs. Largest change: {number(largest, 1)}.",
         tables={"designs": ("design", "detached", "contribution", "change")},
         width=grid.width,
         cuts=grid.cuts,
     )
+
+
+def _clustered(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], int]:
+    """Order designs so that those that act alike stand together; count those that cannot be detached."""
+    import numpy as np
+    from scipy.cluster.hierarchy import leaves_list, linkage
+    from scipy.spatial.distance import pdist
+
+    every = list(dict.fromkeys(row["design"] for row in rows))
+    kept = [
+        design
+        for design in every
+        if any(row["detached"] == design and not missing(row.get("change")) for row in rows)
+    ]
+    if not kept:
+        return every, 0
+    place = {design: index for index, design in enumerate(kept)}
+    change = np.zeros((len(kept), len(kept)))
+    for row in rows:
+        if row["design"] in place and row["detached"] in place and not missing(row.get("change")):
+            change[place[row["design"]], place[row["detached"]]] = row["change"]
+    if len(kept) > 2:
+        distance = pdist(change, "cityblock") + pdist(change.T, "cityblock")
+        kept = [kept[index] for index in leaves_list(linkage(distance, "complete"))]
+    return kept, len(every) - len(kept)
 
 
 def contributions(
@@ -239,7 +270,26 @@ def leverage(frame: pd.DataFrame, *, title: str = "Leverage plot") -> Any:
         for k in range(61)
         for x in [math.sqrt(c) * (k / 30 - 1 if both else k / 60)]
     ]
-    base = alt.Chart(dataset(points, "studies"))
+    far = sorted(
+        (point for point in points if point["far"]), key=lambda point: -(point["x"] ** 2 + point["leverage"])
+    )
+    names, room = names_beside(
+        [
+            {
+                "label": point["label"],
+                "x": (point["x"] - start) / (reach - start) * _WIDTH,
+                "y": (1 - point["leverage"] / top) * _HEIGHT,
+            }
+            for point in far[:_MOST_NAMES]
+        ],
+        _WIDTH,
+        _HEIGHT,
+    )
+    which = (
+        "Studies beyond 3 (red) fit badly or pull hard"
+        if len(far) <= _MOST_NAMES
+        else f"The {_MOST_NAMES} furthest of {len(far)} studies beyond 3 (red) are named"
+    )
     x_axis = alt.X(
         "x:Q",
         scale=alt.Scale(domain=[start, reach], nice=False),
@@ -255,7 +305,10 @@ def leverage(frame: pd.DataFrame, *, title: str = "Leverage plot") -> Any:
             alt.Chart(dataset(curves, "parabolas"))
             .mark_line(color=MUTED, strokeDash=[3, 3], strokeWidth=1, clip=True, aria=False)
             .encode(x=alt.X("x:Q"), y=alt.Y("y:Q"), detail=alt.Detail("c:O"), order=alt.Order("order:O")),
-            base.mark_point(filled=True, size=55, opacity=0.85).encode(
+            *names,
+            alt.Chart(dataset(points, "studies"))
+            .mark_point(filled=True, size=55, opacity=0.85)
+            .encode(
                 x=x_axis,
                 y=y_axis,
                 color=alt.Color("color:N", scale=None),
@@ -265,21 +318,15 @@ def leverage(frame: pd.DataFrame, *, title: str = "Leverage plot") -> Any:
                     alt.Tooltip("leverage:Q", format=".2f"),
                 ],
             ),
-            *(
-                base.transform_filter(f"datum.far && datum.x {side} 0")
-                .mark_text(align=align, dx=shift, baseline="middle", color=INK)
-                .encode(x=alt.X("x:Q"), y=alt.Y("leverage:Q"), text=alt.Text("label:N"))
-                for side, align, shift in _NAMES
-            ),
-        ).properties(width=400, height=300),
+        ).properties(width=_WIDTH, height=_HEIGHT),
         name="leverage",
         title=title,
-        caption="Dashed: x² + y = 1, 2, 3, 4. Studies beyond 3 are named: they fit badly or pull hard.",
+        caption=f"Dashed: x² + y = 1, 2, 3, 4. {which}.",
         description=f"{title}: {len(points)} points, beyond 3: "
         + (", ".join(str(point["label"]) for point in points if point["far"]) or "none")
         + ".",
         tables={"studies": ("study", "label", "deviance", "leverage")},
-        width=400,
+        width=_WIDTH + max(room, 60),
     )
 
 

@@ -23,6 +23,7 @@ GAP = 16
 
 _LINE = 14
 _TOP = 3
+_NAME = 230
 _INDENT = 12
 
 
@@ -114,7 +115,7 @@ class Table:
         places: list[float] = []
         before: Mapping[str, Any] = {}
         for row in self.rows:
-            bound = row.get("indent") or row.get("kind") in ("prediction", "note", "gap")
+            bound = row.get("indent") or row.get("kind") in ("pooled", "prediction", "note", "gap")
             if not places or (not bound and before.get("kind") != "header"):
                 places.append(float(row["y"]) - ROW / 2)
             before = row
@@ -299,6 +300,76 @@ def favours(words_: tuple[str, str] | None, null: float, panel: tuple[float, flo
         words(left, middle - 8, y, align="right", color=MUTED),
         words(right, middle + 8, y, align="left", color=MUTED),
     ]
+
+
+def spread(wanted: Sequence[float], heights: Sequence[float]) -> list[float]:
+    """Move labels (ascending by wanted middle) as little as keeps them apart.
+
+    Overlapping neighbours are merged into blocks, each at the mean of what its members want: the
+    pool-adjacent-violators solution of the least-squares problem.
+    """
+    blocks: list[tuple[float, float, list[int]]] = []  # top that members want on average, height, members
+    for index, middle in enumerate(wanted):
+        block = (middle - heights[index] / 2, heights[index], [index])
+        while blocks and blocks[-1][0] + blocks[-1][1] > block[0]:
+            top, height, members = blocks.pop()
+            count, more = len(members), len(block[2])
+            merged = (top * count + (block[0] - height) * more) / (count + more)
+            block = (merged, height + block[1], members + block[2])
+        blocks.append(block)
+    placed = [0.0] * len(wanted)
+    for top, _, members in blocks:
+        for index in members:
+            placed[index] = top + heights[index] / 2
+            top += heights[index]
+    return placed
+
+
+def names_beside(points: Sequence[Mapping[str, Any]], width: float, height: float) -> tuple[list[Any], float]:
+    """Write names to the right of a panel, each with a thin line to its point, so that none overlap.
+
+    Parameters
+    ----------
+    points : sequence of mapping
+        ``x`` and ``y`` of each point within the panel in pixels, and its ``label``.
+    width, height : float
+        Of the panel in pixels.
+
+    Returns
+    -------
+    layers : list of altair charts
+        None where there are no points.
+    room : float
+        Pixels that the names take to the right of the panel.
+    """
+    ordered = sorted(points, key=lambda point: (point["y"], -point["x"]))
+    if not ordered:
+        return [], 0.0
+    lines = [wrap(str(point["label"]), _NAME) for point in ordered]
+    heights = [len(text) * _LINE + 2.0 for text in lines]
+    middles = spread([point["y"] for point in ordered], heights)
+    # Names stand within the height of the panel as far as they fit.
+    low = max(0.0, middles[-1] + heights[-1] / 2 - height)
+    low = min(low, middles[0] - heights[0] / 2)
+    start = width + 24
+    leaders = [
+        {"x": point["x"], "y": point["y"], "x2": start - 4, "y2": middle - low}
+        for point, middle in zip(ordered, middles)
+    ]
+    texts = [
+        {"text": part, "x": start, "y": middle - low + (index - (len(text) - 1) / 2) * _LINE}
+        for text, middle in zip(lines, middles)
+        for index, part in enumerate(text)
+    ]
+    x = alt.X("x:Q", scale=None, axis=None)
+    return [
+        alt.Chart(dataset(leaders, "name_lines"))
+        .mark_rule(strokeWidth=0.7, color=MUTED, opacity=0.5, aria=False)
+        .encode(x=x, y=pixels(), x2=alt.X2("x2"), y2=alt.Y2("y2")),
+        alt.Chart(dataset(texts, "names"))
+        .mark_text(align="left", baseline="middle", color=INK, aria=False)
+        .encode(x=x, y=pixels(), text=alt.Text("text:N")),
+    ], 24 + max(text_width(part) for text in lines for part in text)
 
 
 class Grid:

@@ -79,6 +79,12 @@ def cells(
         "lower": (_pairs(network), effect),
         "upper": (_pairs(second if second is not None else direct), second_effect or effect),
     }
+    digits = {
+        triangle: scale.digits(
+            (row["ci_upper"] - row["ci_lower"]) / 2 for row in pairs.values() if not missing(row["ci_lower"])
+        )
+        for triangle, (pairs, scale) in tables.items()
+    }
     has_direct = _pairs(direct)
     found = []
     for row, a in enumerate(order):
@@ -95,13 +101,15 @@ def cells(
             }  # fmt: skip
             if estimate is not None:
                 limits = (estimate["ci_lower"], estimate["ci_upper"])
-                digits = scale.digits([(limits[1] - limits[0]) / 2] if not missing(limits[0]) else [])
                 cell |= {
                     "estimate": scale.shown(estimate["estimate"]),
                     "ci_lower": scale.shown(limits[0]),
                     "ci_upper": scale.shown(limits[1]),
                     "n_studies": estimate.get("n_studies"),
-                    "text": [scale.text(estimate["estimate"], digits), scale.interval_text(*limits, digits)],
+                    "text": [
+                        scale.text(estimate["estimate"], digits[triangle]),
+                        scale.interval_text(*limits, digits[triangle]),
+                    ],
                     "clear": not missing(limits[0]) and (limits[0] > 0 or limits[1] < 0),
                     "href": estimate.get("href"),
                 }

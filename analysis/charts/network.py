@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from analysis.charts.layout import pixels
+from analysis.charts.layout import pixels, spread
 from analysis.charts.theme import (
     FAINT,
     INK,
@@ -56,13 +56,17 @@ class Place:
     lines: tuple[str, ...]
 
 
-def circle(labels: Sequence[str]) -> tuple[list[Place], float, float, float]:
+def circle(
+    labels: Sequence[str], shares: Sequence[float] | None = None
+) -> tuple[list[Place], float, float, float]:
     """Place nodes on a circle, clockwise from the top in the order given, with labels that never overlap.
 
     Parameters
     ----------
     labels : sequence of str
         Printed names.
+    shares : sequence of float, optional
+        Radius of each node as a share (0 to 1) of the largest; without it all are as large.
 
     Returns
     -------
@@ -90,11 +94,13 @@ def circle(labels: Sequence[str]) -> tuple[list[Place], float, float, float]:
     R = max(105.0, 0.55 * needed, 13.0 * n)
     node = min(23.0, 0.42 * 2 * R * math.sin(math.pi / n)) if n > 1 else 23.0
 
+    radii = [node * share for share in shares or [1.0] * n]
+
     ys: dict[int, float] = {}
     for members in sides.values():
         members.sort(key=lambda i: -math.cos(angles[i]))
         for index, y in zip(
-            members, _spread([-R * math.cos(angles[i]) for i in members], [heights[i] for i in members])
+            members, spread([-R * math.cos(angles[i]) for i in members], [heights[i] for i in members])
         ):
             ys[index] = y
     found = []
@@ -103,17 +109,24 @@ def circle(labels: Sequence[str]) -> tuple[list[Place], float, float, float]:
         if index in ys:
             side = 1 if x > 0 else -1
             label_y = ys[index]
-            reach = node + heights[index] / 2
             beside = [
-                abs(R * math.sin(other))
-                for other in angles
-                if side * math.sin(other) > -1e-9 and abs(-R * math.cos(other) - label_y) < reach
+                abs(R * math.sin(other)) + radius
+                for other, radius in zip(angles, radii)
+                if side * math.sin(other) > -1e-9
+                and abs(-R * math.cos(other) - label_y) < radius + heights[index] / 2
             ]
-            edge = max([abs(x), *beside, 0.25 * R])
-            found.append((x, y, side * (edge + node + 7), label_y, "left" if side > 0 else "right"))
+            edge = max([abs(x) + radii[index], *beside, 0.25 * R])
+            found.append((x, y, side * (edge + 8), label_y, "left" if side > 0 else "right"))
         else:
-            away = node + 5 + heights[index] / 2
-            found.append((x, y, 0.0, y - away if y < 0 else y + away, "center"))
+            # Beyond its own node, and beyond its neighbours where it reaches over them.
+            half = max(text_width(line) for line in lines[index]) / 2
+            far = [
+                abs(R * math.cos(other)) + radius + (5 if step == index else 2)
+                for step, (other, radius) in enumerate(zip(angles, radii))
+                if math.cos(other) * -y > 0 and abs(R * math.sin(other)) < half + radius
+            ]
+            away = max(far) + heights[index] / 2
+            found.append((x, y, 0.0, -away if y < 0 else away, "center"))
     left = min([-R - node, *(_start(place, lines[i]) for i, place in enumerate(found))])
     right = max([R + node, *(_end(place, lines[i]) for i, place in enumerate(found))])
     top = min([-R - node, *(place[3] - heights[i] / 2 for i, place in enumerate(found))])
@@ -171,7 +184,11 @@ def network_diagram(
     given = {row["treatment"]: row for row in records(nodes)}
     sequence = [treatment for treatment in order or given if treatment in given]
     sequence += [treatment for treatment in given if treatment not in sequence]
-    places, radius, width, height = circle([(labels or {}).get(t, t) for t in sequence])
+    largest = max((row[size] for row in given.values() if not missing(row.get(size))), default=1) or 1
+    places, radius, width, height = circle(
+        [(labels or {}).get(t, t) for t in sequence],
+        [0.0 if missing(given[t].get(size)) else math.sqrt(given[t][size] / largest) for t in sequence],
+    )
     at = dict(zip(sequence, places))
     links = [row for row in records(edges) if row["treatment_a"] in at and row["treatment_b"] in at]
     judged = any(not missing(row.get("low_risk_share")) for row in links)
@@ -239,7 +256,12 @@ def network_diagram(
                 "n_studies:Q",
                 scale=alt.Scale(domain=[0, most], range=[0, max(3.0, min(12.0, 220 / max(len(links), 18)))]),
                 legend=alt.Legend(
-                    title="Studies", values=_legend_values(most), format=",d", symbolStrokeColor="#8b98a5"
+                    title="Studies",
+                    values=_legend_values(most),
+                    format=",d",
+                    symbolStrokeColor="#8b98a5",
+                    symbolSize=700,
+                    rowPadding=5,
                 ),
             ),
             color=edge_color,
@@ -252,7 +274,6 @@ def network_diagram(
             .mark_rule(strokeWidth=0.7, color=FAINT, aria=False)
             .encode(x=x, y=y, x2=alt.X2("x2"), y2=alt.Y2("y2"))
         )
-    largest = max((row[size] for row in drawn_nodes if not missing(row.get(size))), default=1) or 1
     layers.append(
         alt.Chart(dataset(drawn_nodes, "nodes"))
         .mark_circle(opacity=1, stroke="white", strokeWidth=1, color=STUDY)
@@ -270,6 +291,7 @@ def network_diagram(
                     format=",d",
                     symbolFillColor=STUDY,
                     symbolStrokeWidth=0,
+                    rowPadding=6,
                 ),
             ),
             tooltip=[
@@ -313,29 +335,6 @@ def network_diagram(
     )
 
 
-def _spread(wanted: Sequence[float], heights: Sequence[float]) -> list[float]:
-    """Move labels (ascending by wanted middle) as little as keeps them apart.
-
-    Overlapping neighbours are merged into blocks, each at the mean of what its members want: the
-    pool-adjacent- violators solution of the least-squares problem.
-    """
-    blocks: list[tuple[float, float, list[int]]] = []  # top that members want on average, height, members
-    for index, middle in enumerate(wanted):
-        block = (middle - heights[index] / 2, heights[index], [index])
-        while blocks and blocks[-1][0] + blocks[-1][1] > block[0]:
-            top, height, members = blocks.pop()
-            count, more = len(members), len(block[2])
-            merged = (top * count + (block[0] - height) * more) / (count + more)
-            block = (merged, height + block[1], members + block[2])
-        blocks.append(block)
-    placed = [0.0] * len(wanted)
-    for top, _, members in blocks:
-        for index in members:
-            placed[index] = top + heights[index] / 2
-            top += heights[index]
-    return placed
-
-
 def _start(place: tuple[float, float, float, float, str], lines: Sequence[str]) -> float:
     width = max(text_width(line) for line in lines)
     return place[2] - {"left": 0.0, "right": width, "center": width / 2}[place[4]]
@@ -351,4 +350,4 @@ def _legend_values(largest: float) -> list[float]:
     steps = [value for value in ticks(0, largest, 4) if value > 0 and float(value).is_integer()]
     if len(steps) <= 3:
         return steps or [largest]
-    return [steps[0], steps[len(steps) // 2], steps[-1]]
+    return [steps[0], steps[(len(steps) - 1) // 2], steps[-1]]

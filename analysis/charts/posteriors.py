@@ -14,9 +14,11 @@ from analysis.charts.theme import (
     PREDICTION,
     STUDY,
     dataset,
+    decimals,
     finish,
     missing,
     records,
+    ticks,
     wrap,
 )
 
@@ -43,7 +45,7 @@ def posterior_density(
         interval is shaded; with ``prior`` (density of the prior at the value), the prior is drawn as a
         dashed line.
     effect : Effect, optional
-        Brings values of a ratio to the scale on which they are read (the axis becomes logarithmic).
+        What every parameter is: all share one axis with a line at no effect; a ratio's is logarithmic.
     labels : mapping of str to str, optional
         Printed names of parameters.
     columns : int
@@ -64,6 +66,11 @@ def posterior_density(
             not missing(row.get("ci_lower")) and row["ci_lower"] <= row["value"] <= row["ci_upper"]
         )
     data = dataset(given, "densities")
+    ends = [row["x"] for row in given]
+    null: list[Any] = []
+    if effect is not None and ends and min(ends) <= effect.null <= max(ends):
+        line = alt.Chart(dataset([{"x": effect.null}], "null")).mark_rule(color=MUTED, aria=False)
+        null = [line.encode(x=alt.X("x:Q"))]
     panels = []
     for parameter in parameters:
         base = alt.Chart(data).transform_filter(alt.datum.parameter == parameter)
@@ -78,6 +85,7 @@ def posterior_density(
             .mark_area(color=STUDY, opacity=0.3, aria=False)
             .encode(x=x, y=y),
             base.mark_line(color=STUDY, strokeWidth=1.6).encode(x=x, y=y),
+            *null,
         ]
         if any(not missing(row.get("prior")) for row in given if row["parameter"] == parameter):
             layers.append(
@@ -88,8 +96,12 @@ def posterior_density(
         panels.append(_panel(alt.layer(*layers), (labels or {}).get(parameter, parameter)))
     has_prior = any(not missing(row.get("prior")) for row in given)
     caption = "Shaded: 95% credible interval." + (" Dashed: prior." if has_prior else "")
+    if effect is not None:
+        caption += f" One axis for all: {effect.title[0].lower()}{effect.title[1:]}."
     return finish(
-        alt.concat(*panels, columns=columns).resolve_scale(x="independent", y="independent"),
+        alt.concat(*panels, columns=columns).resolve_scale(
+            x="independent" if effect is None else "shared", y="independent"
+        ),
         name="posterior_density",
         title=title,
         caption=caption,
@@ -133,6 +145,11 @@ def trace(
     rows = [row for row in given if row["iteration"] in shown]
     data = dataset(rows, "draws")
     parameters = list(dict.fromkeys(row["parameter"] for row in given))
+    drawn: dict[str, list[float]] = {}
+    for row in rows:
+        drawn.setdefault(row["parameter"], []).append(row["value"])
+    # Axes end at ticks, so that the headings of all panels stand level.
+    marks = {parameter: _around(min(values), max(values)) for parameter, values in drawn.items()}
     panels = [
         _panel(
             alt.Chart(data)
@@ -142,7 +159,18 @@ def trace(
                 x=alt.X(
                     "iteration:Q", axis=_plain_axis("Iteration"), scale=alt.Scale(nice=False, zero=False)
                 ),
-                y=alt.Y("value:Q", axis=_plain_axis(), scale=alt.Scale(zero=False)),
+                y=alt.Y(
+                    "value:Q",
+                    axis=alt.Axis(
+                        title=None,
+                        grid=False,
+                        values=marks[parameter],
+                        format=f",.{decimals(marks[parameter])}f",
+                    ),
+                    scale=alt.Scale(
+                        domain=[marks[parameter][0], marks[parameter][-1]], nice=False, zero=False
+                    ),
+                ),
                 color=alt.Color(
                     "chain:N", scale=alt.Scale(range=list(CATEGORIES)), legend=alt.Legend(title="Chain")
                 ),
@@ -203,12 +231,15 @@ def rank_trace(
             for index, n in enumerate(tally)
         ]
     data = dataset(rows, "ranks")
+    top = max([2.0, *(row["ratio"] for row in rows)])
     panels = []
     for parameter in by_parameter:
         base = alt.Chart(data).transform_filter(alt.datum.parameter == parameter)
         bars = base.mark_line(interpolate="step", strokeWidth=1.2).encode(
             x=alt.X("bin:Q", axis=alt.Axis(title="Rank", labels=False, ticks=False, grid=False)),
-            y=alt.Y("ratio:Q", axis=_plain_axis("Relative"), scale=alt.Scale(zero=True)),
+            y=alt.Y(
+                "ratio:Q", axis=_plain_axis("Draws / expected"), scale=alt.Scale(domain=[0, top], nice=True)
+            ),
             color=alt.Color(
                 "chain:N", scale=alt.Scale(range=list(CATEGORIES)), legend=alt.Legend(title="Chain")
             ),
@@ -300,6 +331,18 @@ def psrf(
         tables={"convergence": ("parameter", "iteration", "psrf", "psrf_upper")},
         width=600,
     )
+
+
+def _around(lower: float, upper: float) -> list[float]:
+    """Ticks that hold both ends between the first and the last."""
+    inner = ticks(lower, upper, 5) if lower < upper else [lower]
+    step = inner[1] - inner[0] if len(inner) > 1 else 1.0
+    found = list(inner)
+    while found[0] > lower:
+        found.insert(0, float(f"{found[0] - step:.12g}"))
+    while found[-1] < upper or len(found) < 2:
+        found.append(float(f"{found[-1] + step:.12g}"))
+    return found
 
 
 def _plain_axis(title: str = "") -> alt.Axis:

@@ -192,6 +192,7 @@ def _panels(
     scale = 1.0 if cumulative else next(top for top in (0.25, 0.5, 1.0) if highest <= top + 1e-9)
     bars: list[dict[str, Any]] = []
     curve: list[dict[str, Any]] = []
+    shade: list[dict[str, Any]] = []
     frames: list[dict[str, Any]] = []
     texts: list[dict[str, Any]] = []
     step = _WIDTH / n
@@ -233,16 +234,26 @@ def _panels(
                     }
                 )  # fmt: skip
                 if cumulative:
-                    edges = ((rank - 1, value), (rank, value))
                     curve += [
                         {
                             "treatment": treatment,
-                            "order": 2 * rank + i,
-                            "x": x + at * step,
-                            "y": y + _HEIGHT * (1 - v),
+                            "order": len(curve) + i,
+                            "x": x + (rank - 1 + i) * step,
+                            "y": y + _HEIGHT * (1 - value),
                         }
-                        for i, (at, v) in enumerate(edges)
+                        for i in (0, 1)
                     ]
+            if cumulative:
+                shade += curve[-2 * n :]
+                shade += [
+                    {
+                        "treatment": treatment,
+                        "order": len(curve) + 1 - i,
+                        "x": x + i * _WIDTH,
+                        "y": y + _HEIGHT,
+                    }
+                    for i in (1, 0)
+                ]
             score = scores.get(treatment, {}).get("sucra")
             if not missing(score):
                 texts.append(
@@ -258,7 +269,7 @@ def _panels(
     across = alt.X("x:Q", scale=None, axis=None)
     layers: list[Any] = [
         alt.Chart(dataset(bars, "ranks"))
-        .mark_rect(color="#a9c8e2" if cumulative else STUDY)
+        .mark_rect(color=STUDY, opacity=0 if cumulative else 1)
         .encode(
             x=across,
             x2=alt.X2("x2"),
@@ -275,10 +286,20 @@ def _panels(
         .encode(x=across, x2=alt.X2("x2"), y=pixels()),
     ]
     if curve:
+        along = {
+            "x": across, "y": pixels(), "detail": alt.Detail("treatment:N"), "order": alt.Order("order:Q"),
+        }  # fmt: skip
+        # One shape for each panel: bars side by side leave seams.
+        layers.insert(
+            0,
+            alt.Chart(dataset(shade, "shades"))
+            .mark_line(interpolate="linear-closed", fill="#a9c8e2", fillOpacity=1, strokeWidth=0, aria=False)
+            .encode(**along),
+        )
         layers.append(
             alt.Chart(dataset(curve, "curves"))
             .mark_line(color=STUDY, strokeWidth=1.6, aria=False)
-            .encode(x=across, y=pixels(), detail=alt.Detail("treatment:N"), order=alt.Order("order:O"))
+            .encode(**along)
         )
     for align in ("left", "right", "center"):
         for bold in (False, True):
@@ -300,7 +321,7 @@ def _panels(
                     )
                     .encode(x=across, y=pixels(), text=alt.Text("text:N"))
                 )
-    layers.append(words(["Rank (1 is the best)"], (_AXIS + width) / 2, top - 8, align="center"))
+    layers.append(words(["Rank (1 is the best)"], (_AXIS + width) / 2, top + 2, align="center"))
     first = (labels or {}).get(treatments[0], treatments[0]) if treatments else "none"
     what = (
         "Probability of holding a rank or a better one; the shaded area is SUCRA."

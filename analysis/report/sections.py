@@ -566,7 +566,10 @@ def _pairwise(material: Material, run: Run, links: Links) -> Section:
             Figure(
                 f"{run.analysis}-funnel",
                 charts.funnel(
-                    studies, effect=effect, pooled=None if main is None else plain(main["estimate"])
+                    studies,
+                    effect=effect,
+                    pooled=None if main is None else plain(main["estimate"]),
+                    title=f"{effect.outcome}: {names[0]} versus {names[1]}, funnel plot",
                 ),
             )
         )

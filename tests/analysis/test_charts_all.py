@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from itertools import pairwise
 
 import pandas as pd
 import pytest
@@ -231,6 +232,62 @@ def test_net_heat_is_red_where_inconsistency_rises_and_blue_where_it_falls():
     cells = data("net_heat", "designs")
     assert [cell["color"] for cell in cells] == ["#b2182b", "#2166ac", "#b2182b", "#2166ac"]
     assert len({cell["area"] for cell in cells}) == 1
+
+
+def test_net_heat_puts_designs_that_act_alike_together_and_leaves_out_what_nothing_contradicts():
+    change = {("a", "a"): 9.0, ("a", "c"): 8.0, ("c", "a"): 8.0, ("c", "c"): 9.0}
+    rows = [
+        {"design": d, "detached": e, "contribution": 0.2,
+         "change": None if e == "d" else change.get((d, e), 0.0)}
+        for d in "abcd" for e in "abcd"
+    ]  # fmt: skip
+    chart = charts.net_heat(frame(rows))
+    designs = list(dict.fromkeys(row["design"] for row in chart.to_dict()["datasets"]["designs"]))
+    assert set(designs) == {"a", "b", "c"}
+    drawn = {row["design"]: row["y"] for row in chart.to_dict()["datasets"]["designs"]}
+    assert abs(drawn["a"] - drawn["c"]) == min(abs(drawn["a"] - drawn["c"]), abs(drawn["b"] - drawn["c"]))
+    assert "Left out: 1 design that nothing can contradict" in " ".join(chart.to_dict()["title"]["subtitle"])
+
+
+def test_names_beside_a_plot_never_overlap_and_lead_to_their_points():
+    name = "Mesenchymal stem cells of the umbilical cord, intravenous α 间充质"
+    chart = charts.leverage(
+        frame(
+            {"study": f"s{i}", "label": f"{name} {i}", "deviance": 4.0, "leverage": 0.5 + i / 1000}
+            for i in range(20)
+        )
+    )
+    sets = chart.to_dict()["datasets"]
+    ys = sorted(row["y"] for row in sets["names"])
+    assert all(b - a >= 13 for a, b in pairwise(ys))
+    assert all(row["x"] > 400 for row in sets["names"])
+    assert len(sets["name_lines"]) == 12
+    assert "The 12 furthest of 20 studies" in " ".join(chart.to_dict()["title"]["subtitle"])
+
+
+def test_posteriors_of_one_measure_share_an_axis_and_the_line_at_no_effect():
+    spec = EXAMPLES["posterior_density"]().to_dict()
+    assert spec["resolve"]["scale"]["x"] == "shared"
+    assert spec["datasets"]["null"] == [{"x": 1.0}]
+
+
+def test_a_long_order_of_treatments_is_listed_beside_the_funnel():
+    names = {f"t{i}": f"A treatment with a long name, number {i}" for i in range(30)}
+    rows = [{"study": f"s{i}", "treatment": f"t{i % 30}", "versus": f"t{(i * 7 + 1) % 30}", "estimate": 0.1 * i,
+             "std_error": 0.2, "centre": 0.0} for i in range(60)]  # fmt: skip
+    effect = Effect("MD", outcome="ALT", lower_is_better=True, treatments=names)
+    spec = charts.comparison_adjusted_funnel(
+        frame(row for row in rows if row["treatment"] != row["versus"]), effect=effect, order=list(names)
+    ).to_dict()
+    caption = " ".join(spec["title"]["subtitle"])
+    if "order" in spec["datasets"]:
+        assert [row["text"] for row in spec["datasets"]["order"]][:2] == [
+            f"{i + 1}. {names[f't{i}']}" for i in (0, 1)
+        ]
+        assert "of the list on the right" in caption
+    else:
+        assert "in this order" in caption
+    assert names["t29"] in spec["description"]
 
 
 def test_studies_beyond_the_third_parabola_are_named():

@@ -11,7 +11,7 @@ from altair.utils.schemapi import debug_mode
 
 from analysis import charts
 from analysis.charts.effect import Effect
-from analysis.charts.files import csv_text, specification
+from analysis.charts.files import csv_text, specification, tables
 from analysis.charts.forests import diamond
 
 
@@ -269,6 +269,60 @@ def test_leave_one_out_and_cumulative_name_the_study():
     assert [row["label"] for row in rows] == ["− Smith 1990", "− s2", "All studies"]
     assert rows[1]["effect_text"] == "one effect left"
     assert [row["label"] for row in drawn(charts.cumulative(frame, **about))] == ["+ Smith 1990", "+ s2"]
+
+
+def test_an_effect_without_an_interval_is_drawn_as_a_point_and_no_interval_is_made_up():
+    frame = pd.DataFrame(
+        [
+            {"study": "s1", "estimate": -0.4, "ci_lower": None, "ci_upper": None, "note": "one effect"},
+            {"study": "s2", "estimate": -0.5, "ci_lower": -0.7, "ci_upper": -0.3, "note": None},
+        ]
+    )
+    rows = drawn(charts.cumulative(frame, effect=LOWER, treatment="a", versus="b"))
+    assert rows[0]["effect_text"] == "−0.40 (no interval)"
+    assert (rows[0]["kind"], rows[0]["estimate"]) == ("point", -0.4)
+    assert rows[0]["ci_lower"] is None
+    assert rows[0]["ci_upper"] is None
+
+
+def test_what_all_priors_share_is_said_once():
+    frame = pd.DataFrame(
+        [
+            {"scenario": f"tau ~ uniform(0, {top}); effects ~ normal(0, 10^2)", "treatment": "a", "versus": "b",
+             "estimate": -0.4, "ci_lower": -0.6, "ci_upper": -0.2}
+            for top in (2, 5)
+        ]
+    )  # fmt: skip
+    chart = charts.prior_sensitivity(frame, effect=LOWER)
+    assert [row["label"] for row in drawn(chart)[1:]] == ["τ ~ uniform(0, 2)", "τ ~ uniform(0, 5)"]
+    assert "In all: effects ~ normal(0, 10²)." in " ".join(specification(chart)["title"]["subtitle"])
+    assert [row["scenario"] for row in tables(chart)["rows"][1:]] == list(frame["scenario"])
+
+
+def test_long_names_of_a_comparison_take_two_lines_of_their_heading():
+    long = Effect("MD", treatments={"a": 12 * "long name ", "b": "Placebo"}, lower_is_better=True)
+    frame = pd.DataFrame(
+        [{"treatment": "a", "versus": "b", "direct": -0.9, "direct_std_error": 0.2, "indirect": -1.1,
+          "indirect_std_error": 0.3, "p_value": 0.6}]
+    )  # fmt: skip
+    rows = drawn(charts.node_split(frame, effect=long))
+    assert [row["label"] for row in rows[:3]] == [12 * "long name ", "vs Placebo", "direct"]
+
+
+def test_a_figure_is_never_divided_between_a_heading_and_its_rows():
+    frame = studies(4, level=["x", "x", "y", "y"])
+    chart = forest(frame)
+    meta = specification(chart)["usermeta"]["evidence"]
+    rows = drawn(chart)
+    tops = {row["y"] - 8.5: row["kind"] for row in rows}
+    allowed = {kind for y, kind in tops.items() if y in meta["cuts"]}
+    assert allowed == {"header", "study"}
+    after_header = [b["y"] - 8.5 for a, b in pairwise(rows) if a["kind"] == "header"]
+    assert not set(after_header) & set(meta["cuts"])
+
+
+def test_numbers_beyond_a_million_to_one_are_written_as_bounds():
+    assert ODDS.interval_text(-14.5, 16.5) == "[<0.0001, >1,000,000]"
 
 
 def test_node_splits_show_direct_indirect_and_network_evidence():

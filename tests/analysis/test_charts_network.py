@@ -40,8 +40,10 @@ def boxes(places) -> list[tuple[float, float, float, float]]:
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 7, 12, 30, 45])
 @pytest.mark.parametrize("name", ["B", LONG])
-def test_labels_and_nodes_never_overlap_and_nothing_is_cut(n, name):
-    places, radius, width, height = circle([f"{name} {i}" for i in range(n)])
+@pytest.mark.parametrize("sizes", ["alike", "apart"])
+def test_labels_and_nodes_never_overlap_and_nothing_is_cut(n, name, sizes):
+    shares = [1.0 if sizes == "alike" else ((7 * i) % 10 + 1) / 10 for i in range(n)]
+    places, radius, width, height = circle([f"{name} {i}" for i in range(n)], shares)
     for a, b in combinations(boxes(places), 2):
         apart = a[2] <= b[0] + 0.01 or b[2] <= a[0] + 0.01 or a[3] <= b[1] + 0.01 or b[3] <= a[1] + 0.01
         assert apart
@@ -53,9 +55,14 @@ def test_labels_and_nodes_never_overlap_and_nothing_is_cut(n, name):
     for a, b in combinations(places, 2):
         assert math.dist((a.x, a.y), (b.x, b.y)) > 1.9 * radius
     for place, box in zip(places, boxes(places), strict=True):
-        for other in places:
+        for other, share in zip(places, shares, strict=True):
             nearest = (min(max(other.x, box[0]), box[2]), min(max(other.y, box[1]), box[3]))
-            assert math.dist(nearest, (other.x, other.y)) >= radius - 0.01, place.lines
+            assert math.dist(nearest, (other.x, other.y)) >= share * radius - 0.01, place.lines
+
+
+def test_a_label_stands_beside_its_own_node_not_beside_the_largest():
+    near, far = (circle(["A", "B", "C", "D"], shares)[0][1] for shares in ([1, 0.1, 1, 1], [1, 1, 1, 1]))
+    assert near.label_x - near.x < far.label_x - far.x
 
 
 def diagram(**options):
@@ -152,6 +159,13 @@ def test_cells_tell_what_they_rest_on_and_whether_no_effect_is_excluded():
     assert at(2, 0)["evidence"] == "indirect only"
     assert at(2, 0)["clear"]
     assert not at(1, 0)["clear"]
+
+
+def test_every_cell_of_a_triangle_has_the_same_decimals():
+    rows = network().assign(ci_lower=[-1.4, -31.1, -0.2])
+    found = cells(rows, direct(), effect=EFFECT, order=ORDER)
+    written = [cell["text"][0] for cell in found if cell["triangle"] == "lower"]
+    assert {len(text.partition(".")[2]) for text in written} == {2}
 
 
 def test_two_outcomes_share_one_table():

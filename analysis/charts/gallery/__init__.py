@@ -287,6 +287,7 @@ def _funnel(bench: _Bench) -> Any:
         weights.assign(label=[labels[study] for study in weights["study"]]),
         effect=bench.cessation,
         pooled=float(_random(bench.smoking.estimates())["estimate"].iloc[0]),
+        title="Smoking cessation: Individual counselling versus No contact, funnel plot",
     )
 
 
@@ -414,7 +415,9 @@ def _posterior_density(bench: _Bench) -> Any:
                     "ci_upper": upper,
                 }
             )
-    return charts.posterior_density(pd.DataFrame(rows), title="HbA1c: posterior of each effect (MD, %)")
+    return charts.posterior_density(
+        pd.DataFrame(rows), effect=bench.hba1c, title="HbA1c: posterior of each effect"
+    )
 
 
 def _chains(bench: _Bench) -> pd.DataFrame:
@@ -475,15 +478,22 @@ def _gosh(bench: _Bench) -> Any:
 
 
 def _traffic_light(bench: _Bench) -> Any:
-    db = bench.db("alf")
-    return charts.traffic_light(
-        db.sql("select * from rob_traffic_light order by study, position").df(),
-        labels=bench.labels("alf", "study"),
+    db = bench.db("alf-simulated")
+    frame = db.sql(
+        "select light.* from rob_traffic_light as light inner join study using (study) "
+        "where study in (select study from study order by study limit 20) order by study, position"
+    ).df()
+    chart = charts.traffic_light(
+        frame,
+        labels=bench.labels("alf-simulated", "study"),
+        title="Risk of bias by study (SYRCLE), first 20 studies",
     )
+    return charts.mark_synthetic(chart)
 
 
 def _rob_summary(bench: _Bench) -> Any:
-    return charts.rob_summary(bench.db("alf").sql("select * from rob_summary").df())
+    frame = bench.db("alf-simulated").sql("select * from rob_summary").df()
+    return charts.mark_synthetic(charts.rob_summary(frame))
 
 
 def _evidence_map(bench: _Bench) -> Any:
@@ -513,7 +523,8 @@ def _missing_data_map(bench: _Bench) -> Any:
 
 
 def _prisma_flow(bench: _Bench) -> Any:
-    return charts.prisma_flow(bench.db("alf").sql("select * from prisma_flow order by position").df())
+    flow = bench.db("alf-simulated").sql("select * from prisma_flow order by position, reason").df()
+    return charts.mark_synthetic(charts.prisma_flow(flow))
 
 
 _DRAW: Mapping[str, Callable[[_Bench], Any]] = {
