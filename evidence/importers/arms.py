@@ -25,6 +25,7 @@ from evidence.names import suggestion
 from evidence.reference import keyed
 
 _IDENTITY = ("study", "experiment", "arm", "treatment", "outcome")
+_SPREADS = frozenset(("sd", "se", "ci_lower", "q1", "min"))
 _STATISTICS = frozenset(("mean", "median", "events"))
 
 
@@ -368,7 +369,12 @@ def _fill_arms(
             _add_study(draft, study, dict(zip(of_study, described)), by_study[study])
         if treatment not in treatments:
             treatments.add(treatment)
-            draft.add("treatments.csv", {"treatment": treatment, "label": treatment}, key=["treatment"])
+            group = cells[known["class"]] if "class" in known else ""
+            draft.add(
+                "treatments.csv",
+                {"treatment": treatment, "label": treatment, "class": group},
+                key=["treatment"],
+            )
         draft.add(
             "arms.csv",
             {
@@ -398,7 +404,13 @@ def _fill_arms(
         **dict.fromkeys((*of_arm, "arm", "treatment", "experiment"), "arms.csv"),
         **dict.fromkeys((*of_study, "study"), "studies.csv"),
         "outcome": "outcomes.csv",
+        "class": "treatments.csv",
     }
+    if known.keys() & {"mean", "median"} and not known.keys() & _SPREADS:
+        report.notes.append(
+            "no column holds an SD, SE, interval or quartiles, without which no mean can be analysed; if one"
+            " does, say which with --map"
+        )
     _report_columns(table, columns, report, homes, varying)
 
 

@@ -12,7 +12,19 @@ from evidence.names import skeleton
 from evidence.reference import reference
 
 AMBIGUOUS = frozenset(
-    ("error", "err", "dev", "deviation", "variance", "var", "spread", "dispersion", "errorvalue")
+    (
+        "error",
+        "err",
+        "errorbar",
+        "errorbars",
+        "dev",
+        "deviation",
+        "variance",
+        "var",
+        "spread",
+        "dispersion",
+        "errorvalue",
+    )
 )
 """Names that do not say whether they hold a standard deviation, a standard error or a variance."""
 

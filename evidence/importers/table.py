@@ -164,6 +164,8 @@ def _read_xlsx(file: Path, sheet: str | None) -> tuple[Lines, list[str]]:
                 if sheet is not None and sheet not in book.sheetnames:
                     raise unreadable(file, f"has no sheet {sheet!r}", f"sheets: {', '.join(book.sheetnames)}")
                 page = book[sheet if sheet is not None else book.sheetnames[0]]
+                # What the file says of its own extent can be wrong, and would cut rows off unsaid.
+                page.reset_dimensions()
                 pages.append([list(row) for row in page.iter_rows(values_only=True)])
                 title = page.title
             finally:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from click.testing import CliRunner
 
+from evidence.cli import cli
 from evidence.errors import EvidenceError
 from evidence.importers import sources
 from evidence.importers.arms import import_arms
@@ -106,10 +108,6 @@ def test_too_many_members(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("command", ["arms", "references", "robvis", "revman", "syrf", "bugs", "gemtc"])
 def test_no_command_ends_in_a_traceback(tmp_path, command):
-    from click.testing import CliRunner
-
-    from evidence.cli import cli
-
     for number, content in enumerate((b"", b"\x00\x01\x02", b"\xff\xfea", b"a,b\n\xe9,1\n", b"{" * 5000)):
         file = tmp_path / f"{number}.csv"
         file.write_bytes(content)
@@ -119,3 +117,65 @@ def test_no_command_ends_in_a_traceback(tmp_path, command):
         assert result.exit_code in (1, 2), result.output
         assert isinstance(result.exception, SystemExit), result.exception
         assert not (tmp_path / "review").exists()
+
+
+BOMB = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]><{0}>&b;</{0}>'
+OUTSIDE = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><{0}>&a;</{0}>'
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "content", "words"),
+    [
+        ("gemtc", "n.xml", BOMB.format("network"), "declares entities"),
+        ("gemtc", "n.xml", OUTSIDE.format("network"), "declares entities"),
+        ("revman", "n.rm5", BOMB.format("COCHRANE_REVIEW"), "declares entities"),
+        (
+            "gemtc",
+            "n.xml",
+            "<network>" + "<a>" * 100_000 + "</a>" * 100_000 + "</network>",
+            "holds no measurement",
+        ),
+        ("gemtc", "n.json", "[" * 100_000 + "]" * 100_000, "is not JSON"),
+        ("bugs", "n.txt", "list(N = 1:1000000000000, r = c(1))", "too long"),
+        ("bugs", "n.txt", 'list(r = system("touch pwned"))', "'system' is no number"),
+        ("bugs", "n.txt", "list(r = c(" * 5_000, "cannot be"),
+        ("references", "n.ris", "TY  - JOUR\nTI  - a\n", "has no end"),
+        ("references", "n.ris", b"TY  - JOUR\nTI  - caf\xe9\nER  - \n", "is not UTF-8"),
+        ("references", "n.bib", "@article{a, title={unclosed", "cannot be read"),
+        ("references", "n.nbib", "foo\n", "is no field"),
+        ("arms", "n.csv", b"study,treatment,mean,sd,n\n" + b"A,x,1,1,8\n" * 900 + b"A,y\x00,2,1,8\n", "NUL"),
+        ("arms", "n.csv", 'study,treatment,mean,sd,n\n"A,x,1,1,8\nA,y,2,1,8\n', "close every quotation mark"),
+        (
+            "arms",
+            "n.csv",
+            "study,treatment,mean,sd,n\nA,x,inf,1,8\nA,y,1e400,1,8\n",
+            "too large for a number",
+        ),
+        ("arms", "n.csv", "study,treatment,mean,sd,n\nA,x,1_000,1,8\nA,y,2,1,8\n", "'1_000' is not a number"),
+        ("arms", "n.csv", "study,treatment,mean,sd,n\nA,x,1,1,8\n".encode("utf-16"), "is UTF-16"),
+    ],
+)
+def test_hostile_and_broken_files_of_every_kind(tmp_path, command, name, content, words):
+    """Exit code 1, what is wrong in words, no traceback, nothing written, nothing run."""
+    file = tmp_path / name
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    options = ["--outcome", "score"] if command in ("arms", "gemtc", "bugs") else []
+    arguments = ["import", command, str(file), "--into", str(tmp_path / "review"), *options]
+    result = CliRunner().invoke(cli, arguments)
+    assert (result.exit_code, words in result.output) == (1, True), result.output
+    assert isinstance(result.exception, SystemExit)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_an_archive_that_lies_about_its_size(tmp_path):
+    """The stated size passes every limit; what comes out is checked against it."""
+    file = tmp_path / "review.zip"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a-data-rows.csv", b"0" * 20_000_000)
+    raw = bytearray(file.read_bytes())
+    for mark, offset in ((b"PK\x01\x02", 24), (b"PK\x03\x04", 22)):
+        start = raw.find(mark) + offset
+        raw[start : start + 4] = (100).to_bytes(4, "little")
+    file.write_bytes(raw)
+    with pytest.raises(EvidenceError, match="is not a readable ZIP archive"):
+        read_archive(file)

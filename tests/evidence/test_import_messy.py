@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import zipfile
 from pathlib import Path
 
 import openpyxl
@@ -161,3 +162,41 @@ def test_from_the_command_line(tmp_path):
     assert "column 'ALT' was taken apart into mean and se" in result.output
     result = CliRunner().invoke(cli, [*arguments, "--header", "99"])
     assert (result.exit_code, "has no line 99" in result.output) == (2, True)
+
+
+def test_classes_of_treatments_and_sizes_of_contrasts_are_kept(tmp_path):
+    """multinma's trt_class goes to the treatments, netmeta's n1 and n2 to both sides of a contrast."""
+    run(tmp_path, "study,trt,r,n,trt_class\nLi,cells,1,8,stem\nLi,saline,2,8,none\n")
+    with (tmp_path / "review" / "treatments.csv").open(encoding="utf-8") as stream:
+        assert [(row["treatment"], row["class"]) for row in csv.DictReader(stream)] == [
+            ("cells", "stem"),
+            ("saline", "none"),
+        ]
+    file = tmp_path / "contrasts.csv"
+    file.write_text("studlab,treat1,treat2,TE,seTE,n1,n2\nLi,a,b,1,0.5,10,12\n", encoding="utf-8")
+    import_arms(file, tmp_path / "contrasts", outcome="alt", measure="MD")
+    with (tmp_path / "contrasts" / "contrasts.csv").open(encoding="utf-8") as stream:
+        (row,) = csv.DictReader(stream)
+    assert (row["n_a"], row["n_b"]) == ("10", "12")
+
+
+def test_means_without_a_spread_are_said_to_be_of_no_use(tmp_path):
+    report = run(tmp_path, "study,treatment,mean,+/-,n\nLi,cells,210,3,8\nLi,saline,350,4,8\n")
+    assert any("no column holds an SD, SE, interval or quartiles" in note for note in report.notes)
+    with pytest.raises(EvidenceError, match="--map ErrorBars=sd or --map ErrorBars=se"):
+        run(tmp_path, "study,treatment,mean,ErrorBars,n\nLi,cells,210,3,8\nLi,saline,350,4,8\n")
+
+
+def test_rows_outside_the_extent_that_a_workbook_states_are_read(tmp_path):
+    """Some programs write a wrong extent, and a reader that trusts it leaves rows out unsaid."""
+    run(tmp_path, [["study", "treatment", "mean", "sd", "n"], ["Li", "a", 1, 1, 8], ["Li", "b", 2, 1, 8]])
+    source, broken = tmp_path / "table.xlsx", tmp_path / "broken.xlsx"
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(broken, "w") as new:
+        for member in old.infolist():
+            content = old.read(member)
+            if member.filename == "xl/worksheets/sheet1.xml":
+                assert b'ref="A1:E3"' in content
+                content = content.replace(b'ref="A1:E3"', b'ref="A1:E2"')
+            new.writestr(member, content)
+    import_arms(broken, tmp_path / "again", outcome="alt")
+    assert (tmp_path / "again" / "measurements.csv").read_text(encoding="utf-8").count("\n") == 3
