@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isinf, log
 
 import numpy as np
@@ -151,6 +152,49 @@ def split(base: Design, blocks: Sequence[BlockRows], pair: tuple[int, int], effe
     precision[p, p] = effect_sd**-2.0
     log_precision = base.log_precision - (0.0 if isinf(effect_sd) else 2.0 * log(effect_sd))
     return Design(tuple(keys), vectors, precision, log_precision, _widened(base.treatments, 1))
+
+
+def split_along_tree(
+    blocks: Sequence[BlockRows], n_treatments: int, pair: tuple[int, int], effect_sd: float
+) -> tuple[Design, Array]:
+    """Write the model of `split` in coefficients that follow the most precise comparisons once it is split.
+
+    The arms of b beside a are a node of their own, as in White (2015): where standard errors differ by many
+    powers of ten, the inconsistency as a coefficient would lose all digits.
+
+    Parameters
+    ----------
+    blocks : sequence of BlockRows
+    n_treatments : int
+    pair : (int, int)
+        The treatments a, b.
+    effect_sd : float
+        Prior standard deviation of the inconsistency, and of the effects against the reference.
+
+    Returns
+    -------
+    Design
+        With a key for every treatment, and one for b beside a.
+    (p,) array
+        The inconsistency in these coefficients.
+    """
+    a, b = pair
+    parted = []
+    for block in blocks:
+        both = (block.treatment == a).any(1) & (block.treatment == b).any(1)
+        own = both[:, None] & (block.treatment == b)
+        parted.append(replace(block, treatment=np.where(own, n_treatments, block.treatment)))
+    path = spanning_tree(parted, n_treatments + 1, effect_sd)
+    inconsistency = path[n_treatments] - path[b]
+    effects = np.concatenate([path[:n_treatments], inconsistency[None]])
+    design = Design(
+        tuple(block.treatment for block in parted),
+        path,
+        effects.T @ effects * effect_sd**-2.0,
+        0.0 if isinf(effect_sd) else -2.0 * log(effect_sd) * n_treatments,
+        path[:n_treatments],
+    )
+    return design, inconsistency
 
 
 def _widened(treatments: Array | None, columns: int) -> Array | None:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.network import predictors
 from analysis.network.influence import IDENTIFIED, TAIL
 from analysis.network.mixture import NormalMixture
 from analysis.network.posterior import Posterior, fixed, integrate, reweighted, tail_left
-from analysis.network.predictors import split as split_design
 from analysis.network.rows import Rows
 
 Array = np.ndarray
@@ -71,11 +71,14 @@ def node_split(posterior: Posterior, pair: tuple[int, int], effect_sd: float) ->
     pg = (solution.root.swapaxes(1, 2) @ (solution.root @ g[:, :, None]))[:, :, 0]
     own = weighted.T @ column + effect_sd**-2.0
     s = own - (g * pg).sum(1)
+    seen = posterior.weights > 1e-12
+    # Standard errors of very different sizes leave no digit of a variance that is a difference.
+    if (s <= 0).any() or (s[seen] / own[seen]).min() < IDENTIFIED:
+        return refitted_split(posterior, pair, effect_sd)
     omega = (weighted * solution.residual[index]).sum(0) / s
     log_ratio = 0.5 * (omega**2 * s - np.log(s))
     node_weights = reweighted(posterior, log_ratio)
-    seen = posterior.weights > 1e-12
-    if (s[seen] / own[seen]).min() < IDENTIFIED or tail_left(posterior, node_weights) > TAIL:
+    if tail_left(posterior, node_weights) > TAIL:
         return refitted_split(posterior, pair, effect_sd)
     assert rows.design.treatments is not None
     contrast = rows.design.treatments[b] - rows.design.treatments[a]
@@ -124,18 +127,21 @@ def _column(rows: Rows, pair: tuple[int, int]) -> tuple[Array, Array]:
 
 def refitted_split(posterior: Posterior, pair: tuple[int, int], effect_sd: float) -> Split:
     """Fit the split model itself, where bordering would lose digits."""
-    rows = posterior.rows
-    design = split_design(rows.design, rows.blocks, pair, effect_sd)
+    rows, treatments = posterior.rows, posterior.rows.design.treatments
+    assert treatments is not None
+    a, b = pair
+    if len(rows.design.vectors) == len(treatments):
+        design, difference = predictors.split_along_tree(rows.blocks, len(treatments), pair, effect_sd)
+    else:
+        design = predictors.split(rows.design, rows.blocks, pair, effect_sd)
+        difference = np.eye(design.vectors.shape[1])[-1]
     extended = Rows(rows.blocks, design)
     if posterior.prior is None:
         fit = fixed(extended, float(posterior.solution.tau[0]))
     else:
         fit = integrate(extended, posterior.prior)
-    a, b = pair
     assert design.treatments is not None
     indirect = design.treatments[b] - design.treatments[a]
-    difference = np.zeros_like(indirect)
-    difference[-1] = 1.0
     effects = fit.effects(np.stack([indirect + difference, indirect, difference]))
     single = [NormalMixture(effects.weights, effects.means[i], effects.sds[i]) for i in range(3)]
     return Split(

@@ -271,6 +271,27 @@ def test_standard_errors_from_1e_minus_8_to_1e8_in_one_network():
         assert effects.sd[i] == pytest.approx(sd, rel=1e-9)
 
 
+@pytest.mark.filterwarnings("error")
+def test_splits_with_standard_errors_from_1e_minus_8_to_1e8_are_refits():
+    edges = [(0, 1, 0.3, 1e-8), (0, 1, 0.4, 1e8), (0, 2, 1.0, 1.0), (1, 2, 0.2, 1e-3), (1, 2, 0.6, 1e4)]
+    treatment = [[a, b] for a, b, _, _ in edges]
+    net = network([(treatment, [[y] for *_, y, _ in edges], [[[se**2]] for *_, se in edges])], 3)
+    fit = exact.fit(net, tau_prior="half-normal(0.5)", effect_prior_sd=1000.0)
+    splits = fit.node_splits().set_index(["model", "treatment", "versus"])
+    # One comparison's direct evidence against the sum of the two others: variances add up.
+    indirect = np.hypot(1.0, 1e-3)
+    own = splits.loc[("common", "b", "a")]
+    assert own["direct"] == pytest.approx(0.3, abs=1e-6)
+    assert own["indirect"] == pytest.approx(1.0 - 0.2, abs=1e-4)
+    assert own["indirect_std_error"] == pytest.approx(indirect, rel=1e-4)
+    for model, posterior in fit.posteriors.items():
+        for pair, split in fit.splits[model].items():
+            other = refitted_split(posterior, pair, 1000.0)
+            assert split.difference.mean == pytest.approx(
+                other.difference.mean, abs=1e-6 * other.difference.sd
+            )
+
+
 @pytest.mark.parametrize("se", [1e-8, 1e-4, 1e4, 1e8])
 def test_any_size_of_standard_error(se):
     net = rescaled(simulated(5), se)
