@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib import import_module
 from inspect import signature
@@ -42,6 +42,7 @@ def run_pairwise(
     versus: str,
     timepoint: str | None = None,
     where: str | None = None,
+    moderators: Sequence[str] = (),
     analysis: str | None = None,
     **options: Any,
 ) -> Run:
@@ -52,10 +53,13 @@ def run_pairwise(
     db : EvidenceBase
     outcome, measure, treatment, versus, timepoint, where
         As in `analysis.pairwise.fit`.
+    moderators : sequence of str
+        Variables of the studies for a meta-regression; its rows stand in the frame sensitivity.
     analysis : str, optional
         Name in the review's plan.
     **options
-        Further options of `analysis.pairwise.fit`: tau2, ci, prediction, by, shared, method, separate_tau2.
+        Further options of `analysis.pairwise.fit`: tau2, ci, prediction, by, shared, method, separate_tau2,
+        tau2_interval.
 
     Returns
     -------
@@ -67,6 +71,8 @@ def run_pairwise(
     EvidenceError
         As `analysis.pairwise.fit`.
     """
+    import pandas as pd
+
     from analysis import pairwise
 
     question: dict[str, Any] = {
@@ -77,6 +83,11 @@ def run_pairwise(
     }
     fit = pairwise.fit(db, **question, timepoint=timepoint, where=where, **options)
     contrasts = fit.contrasts
+    sensitivity, exclusions = [fit.sensitivity()], [fit.exclusions()]
+    if moderators:
+        regression = fit.meta_regression(*moderators)
+        sensitivity.append(regression.frame())
+        exclusions.append(regression.left_out)
     rule = str(timepoint_rule(db, outcome, measure, timepoint)[0])
     return Run(
         kind="pairwise",
@@ -84,16 +95,18 @@ def run_pairwise(
         outcome=outcome,
         measure=measure,
         scale=contrasts.scale,
-        specification=question | {"timepoint": rule, "where": where} | asdict(fit.options),
-        input_hash=_pairwise_hash(fit),
+        specification=question
+        | {"timepoint": rule, "where": where, "moderators": list(moderators)}
+        | asdict(fit.options),
+        input_hash=_pairwise_hash(fit, [*filter(None, [fit.options.by]), *moderators]),
         frames={
             "estimates": fit.estimates(),
             "heterogeneity": fit.heterogeneity(),
             "leave_one_out": fit.leave_one_out(),
             "weights": fit.weights(),
-            "sensitivity": fit.sensitivity(),
+            "sensitivity": _stacked("sensitivity", sensitivity),
             "notes": fit.notes(),
-            "exclusions": fit.exclusions(),
+            "exclusions": pd.concat([part for part in exclusions if len(part)] or exclusions[:1]),
         },
         analysis=analysis,
         unit=contrasts.unit,
@@ -446,9 +459,10 @@ def _stacked(name: str, parts: list[pd.DataFrame]) -> pd.DataFrame:
     return frame(name, rows)
 
 
-def _pairwise_hash(fit: PairwiseFit) -> str:
+def _pairwise_hash(fit: PairwiseFit, used: list[str]) -> str:
+    """Hash of the contrasts, and of the variables of the studies that were used."""
     contrasts = fit.contrasts
-    variables = contrasts.variables[[fit.options.by]] if fit.options.by else contrasts.variables[[]]
+    variables = contrasts.variables[list(dict.fromkeys(used))]
     text = [
         hash_rows(part) for part in (contrasts.frame, contrasts.covariance, variables.reset_index(drop=True))
     ]

@@ -49,6 +49,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "i2_lower",
         "i2_upper",
         "h2",
+        "h2_lower",
+        "h2_upper",
         "q",
         "df",
         "p_value",

@@ -103,6 +103,8 @@ create table result_heterogeneity (
     i2_lower double,
     i2_upper double,
     h2 double,
+    h2_lower double,
+    h2_upper double,
     q double,
     df double,
     p_value double
@@ -124,6 +126,8 @@ comment on column result_heterogeneity.i2 is 'I2 as a share, 0 to 1: part of the
 comment on column result_heterogeneity.i2_lower is 'Lower end of I2''s 95 % interval. Written by the analysis.';
 comment on column result_heterogeneity.i2_upper is 'Upper end of I2''s 95 % interval. Written by the analysis.';
 comment on column result_heterogeneity.h2 is 'H2: total variation over sampling variation. Written by the analysis.';
+comment on column result_heterogeneity.h2_lower is 'Lower end of H2''s 95 % interval. Written by the analysis.';
+comment on column result_heterogeneity.h2_upper is 'Upper end of H2''s 95 % interval. Written by the analysis.';
 comment on column result_heterogeneity.q is 'Cochran''s Q. Written by the analysis.';
 comment on column result_heterogeneity.df is 'Degrees of freedom of Q. Written by the analysis.';
 comment on column result_heterogeneity.p_value is 'p-value of Q. Written by the analysis.';

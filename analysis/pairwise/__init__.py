@@ -6,6 +6,6 @@
 """
 
 from analysis.pairwise.fitting import PairwiseFit, fit
-from analysis.pairwise.models import METHODS, Options
+from analysis.pairwise.options import METHODS, Options
 
 __all__ = ["METHODS", "Options", "PairwiseFit", "fit"]

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.pairwise import tau2 as between_studies
-from analysis.pairwise.inference import Coefficients, coefficients, infer, t_p_value
+from analysis.pairwise.coefficients import Coefficients, coefficients, t_p_value
+from analysis.pairwise.inference import infer
 from analysis.pairwise.rows import Array, Rows, Solution
 from evidence.errors import CallError, RefusedError
 
@@ -97,7 +98,7 @@ def egger(
     model: str = "multiplicative",
     predictor: str = "se",
     n: Array | None = None,
-    tau2: str = "REML",
+    tau2: str | float = "REML",
     ci: str = "Wald",
 ) -> Asymmetry:
     """Regress the effects on their standard errors (or another measure of precision).
@@ -115,8 +116,8 @@ def egger(
         One of `PREDICTORS`.
     n : (k,) array, optional
         Total number of animals or participants, for predictors made of it.
-    tau2, ci : str
-        Of the additive model.
+    tau2, ci : str or float, str
+        Of the additive model: estimator of the residual between-study variance or its value; interval.
     """
     if predictor not in PREDICTORS:
         raise CallError(f"There is no predictor {predictor!r}; there are {', '.join(PREDICTORS)}.")
@@ -131,7 +132,7 @@ def egger(
     _few(len(y), 3, method)
     _varies(x, method)
     rows = Rows.of(y, v, np.column_stack([np.ones(len(y)), x]))
-    between = between_studies.estimate(rows, tau2)
+    between = between_studies.estimate(rows, tau2) if isinstance(tau2, str) else tau2
     both = infer(rows, rows.profile.solve(between), ci)
     return Asymmetry(method, _split(both, 1), _split(both, 0), between, len(y))
 

@@ -17,24 +17,13 @@ Med 37:1059-1085 (comparison; UM.FS is their model 4). Pinheiro JC, Bates DM (19
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from analysis.pairwise import counts
-from analysis.pairwise.inference import chi2_p_value, coefficients, t_quantile
+from analysis.pairwise.counts import Table
 from analysis.pairwise.rows import Array
 from evidence.errors import RefusedError
-
-if TYPE_CHECKING:
-    from analysis.pairwise.models import PairwiseModels, Pooled
-
-MODELS: dict[str, str] = {
-    "binomial": "conditional exact (CM.EL)",
-    "CM.AL": "conditional approximate (CM.AL)",
-    "UM.FS": "unconditional, fixed study effects (UM.FS)",
-}
-"""Likelihoods by the name of the method."""
 
 _NODES = 32
 _SMALLEST_TAU = 1e-5
@@ -274,7 +263,7 @@ class LikelihoodFit:
     k: int
 
 
-def family_of(data: counts.Table, method: str, measure: str) -> Any:
+def family_of(data: Table, method: str, measure: str) -> Any:
     """Likelihood of the informative studies.
 
     Raises
@@ -412,60 +401,3 @@ def saturated_log_likelihood(family: Any) -> float:
         parts = family.at(effect)
         effect = np.clip(effect + np.clip(-parts.e / np.minimum(parts.ee, -1e-12), -1, 1), -40, 40)
     return float(family.at(effect).value.sum())
-
-
-@dataclass(frozen=True)
-class Likelihood:
-    """The likelihood of one question, fitted under both models."""
-
-    family: Any
-    common: LikelihoodFit
-    random: LikelihoodFit
-
-    @classmethod
-    def of(cls, fit: PairwiseModels) -> Likelihood:
-        """Fit the counts of a pairwise meta-analysis."""
-        family = family_of(counts.table(fit), fit.options.method, fit.contrasts.measure)
-        return cls(family, fit_common(family), fit_random(family))
-
-
-def pooled(fit: PairwiseModels) -> tuple[Pooled, ...]:
-    """Pooled effect under both models, with Wald intervals from the observed information."""
-    from analysis.pairwise.models import Pooled
-
-    common, random = fit.likelihood.common, fit.likelihood.random
-    df = {"S": np.inf, "HTS": random.k - 2, "HK-PR": random.k - 2}.get(fit.options.prediction, random.k - 1)
-    half = float(t_quantile(0.975, df)) * float(np.hypot(random.tau, random.std_error))
-    method = fit.options.method
-    return (
-        Pooled(method, "common", coefficients(common.estimate, common.std_error**2)),
-        Pooled(
-            method,
-            "random",
-            coefficients(random.estimate, random.std_error**2),
-            (random.estimate - half, random.estimate + half),
-        ),
-    )
-
-
-def heterogeneity(fit: PairwiseModels) -> list[dict[str, Any]]:
-    """Rows of the frame heterogeneity; Q is the likelihood-ratio statistic against one effect per study."""
-    family, common, random = fit.likelihood.family, fit.likelihood.common, fit.likelihood.random
-    q = max(0.0, 2 * (saturated_log_likelihood(family) - common.log_likelihood))
-    df = common.k - 1
-    test = {"engine": fit.options.method, "q": q, "df": df, "p_value": chi2_p_value(q, df)}
-    rows: list[dict[str, Any]] = [
-        test | {"model": "common", "method": "likelihood ratio", "tau": 0.0, "tau2": 0.0},
-        test | {"model": "random", "method": "ML"},
-    ]
-    if np.isfinite(random.tau):
-        lower, upper = tau_interval(family, random)
-        rows[1] |= {
-            "tau": random.tau,
-            "tau_lower": lower,
-            "tau_upper": upper,
-            "tau2": random.tau**2,
-            "tau2_lower": lower**2,
-            "tau2_upper": upper**2,
-        }
-    return rows

@@ -1,16 +1,13 @@
-"""The contrasts of one question: read from the evidence or a table, checked, turned the way asked for."""
+"""The contrasts of one question, turned the way asked for."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
-from evidence.errors import CallError, RefusedError
-from evidence.query import EvidenceBase
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,63 +71,19 @@ class Contrasts:
     notes: tuple[tuple[str, str], ...] = ()
     timepoint: str | None = None
     where: str | None = None
-    columns: dict[str, str] = field(default_factory=dict)
 
-
-def load(
-    source: EvidenceBase | pd.DataFrame,
-    *,
-    outcome: str | None,
-    measure: str | None,
-    treatment: str | None,
-    versus: str | None,
-    timepoint: str | None = None,
-    where: str | None = None,
-    covariance: pd.DataFrame | None = None,
-) -> Contrasts:
-    """Read and check the contrasts of one question.
-
-    Parameters
-    ----------
-    source : EvidenceBase or DataFrame
-        An evidence base, or a table with the columns of the view ``contrast`` (or study, yi and vi or sei).
-    outcome, measure, treatment, versus : str or None
-        The question; a table that holds but one need not be told.
-    timepoint, where : str, optional
-        Which time point, and which studies; an evidence base only.
-    covariance : DataFrame, optional
-        With a table: contrast_1, contrast_2, covariance.
-
-    Raises
-    ------
-    CallError
-        If a name is not known, or treatment and comparator are the same.
-    EvidenceError
-        If the table holds numbers that cannot be effects or standard errors; every one is named.
-    RefusedError
-        If nothing is left to analyse.
-    """
-    if treatment is not None and treatment == versus:
-        raise CallError(f"Treatment and comparator are both {treatment!r}: name two different treatments.")
-    if not isinstance(source, EvidenceBase):
-        from analysis.pairwise.table import from_table
-
-        table: Any = source
-        if hasattr(table, "to_pandas"):
-            table = table.to_pandas()
-        if not hasattr(table, "iloc"):
-            raise CallError(
-                f"Give an evidence base (evidence.open(...)) or a table, not a {type(table).__name__}."
-            )
-        if timepoint is not None or where is not None:
-            raise CallError("timepoint and where need an evidence base; filter the table itself instead.")
-        return from_table(table, outcome, measure, treatment, versus, covariance)
-    for name, value in (
-        ("outcome", outcome), ("measure", measure), ("treatment", treatment), ("versus", versus)
-    ):  # fmt: skip
-        if value is None:
-            raise CallError(f"Say which {name}: {name}=...")
-    return _from_database(source, str(outcome), str(measure), str(treatment), str(versus), timepoint, where)
+    def part(self, keep: np.ndarray) -> Contrasts:
+        """Keep some of the contrasts, (n,) bool; the notes on the whole stay behind."""
+        chosen = self.frame[keep]
+        ids = set(chosen["contrast_id"])
+        within = self.covariance["contrast_1"].isin(ids) & self.covariance["contrast_2"].isin(ids)
+        return replace(
+            self,
+            frame=chosen.reset_index(drop=True),
+            variables=self.variables[keep].reset_index(drop=True),
+            covariance=self.covariance[within].reset_index(drop=True),
+            notes=(),
+        )
 
 
 def each(rows: pd.DataFrame) -> Iterator[Any]:
@@ -138,103 +91,11 @@ def each(rows: pd.DataFrame) -> Iterator[Any]:
     return iter(rows.itertuples())
 
 
-def _from_database(
-    db: EvidenceBase,
-    outcome: str,
-    measure: str,
-    treatment: str,
-    versus: str,
-    timepoint: str | None,
-    where: str | None,
-) -> Contrasts:
-    from evidence.selection import find_treatment, select_contrasts, treatment_members
-
-    versus = find_treatment(db, versus)
-    members = tuple(member for member in treatment_members(db, treatment) if member != versus)
-    if not members:
-        raise CallError(f"Treatment and comparator are both {versus!r}: name two different treatments.")
-    selection = select_contrasts(
-        db, "contrast", outcome=outcome, measure=measure, timepoint=timepoint, where=where,
-        treatments=(*members, versus),
-    )  # fmt: skip
-    rows = selection.contrasts
-    # Of a class, each member against the comparator; members against each other answer another question.
-    rows = rows[(rows["treatment_a"] == versus) | (rows["treatment_b"] == versus)].reset_index(drop=True)
-    if rows.empty:
-        raise RefusedError(
-            f"No study compares {treatment!r} with {versus!r} on {outcome!r} in measure {measure!r}."
-        )
-    notes = list(selection.notes)
-    if len(members) > 1:
-        notes.append(("info", f"{treatment} is a class of treatments: {', '.join(members)}."))
-    else:
-        treatment = members[0]
-    about = db.rows("select unit, lower_is_better from outcome where outcome = ?", [outcome])[0]
-    scale = db.value("select scale from effect_measure where measure = ?", [measure])
-    reverse = (rows["treatment_a"] == versus).to_numpy()
-    frame = orient(_with_counts(db, rows, outcome), reverse)
-    sign = dict(zip(frame["contrast_id"], np.where(reverse, -1.0, 1.0), strict=True))
-    pairs = _shared_arms(db, outcome, measure) if rows["shared_arm"].any() else no_pairs()
-    pairs = flip(pairs, sign)
-    return Contrasts(
-        frame=finish(frame),
-        covariance=pairs,
-        variables=_study_variables(db, frame).assign(
-            treatment=np.where(reverse, rows["treatment_b"], rows["treatment_a"])
-        ),
-        outcome=outcome,
-        measure=measure,
-        treatment=treatment,
-        versus=versus,
-        scale=str(scale),
-        unit=about["unit"] if scale == "additive" and measure in ("MD",) else None,
-        lower_is_better=about["lower_is_better"],
-        exclusions=selection.exclusions,
-        notes=tuple(notes),
-        timepoint=str(selection.timepoint),
-        where=where,
-    )
-
-
-def _shared_arms(db: EvidenceBase, outcome: str, measure: str) -> pd.DataFrame:
-    """Covariances of the contrasts that share an arm."""
-    return db.sql(
-        "select contrast_1, contrast_2, arm_shared, coalesce(covariance_g, covariance) as covariance "
-        "from contrast_covariance where outcome = ? and measure = ? order by contrast_1, contrast_2",
-        [outcome, measure],
-    ).df()
-
-
 def no_pairs() -> pd.DataFrame:
     """No contrasts that share an arm."""
     import pandas as pd
 
     return pd.DataFrame(columns=["contrast_1", "contrast_2", "arm_shared", "covariance"])
-
-
-def _with_counts(db: EvidenceBase, rows: pd.DataFrame, outcome: str) -> pd.DataFrame:
-    """Add events and exposure of both arms, where the contrast was computed from arms."""
-    import pandas as pd
-
-    counts = db.sql(
-        "select cast(measurement_id as varchar) as measurement_id, events, exposure "
-        "from measurement_standard where outcome = ?",
-        [outcome],
-    ).df().set_index("measurement_id")  # fmt: skip
-    rows = rows.copy()
-    ids = rows["measurement_ids"].fillna("").astype(str).str.split(",", n=1, expand=True)
-    ids = ids.reindex(columns=[0, 1])
-    for side, column in zip("ab", (0, 1), strict=True):
-        for name in ("events", "exposure"):
-            rows[f"{name}_{side}"] = pd.to_numeric(ids[column].map(counts[name]), errors="coerce")
-    return rows
-
-
-def _study_variables(db: EvidenceBase, frame: pd.DataFrame) -> pd.DataFrame:
-    """Read the variables of each contrast's study, one column each."""
-    long = db.sql("select study, variable, value from study_variable order by study, variable").df()
-    wide = long.pivot(index="study", columns="variable", values="value")
-    return wide.reindex(frame["study"]).rename(columns=str).reset_index(drop=True)
 
 
 def typed(values: pd.Series) -> pd.Series:

@@ -13,20 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.pairwise.assembly import uses_of_arms
+from analysis.pairwise.assembly import Assembly, uses_of_arms
+from analysis.pairwise.coefficients import chi2_p_value
 from analysis.pairwise.contrasts import each
-from analysis.pairwise.inference import chi2_p_value
 from analysis.pairwise.rows import Array
 from evidence.errors import Problem, RefusedError
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from analysis.pairwise.models import PairwiseModels
 
 MEASURES: dict[str, tuple[str, ...]] = {
     "MH": ("OR", "RR", "RD", "IRR"),
@@ -72,25 +66,31 @@ class CountEstimate:
     std_error: float
 
 
-def check(fit: PairwiseModels) -> None:
+def check(assembly: Assembly, measure: str, method: str, shared: str) -> None:
     """Refuse what cannot be pooled from counts.
+
+    Parameters
+    ----------
+    assembly : Assembly
+        The contrasts, with their counts.
+    measure, method : str
+        Effect measure, and one of `MEASURES`.
+    shared : str
+        What is done about contrasts that share an arm, see `assembly.SHARED`.
 
     Raises
     ------
     RefusedError
         If the measure is not one of the method's, contrasts came without counts, or arms are shared.
     """
-    method, measure = fit.options.method, fit.contrasts.measure
     if measure not in MEASURES[method]:
         raise RefusedError(
             f"{method} gives {', '.join(MEASURES[method])}, not {measure}: choose one of these measures, "
             'or method="inverse_variance".'
         )
-    frame = fit.assembly.contrasts.frame
-    size = "exposure" if measure == "IRR" else "n"
-    needed = [f"{name}_{side}" for name in ("events", size) for side in "ab"]
+    needed = [f"{name}_{side}" for name in ("events", _size(measure)) for side in "ab"]
     problems = []
-    for row in each(frame):
+    for row in each(assembly.contrasts.frame):
         lacking = [name for name in needed if not np.isfinite(getattr(row, name))]
         if lacking:
             problems.append(
@@ -105,31 +105,30 @@ def check(fit: PairwiseModels) -> None:
         raise RefusedError(
             f"{method} needs the events and the size of both arms of every contrast.", problems
         )
-    if fit.options.shared == "covariance" and len(fit.assembly.contrasts.covariance):
-        shared = sorted(set(fit.assembly.contrasts.covariance["arm_shared"].astype(str)))
+    pairs = assembly.contrasts.covariance
+    if shared == "covariance" and len(pairs):
+        arms = sorted(set(pairs["arm_shared"].astype(str)))
         raise RefusedError(
-            f"Contrasts share arms ({', '.join(shared)}), and {method} takes every table as independent: "
+            f"Contrasts share arms ({', '.join(arms)}), and {method} takes every table as independent: "
             'use shared="split" to divide them, or method="inverse_variance".'
         )
 
 
-def table(fit: PairwiseModels) -> Table:
-    """Events of the fit's contrasts; shared arms divided among their contrasts where that was asked for."""
-    frame = fit.assembly.contrasts.frame
-    size = "exposure" if fit.contrasts.measure == "IRR" else "n"
-    divisor = {side: np.ones(len(frame)) for side in "ab"}
-    if fit.options.shared == "split":
-        divisor = uses_of_arms(frame)
-    events = {side: frame[f"events_{side}"].to_numpy(float) / divisor[side] for side in "ab"}
-    sizes = {side: frame[f"{size}_{side}"].to_numpy(float) / divisor[side] for side in "ab"}
-    return Table(
-        events["a"],
-        sizes["a"],
-        events["b"],
-        sizes["b"],
-        frame["estimate"].to_numpy(float),
-        fit.assembly.variance,
+def table(assembly: Assembly, measure: str, divided: bool) -> Table:
+    """Events of the contrasts; shared arms divided among theirs where that was asked for."""
+    frame = assembly.contrasts.frame
+    uses = uses_of_arms(frame) if divided else {side: np.ones(len(frame)) for side in "ab"}
+    a, n1, c, n2 = (
+        frame[f"{name}_{side}"].to_numpy(float) / uses[side]
+        for side in "ab"
+        for name in ("events", _size(measure))
     )
+    return Table(a, n1, c, n2, frame["estimate"].to_numpy(float), assembly.variance)
+
+
+def _size(measure: str) -> str:
+    """Name of what events are counted among."""
+    return "exposure" if measure == "IRR" else "n"
 
 
 def pool(data: Table, measure: str, method: str) -> CountEstimate:
@@ -265,31 +264,3 @@ def _expected_events(ratio: float, n1: Array, n2: Array, events: Array) -> Array
     C = -ratio * n1 * events
     # The root between the limits of the margins, in the form that does not cancel as A goes to 0.
     return -2 * C / (B + np.sqrt(np.maximum(B**2 - 4 * A * C, 0)))
-
-
-def replace_common(frame: pd.DataFrame, fit: PairwiseModels) -> None:
-    """Put leave-one-out results by the counts' own method into the rows of the common-effect model."""
-    from analysis.pairwise.inference import coefficients
-
-    data, measure, method = table(fit), fit.contrasts.measure, fit.options.method
-    study_of = fit.study_of_contrast
-    for index in frame.index[frame["model"] == "common"]:
-        study = fit.studies.index(frame.at[index, "study"])
-        rest = data.take(study_of != study)
-        try:
-            result = pool(rest, measure, method)
-            q, df = cochran_q(rest, measure, method)
-        except RefusedError as error:
-            frame.loc[index, ["estimate", "std_error", "ci_lower", "ci_upper", "i2", "q"]] = np.nan
-            frame.loc[index, ["engine", "note"]] = method, error.message
-            continue
-        effect = coefficients(result.estimate, result.std_error**2)
-        frame.loc[index, "engine"] = method
-        frame.loc[index, ["estimate", "std_error", "ci_lower", "ci_upper", "i2", "q"]] = [
-            result.estimate,
-            result.std_error,
-            effect.ci_lower[0],
-            effect.ci_upper[0],
-            max(0.0, 1 - df / q) if q > 0 else 0.0,
-            q,
-        ]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.pairwise import tau2 as between_studies
-from analysis.pairwise.inference import t_p_value, t_quantile
+from analysis.pairwise.coefficients import t_p_value, t_quantile
 from analysis.pairwise.rows import Array, Rows
 
 _CELLS = 1 << 16

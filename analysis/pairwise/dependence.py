@@ -5,9 +5,7 @@ References
 Gleser LJ, Olkin I (2009) in Cooper H et al. (eds), The Handbook of Research Synthesis, ch. 19 (covariance of
 contrasts that share an arm). Vesterinen HM et al. (2014) J Neurosci Methods 221:92-102 (dividing the
 control's animals). Konstantopoulos S (2011) Res Synth Methods 2:61-76 (three-level model). Johnson DL,
-Thompson R (1995) J Dairy Sci 78:449-456 (average-information REML). Tipton E, Pustejovsky JE (2015) J Educ
-Behav Stat 40:604-634; Pustejovsky JE, Tipton E (2018) J Bus Econ Stat 36:672-683 (CR2 with Satterthwaite
-degrees of freedom).
+Thompson R (1995) J Dairy Sci 78:449-456 (average-information REML).
 """
 
 from __future__ import annotations
@@ -18,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.pairwise import tau2 as between_studies
-from analysis.pairwise.inference import Coefficients, coefficients
+from analysis.pairwise.coefficients import Coefficients, coefficients
+from analysis.pairwise.robust import cluster_robust
 from analysis.pairwise.rows import Array, Rows, Solution
 
 TRUE_EFFECT_CORRELATION = 0.5
@@ -215,69 +214,3 @@ def _average_information(rows: Rows, variances: Array) -> tuple[float, float]:
         if moved <= 1e-12 * (variances.max() + float(rows.v.min())):
             break
     return float(variances[0]), float(variances[1])
-
-
-def cluster_robust(rows: Rows, solution: Solution, between: float = 0.0, level: float = 0.95) -> Coefficients:
-    """Intervals that hold whatever the dependence within studies: CR2 with Satterthwaite degrees of freedom.
-
-    Parameters
-    ----------
-    rows : Rows
-        The data; studies are the clusters.
-    solution : Solution
-        The fit whose model serves as the working one.
-    between : float
-        Variance between studies of a multilevel working model.
-    level : float
-        Confidence level.
-
-    Returns
-    -------
-    Coefficients
-        NaN standard errors with fewer than two studies.
-    """
-    m = int(rows.study.max()) + 1
-    p = rows.p
-    M = solution.covariance
-    if m < 2:
-        return coefficients(solution.beta, np.full((p, p), np.nan), np.nan, level)
-    residual = rows.y - rows.X @ solution.beta
-    ones = rows.with_design(np.ones((rows.n, 1))).X[:, 0]
-    back = {int(index[0]): (index, np.linalg.inv(matrix)) for index, matrix in rows.rotation}
-    order = np.argsort(rows.study, kind="stable")
-    bounds = np.searchsorted(rows.study[order], np.arange(m + 1))
-    scores = np.zeros((m, p))
-    own = np.zeros((m, p))
-    cross = np.zeros((m, p, p))
-    for cluster in range(m):
-        index = order[bounds[cluster] : bounds[cluster + 1]]
-        position = {int(row): place for place, row in enumerate(index)}
-        restore = np.eye(len(index))
-        for row in index:
-            if int(row) in back:
-                block, matrix = back[int(row)]
-                places = [position[int(item)] for item in block]
-                restore[np.ix_(places, places)] = matrix
-        s = ones[index]
-        working = np.diag(rows.v[index] + solution.tau2) + between * np.outer(s, s)
-        # The adjustment is not the same in rotated coordinates, so it is made in those of the contrasts.
-        phi = restore @ working @ restore.T
-        X = restore @ rows.X[index]
-        root = np.linalg.cholesky(phi).T
-        values, vectors = np.linalg.eigh(root @ (phi - X @ M @ X.T) @ root.T)
-        usable = values > 1e-12 * values.max()
-        inverse_root = (vectors[:, usable] / np.sqrt(values[usable])) @ vectors[:, usable].T
-        adjust = root.T @ inverse_root @ root
-        g = adjust.T @ np.linalg.solve(phi, X @ M)
-        scores[cluster] = g.T @ (restore @ residual[index])
-        own[cluster] = np.einsum("ia,ij,ja->a", g, phi, g)
-        cross[cluster] = X.T @ g
-    covariance = scores.T @ scores
-    df = np.empty(p)
-    for a in range(p):
-        U = cross[:, :, a]
-        shared = np.einsum("ci,ij,cj->c", U, M, U)
-        product = M @ (U.T @ U)
-        total = np.sum(own[:, a] ** 2) - 2 * np.sum(own[:, a] * shared) + np.trace(product @ product)
-        df[a] = np.sum(own[:, a] - shared) ** 2 / total
-    return coefficients(solution.beta, covariance, df, level)

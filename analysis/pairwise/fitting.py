@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.pairwise import deletion
-from analysis.pairwise import tau2 as between_studies
-from analysis.pairwise.assembly import SHARED, assemble
-from analysis.pairwise.contrasts import load
-from analysis.pairwise.inference import INTERVALS, PREDICTIONS
-from analysis.pairwise.models import (
-    ENGINE,
-    LIKELIHOODS,
-    METHODS,
-    MISSING,
-    Options,
-    option,
-    part_of,
-    quantities,
-)
+from analysis.pairwise import deletion, sequences
+from analysis.pairwise.models import quantities
+from analysis.pairwise.options import Options, option
+from analysis.pairwise.pooling import MISSING
+from analysis.pairwise.reading import load
 from analysis.pairwise.regression import MetaRegression, between_groups, meta_regression
 from analysis.pairwise.rows import Array
 from analysis.pairwise.small_study import SmallStudyEffects
@@ -56,50 +45,8 @@ class PairwiseFit(SmallStudyEffects):
 
     def leave_one_out(self) -> pd.DataFrame:
         """Both models without each study in turn."""
-        if self.options.method in (*LIKELIHOODS, "multilevel") or self.options.ci == "CR2":
-            return self._refit_without_each()
         order = np.arange(len(self.studies))
-        parts = {
-            "common": deletion.leave_out(self.rows, None),
-            "random": deletion.leave_out(self.rows, self.options.tau2),
-        }
-        result = self._subset_frame(parts, order)
-        if self.options.method in ("MH", "Peto"):
-            from analysis.pairwise import counts
-
-            counts.replace_common(result, self)
-        return result
-
-    def _refit_without_each(self) -> pd.DataFrame:
-        """Leave one out by fitting anew."""
-        rows = []
-        for index, study in enumerate(self.studies):
-            keep = self.study_of_contrast != index
-            if not keep.any():
-                continue
-            contrasts = part_of(self.assembly.contrasts, keep)
-            part = PairwiseFit(
-                contrasts, replace(self.options, by=None), assemble(contrasts, self.options.shared)
-            )
-            spread = {row["model"]: row for row in part._heterogeneity("QP")}
-            for item in part.pooled:
-                rows.append(
-                    {
-                        "engine": item.engine,
-                        "model": item.model,
-                        "study": study,
-                        "treatment": self.contrasts.treatment,
-                        "versus": self.contrasts.versus,
-                        "estimate": item.effect.estimate[0],
-                        "std_error": item.effect.std_error[0],
-                        "ci_lower": item.effect.ci_lower[0],
-                        "ci_upper": item.effect.ci_upper[0],
-                        "tau": spread[item.model].get("tau"),
-                        "i2": spread[item.model].get("i2"),
-                        "q": spread[item.model].get("q"),
-                    }
-                )
-        return frame("leave_one_out", sorted(rows, key=lambda row: str(row["model"])))
+        return sequences.parts(self, order, lambda place: self.study_of_contrast != place, deletion.leave_out)
 
     def cumulative(self, by: str = "year") -> pd.DataFrame:
         """Both models after each study was added, as in the frame leave_one_out; study is the one added last.
@@ -108,62 +55,38 @@ class PairwiseFit(SmallStudyEffects):
         ----------
         by : str
             A variable of the studies, smallest first, or "precision", most precise study first.
-        """
-        if by == "precision":
-            key = np.bincount(self.rows.study, self.rows.X[:, 0] ** 2 / self.rows.v, len(self.studies)) * -1
-        else:
-            values = self.variable(by)
-            if values.dtype.kind not in "fiu":
-                raise CallError(
-                    f"{by!r} is not a number in every study: a cumulative analysis needs an order."
-                )
-            key = np.full(len(self.studies), np.nan)
-            key[self.study_of_contrast] = values.to_numpy(float)
-            if np.isnan(key).any():
-                missing = ", ".join(
-                    name for name, value in zip(self.studies, key, strict=True) if np.isnan(value)
-                )
-                raise RefusedError(
-                    f"Studies without {by}: {missing}. Fill it in, or leave them out: "
-                    f'where="{by} is not null".'
-                )
-        order = np.argsort(key, kind="stable")
-        parts = {
-            "common": deletion.cumulative(self.rows, order, None),
-            "random": deletion.cumulative(self.rows, order, self.options.tau2),
-        }
-        return self._subset_frame(parts, order)
 
-    def _subset_frame(self, parts: Mapping[str, deletion.Subsets], order: Array) -> pd.DataFrame:
-        rows = []
-        for model, subsets in parts.items():
-            ci = self.options.ci if model == "random" and self.options.ci.startswith("HK") else "Wald"
-            std_error, lower, upper, _ = subsets.intervals(ci)
-            for place, study in enumerate(order):
-                lone = model == "random" and subsets.df[place] == 0
-                none = subsets.df[place] < 0
-                rows.append(
-                    {
-                        "engine": ENGINE,
-                        "model": model,
-                        "study": self.studies[study],
-                        "treatment": self.contrasts.treatment,
-                        "versus": self.contrasts.versus,
-                        "estimate": subsets.beta[place, 0],
-                        "std_error": std_error[place],
-                        "ci_lower": lower[place],
-                        "ci_upper": upper[place],
-                        "tau": np.sqrt(subsets.tau2[place]),
-                        "i2": subsets.i2[place],
-                        "q": subsets.q[place],
-                        "note": "no effect is left"
-                        if none
-                        else "one effect: tau2 taken as 0"
-                        if lone
-                        else None,
-                    }
-                )
-        return frame("leave_one_out", rows)
+        Raises
+        ------
+        CallError
+            If the variable is not known, or no number.
+        RefusedError
+            If a study has no value of it.
+        """
+        order = np.argsort(self._entry(by), kind="stable")
+        rank = np.argsort(order)
+        return sequences.parts(
+            self,
+            order,
+            lambda place: rank[self.study_of_contrast] <= place,
+            lambda rows, method: deletion.cumulative(rows, order, method),
+        )
+
+    def _entry(self, by: str) -> Array:
+        """Give what the studies are ordered by, (studies,)."""
+        if by == "precision":
+            return -np.bincount(self.rows.study, self.rows.X[:, 0] ** 2 / self.rows.v, len(self.studies))
+        values = self.variable(by)
+        if values.dtype.kind not in "fiu":
+            raise CallError(f"{by!r} is not a number in every study: a cumulative analysis needs an order.")
+        key = np.full(len(self.studies), np.nan)
+        key[self.study_of_contrast] = values.to_numpy(float)
+        if np.isnan(key).any():
+            missing = ", ".join(np.array(self.studies)[np.isnan(key)])
+            raise RefusedError(
+                f'Studies without {by}: {missing}. Fill it in, or leave them out: where="{by} is not null".'
+            )
+        return key
 
     # --- sensitivity ----------------------------------------------------------------------------------------
 
@@ -171,7 +94,8 @@ class PairwiseFit(SmallStudyEffects):
         """Measure the influence of each study under both models, as rows of the frame sensitivity.
 
         Quantities: rstudent, dffits, cooks_distance, covariance_ratio, tau2_without, q_without, hat, weight,
-        dfbetas, influential (1 or 0); see `deletion.Influence`.
+        dfbetas, influential (1 or 0); see `deletion.Influence`. By inverse variance whatever the method; the
+        note says so where that differs.
         """
         rows = []
         for model, method in self.models_and_methods():
@@ -181,7 +105,7 @@ class PairwiseFit(SmallStudyEffects):
                     name: float(array[index, 0] if array.ndim == 2 else array[index])
                     for name, array in found.__dict__.items()
                 }
-                rows += quantities(model, "influence", study, values, study)
+                rows += quantities(model, "influence", study, values, study, self.instead(model))
         return frame("sensitivity", rows)
 
     def baujat(self) -> pd.DataFrame:
@@ -191,11 +115,11 @@ class PairwiseFit(SmallStudyEffects):
             contribution, moved = deletion.baujat(self.rows, method)
             for index, study in enumerate(self.studies):
                 both = {"contribution": contribution[index], "influence": moved[index]}
-                rows += quantities(model, "Baujat", study, both, study)
+                rows += quantities(model, "Baujat", study, both, study, self.instead(model))
         return frame("sensitivity", rows)
 
     def gosh(self, model: str = "random", subsets: int = 1_000_000, seed: int = 1) -> Gosh:
-        """Fit every subset of the studies, or a sample of them.
+        """Fit every subset of the studies, or a sample of them, by inverse variance.
 
         Parameters
         ----------
@@ -206,7 +130,7 @@ class PairwiseFit(SmallStudyEffects):
         """
         from analysis.pairwise.gosh import gosh
 
-        model = option("model", model, dict.fromkeys(("common", "random"), ""))
+        model = option("model", model, dict.fromkeys(("common", "random")))
         return gosh(self.rows, self.studies, self.options.tau2 if model == "random" else None, subsets, seed)
 
     def outliers(self) -> pd.DataFrame:
@@ -297,8 +221,7 @@ class PairwiseFit(SmallStudyEffects):
         """
         return meta_regression(self, terms)
 
-    # --- Bayes
-    # ------------------------------------------------------------------------------------------------
+    # --- Bayes ----------------------------------------------------------------------------------------------
 
     def bayes(self, tau_prior: str | None = None, effect_prior_sd: float | None = None) -> NetworkFit:
         """Fit both models as Bayesians do, exactly: the two-treatment case of `analysis.network.exact`.
@@ -355,6 +278,7 @@ def fit(
     shared: str = "covariance",
     method: str = "inverse_variance",
     separate_tau2: bool = True,
+    tau2_interval: str = "QP",
     covariance: pd.DataFrame | None = None,
 ) -> PairwiseFit:
     """Meta-analyse the contrasts of one treatment with one comparator.
@@ -375,6 +299,7 @@ def fit(
     prediction : str, optional
         Prediction interval: HTS, V, HK, HK-PR, S. Without it t with k - 1 degrees of freedom on the standard
         error of `ci`: HK after HK, V after the others. "metafor" is HK after HK and S after the others.
+        Likelihoods and the multilevel model have no HK; k counts studies there.
     by : str, optional
         Variable of the studies (or column of the table) that makes subgroups.
     timepoint : str, optional
@@ -384,9 +309,11 @@ def fit(
     shared : {"covariance", "split", "ignore"}
         What to do about contrasts that share an arm; always said in the notes.
     method : str
-        inverse_variance (default), MH, Peto, binomial, multilevel.
+        inverse_variance (default), MH, Peto, binomial, CM.AL, UM.FS, multilevel; see `METHODS`.
     separate_tau2 : bool
         Whether each subgroup has its own between-study variance (default) or all share one.
+    tau2_interval : {"QP", "PL"}
+        Interval of the between-study variance, and of I2 and H2 through it: Q-profile or profile likelihood.
     covariance : DataFrame, optional
         With a table: contrast_1, contrast_2, covariance.
 
@@ -403,35 +330,12 @@ def fit(
     RefusedError
         If nothing is left to analyse, or the method does not fit the data.
     """
-    options = Options(
-        tau2=_tau2(tau2),
-        ci=option("ci", ci, INTERVALS),
-        prediction="",
-        shared=option("shared", shared, SHARED),
-        method=option("method", method, METHODS),
-        by=by,
-        separate_tau2=separate_tau2,
-    )
-    options = replace(options, prediction=_prediction(prediction, options.ci))
+    options = Options.read(
+        tau2=tau2, ci=ci, prediction=prediction, shared=shared, method=method, by=by,
+        separate_tau2=separate_tau2, tau2_interval=tau2_interval,
+    )  # fmt: skip
     contrasts = load(
         source, outcome=outcome, measure=measure, treatment=treatment, versus=versus, timepoint=timepoint,
         where=where, covariance=covariance,
     )  # fmt: skip
     return PairwiseFit.of(contrasts, options)
-
-
-def _tau2(value: str | float) -> str | float:
-    if isinstance(value, str):
-        return option("tau2", value, between_studies.METHODS)
-    if not (np.isfinite(value) and value >= 0):
-        raise CallError(f"tau2 = {value!r} is no variance: give an estimator's name or a number not below 0.")
-    return float(value)
-
-
-def _prediction(value: str | None, ci: str) -> str:
-    after_hk = ci.startswith("HK")
-    if value is None:
-        return "HK" if after_hk else "V"
-    if value.casefold() == "metafor":
-        return "HK" if after_hk else "S"
-    return option("prediction", value, PREDICTIONS)

@@ -12,98 +12,18 @@ import numpy as np
 from analysis.pairwise import tau2 as between_studies
 from analysis.pairwise.assembly import Assembly, assemble
 from analysis.pairwise.contrasts import Contrasts, each, typed
-from analysis.pairwise.inference import (
-    INTERVALS,
-    PREDICTIONS,
-    Coefficients,
-    chi2_p_value,
-    coefficients,
-    hartung_knapp_factor,
-    infer,
-    predict,
-    t_quantile,
-)
-from analysis.pairwise.rows import Array, Rows, Solution
+from analysis.pairwise.inference import PREDICTIONS
+from analysis.pairwise.options import Options, option
+from analysis.pairwise.pooling import ENGINE, InverseVariance, Pooled, Pooling, pooling
+from analysis.pairwise.robust import LEAST_DF
+from analysis.pairwise.rows import Array, Rows
 from analysis.results import frame
 from evidence.errors import CallError, RefusedError
 from evidence.names import nearest
+from evidence.selection import EXCLUSION_COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
-
-METHODS: dict[str, str] = {
-    "inverse_variance": "inverse variance, common and random effects",
-    "MH": "Mantel-Haenszel for the common effect (OR, RR, RD, IRR), inverse variance for random effects",
-    "Peto": "Peto for the common effect (OR), inverse variance for random effects",
-    "binomial": "exact conditional likelihood of the counts (OR, IRR), normal random effects (CM.EL)",
-    "CM.AL": "approximate conditional likelihood of the counts (OR, IRR), normal random effects",
-    "UM.FS": "binomial likelihood with fixed study effects (OR), normal random effects",
-    "multilevel": "effects within studies, studies (three-level model), REML",
-}
-"""How studies are put together, by name."""
-
-LIKELIHOODS = ("binomial", "CM.AL", "UM.FS")
-"""Methods on the likelihood of counts."""
-
-MISSING = float("nan")
-ENGINE = "frequentist"
-"""Name under which inverse-variance results are listed."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What was asked for; every entry can change a number.
-
-    Attributes
-    ----------
-    tau2 : str or float
-        Estimator of the between-study variance, or its value.
-    ci : str
-        Confidence interval of the random-effects model, see `inference.INTERVALS`.
-    prediction : str
-        Prediction interval, see `inference.PREDICTIONS`.
-    shared : str
-        What is done about contrasts that share an arm, see `assembly.SHARED`.
-    method : str
-        See `METHODS`.
-    by : str or None
-        Variable of the subgroups.
-    separate_tau2 : bool
-        Whether each subgroup has its own between-study variance.
-    """
-
-    tau2: str | float = "REML"
-    ci: str = "HK"
-    prediction: str = "HK"
-    shared: str = "covariance"
-    method: str = "inverse_variance"
-    by: str | None = None
-    separate_tau2: bool = True
-
-    @property
-    def tau2_method(self) -> str:
-        """Printed name of the estimator."""
-        return self.tau2 if isinstance(self.tau2, str) else "given"
-
-
-@dataclass(frozen=True)
-class Pooled:
-    """One pooled effect.
-
-    Attributes
-    ----------
-    engine, model : str
-        How it was computed; "common" or "random".
-    effect : Coefficients
-        With one entry.
-    prediction : (lower, upper)
-        NaN under the common-effect model.
-    """
-
-    engine: str
-    model: str
-    effect: Coefficients
-    prediction: tuple[float, float] = (MISSING, MISSING)
 
 
 @dataclass(frozen=True)
@@ -118,11 +38,14 @@ class PairwiseModels:
         What was asked for.
     assembly : Assembly
         What enters the computation.
+    pooling : Pooling
+        How the studies are put together.
     """
 
     contrasts: Contrasts
     options: Options
     assembly: Assembly
+    pooling: Pooling
 
     @classmethod
     def of(cls, contrasts: Contrasts, options: Options) -> Self:
@@ -133,8 +56,10 @@ class PairwiseModels:
         RefusedError
             If the method cannot be used with the measure or the data.
         """
-        fitted = cls(contrasts, options, assemble(contrasts, options.shared))
-        fitted._check()
+        assembly = assemble(contrasts, options.shared)
+        fitted = cls(contrasts, options, assembly, pooling(assembly, options, contrasts.measure))
+        if options.by is not None:
+            fitted.variable(options.by)
         return fitted
 
     # --- the two models -----------------------------------------------------------------------------------
@@ -150,96 +75,53 @@ class PairwiseModels:
         return self.assembly.studies
 
     @cached_property
-    def tau2(self) -> float:
-        """Between-study variance; NaN if it cannot be estimated."""
-        if isinstance(self.options.tau2, float):
-            return self.options.tau2
-        return between_studies.estimate(self.rows, self.options.tau2)
+    def study_of_contrast(self) -> Array:
+        """Number of each contrast's study."""
+        names = {name: index for index, name in enumerate(self.studies)}
+        return np.array([names[str(name)] for name in self.assembly.contrasts.frame["study"]])
 
     @cached_property
-    def common_solution(self) -> Solution:
-        """Weighted least squares without between-study variance."""
-        return self.rows.profile.solve(0.0)
+    def inverse_variance(self) -> InverseVariance:
+        """Inverse variance on the same contrasts: what the sensitivity analyses rest on."""
+        return InverseVariance(self.assembly, self.options, self.contrasts.measure)
 
-    @cached_property
-    def random_solution(self) -> Solution:
-        """Weighted least squares at the estimated tau2, for a single effect at 0."""
-        return self.rows.profile.solve(self.tau2 if np.isfinite(self.tau2) else 0.0)
-
-    @cached_property
-    def pooled(self) -> tuple[Pooled, ...]:
+    @property
+    def pooled(self) -> tuple[Pooled, Pooled]:
         """Pooled effect under the common-effect and the random-effects model."""
-        match self.options.method:
-            case "binomial" | "CM.AL" | "UM.FS":
-                from analysis.pairwise.binomial import pooled as by_likelihood
-
-                return by_likelihood(self)
-            case "multilevel":
-                return self._common, self._multilevel
-            case _:
-                return self._common, self._random
+        return self.pooling.pooled
 
     @property
-    def _common(self) -> Pooled:
-        if self.options.method in ("MH", "Peto"):
-            from analysis.pairwise import counts
-
-            result = counts.pool(counts.table(self), self.contrasts.measure, self.options.method)
-            return Pooled(self.options.method, "common", coefficients(result.estimate, result.std_error**2))
-        solution = self.common_solution
-        return Pooled(ENGINE, "common", coefficients(solution.beta, solution.covariance))
-
-    @property
-    def _random(self) -> Pooled:
-        solution = self.random_solution
-        effect = infer(self.rows, solution, self.options.ci)
-        if not np.isfinite(self.tau2):
-            return Pooled(ENGINE, "random", effect)
-        limits = predict(self.rows, solution, self.options.prediction, self.options.ci == "HK-adhoc")
-        return Pooled(ENGINE, "random", effect, limits)
-
-    @property
-    def _multilevel(self) -> Pooled:
-        effect = self.multilevel.coefficients
-        spread = np.sqrt(self.multilevel.between + self.multilevel.within + effect.covariance[0, 0])
-        half = float(t_quantile(0.975, effect.df)[0] * spread)
-        centre = float(effect.estimate[0])
-        return Pooled("multilevel", "random", effect, (centre - half, centre + half))
-
-    @cached_property
-    def likelihood(self) -> Any:
-        """The likelihood of the counts under both models; see `binomial.Likelihood`."""
-        from analysis.pairwise.binomial import Likelihood
-
-        return Likelihood.of(self)
-
-    @cached_property
-    def multilevel(self) -> Any:
-        """The three-level model (effects within studies, studies); see `dependence.Multilevel`."""
-        from analysis.pairwise import dependence
-
-        return dependence.multilevel(self.rows, self.options.ci)
+    def tau2(self) -> float:
+        """Between-study variance by inverse variance; NaN if it cannot be estimated."""
+        return self.inverse_variance.tau2
 
     def models_and_methods(self) -> list[tuple[str, str | float | None]]:
         """Names of the models, with the estimator of tau2 of each."""
         return [("common", None), ("random", self.options.tau2)]
 
+    def instead(self, model: str) -> str | None:
+        """Say that a sensitivity analysis takes inverse variance where the model itself does not."""
+        engine = next(item.engine for item in self.pooled if item.model == model)
+        return None if engine == ENGINE else f"by inverse variance, not {engine}"
+
     def wald(self, model: str) -> tuple[float, float]:
         """Pooled effect and its standard error without Hartung and Knapp's factor."""
         item = next(item for item in self.pooled if item.model == model)
-        solution = self.common_solution if model == "common" else self.random_solution
-        covariance = solution.covariance if item.engine == ENGINE else item.effect.covariance
+        covariance = item.effect.covariance
+        if item.engine == ENGINE:
+            plain = self.inverse_variance
+            covariance = (plain.common_solution if model == "common" else plain.random_solution).covariance
         return float(item.effect.estimate[0]), float(np.sqrt(covariance[0, 0]))
 
-    def restricted(self, keep: Array) -> Assembly:
-        """Assemble some of the contrasts only."""
-        return assemble(part_of(self.assembly.contrasts, keep), self.options.shared)
+    def part(self, keep: Array, **changes: Any) -> Self:
+        """Fit some of the contrasts, (n,) bool, anew: without subgroups, options changed where given.
 
-    @property
-    def study_of_contrast(self) -> Array:
-        """Number of each contrast's study."""
-        names = {name: index for index, name in enumerate(self.studies)}
-        return np.array([names[str(name)] for name in self.assembly.contrasts.frame["study"]])
+        Raises
+        ------
+        RefusedError
+            If the method cannot be used with these.
+        """
+        return self.of(self.assembly.contrasts.part(keep), replace(self.options, by=None, **changes))
 
     # --- subgroups ------------------------------------------------------------------------------------------
 
@@ -248,26 +130,44 @@ class PairwiseModels:
         """The same analysis in each subgroup, by level; empty without `by`."""
         if self.options.by is None:
             return {}
-        values = self.variable(self.options.by)
-        texts = values.map(level_name)
-        tau2: str | float = self.options.tau2
-        if not self.options.separate_tau2 and isinstance(tau2, str):
-            tau2 = self._common_tau2(texts)
-        found = {}
-        for level in sorted(texts.dropna().unique(), key=natural_order):
-            part = part_of(self.assembly.contrasts, (texts == level).to_numpy())
-            found[level] = self.of(part, replace(self.options, by=None, tau2=tau2))
-        return found
-
-    def _common_tau2(self, texts: pd.Series) -> float:
-        """Between-study variance common to all subgroups: that of the model with one mean per subgroup."""
-        known = texts.notna().to_numpy()
-        rows = self.rows.take(known)
-        design = (texts[known].to_numpy()[:, None] == np.unique(texts[known])[None, :]).astype(float)
-        estimate = between_studies.estimate(rows.with_design(design), str(self.options.tau2))
-        if not np.isfinite(estimate):
+        texts = self._level_of_contrast
+        common = self._together
+        tau2 = between_studies.estimate(common, str(self.options.tau2)) if common else self.options.tau2
+        if isinstance(tau2, float) and not np.isfinite(tau2):
             raise RefusedError("Every subgroup holds one study: a common tau2 cannot be estimated.")
-        return estimate
+        return {
+            level: self.part((texts == level).to_numpy(), tau2=tau2)
+            for level in sorted(texts.dropna().unique(), key=natural_order)
+        }
+
+    @cached_property
+    def _level_of_contrast(self) -> pd.Series:
+        """Subgroup of each contrast; None where it is in none."""
+        return self.variable(str(self.options.by)).map(level_name)
+
+    @cached_property
+    def _together(self) -> Rows | None:
+        """Rows of all subgroups with one mean for each, where they share an estimated tau2."""
+        options = self.options
+        if options.by is None or options.separate_tau2 or not isinstance(options.tau2, str):
+            return None
+        texts = self._level_of_contrast
+        known = texts.notna().to_numpy()
+        values = texts[known].to_numpy()
+        design = (values[:, None] == np.unique(values)[None, :]).astype(float)
+        return assemble(self.assembly.contrasts.part(known), options.shared).rows.with_design(design)
+
+    def _of_all_subgroups(self, row: dict[str, Any], part: Self, interval: str) -> dict[str, Any]:
+        """Put the interval of the tau2 that all subgroups share in place of the subgroup's own."""
+        if self._together is None or part is self or row["engine"] != ENGINE or row["model"] != "random":
+            return row
+        likelihood = "ML" if self.options.tau2 == "ML" else "REML"
+        ends = between_studies.interval(self._together, interval, likelihood=likelihood)
+        shared: dict[str, Any] = {"method": f"{self.options.tau2_method}, one for all subgroups"}
+        for side, end in zip(("lower", "upper"), ends, strict=True):
+            i2, h2 = between_studies.i2_h2(part.rows, end)
+            shared |= {f"tau2_{side}": end, f"tau_{side}": np.sqrt(end), f"i2_{side}": i2, f"h2_{side}": h2}
+        return row | shared
 
     def variable(self, name: str) -> pd.Series:
         """Values of a study variable, one per contrast of the analysis.
@@ -319,83 +219,24 @@ class PairwiseModels:
             ],
         )
 
-    def heterogeneity(self, interval: str = "QP") -> pd.DataFrame:
+    def heterogeneity(self, interval: str | None = None) -> pd.DataFrame:
         """Between-study variance, I2, H2 and Q, of all studies and of each subgroup.
 
         Parameters
         ----------
-        interval : {"QP", "PL"}
-            Q-profile or profile-likelihood interval of tau2, and of I2 through it.
+        interval : {"QP", "PL"}, optional
+            Q-profile or profile-likelihood interval of tau2, and of I2 and H2 through it; the one that was
+            asked for without it.
         """
-        interval = option("interval", interval, dict.fromkeys(between_studies.INTERVALS, ""))
-        rows = []
-        for variable, level, part in self._fits():
-            for row in part._heterogeneity(interval):
-                rows.append({"subgroup": variable, "level": level} | row)
-        return frame("heterogeneity", rows)
-
-    def _heterogeneity(self, interval: str) -> list[dict[str, Any]]:
-        if self.options.method in LIKELIHOODS:
-            from analysis.pairwise.binomial import heterogeneity as of_counts
-
-            return of_counts(self)
-        rows = self.rows
-        df = rows.df
-        q = self.common_solution.residual_ss
-        if self.options.method in ("MH", "Peto"):
-            from analysis.pairwise import counts
-
-            q, df = counts.cochran_q(counts.table(self), self.contrasts.measure, self.options.method)
-        test = {"q": q, "df": df, "p_value": chi2_p_value(q, df)}
-        common = test | {
-            "engine": self.pooled[0].engine,
-            "model": "common",
-            "method": "Q",
-            "tau": 0.0,
-            "tau2": 0.0,
-            "i2": max(0.0, 1 - df / q) if df > 0 and q > 0 else (0.0 if df > 0 else MISSING),
-            "h2": q / df if df > 0 else MISSING,
-        }
-        if self.options.method == "multilevel":
-            fitted = self.multilevel
-            typical = rows.df / float(rows.profile.sums(0.0).trace_p[0]) * rows.profile.unit2
-            total = fitted.between + fitted.within + typical
-            levels = (("REML, between studies", fitted.between), ("REML, within studies", fitted.within))
-            return [common] + [
-                test | {
-                    "engine": "multilevel", "model": "random", "method": name, "tau2": value,
-                    "tau": np.sqrt(value), "i2": value / total,
-                }
-                for name, value in levels
-            ]  # fmt: skip
-        q = self.common_solution.residual_ss
-        i2, h2 = between_studies.i2_h2(rows, self.tau2)
-        likelihood = "ML" if self.options.tau2 == "ML" else "REML"
-        lower, upper = between_studies.interval(rows, interval, likelihood=likelihood)
-        random = {
-            "engine": ENGINE,
-            "model": "random",
-            "method": self.options.tau2_method,
-            "tau": np.sqrt(self.tau2),
-            "tau_lower": np.sqrt(lower),
-            "tau_upper": np.sqrt(upper),
-            "tau2": self.tau2,
-            "tau2_lower": lower,
-            "tau2_upper": upper,
-            "i2": i2,
-            "i2_lower": between_studies.i2_h2(rows, lower)[0],
-            "i2_upper": between_studies.i2_h2(rows, upper)[0],
-            "h2": h2,
-            "q": q,
-            "df": rows.df,
-            "p_value": chi2_p_value(q, rows.df),
-        }
-        return [common, random]
-
-    def h2_interval(self, interval: str = "QP") -> tuple[float, float]:
-        """Interval of H2, by way of that of tau2."""
-        lower, upper = between_studies.interval(self.rows, interval)
-        return between_studies.i2_h2(self.rows, lower)[1], between_studies.i2_h2(self.rows, upper)[1]
+        chosen = option("interval", interval or self.options.tau2_interval, between_studies.INTERVALS)
+        return frame(
+            "heterogeneity",
+            [
+                {"subgroup": variable, "level": level} | self._of_all_subgroups(row, part, chosen)
+                for variable, level, part in self._fits()
+                for row in part.pooling.heterogeneity(chosen)
+            ],
+        )
 
     def weights(self) -> pd.DataFrame:
         """Share of each contrast in the pooled effect of each model, with the measurements behind it.
@@ -405,7 +246,7 @@ class PairwiseModels:
         """
         contrasts = self.assembly.contrasts
         rows = []
-        for item, weight in zip(self.pooled, self._weights(), strict=True):
+        for item, weight in zip(self.pooled, self.pooling.weights(), strict=True):
             for index, row in enumerate(each(contrasts.frame)):
                 rows.append(
                     {
@@ -424,36 +265,30 @@ class PairwiseModels:
                 )
         return frame("weights", rows)
 
-    def _weights(self) -> list[Array]:
-        """Weights of the contrasts, each model's sum is 1; NaN where a likelihood gives none."""
-        rows = self.rows
-        out: list[Array] = []
-        for item in self.pooled:
-            if item.engine in ("MH", "Peto"):
-                from analysis.pairwise import counts
-
-                out.append(counts.weights(counts.table(self), self.contrasts.measure, item.engine))
-            elif item.engine == "multilevel":
-                out.append(rows.to_contrasts(self.multilevel.weights))
-            elif item.engine in LIKELIHOODS:
-                out.append(np.full(rows.n, MISSING))
-            else:
-                weight = rows.X[:, 0] / (
-                    rows.v + (0.0 if item.model == "common" else self.random_solution.tau2)
-                )
-                out.append(rows.to_contrasts(weight / (weight @ rows.X[:, 0])))
-        return out
-
     # --- what was decided -----------------------------------------------------------------------------------
 
     def exclusions(self) -> pd.DataFrame:
         """List what did not enter, with the reason and what would make it usable."""
         import pandas as pd
 
-        from evidence.selection import EXCLUSION_COLUMNS
-
         found = self.assembly.contrasts.exclusions
-        return pd.DataFrame(columns=list(EXCLUSION_COLUMNS)) if found is None else found
+        parts = [pd.DataFrame(columns=list(EXCLUSION_COLUMNS)) if found is None else found]
+        if self.options.by is not None:
+            missing = self._level_of_contrast.isna().to_numpy()
+            parts.append(self.without_value(missing, "subgroup", self.options.by))
+        return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+
+    def without_value(self, missing: Array, stage: str, name: str) -> pd.DataFrame:
+        """Exclusions of the contrasts, (n,) bool, that have no value of a variable."""
+        table = self.assembly.contrasts.frame[missing]
+        return table[["study", "experiment"]].assign(
+            stage=stage,
+            arm=table["arm_a"],
+            source_file=None,
+            source_line=None,
+            reason=f"the study has no value of {name}",
+            remedy="fill it in",
+        )[list(EXCLUSION_COLUMNS)]
 
     def notes(self) -> pd.DataFrame:
         """List what was decided on the way, and what a reader should know."""
@@ -461,78 +296,23 @@ class PairwiseModels:
         return frame("notes", [{"severity": severity, "message": message} for severity, message in notes])
 
     def _remarks(self) -> Iterator[tuple[str, str]]:
-        options, k = self.options, self.rows.n
-        if options.method in LIKELIHOODS:
-            yield "info", f"{METHODS[options.method]}; Wald intervals from the observed information."
-        elif options.method == "multilevel":
-            yield "info", "Random effects of studies and of effects within them, variances by REML."
-        else:
-            if options.method != "inverse_variance":
-                yield "info", f"{METHODS[options.method]}."
-            yield "info", f"Random effects: tau2 by {options.tau2_method}; interval {INTERVALS[options.ci]}."
-            yield from self._small_numbers()
+        options = self.options
+        yield from self.pooling.remarks()
         yield "info", f"Prediction interval {options.prediction}: {PREDICTIONS[options.prediction]}."
-        if k == 2 and options.prediction in ("HTS", "HK-PR"):
+        if self.rows.n == 2 and options.prediction in ("HTS", "HK-PR"):
             yield (
                 "warning",
                 "Two effects: a prediction interval with k - 2 degrees of freedom does not exist.",
             )
+        if options.ci == "CR2" and (df := float(self.pooled[1].effect.df[0])) < LEAST_DF:
+            yield (
+                "warning",
+                f"CR2 with {df:.1f} degrees of freedom, fewer than {LEAST_DF:g}: too few to be trusted.",
+            )
         if options.by is not None:
-            missing = int(self.variable(options.by).map(level_name).isna().sum())
+            missing = int(self._level_of_contrast.isna().sum())
             if missing:
                 yield "warning", f"{missing} contrasts have no value of {options.by} and are in no subgroup."
-
-    def _small_numbers(self) -> Iterator[tuple[str, str]]:
-        """Warn of what few or very similar effects do to the random-effects model."""
-        k = self.rows.n
-        if k == 1:
-            yield "warning", "One effect: its between-study variance cannot be estimated and is taken as 0."
-            return
-        if k < 5 and self.options.ci == "Wald":
-            yield "warning", f"{k} effects: the Wald interval is too narrow with so few; HK allows for that."
-        if self.options.ci == "HK":
-            factor = hartung_knapp_factor(self.random_solution, self.rows.df)
-            if factor < 1:
-                yield (
-                    "warning" if factor < 1e-6 else "info",
-                    f"The Hartung-Knapp factor is {factor:.3g}, below 1: it narrows the interval instead of "
-                    "widening it; HK-adhoc keeps the factor at 1.",
-                )
-        if between_studies.interval(self.rows)[1] == 0:
-            yield (
-                "info",
-                "The effects are more alike than chance explains: the Q-profile interval of tau2 is empty.",
-            )
-
-    def _check(self) -> None:
-        """Refuse what the data or the measure do not allow."""
-        if self.options.method in ("MH", "Peto", *LIKELIHOODS):
-            from analysis.pairwise import counts
-
-            counts.check(self)
-        if self.options.by is not None:
-            self.variable(self.options.by)
-        if self.options.method == "multilevel" and self.rows.n == len(self.studies):
-            raise RefusedError(
-                "Every study gives one effect: the multilevel model needs studies with several. "
-                'Use method="inverse_variance".'
-            )
-
-
-def part_of(contrasts: Contrasts, keep: Array) -> Contrasts:
-    """Contrasts of a subset."""
-    chosen = contrasts.frame[keep]
-    ids = set(chosen["contrast_id"])
-    pairs = contrasts.covariance
-    return replace(
-        contrasts,
-        frame=chosen.reset_index(drop=True),
-        variables=contrasts.variables[keep].reset_index(drop=True),
-        covariance=pairs[pairs["contrast_1"].isin(ids) & pairs["contrast_2"].isin(ids)].reset_index(
-            drop=True
-        ),
-        notes=(),
-    )
 
 
 def level_name(value: Any) -> str | None:
@@ -574,14 +354,3 @@ def quantities(
         }
         for quantity, value in values.items()
     ]
-
-
-def option(name: str, value: str, known: Mapping[str, Any]) -> str:
-    """Return an option in its own spelling, however its letters were typed."""
-    plain = str(value).replace("_", "").replace("-", "").casefold()
-    for item in known:
-        if item.replace("_", "").replace("-", "").casefold() == plain:
-            return item
-    close = nearest(str(value), list(known))
-    hint = f" Did you mean {close!r}?" if close else ""
-    raise CallError(f"There is no {name} {value!r}.{hint} There are: {', '.join(known)}.")

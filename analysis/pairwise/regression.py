@@ -20,15 +20,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.pairwise import tau2 as between_studies
-from analysis.pairwise.inference import (
-    Coefficients,
-    chi2_p_value,
-    f_p_value,
-    infer,
-    predict,
-    t_quantile,
-)
+from analysis.pairwise.coefficients import Coefficients, chi2_p_value, f_p_value, t_quantile
+from analysis.pairwise.dependence import Multilevel, multilevel
+from analysis.pairwise.inference import around, infer, predict
 from analysis.pairwise.models import quantities
+from analysis.pairwise.options import LIKELIHOODS, Options
+from analysis.pairwise.robust import clusters
 from analysis.pairwise.rows import Array, Profile, Rows, Solution
 from analysis.results import frame
 from evidence.errors import CallError, RefusedError
@@ -115,47 +112,56 @@ class MetaRegression:
         With the design.
     design : Design
         What the columns mean.
-    tau2_method : str or float
-        Estimator of the residual between-study variance, or its value.
-    ci : str
-        Interval of the coefficients.
+    options : Options
+        Estimator of tau2, intervals, prediction interval; the method multilevel gives three levels, any other
+        inverse variance.
     labels : tuple of str
         Printed names of the contrasts.
-    left_out : tuple of str
-        Contrasts without a value of some variable.
+    left_out : DataFrame
+        Contrasts without a value of some variable, as exclusions.
     """
 
     rows: Rows
     design: Design
-    tau2_method: str | float
-    ci: str
+    options: Options
     labels: tuple[str, ...]
-    left_out: tuple[str, ...] = ()
+    left_out: pd.DataFrame
+
+    @cached_property
+    def levels(self) -> Multilevel | None:
+        """The three-level model, where that was asked for."""
+        return multilevel(self.rows, self.options.ci) if self.options.method == "multilevel" else None
 
     @cached_property
     def tau2(self) -> float:
-        """Residual between-study variance."""
-        if isinstance(self.tau2_method, str):
-            return between_studies.estimate(self.rows, self.tau2_method)
-        return self.tau2_method
+        """Residual between-study variance; in three levels, between and within studies together."""
+        if self.levels:
+            return self.levels.between + self.levels.within
+        if isinstance(self.options.tau2, str):
+            return between_studies.estimate(self.rows, self.options.tau2)
+        return self.options.tau2
 
     @cached_property
     def solution(self) -> Solution:
         """The weighted least-squares fit."""
-        return self.rows.profile.solve(self.tau2)
+        return self.levels.solution if self.levels else self.rows.profile.solve(self.tau2)
 
     @cached_property
     def effect(self) -> Coefficients:
         """Coefficients with their intervals."""
-        return infer(self.rows, self.solution, self.ci)
+        return self.levels.coefficients if self.levels else infer(self.rows, self.solution, self.options.ci)
 
     @cached_property
     def r2(self) -> float:
         """Share of the between-study variance that the variables explain; NaN where there is none."""
-        if not isinstance(self.tau2_method, str):
-            return float("nan")
         plain = self.rows.with_design(np.ones((self.rows.n, 1)))
-        total = between_studies.estimate(plain, self.tau2_method)
+        if self.levels:
+            without = multilevel(plain)
+            total = without.between + without.within
+        elif isinstance(self.options.tau2, str):
+            total = between_studies.estimate(plain, self.options.tau2)
+        else:
+            return float("nan")
         return max(0.0, (total - self.tau2) / total) if total > 0 else float("nan")
 
     def coefficients(self) -> pd.DataFrame:
@@ -179,32 +185,45 @@ class MetaRegression:
     def tests(self) -> pd.DataFrame:
         """Test of each variable and of all together: term, statistic, df1, df2, p_value.
 
-        Wald chi-squared tests, F tests on the residual degrees of freedom where the intervals are t
-        intervals.
+        Wald chi-squared tests after Wald intervals; F tests on the degrees of freedom of the t intervals;
+        after CR2, Hotelling's T2 (`robust.Clusters.wald_test`).
         """
         import pandas as pd
 
         groups = {**self.design.terms, "all": list(range(1, self.rows.p))}
-        rows = []
-        for term, columns in groups.items():
-            estimate = self.effect.estimate[columns]
-            block = self.effect.covariance[np.ix_(columns, columns)]
-            q, df = float(estimate @ np.linalg.solve(block, estimate)), len(columns)
-            if self.ci.startswith("HK"):
-                rows.append((term, q / df, df, float(self.rows.df), f_p_value(q / df, df, self.rows.df)))
-            else:
-                rows.append((term, q, df, math.inf, chi2_p_value(q, df)))
+        rows = [(term, *self._test(columns)) for term, columns in groups.items()]
         return pd.DataFrame(rows, columns=["term", "statistic", "df1", "df2", "p_value"])
 
+    def _test(self, columns: list[int]) -> tuple[float, float, float, float]:
+        if self.options.ci == "CR2":
+            between = self.levels.between if self.levels else 0.0
+            f, df1, df2 = clusters(self.rows, self.solution, between).wald_test(self.effect.estimate, columns)
+            return f, df1, df2, f_p_value(f, df1, df2)
+        estimate = self.effect.estimate[columns]
+        block = self.effect.covariance[np.ix_(columns, columns)]
+        q, df1 = float(estimate @ np.linalg.solve(block, estimate)), len(columns)
+        df2 = float(self.effect.df[0])
+        if math.isinf(df2):
+            return q, df1, df2, chi2_p_value(q, df1)
+        return q / df1, df1, df2, f_p_value(q / df1, df1, df2)
+
     def heterogeneity(self) -> dict[str, float]:
-        """Residual heterogeneity: tau2, its Q-profile interval, i2, h2, q, df, p_value, and R2."""
+        """Residual heterogeneity: tau2, its interval, i2, h2, q, df, p_value, and R2.
+
+        In three levels tau2_between and tau2_within, too, and no interval.
+        """
         q = self.rows.profile.solve(0.0).residual_ss
         i2, h2 = between_studies.i2_h2(self.rows, self.tau2)
-        lower, upper = between_studies.interval(self.rows)
-        return {
-            "tau2": self.tau2,
-            "tau2_lower": lower,
-            "tau2_upper": upper,
+        found = {"tau2": self.tau2}
+        if self.levels:
+            found |= {"tau2_between": self.levels.between, "tau2_within": self.levels.within}
+        else:
+            likelihood = "ML" if self.options.tau2 == "ML" else "REML"
+            lower, upper = between_studies.interval(
+                self.rows, self.options.tau2_interval, likelihood=likelihood
+            )
+            found |= {"tau2_lower": lower, "tau2_upper": upper}
+        return found | {
             "i2": i2,
             "h2": h2,
             "q": q,
@@ -239,6 +258,11 @@ class MetaRegression:
             raise RefusedError(
                 "Contrasts that share an arm are correlated: the permutation test does not apply."
             )
+        if self.levels or self.options.ci == "CR2":
+            raise RefusedError(
+                "Effects of one study depend on each other: the permutation test does not apply to the "
+                "multilevel model or to CR2."
+            )
         n = self.rows.n
         exact = math.factorial(n) <= permutations if n < 15 else False
         if exact:
@@ -266,19 +290,19 @@ class MetaRegression:
     def _statistics(self, orders: Array, groups: Sequence[list[int]]) -> Array:
         """Wald statistics of groups of coefficients under permuted designs, (m, groups)."""
         profile = Profile(self.rows, orders)
-        if isinstance(self.tau2_method, str):
-            tau2 = between_studies.estimates(profile, self.tau2_method, order=True)
+        if isinstance(self.options.tau2, str):
+            tau2 = between_studies.estimates(profile, self.options.tau2, order=True)
         else:
-            tau2 = np.full(len(orders), self.tau2_method)
+            tau2 = np.full(len(orders), self.options.tau2)
         sums = profile.sums(tau2 / profile.unit2, batch=np.arange(len(orders)), order=1)
         back = np.linalg.inv(profile.triangle)
         beta = sums.shift @ back.T
         covariance = back @ sums.inverse @ back.T
-        if self.ci.startswith("HK"):
+        if self.options.ci.startswith("HK"):
             factor = sums.q / self.rows.df
-            covariance = (
-                covariance * (np.maximum(1, factor) if self.ci == "HK-adhoc" else factor)[:, None, None]
-            )
+            if self.options.ci == "HK-adhoc":
+                factor = np.maximum(1, factor)
+            covariance = covariance * factor[:, None, None]
         return np.column_stack(
             [
                 np.einsum(
@@ -318,19 +342,29 @@ class MetaRegression:
 
     def _at(self, x: Array) -> dict[str, float]:
         estimate = float(x @ self.effect.estimate)
-        std_error = float(np.sqrt(x @ self.effect.covariance @ x))
-        df = float(self.effect.df[0])
-        half = float(t_quantile(0.975, df)) * std_error
-        variant = "HK" if self.ci.startswith("HK") else "V"
-        lower, upper = predict(self.rows, self.solution, variant, self.ci == "HK-adhoc", x)
+        variance = float(x @ self.effect.covariance @ x)
+        half = float(t_quantile(0.975, self._df_at(x))) * math.sqrt(variance)
+        if self.levels:
+            df = float(self.rows.study.max() + 1 - self.rows.p)
+            limits = around(estimate, self.tau2 + variance, self.options.prediction, df)
+        else:
+            adhoc = self.options.ci == "HK-adhoc"
+            limits = predict(self.rows, self.solution, self.options.prediction, adhoc, x)
         return {
             "estimate": estimate,
-            "std_error": std_error,
+            "std_error": math.sqrt(variance),
             "ci_lower": estimate - half,
             "ci_upper": estimate + half,
-            "pi_lower": lower,
-            "pi_upper": upper,
+            "pi_lower": limits[0],
+            "pi_upper": limits[1],
         }
+
+    def _df_at(self, x: Array) -> float:
+        """Degrees of freedom of the mean effect at a row of the design; after CR2 they depend on the row."""
+        if self.options.ci != "CR2":
+            return float(self.effect.df[0])
+        found = clusters(self.rows, self.solution, self.levels.between if self.levels else 0.0)
+        return found.degrees_of_freedom(x)
 
     def bubble(self, term: str, points: int = 50) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Give the data of a bubble plot: the studies, and the fitted line with its intervals.
@@ -355,13 +389,14 @@ class MetaRegression:
             raise CallError(f"{term!r} is no number in this meta-regression; numbers: {', '.join(numbers)}.")
         column = self.design.terms[term][0]
         x = self.design.X[:, column]
-        weight = 1 / (self.rows.v + self.tau2)
+        variance = self._raw("v")
+        weight = 1 / (variance + self.tau2)
         studies = pd.DataFrame(
             {
                 "study": self.labels,
                 "x": x,
                 "estimate": self._raw("y"),
-                "std_error": np.sqrt(self._raw("v")),
+                "std_error": np.sqrt(variance),
                 "weight": weight / weight.sum(),
             }
         )
@@ -388,7 +423,9 @@ class MetaRegression:
         for prefix, table in tables:
             for term, row in table.set_index("term").iterrows():
                 values = {str(name): float(value) for name, value in row.items()}
-                rows += quantities("random", "meta-regression", f"{prefix}{term}", values)
+                unknown = self.options.ci == "CR2" and math.isnan(values["p_value"])
+                note = "part of it rests on one study alone: no robust test" if unknown else None
+                rows += quantities("random", "meta-regression", f"{prefix}{term}", values, note=note)
         rows += quantities("random", "meta-regression", "residual heterogeneity", self.heterogeneity())
         return frame("sensitivity", rows)
 
@@ -401,27 +438,29 @@ def meta_regression(fit: PairwiseModels, terms: Sequence[str]) -> MetaRegression
     CallError
         If no variable is named, or one is not known.
     RefusedError
-        If the variables cannot be told apart on these studies.
+        If the variables cannot be told apart on these studies, or the method is a likelihood of counts.
     """
     import pandas as pd
 
     if not terms:
         raise CallError("Name at least one variable of the studies.")
+    if fit.options.method in LIKELIHOODS:
+        raise RefusedError(
+            f"The likelihood of counts ({fit.options.method}) has no meta-regression here: use "
+            'method="inverse_variance".'
+        )
     variables = pd.DataFrame({name: fit.variable(name) for name in terms})
     known = variables.notna().all(axis=1).to_numpy()
-    labels = fit.assembly.contrasts.frame["label"].to_numpy()
-    assembly = fit.assembly if known.all() else fit.restricted(known)
-    if assembly.rows.n == 0:
+    if not known.any():
         raise RefusedError(f"No study has a value of {', '.join(terms)}.")
-    built = design(variables[known].reset_index(drop=True))
-    return MetaRegression(
-        rows=assembly.rows.with_design(built.X),
-        design=built,
-        tau2_method=fit.options.tau2,
-        ci=fit.options.ci,
-        labels=tuple(labels[known]),
-        left_out=tuple(labels[~known]),
+    left_out = pd.concat(
+        [fit.without_value(variables[name].isna().to_numpy(), "meta-regression", name) for name in terms],
+        ignore_index=True,
     )
+    labels = fit.assembly.contrasts.frame["label"].to_numpy()
+    rows = fit.rows if known.all() else fit.part(known).rows
+    built = design(variables[known].reset_index(drop=True))
+    return MetaRegression(rows.with_design(built.X), built, fit.options, tuple(labels[known]), left_out)
 
 
 def between_groups(estimate: Array, std_error: Array) -> tuple[float, int, float]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.pairwise import tau2 as between_studies
-from analysis.pairwise.inference import Coefficients, chi2_p_value, coefficients
+from analysis.pairwise.coefficients import Coefficients, chi2_p_value, coefficients
 from analysis.pairwise.rows import Array, Rows
 from evidence.errors import CallError, RefusedError
 

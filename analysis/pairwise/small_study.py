@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.pairwise.inference import Coefficients, infer
+from analysis.pairwise.coefficients import Coefficients
+from analysis.pairwise.inference import infer
 from analysis.pairwise.models import PairwiseModels, quantities
 from analysis.pairwise.rows import Array, Rows
 from analysis.results import frame
@@ -47,9 +47,8 @@ class SmallStudyEffects(PairwiseModels):
         y, v, note = self._effects()
         table = self.assembly.contrasts.frame
         total = (table["n_a"] + table["n_b"]).to_numpy(float)
-        method = self.options.tau2 if isinstance(self.options.tau2, str) else "REML"
         ci = self.options.ci if self.options.ci.startswith("HK") else "Wald"
-        return _asymmetry(bias.egger(y, v, model, predictor, total, method, ci), note)
+        return _asymmetry(bias.egger(y, v, model, predictor, total, self.options.tau2, ci), note)
 
     def begg(self, exact: bool | None = None) -> pd.DataFrame:
         """Run Begg's rank test; see `bias.begg`."""
@@ -82,8 +81,8 @@ class SmallStudyEffects(PairwiseModels):
 
         if self.contrasts.measure != "OR":
             raise RefusedError(f"{name} is for odds ratios of 2 x 2 tables, not {self.contrasts.measure}.")
-        counts.check(replace(self, options=replace(self.options, method="MH", shared="ignore")))
-        return counts.table(self)
+        counts.check(self.assembly, self.contrasts.measure, "MH", "ignore")
+        return counts.table(self.assembly, self.contrasts.measure, self.options.shared == "split")
 
     def table_tests(self, correct: bool = True) -> pd.DataFrame:
         """Run the Cochran-Mantel-Haenszel, Breslow-Day and Tarone tests on the counts.
@@ -114,7 +113,7 @@ class SmallStudyEffects(PairwiseModels):
             effect = infer(Rows.of(found.y, found.v), found.solution, ci)
             name = f"trim and fill {estimator}"
             values = {"missing": found.missing, "missing_std_error": found.std_error, "tau2": found.tau2}
-            said = f"missing on the {found.side}" + (f"; {note}" if note else "")
+            said = "; ".join(filter(None, [f"missing on the {found.side}", note, self.instead(model)]))
             rows += quantities(model, name, "all and filled in", values | _first(effect), note=said)
             for place in range(len(y), len(found.y)):
                 filled = {"estimate": found.y[place], "std_error": np.sqrt(found.v[place])}
@@ -177,7 +176,9 @@ class SmallStudyEffects(PairwiseModels):
         columns = ["study", "label", "contrast_id", "estimate"]
         std_error = np.sqrt(self.assembly.variance)
         effects = self.assembly.contrasts.frame[columns].assign(std_error=std_error)
-        limits = bias.contours(1.05 * float(std_error.max()), float(self.common_solution.beta[0]))
+        limits = bias.contours(
+            1.05 * float(std_error.max()), float(self.inverse_variance.common_solution.beta[0])
+        )
         return effects, limits
 
 

@@ -61,7 +61,7 @@ def from_table(
     versus: str | None,
     covariance: pd.DataFrame | None,
 ) -> Contrasts:
-    """Read and check the contrasts of one question from a table; see `contrasts.load`."""
+    """Read and check the contrasts of one question from a table; see `reading.load`."""
     columns = _columns(table)
     position = np.arange(len(table))
     texts = {name: table[columns[name]] for name in ("outcome", "measure", *_TREATMENTS) if name in columns}

@@ -33,8 +33,8 @@ METHODS: dict[str, str] = {
 }
 """Estimators of the between-study variance by name."""
 
-INTERVALS = ("QP", "PL")
-"""Intervals for the between-study variance: Q-profile, profile likelihood."""
+INTERVALS: dict[str, str] = {"QP": "Q-profile", "PL": "profile likelihood"}
+"""Intervals of the between-study variance by name."""
 
 
 def estimate(rows: Rows, method: str = "REML") -> float:
@@ -362,7 +362,10 @@ def i2_h2(rows: Rows, tau2: float) -> tuple[float, float]:
     """
     if rows.df < 1 or not np.isfinite(tau2):
         return float("nan"), float("nan")
-    profile = rows.profile
-    typical = rows.df / float(profile.sums(0.0).trace_p[0])
-    ratio = tau2 / profile.unit2 / typical
+    ratio = tau2 / typical_variance(rows)
     return ratio / (1 + ratio), 1 + ratio
+
+
+def typical_variance(rows: Rows) -> float:
+    """Give the sampling variance of a typical effect, ``(k - p) / tr P`` (Higgins and Thompson, eq. 9)."""
+    return rows.df / float(rows.profile.sums(0.0).trace_p[0]) * rows.profile.unit2

@@ -48,9 +48,27 @@ _FORMAT = click.option(
     help="Interval of the random-effects model: HK (Hartung-Knapp), HK-adhoc, Wald, CR2.",
 )
 @click.option("--prediction", metavar="METHOD", help="Prediction interval: HK, HK-PR, HTS, V, S.")
+@click.option(
+    "--tau2-interval", metavar="METHOD", help="Interval of tau2, I2 and H2: QP (Q-profile, default), PL."
+)
 @click.option("--by", metavar="COLUMN", help="Variable of the studies that makes subgroups.")
 @click.option(
-    "--method", metavar="METHOD", help="inverse_variance (default), MH, Peto, binomial, multilevel."
+    "--separate-tau2/--common-tau2",
+    default=True,
+    show_default=True,
+    help="Whether each subgroup has its own between-study variance or all share one.",
+)
+@click.option(
+    "--moderator",
+    "moderators",
+    multiple=True,
+    metavar="COLUMN",
+    help="Regress the effects on this variable of the studies; repeat it for several at once.",
+)
+@click.option(
+    "--method",
+    metavar="METHOD",
+    help="inverse_variance (default), MH, Peto, binomial, CM.AL, UM.FS, multilevel.",
 )
 @click.option(
     "--shared",

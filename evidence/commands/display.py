@@ -29,10 +29,11 @@ def show_run(run: Run, stream: TextIO) -> None:
         write(line + "\n")
     _effects(run, stream)
     _heterogeneity(run, stream)
+    _meta_regression(run, stream)
     _ranking(run, stream)
     _inconsistency(run, stream)
     _diagnostics(run, stream)
-    for line in (*_leave_one_out(run), *_notes(run), *_exclusions(run)):
+    for line in (*_subgroup_tests(run), *_leave_one_out(run), *_notes(run), *_exclusions(run)):
         write(line + "\n")
     if run.synthetic:
         write("These data are simulated.\n")
@@ -105,6 +106,51 @@ def _heterogeneity(run: Run, stream: TextIO) -> None:
     ]
     columns = ["model", "method", "tau", "tau interval", "tau2", "I2", "Q", "df", "p"]
     _table([*([run.subgroup] if run.subgroup else []), *columns], cells, stream)
+
+
+def _subgroup_tests(run: Run) -> Iterable[str]:
+    """Say whether subgroups differ by more than chance."""
+    found = _quantities(run, "subgroups")
+    for (model, variable), row in found.items():
+        if row["p_value"] is not None:
+            test = f"Q {display(row['q'])}, df {display(row['df'])}, p {_p(row['p_value'])}"
+            yield f"Difference between subgroups by {variable} ({model}): {test}."
+
+
+def _meta_regression(run: Run, stream: TextIO) -> None:
+    """Show coefficients and tests of a meta-regression, and what it leaves unexplained."""
+    found = {item: row for (_, item), row in _quantities(run, "meta-regression").items()}
+    if not found:
+        return
+    notes = {row["item"]: row["note"] for row in _records(run, "sensitivity")}
+    cells = [
+        [
+            item,
+            _effect(run, row.get("estimate")),
+            _limits(run, row.get("ci_lower"), row.get("ci_upper")),
+            display(row["statistic"]),
+            " and ".join(display(row[name]) for name in ("df", "df1", "df2") if row.get(name) is not None),
+            _p(row["p_value"]),
+            notes.get(item),
+        ]
+        for item, row in found.items()
+        if "statistic" in row
+    ]
+    _table(["meta-regression", "effect", "interval", "statistic", "df", "p", "note"], cells, stream)
+    rest = found["residual heterogeneity"]
+    stream.write(
+        f"Residual tau2 {display(rest['tau2'])}, I2 {_percent(rest['i2'])}, "
+        f"explained between-study variance (R2) {_percent(rest['r2']) or 'not defined'}.\n"
+    )
+
+
+def _quantities(run: Run, method: str) -> dict[tuple[str, str], dict[str, float | None]]:
+    """Rows of one sensitivity analysis, by model and item."""
+    found: dict[tuple[str, str], dict[str, float | None]] = {}
+    for row in _records(run, "sensitivity"):
+        if row["method"] == method and row["quantity"] != "refused":
+            found.setdefault((row["model"], row["item"]), {})[row["quantity"]] = row["value"]
+    return found
 
 
 def _ranking(run: Run, stream: TextIO) -> None:

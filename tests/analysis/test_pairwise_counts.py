@@ -30,6 +30,10 @@ def table(name):
     )  # fmt: skip
 
 
+def tables(fit):
+    return counts.table(fit.assembly, fit.contrasts.measure, divided=False)
+
+
 def first(fit):
     return fit.estimates().iloc[0]
 
@@ -78,7 +82,7 @@ def test_integrals_equal_adaptive_quadrature(name, method):
     from scipy.integrate import quad
     from scipy.stats import binom, nchypergeom_fisher, norm
 
-    data = counts.table(pairwise.fit(table(name), measure="OR", method=method))
+    data = tables(pairwise.fit(table(name), measure="OR", method=method))
     family = binomial.family_of(data, method, "OR")
     theta, tau = -0.9, 0.6
     ours = binomial.integrate(family, theta, tau)
@@ -106,7 +110,7 @@ def test_integrals_equal_adaptive_quadrature(name, method):
 
 @pytest.mark.parametrize("method", ["binomial", "CM.AL", "UM.FS"])
 def test_derivatives(method):
-    data = counts.table(pairwise.fit(table("nielweise2007"), measure="OR", method=method))
+    data = tables(pairwise.fit(table("nielweise2007"), measure="OR", method=method))
     family = binomial.family_of(data, method, "OR")
     at = binomial.integrate(family, -1.1, 0.7)
     step = 1e-5
@@ -131,8 +135,8 @@ def test_likelihood_against_metafor(name, method):
     assert row["std_error"] == pytest.approx(expected["se"], rel=1e-3)
     assert spread["tau2"] == pytest.approx(expected["tau2"], rel=2e-3)
     assert spread["q"] == pytest.approx(expected["QE_LRT"], rel=1e-6)
-    family = fit.likelihood.family
-    best = fit.likelihood.random.log_likelihood
+    family = fit.pooling.family
+    best = fit.pooling.random_fit.log_likelihood
     theirs = binomial.integrate(family, expected["beta"], np.sqrt(expected["tau2"])).log_likelihood
     assert best >= theirs - 1e-12
     for theta, tau in ((0.01, 0), (-0.01, 0), (0, 0.02), (0, -0.02)):
@@ -145,7 +149,7 @@ def test_interval_of_tau_by_profile_likelihood():
 
     fit = pairwise.fit(table("bcg"), measure="OR", method="CM.AL")
     spread = fit.heterogeneity().iloc[1]
-    family, best = fit.likelihood.family, fit.likelihood.random.log_likelihood
+    family, best = fit.pooling.family, fit.pooling.random_fit.log_likelihood
     for tau in (spread["tau_lower"], spread["tau_upper"]):
         top = -minimize_scalar(
             lambda theta, tau=tau: -binomial.integrate(family, theta, tau).log_likelihood,
@@ -198,3 +202,39 @@ def test_refusals():
         pairwise.fit(frame.assign(events_b=0.5), measure="OR", method="binomial").estimates()
     with pytest.raises(RefusedError, match="both events and non-events"):
         pairwise.fit(frame.assign(events_a=0.0, events_b=0.0), measure="OR", method="Peto").estimates()
+
+
+@pytest.mark.parametrize("method", ["MH", "Peto", "CM.AL"])
+def test_cumulative_equals_fitting_some(method):
+    frame = table("bcg").assign(
+        year=[1948, 1949, 1960, 1977, 1973, 1953, 1974, 1980, 1968, 1961, 1975, 1969, 1976]
+    )
+    rows = pairwise.fit(frame, measure="OR", method=method).cumulative("year")
+    for which, until in (("common", 1961), ("random", 1969)):
+        refit = pairwise.fit(frame[frame["year"] <= until], measure="OR", method=method).estimates()
+        expected = refit[refit["model"] == which].iloc[0]
+        name = frame.loc[frame["year"] == until, "study"].iloc[0]
+        row = rows[(rows["model"] == which) & (rows["study"] == name)].iloc[0]
+        assert row["engine"] == expected["engine"]
+        for column in ("estimate", "std_error", "ci_lower"):
+            assert row[column] == pytest.approx(expected[column], rel=1e-9)
+
+
+@pytest.mark.parametrize("method", ["MH", "binomial"])
+def test_leaving_out_the_only_study_with_events(method):
+    frame = table("bcg").iloc[:4].assign(events_b=[11.0, 0, 0, 0])
+    left_out = pairwise.fit(frame, measure="OR", method=method).leave_one_out().query("model == 'common'")
+    gone = left_out["study"] == frame["study"].iloc[0]
+    assert left_out.loc[gone, "estimate"].isna().all()
+    assert left_out.loc[gone, "note"].str.contains("infinite").all()
+    assert np.isfinite(left_out.loc[~gone, "estimate"].astype(float)).all()
+
+
+def test_prediction_intervals_of_likelihoods_are_named_as_they_are():
+    fit = pairwise.fit(table("bcg"), measure="OR", method="CM.AL")
+    row, tau = fit.estimates().iloc[1], fit.heterogeneity()["tau"].iloc[1]
+    assert fit.options.prediction == "V"
+    half = 2.1788128296672284 * np.hypot(tau, row["std_error"])  # t with 12 degrees of freedom
+    assert row["pi_lower"] == pytest.approx(row["estimate"] - half, rel=1e-9)
+    with pytest.raises(RefusedError, match="no meta-regression"):
+        fit.meta_regression("yi")

@@ -13,7 +13,7 @@ from analysis import pairwise
 from analysis.pairwise import dependence
 from analysis.pairwise import tau2 as between_studies
 from analysis.pairwise.rows import Rows, rotate
-from evidence.errors import RefusedError
+from evidence.errors import CallError, RefusedError
 
 REFERENCE = json.loads(
     (Path(__file__).parents[1] / "oracles" / "pairwise_dependence.json").read_text(encoding="utf-8")
@@ -51,9 +51,9 @@ def test_three_levels_equal_metafor(schools):
     row = random(fit.estimates())
     assert row["estimate"] == pytest.approx(expected["b"], rel=1e-6)
     assert row["std_error"] == pytest.approx(expected["se"], rel=1e-6)
-    assert [fit.multilevel.between, fit.multilevel.within] == pytest.approx(expected["s2"], rel=1e-6)
-    assert fit.multilevel.solution.restricted_log_likelihood >= expected["ll"] - 1e-12
-    assert fit.multilevel.solution.restricted_log_likelihood == pytest.approx(expected["ll"], rel=1e-10)
+    assert [fit.pooling.levels.between, fit.pooling.levels.within] == pytest.approx(expected["s2"], rel=1e-6)
+    assert fit.pooling.levels.solution.restricted_log_likelihood >= expected["ll"] - 1e-12
+    assert fit.pooling.levels.solution.restricted_log_likelihood == pytest.approx(expected["ll"], rel=1e-10)
     weights = fit.weights().query("model == 'random'")
     assert (weights["weight"] * weights["estimate"]).sum() == pytest.approx(row["estimate"], rel=1e-12)
     spread = fit.heterogeneity().query("model == 'random'")
@@ -247,3 +247,99 @@ def test_rotation_of_one_is_the_plain_row():
     rows = rotate(np.array([1.0]), np.array([0.5]), np.ones((1, 1)), np.array([0]), [])
     assert rows.v[0] == 0.5
     assert np.isnan(between_studies.estimate(rows, "REML"))
+
+
+@pytest.fixture(scope="module")
+def moderated(schools):
+    return schools.assign(size=REFERENCE["regression"]["size"])
+
+
+@pytest.mark.parametrize(
+    ("method", "key", "rel"), [("inverse_variance", "rma", 1e-8), ("multilevel", "mv", 1e-6)]
+)
+def test_robust_meta_regression_equals_clubsandwich(moderated, method, key, rel):
+    expected = REFERENCE["regression"][key]
+    found = pairwise.fit(moderated, method=method, ci="CR2").meta_regression("year", "size")
+    coefficients, tests = found.coefficients(), found.tests().set_index("term")
+    for ours, theirs in (("estimate", "b"), ("std_error", "se"), ("df", "df"), ("p_value", "p")):
+        assert coefficients[ours].to_numpy() == pytest.approx(expected[theirs], rel=rel)
+    for term in ("size", "all"):
+        row, theirs = tests.loc[term], expected[term]
+        numbers = [theirs[name] for name in ("F", "df1", "df2", "p")]
+        assert row[["statistic", "df1", "df2", "p_value"]].to_list() == pytest.approx(numbers, rel=rel)
+    # One coefficient: the same test as its t test.
+    year = coefficients.set_index("term").loc["year"]
+    assert tests.loc["year", "statistic"] == pytest.approx(year["statistic"] ** 2, rel=1e-8)
+    assert tests.loc["year", "p_value"] == pytest.approx(year["p_value"], rel=1e-8)
+
+
+def test_meta_regression_in_three_levels(moderated):
+    expected = REFERENCE["regression"]["mvt"]
+    found = pairwise.fit(moderated, method="multilevel").meta_regression("year", "size")
+    coefficients = found.coefficients()
+    assert coefficients["estimate"].to_numpy() == pytest.approx(expected["b"], rel=1e-5)
+    assert coefficients["std_error"].to_numpy() == pytest.approx(expected["se"], rel=1e-6)
+    # The largest number that all coefficients have: metafor's containment gives 7 to those between studies.
+    assert (coefficients["df"] == 11 - 4).all()
+    assert found.solution.restricted_log_likelihood >= expected["ll"] - 1e-10
+    rest = found.heterogeneity()
+    assert [rest["tau2_between"], rest["tau2_within"]] == pytest.approx(expected["sigma2"], rel=3e-4)
+    assert rest["tau2"] == rest["tau2_between"] + rest["tau2_within"]
+    there, theirs = found.predict(year=1980, size="b"), expected["pred"]
+    for ours, name in (
+        ("estimate", "pred"),
+        ("std_error", "se"),
+        ("ci_lower", "ci.lb"),
+        ("pi_upper", "pi.ub"),
+    ):
+        assert there[ours] == pytest.approx(theirs[name], rel=2e-6)
+    with pytest.raises(RefusedError, match="permutation test does not apply"):
+        found.permutation_test()
+
+
+def test_robust_errors_need_more_than_one_study(schools):
+    """A category that one study alone has: nothing shows how its effect would vary between studies."""
+    own = (schools["study"] == 11).map({True: "only here", False: "elsewhere"})
+    found = pairwise.fit(schools.assign(own=own), ci="CR2").meta_regression("own")
+    row = found.coefficients().set_index("term").loc["own: only here"]
+    assert np.isfinite(row["estimate"])
+    assert row[["std_error", "ci_lower", "p_value", "df"]].isna().all()
+    assert np.isnan(found.tests().set_index("term").loc["own", "p_value"])
+    few = pairwise.fit(schools[schools["study"].isin([11, 12, 18])], ci="CR2")
+    assert few.notes()["message"].str.contains("too few to be trusted").any()
+
+
+def test_prediction_intervals_of_three_levels(schools):
+    fit = pairwise.fit(schools, method="multilevel")
+    assert fit.options.prediction == "V"
+    row, levels = random(fit.estimates()), fit.pooling.levels
+    spread = np.sqrt(levels.between + levels.within + row["std_error"] ** 2)
+    for variant, quantile in (
+        ("V", 2.2281388519649385),
+        ("HTS", 2.2621571627982049),
+        ("S", 1.959963984540054),
+    ):
+        row = random(pairwise.fit(schools, method="multilevel", prediction=variant).estimates())
+        assert row["pi_upper"] == pytest.approx(row["estimate"] + quantile * spread, rel=1e-9)
+    with pytest.raises(CallError, match="choose V, HTS or S"):
+        pairwise.fit(schools, method="multilevel", prediction="HK")
+
+
+@pytest.mark.parametrize("options", [{"method": "multilevel"}, {"ci": "CR2"}])
+def test_cumulative_equals_fitting_some(schools, options):
+    rows = pairwise.fit(schools, **options).cumulative("precision")
+    last = rows[rows["model"] == "random"].iloc[[-1]].squeeze()
+    whole = random(pairwise.fit(schools, **options).estimates())
+    assert last["estimate"] == pytest.approx(whole["estimate"], rel=1e-12)
+    names = rows.loc[rows["model"] == "random", "study"].head(5)
+    some = schools[schools["study"].astype(str).isin(names)]
+    fifth = rows[rows["model"] == "random"].iloc[4]
+    refit = random(pairwise.fit(some, **options).estimates())
+    for column in ("estimate", "std_error", "ci_upper"):
+        assert fifth[column] == pytest.approx(refit[column], rel=1e-9)
+
+
+def test_sensitivity_says_where_it_takes_another_method(schools):
+    notes = pairwise.fit(schools, method="multilevel").influence().groupby("model")["note"].first()
+    assert notes["random"] == "by inverse variance, not multilevel"
+    assert notes.isna()["common"]

@@ -12,6 +12,7 @@ import pytest
 from analysis import pairwise, results
 from analysis.pairwise import deletion
 from analysis.pairwise.rows import Rows
+from evidence.errors import CallError
 
 ORACLES = Path(__file__).parents[1] / "oracles"
 METAFOR = json.loads((ORACLES / "pairwise_metafor.json").read_text(encoding="utf-8"))["data"]
@@ -114,7 +115,7 @@ def test_intervals_of_heterogeneity():
         assert [row["tau2_lower"], row["tau2_upper"]] == pytest.approx(expected[0][1:], rel=1e-6)
         assert [row["tau_lower"], row["tau_upper"]] == pytest.approx(expected[1][1:], rel=1e-6)
         assert [100 * row["i2_lower"], 100 * row["i2_upper"]] == pytest.approx(expected[2][1:], rel=1e-6)
-        assert fit.h2_interval(name) == pytest.approx(expected[3][1:], rel=1e-6)
+        assert [row["h2_lower"], row["h2_upper"]] == pytest.approx(expected[3][1:], rel=1e-6)
 
 
 def test_weights_make_the_estimate():
@@ -354,7 +355,8 @@ def test_drawn_permutations():
 def test_meta_regression_says_what_it_leaves_out():
     frame = table(ablat=[np.nan, *SENSITIVITY["ablat"][1:]])
     found = pairwise.fit(frame).meta_regression("ablat")
-    assert found.left_out == ("Aronson 1948",)
+    assert list(found.left_out["study"]) == ["Aronson 1948"]
+    assert found.left_out["reason"].iloc[0] == "the study has no value of ablat"
     assert found.rows.n == 12
 
 
@@ -418,3 +420,56 @@ def test_a_given_tau2():
     y, v = np.array(METAFOR["bcg"]["yi"]), np.array(METAFOR["bcg"]["vi"])
     assert row["estimate"] == pytest.approx(np.average(y, weights=1 / (v + 0.25)), rel=1e-12)
     assert pairwise.fit(table(), tau2=0.25).heterogeneity()["method"].iloc[1] == "given"
+
+
+def test_subgroups_with_one_tau2_have_its_interval():
+    frame = (
+        table(alloc=SENSITIVITY["alloc"])
+        if "alloc" in SENSITIVITY
+        else table(alloc=["a", "b", "c"] * 4 + ["a"])
+    )
+    fit = pairwise.fit(frame, by="alloc", separate_tau2=False, ci="Wald")
+    levels = fit.heterogeneity().query("model == 'random'").dropna(subset=["level"])
+    regression = pairwise.fit(frame, ci="Wald").meta_regression("alloc").heterogeneity()
+    for column in ("tau2", "tau2_lower", "tau2_upper"):
+        assert levels[column].to_numpy() == pytest.approx(np.full(3, regression[column]), rel=1e-9)
+    assert (levels["method"] == "REML, one for all subgroups").all()
+    assert (levels["h2_lower"] < levels["h2"]).all()
+
+
+def test_studies_in_no_subgroup_are_named():
+    fit = pairwise.fit(table(alloc=[None, *["a", "b"] * 6]), by="alloc")
+    gone = fit.exclusions()
+    assert list(gone["study"]) == ["Aronson 1948"]
+    assert (gone["stage"].iloc[0], gone["reason"].iloc[0]) == ("subgroup", "the study has no value of alloc")
+
+
+def test_additive_egger_takes_a_tau2_that_was_given():
+    frame = table()
+    tau2 = pairwise.fit(frame, tau2="DL").tau2
+    found = pairwise.fit(frame, tau2=tau2, ci="Wald").egger("additive")
+    # By hand: weighted least squares on the standard error, weights 1 / (v + tau2).
+    v = frame["vi"].to_numpy()
+    x = np.column_stack([np.ones(len(v)), np.sqrt(v)])
+    w = 1 / (v + tau2)
+    covariance = np.linalg.inv(x.T @ (w[:, None] * x))
+    slope = (covariance @ (x.T @ (w * frame["yi"].to_numpy())))[1]
+    assert value(found, "random", "bias", "estimate") == pytest.approx(slope, rel=1e-9)
+    assert value(found, "random", "bias", "std_error") == pytest.approx(covariance[1, 1] ** 0.5, rel=1e-9)
+
+
+def test_meta_regression_takes_the_prediction_interval_asked_for():
+    frame = table(ablat=SENSITIVITY["ablat"])
+    there = {
+        variant: pairwise.fit(frame, ci="Wald", prediction=variant).meta_regression("ablat").predict(ablat=30)
+        for variant in ("V", "S")
+    }
+    assert there["S"]["pi_upper"] < there["V"]["pi_upper"]
+
+
+def test_interval_of_tau2_as_asked():
+    frame = table()
+    asked = pairwise.fit(frame, tau2_interval="pl").heterogeneity()
+    assert asked.equals(pairwise.fit(frame).heterogeneity("PL"))
+    with pytest.raises(CallError, match="There are: QP, PL"):
+        pairwise.fit(frame, tau2_interval="Wald")

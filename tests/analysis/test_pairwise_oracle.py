@@ -12,7 +12,7 @@ import csv
 import numpy as np
 import pytest
 
-from analysis.pairwise import bias, deletion, inference, tau2
+from analysis.pairwise import bias, coefficients, deletion, inference, tau2
 from analysis.pairwise import fit as fit_pairwise
 from analysis.pairwise.regression import between_groups, design
 from analysis.pairwise.rows import Rows
@@ -45,7 +45,7 @@ def close(ours, theirs, rel=1e-10, floor=1e-13):
 
 def summary(rows, value):
     solution = rows.profile.solve(value)
-    effect = inference.coefficients(solution.beta, solution.covariance)
+    effect = coefficients.coefficients(solution.beta, solution.covariance)
     i2, h2 = tau2.i2_h2(rows, value)
     return {
         "beta": effect.estimate[0], "se": effect.std_error[0], "ci_lb": effect.ci_lower[0],
@@ -62,12 +62,12 @@ def test_common_effect(measures):
     for _, entry, rows in measures:
         expected = entry["models"]["EE"]
         solution = rows.profile.solve(0.0)
-        effect = inference.coefficients(solution.beta, solution.covariance)
+        effect = coefficients.coefficients(solution.beta, solution.covariance)
         close(effect.estimate[0], expected["beta"], 1e-11)
         close(effect.std_error[0], expected["se"])
         close(effect.p_value[0], expected["pval"], 1e-8)
         close(solution.residual_ss, expected["QE"], 1e-10)
-        close(inference.chi2_p_value(solution.residual_ss, rows.df), expected["QEp"], 1e-8)
+        close(coefficients.chi2_p_value(solution.residual_ss, rows.df), expected["QEp"], 1e-8)
         close(solution.log_likelihood, expected["ll_ml"])
         close(solution.restricted_log_likelihood, expected["ll_reml"])
 

@@ -435,6 +435,39 @@ def test_pool_prints_a_page_to_read(example_file):
         assert words in result.output
 
 
+def test_pool_prints_subgroup_tests_and_meta_regression():
+    arguments = (
+        "pool",
+        "diabetes",
+        "--outcome",
+        "hba1c",
+        "--measure",
+        "MD",
+        "--treatment",
+        "rosi",
+        "--versus",
+        "plac",
+    )
+    asked = (*arguments, "--by", "basis", "--common-tau2", "--moderator", "year", "--tau2-interval", "PL")
+    shown = call(*asked)
+    assert shown.exit_code == 0, shown.output
+    for words in ("meta-regression", "intercept", "test of year", "Residual tau2", "R2"):
+        assert words in shown.output
+    document = json.loads(call(*asked, "--format", "json").output)
+    specification = document["run"]["specification"]
+    asked_for = [specification[name] for name in ("separate_tau2", "tau2_interval", "moderators")]
+    assert asked_for == [False, "PL", ["year"]]
+    rows = {(row["method"], row["item"], row["quantity"]): row["value"] for row in document["sensitivity"]}
+    assert f"{rows['meta-regression', 'year', 'estimate']:.4g}" in shown.output
+    tests = [
+        row for row in document["sensitivity"] if row["method"] == "subgroups" and row["quantity"] == "q"
+    ]
+    assert ("Difference between subgroups" in shown.output) == any(row["value"] is not None for row in tests)
+    unknown = call(*arguments, "--moderator", "yeer")
+    assert unknown.exit_code == 2
+    assert "Did you mean 'year'" in unknown.output
+
+
 def test_ratios_are_printed_as_ratios_and_kept_as_logarithms():
     arguments = ("nma", "smoking", "--outcome", "cessation", "--measure", "OR")
     shown = call(*arguments)

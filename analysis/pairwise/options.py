@@ -1,0 +1,145 @@
+"""What can be asked of a pairwise meta-analysis, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from analysis.pairwise import tau2 as between_studies
+from analysis.pairwise.assembly import SHARED
+from analysis.pairwise.inference import INTERVALS, PREDICTIONS
+from evidence.errors import CallError
+from evidence.names import nearest
+
+METHODS: dict[str, str] = {
+    "inverse_variance": "inverse variance, common and random effects",
+    "MH": "Mantel-Haenszel for the common effect (OR, RR, RD, IRR), inverse variance for random effects",
+    "Peto": "Peto for the common effect (OR), inverse variance for random effects",
+    "binomial": "exact conditional likelihood of the counts (OR, IRR), normal random effects (CM.EL)",
+    "CM.AL": "approximate conditional likelihood of the counts (OR, IRR), normal random effects",
+    "UM.FS": "binomial likelihood with fixed study effects (OR), normal random effects",
+    "multilevel": "effects within studies, studies (three-level model), REML",
+}
+"""How studies are put together, by name."""
+
+TABLES = ("MH", "Peto")
+"""Methods that pool the events of all tables for the common effect."""
+
+LIKELIHOODS = ("binomial", "CM.AL", "UM.FS")
+"""Methods on the likelihood of counts."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for; every entry can change a number.
+
+    Attributes
+    ----------
+    tau2 : str or float
+        Estimator of the between-study variance, or its value.
+    ci : str
+        Confidence interval of the random-effects model, see `inference.INTERVALS`.
+    prediction : str
+        Prediction interval, see `inference.PREDICTIONS`.
+    shared : str
+        What is done about contrasts that share an arm, see `assembly.SHARED`.
+    method : str
+        See `METHODS`.
+    by : str or None
+        Variable of the subgroups.
+    separate_tau2 : bool
+        Whether each subgroup has its own between-study variance.
+    tau2_interval : str
+        Interval of the between-study variance, see `tau2.INTERVALS`.
+    """
+
+    tau2: str | float = "REML"
+    ci: str = "HK"
+    prediction: str = "HK"
+    shared: str = "covariance"
+    method: str = "inverse_variance"
+    by: str | None = None
+    separate_tau2: bool = True
+    tau2_interval: str = "QP"
+
+    @classmethod
+    def read(
+        cls,
+        *,
+        tau2: str | float,
+        ci: str,
+        prediction: str | None,
+        shared: str,
+        method: str,
+        by: str | None,
+        separate_tau2: bool,
+        tau2_interval: str,
+    ) -> Self:
+        """Check what was asked for, and fill in what follows from it.
+
+        Raises
+        ------
+        CallError
+            If something is not known, or does not go together.
+        """
+        chosen_ci, chosen_method = option("ci", ci, INTERVALS), option("method", method, METHODS)
+        return cls(
+            tau2=_tau2(tau2),
+            ci=chosen_ci,
+            prediction=_prediction(prediction, chosen_ci, chosen_method),
+            shared=option("shared", shared, SHARED),
+            method=chosen_method,
+            by=by,
+            separate_tau2=separate_tau2,
+            tau2_interval=option("tau2_interval", tau2_interval, between_studies.INTERVALS),
+        )
+
+    @property
+    def tau2_method(self) -> str:
+        """Printed name of the estimator."""
+        return self.tau2 if isinstance(self.tau2, str) else "given"
+
+
+def option(name: str, value: str, known: Mapping[str, Any]) -> str:
+    """Return an option in its own spelling, however its letters were typed.
+
+    Raises
+    ------
+    CallError
+        If it is not known; names the nearest, and all.
+    """
+    plain = str(value).replace("_", "").replace("-", "").casefold()
+    for item in known:
+        if item.replace("_", "").replace("-", "").casefold() == plain:
+            return item
+    close = nearest(str(value), list(known))
+    hint = f" Did you mean {close!r}?" if close else ""
+    raise CallError(f"There is no {name} {value!r}.{hint} There are: {', '.join(known)}.")
+
+
+def _tau2(value: str | float) -> str | float:
+    if isinstance(value, str):
+        return option("tau2", value, between_studies.METHODS)
+    if not (np.isfinite(value) and value >= 0):
+        raise CallError(f"tau2 = {value!r} is no variance: give an estimator's name or a number not below 0.")
+    return float(value)
+
+
+def _prediction(value: str | None, ci: str, method: str) -> str:
+    # Likelihoods and three levels have no Hartung-Knapp factor: only rows of known variances do.
+    has_factor = method not in (*LIKELIHOODS, "multilevel")
+    after_hk = ci.startswith("HK") and has_factor
+    if value is None:
+        return "HK" if after_hk else "V"
+    if value.casefold() == "metafor":
+        return "HK" if after_hk else "S"
+    chosen = option("prediction", value, PREDICTIONS)
+    if chosen.startswith("HK") and not has_factor:
+        raise CallError(
+            f"prediction {chosen!r} rests on a Hartung-Knapp standard error, which method {method!r} does "
+            "not have: choose V, HTS or S."
+        )
+    return chosen

@@ -1,0 +1,107 @@
+"""Contrasts from an evidence base: selected, with their counts, covariances and study variables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.pairwise.contrasts import Contrasts, finish, flip, no_pairs, orient
+from evidence.errors import CallError, RefusedError
+from evidence.selection import find_treatment, select_contrasts, treatment_members
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from evidence.query import EvidenceBase
+
+
+def from_database(
+    db: EvidenceBase,
+    outcome: str,
+    measure: str,
+    treatment: str,
+    versus: str,
+    timepoint: str | None,
+    where: str | None,
+) -> Contrasts:
+    """Read and check the contrasts of one question from an evidence base; see `reading.load`."""
+    versus = find_treatment(db, versus)
+    members = tuple(member for member in treatment_members(db, treatment) if member != versus)
+    if not members:
+        raise CallError(f"Treatment and comparator are both {versus!r}: name two different treatments.")
+    selection = select_contrasts(
+        db, "contrast", outcome=outcome, measure=measure, timepoint=timepoint, where=where,
+        treatments=(*members, versus),
+    )  # fmt: skip
+    rows = selection.contrasts
+    # Of a class, each member against the comparator; members against each other answer another question.
+    rows = rows[(rows["treatment_a"] == versus) | (rows["treatment_b"] == versus)].reset_index(drop=True)
+    if rows.empty:
+        raise RefusedError(
+            f"No study compares {treatment!r} with {versus!r} on {outcome!r} in measure {measure!r}."
+        )
+    notes = list(selection.notes)
+    if len(members) > 1:
+        notes.append(("info", f"{treatment} is a class of treatments: {', '.join(members)}."))
+    else:
+        treatment = members[0]
+    about = db.rows("select unit, lower_is_better from outcome where outcome = ?", [outcome])[0]
+    scale = db.value("select scale from effect_measure where measure = ?", [measure])
+    reverse = (rows["treatment_a"] == versus).to_numpy()
+    frame = orient(_with_counts(db, rows, outcome), reverse)
+    sign = dict(zip(frame["contrast_id"], np.where(reverse, -1.0, 1.0), strict=True))
+    pairs = _shared_arms(db, outcome, measure) if rows["shared_arm"].any() else no_pairs()
+    pairs = flip(pairs, sign)
+    return Contrasts(
+        frame=finish(frame),
+        covariance=pairs,
+        variables=_study_variables(db, frame).assign(
+            treatment=np.where(reverse, rows["treatment_b"], rows["treatment_a"])
+        ),
+        outcome=outcome,
+        measure=measure,
+        treatment=treatment,
+        versus=versus,
+        scale=str(scale),
+        unit=about["unit"] if scale == "additive" and measure in ("MD",) else None,
+        lower_is_better=about["lower_is_better"],
+        exclusions=selection.exclusions,
+        notes=tuple(notes),
+        timepoint=str(selection.timepoint),
+        where=where,
+    )
+
+
+def _shared_arms(db: EvidenceBase, outcome: str, measure: str) -> pd.DataFrame:
+    """Covariances of the contrasts that share an arm."""
+    return db.sql(
+        "select contrast_1, contrast_2, arm_shared, coalesce(covariance_g, covariance) as covariance "
+        "from contrast_covariance where outcome = ? and measure = ? order by contrast_1, contrast_2",
+        [outcome, measure],
+    ).df()
+
+
+def _with_counts(db: EvidenceBase, rows: pd.DataFrame, outcome: str) -> pd.DataFrame:
+    """Add events and exposure of both arms, where the contrast was computed from arms."""
+    import pandas as pd
+
+    counts = db.sql(
+        "select cast(measurement_id as varchar) as measurement_id, events, exposure "
+        "from measurement_standard where outcome = ?",
+        [outcome],
+    ).df().set_index("measurement_id")  # fmt: skip
+    rows = rows.copy()
+    ids = rows["measurement_ids"].fillna("").astype(str).str.split(",", n=1, expand=True)
+    ids = ids.reindex(columns=[0, 1])
+    for side, column in zip("ab", (0, 1), strict=True):
+        for name in ("events", "exposure"):
+            rows[f"{name}_{side}"] = pd.to_numeric(ids[column].map(counts[name]), errors="coerce")
+    return rows
+
+
+def _study_variables(db: EvidenceBase, frame: pd.DataFrame) -> pd.DataFrame:
+    """Read the variables of each contrast's study, one column each."""
+    long = db.sql("select study, variable, value from study_variable order by study, variable").df()
+    wide = long.pivot(index="study", columns="variable", values="value")
+    return wide.reindex(frame["study"]).rename(columns=str).reset_index(drop=True)
