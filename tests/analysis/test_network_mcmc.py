@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,9 +63,17 @@ def counted_network(name="smoking"):
 
 
 def prepared(
-    net, model="random", *, tau_prior="half-normal(0.5)", baseline=None, baseline_sd=None, classes=None
+    net,
+    model="random",
+    *,
+    tau_prior="half-normal(0.5)",
+    baseline=None,
+    baseline_sd=None,
+    classes=None,
+    link=None,
 ):
-    net, data = mcmc.observations(net, None, None, baseline, baseline_sd)
+    likelihood = None if net.measure != "MD" else "normal"
+    net, data = mcmc.observations(net, likelihood, link, baseline, baseline_sd)
     specification = mcmc.specify(net, (model,), tau_prior, 10.0)
     structure = mcmc.Structure(
         baseline or (0.0, 10.0),
@@ -92,17 +101,36 @@ def log_density_at(data, point):
     return float(function(*forward))
 
 
+def arm_means():
+    rng = np.random.default_rng(8)
+    rows = [
+        (str(i), t, rng.normal(), 0.04 + 0.1 * rng.random())
+        for i, design in enumerate(["AB", "AC", "BC", "ABC"])
+        for t in design
+    ]
+    frame = pd.DataFrame(rows, columns=["study", "treatment", "y", "v"])
+    frame["mean"], frame["se"] = frame["y"], frame["v"] ** 0.5
+    return network.from_arms(frame, measure="MD", reference="A", lower_is_better=True)
+
+
 @pymc_needed
 @quiet
-@pytest.mark.parametrize("likelihood", ["rows", "logit", "poisson"])
+@pytest.mark.parametrize("likelihood", ["rows", "normal", "logit", "log", "cloglog", "poisson"])
 def test_log_densities_are_those_of_the_model(likelihood):
     rng = np.random.default_rng(3)
-    net = {
-        "rows": normal_network,
-        "logit": counted_network,
-        "poisson": lambda: counted_network("dietaryfat"),
-    }[likelihood]()
-    data = prepared(net)
+    options = {}
+    if likelihood == "rows":
+        net = normal_network()
+    elif likelihood == "normal":
+        net, options = arm_means(), {"baseline": (0.0, 10.0)}
+    elif likelihood == "poisson":
+        net = counted_network("dietaryfat")
+    else:
+        net, options = counted_network(), {"link": likelihood}
+        if likelihood == "log":
+            net, options = replace(net, measure="RR"), {}
+    data = prepared(net, **options)
+    assert data.shape.likelihood == likelihood
     a = data.arrays
     d, tau = rng.normal(0, 0.5, a["x"].shape[1]), 0.37
     point = {"tau": tau, "coefficients": d}
@@ -112,19 +140,52 @@ def test_log_densities_are_those_of_the_model(likelihood):
         expected = (-0.5 * ((a["y"] - a["x"] @ d) ** 2 / variance + np.log(variance))).sum() + prior
     else:
         studies, effects = len(a["include"]), a["load"].shape[1]
-        mu, z = rng.normal(-2, 0.3, studies), rng.normal(size=effects)
+        mu, z = rng.normal(-4, 0.3, studies), rng.normal(size=effects)
         point |= {"baseline": mu, "z": z}
         eta = mu[a["study"]] + a["x"] @ d + tau * a["load"] @ z
         prior += stats.norm.logpdf(mu, 0, 10.0).sum() + stats.norm.logpdf(z).sum()
-        if likelihood == "logit":
-            constant = stats.binom.logpmf(a["y"], a["size"], 0.5) - a["size"] * np.log(0.5)
-            expected = stats.binom.logpmf(a["y"], a["size"], 1 / (1 + np.exp(-eta))).sum() - constant.sum()
-        else:
+        if likelihood == "normal":
+            expected = stats.norm.logpdf(a["y"], eta, a["size"]).sum()
+            expected -= stats.norm.logpdf(0.0, 0.0, a["size"]).sum()
+        elif likelihood == "poisson":
             from scipy.special import gammaln, xlogy
 
             expected = stats.poisson.logpmf(a["y"], a["size"] * np.exp(eta)).sum()
             expected -= (xlogy(a["y"], a["size"]) - gammaln(a["y"] + 1)).sum()
+        else:
+            risk = {
+                "logit": lambda e: 1 / (1 + np.exp(-e)),
+                "log": np.exp,
+                "cloglog": lambda e: -np.expm1(-np.exp(e)),
+            }[likelihood](eta)
+            constant = stats.binom.logpmf(a["y"], a["size"], 0.5) - a["size"] * np.log(0.5)
+            expected = stats.binom.logpmf(a["y"], a["size"], risk).sum() - constant.sum()
         expected += prior
+    assert log_density_at(data, point) == pytest.approx(expected, rel=1e-9)
+
+
+@pymc_needed
+@quiet
+def test_log_density_of_classes_and_exchangeable_baselines():
+    rng = np.random.default_rng(4)
+    classes = {0: "counselling", 1: "counselling"}
+    data = prepared(counted_network(), baseline=(-1.0, 4.0), baseline_sd="half-normal(1)", classes=classes)
+    a = data.arrays
+    tau, spread, middle, width = 0.4, 0.25, -2.0, 0.6
+    mean, within = rng.normal(size=1), rng.normal(size=3)
+    raw, z = rng.normal(size=len(a["include"])), rng.normal(size=a["load"].shape[1])
+    point = {
+        "tau": tau, "class_sd": spread, "class_mean": mean, "within": within, "baseline_mean": middle,
+        "baseline_sd": width, "baseline_z": raw, "z": z,
+    }  # fmt: skip
+    # Two effects are their class's mean and a deviation, the third stands alone with its own vague prior.
+    d = np.array([mean[0] + spread * within[0], mean[0] + spread * within[1], within[2]])
+    eta = (middle + width * raw)[a["study"]] + a["x"] @ d + tau * a["load"] @ z
+    constant = stats.binom.logpmf(a["y"], a["size"], 0.5) - a["size"] * np.log(0.5)
+    expected = stats.binom.logpmf(a["y"], a["size"], 1 / (1 + np.exp(-eta))).sum() - constant.sum()
+    expected += -0.5 * ((tau / 0.5) ** 2 + (spread / 0.3) ** 2 + width**2)
+    expected += stats.norm.logpdf(mean, 0, 10).sum() + stats.norm.logpdf(within, 0, [1, 1, 10]).sum()
+    expected += stats.norm.logpdf(middle, -1, 4) + stats.norm.logpdf(raw).sum() + stats.norm.logpdf(z).sum()
     assert log_density_at(data, point) == pytest.approx(expected, rel=1e-9)
 
 
@@ -299,8 +360,6 @@ def test_classes_baselines_and_regression_enter_the_data(monkeypatch):
     assert "exchangeable within classes (counselling: grp_counseling, ind_counseling)" in told
     assert "baselines exchangeable" in told
     covariates = pd.DataFrame({"year": np.arange(len(net.studies), dtype=float)})
-    from dataclasses import replace
-
     fit, _ = stored(replace(net, covariates=covariates), monkeypatch, covariates=["year"], model="common")
     assert len(fit.coefficients()) == 1
     assert "slope of year" in fit.diagnostics()["parameter"].tolist()
