@@ -20,6 +20,7 @@ MEASURES = {
     "RR": "Risk ratio",
     "RD": "Risk difference",
     "IRR": "Rate ratio",
+    "IRD": "Rate difference",
     "HR": "Hazard ratio",
 }
 """Printed names of the effect measures."""
@@ -34,7 +35,7 @@ class Effect:
     Attributes
     ----------
     measure : str
-        MD, SMD, ROM, NMD, OR, RR, RD, IRR or HR.
+        MD, SMD, ROM, NMD, OR, RR, RD, IRR, IRD or HR.
     outcome : str
         Printed name of the outcome.
     scale : {"additive", "log"}

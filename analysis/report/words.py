@@ -32,6 +32,7 @@ _MEASURES = {
     "RR": "log risk ratios, printed as risk ratios",
     "RD": "risk differences",
     "IRR": "log rate ratios, printed as rate ratios",
+    "IRD": "rate differences",
     "HR": "log hazard ratios, printed as hazard ratios",
 }
 

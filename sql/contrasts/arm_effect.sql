@@ -5,22 +5,22 @@
 --   MD: m; s^2 / n. ROM: ln(m); s^2 / (n m^2).
 --   NMD: 100 (C - m) / (C - S); (100 / (C - S))^2 s^2 / n, C and S the means of the control and the sham arm.
 --   OR: ln(e / (n - e)); 1 / e + 1 / (n - e). RR: ln(e / n); 1 / e - 1 / n. RD: e / n; e (n - e) / n^3.
---   IRR: ln(e / T); 1 / e.
+--   IRR: ln(e / T); 1 / e. IRD: e / T; e / T^2.
 --   If any arm of a study (that is: study, experiment, outcome, time point) has no event, or events only (OR, RR, RD),
 --   0.5 is added to the events and to the non-events of all arms of that study, and of no other study.
--- Reference: Viechtbauer W (2010), J Stat Softw 36(3), function escalc (add = 1/2, to = "only0", also for RD).
+-- Reference: Viechtbauer W (2010), J Stat Softw 36(3), function escalc (add = 1/2, to = "only0", also for RD and IRD).
 --   NMD: Vesterinen HM et al. (2014), J Neurosci Methods 221:92-102. ROM: Hedges LV et al. (1999), Ecology 80:1150-1156.
 -- Caveats: In a study of three or more arms the zero-cell rule looks at all arms, as a network needs consistent
 --   contrasts (netmeta does the same); a tool that looks at one pair at a time adds 0.5 to fewer pairs. Studies without
---   any event, or with events only, are left out of OR and RR, studies without any event out of IRR; RD keeps them. ROM
---   needs means above 0. NMD needs exactly one control and one sham arm with different means in the same study, and
---   takes both means as known. All that is left out stands in `exclusion`.
+--   any event, or with events only, are left out of OR and RR, studies without any event out of IRR; RD and IRD keep
+--   them. ROM needs means above 0. NMD needs exactly one control and one sham arm with different means in the same study,
+--   and takes both means as known. All that is left out stands in `exclusion`.
 -- Columns:
 --   study, experiment, arm: in whom
 --   treatment, role: the arm's treatment and that treatment's role
 --   outcome, timepoint, timepoint_unit: what was measured, when
 --   n: animals or participants; may be empty for rates
---   measure: MD, ROM, NMD (continuous), OR, RR, RD (binary), IRR (rate)
+--   measure: MD, ROM, NMD (continuous), OR, RR, RD (binary), IRR, IRD (rate)
 --   y: the arm's statistic; treatment A minus treatment B is the effect
 --   v: sampling variance of y
 --   unit: unit of the outcome's means
@@ -207,3 +207,22 @@ select
     block
 from corrected
 where kind = 'rate' and not no_event
+union all
+select
+    study,
+    experiment,
+    arm,
+    treatment,
+    role,
+    outcome,
+    timepoint,
+    timepoint_unit,
+    n,
+    'IRD' as measure,
+    e / nullif(exposure, 0) as y,
+    e / nullif(exposure * exposure, 0) as v,
+    unit,
+    measurement_id,
+    block
+from corrected
+where kind = 'rate'

@@ -1,7 +1,7 @@
 -- Title: Contrasts between arms
 -- Grain: pair of arms x outcome x time point x measure
 -- Key: contrast_id
--- Formula: A minus B. MD, NMD, OR, RR, RD, IRR: y_a - y_b of `arm_effect`, variance v_a + v_b.
+-- Formula: A minus B. MD, NMD, OR, RR, RD, IRR, IRD: y_a - y_b of `arm_effect`, variance v_a + v_b.
 --   ROM: with the correction for the bias of a logarithm, + (v_a - v_b) / 2.
 --   SMD: Hedges' g = J(m) d, d = (mean_a - mean_b) / s, m = n_a + n_b - 2, s the SD pooled over the two arms,
 --   s^2 = ((n_a - 1) s_a^2 + (n_b - 1) s_b^2) / m, variance 1 / n_a + 1 / n_b + g^2 / (2 (n_a + n_b)).
@@ -16,7 +16,7 @@
 --   contrast_id: study|experiment|outcome|time point|measure|arm_a|arm_b
 --   study, experiment: the unit of randomisation within which alone arms are compared
 --   outcome, timepoint, timepoint_unit: what was measured, when
---   measure: MD, SMD, ROM, NMD, OR, RR, RD, IRR, or what was reported
+--   measure: MD, SMD, ROM, NMD, OR, RR, RD, IRR, IRD, or what was reported
 --   treatment_a, treatment_b, arm_a, arm_b: what is compared
 --   n_a, n_b: animals or participants
 --   estimate: A minus B on the analysis scale, log for ratios

@@ -1,8 +1,9 @@
 -- Title: Chi-squared distribution function
 -- Formula: the incomplete gamma function P(df / 2, x / 2): gamma_tail where x < df, or what it leaves of 1
 -- Reference: Abramowitz and Stegun 1964, Handbook of Mathematical Functions, 26.4.19
--- Caveats: Relative error below 1e-11 for df from 1 to 10,000. NULL for NULL, NaN and df outside 0.1 to 1e9; 0 for
---   negative x, and for x below 1e-300; df need not be whole. Near 1, take chi2_sf for what is missing to 1.
+-- Caveats: Relative error below 1e-11 for df from 1 to 10,000, below 1e-10 from 0.5 to 1e6. NULL for NULL, NaN and df
+--   outside 0.1 to 1e9; 0 for negative x, and for x below 1e-300; df need not be whole. Near 1, take chi2_sf for what is
+--   missing to 1.
 create or replace macro chi2_cdf(x, df) as
 list_transform([struct_pack(x := cast(x as double), df := cast(df as double))], lambda q:
     case

@@ -17,6 +17,7 @@ ESCALC = {
     ("binary", "RR"): (-0.62415430907299396, 0.3861904761904762),
     ("binary", "RD"): (-0.13000000000000003, 0.014439),
     ("rate", "IRR"): (-0.92127827338519408, 0.44444444444444442),
+    ("rate", "IRD"): (-0.045149253731343278, 0.00092202235093190765),
 }
 GIVEN = {
     "continuous": ({"mean": 10, "sd": 2, "n": 4}, {"mean": 7, "sd": 3, "n": 5}),
@@ -157,6 +158,8 @@ class TestZeroCells:
         two_arms(rows, "rate", {"events": 0, "exposure": 100.5}, {"events": 9, "exposure": 120})
         assert contrast(rows, "IRR")["estimate"] == pytest.approx(-2.7671049638835248, rel=1e-14)
         assert contrast(rows, "IRR")["std_error"] ** 2 == pytest.approx(2.1052631578947367, rel=1e-14)
+        assert contrast(rows, "IRD")["estimate"] == pytest.approx(-0.074191542288557205, rel=1e-14)
+        assert contrast(rows, "IRD")["std_error"] ** 2 == pytest.approx(0.0007092259473775402, rel=1e-14)
 
     @pytest.mark.parametrize(
         ("drug", "control", "word"), [(0, 0, "no arm of the study has an event"), (20, 25, "all animals")]
@@ -177,7 +180,9 @@ class TestZeroCells:
 
     def test_no_events_leave_no_rate_ratio(self, rows):
         two_arms(rows, "rate", {"events": 0, "exposure": 10}, {"events": 0, "exposure": 12})
-        assert rows.query("select * from contrast") == []
+        assert contrast(rows, "IRD")["estimate"] == pytest.approx(0.0083333333333333384, rel=1e-14)
+        assert contrast(rows, "IRD")["std_error"] ** 2 == pytest.approx(0.0084722222222222213, rel=1e-14)
+        assert {row["measure"] for row in rows.query("select measure from contrast")} == {"IRD"}
         assert {row["measure"] for row in rows.query("select measure from exclusion")} == {"IRR"}
 
     def test_all_arms_of_the_study_are_corrected(self, rows):

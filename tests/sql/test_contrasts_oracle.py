@@ -40,8 +40,6 @@ def test_contrast_equals_escalc(name, load_oracle, rows):
     expected = load_oracle(name)["pairwise"]["measures"]
     left_out = set()
     for measure, reference in expected.items():
-        if measure == "IRD":
-            continue
         found = {
             row["study"]: row
             for row in rows.query(
@@ -59,6 +57,26 @@ def test_contrast_equals_escalc(name, load_oracle, rows):
     if left_out:
         found = rows.query("select distinct study, measure from exclusion")
         assert left_out <= {(row["study"], row["measure"]) for row in found}
+
+
+@pytest.mark.oracle
+def test_reported_contrasts_are_taken_as_they_are(oracle, rows):
+    reference = oracle("raudenbush1985")["pairwise"]["measures"]["GEN"]
+    for number, (y, v) in enumerate(zip(reference["yi"], reference["vi"], strict=True)):
+        rows.report(f"study {number}", "drug", "control", measure="SMD", estimate=y, se=v**0.5)
+    row = rows.one("select * from pooled")
+    for model, estimate in (("EE", "common"), ("DL", "random")):
+        expected = reference["models"][model]
+        assert row[f"{estimate}_estimate"] == pytest.approx(expected["beta"], rel=1e-10)
+        assert row[f"{estimate}_std_error"] == pytest.approx(expected["se"], rel=1e-10)
+    assert row["Q"] == pytest.approx(reference["models"]["DL"]["QE"], rel=1e-10)
+    assert 100 * row["I2"] == pytest.approx(reference["models"]["DL"]["I2"], rel=1e-8)
+
+
+@pytest.mark.oracle
+def test_every_reference_data_set_is_checked(oracle_directory):
+    names = {file.stem for file in (oracle_directory / "expected").glob("*.json")}
+    assert names == {*PAIRWISE, *NETWORK, "raudenbush1985"}
 
 
 @pytest.mark.oracle

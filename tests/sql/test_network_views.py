@@ -103,10 +103,17 @@ def test_only_the_time_point_of_the_plan_counts(rows):
 
 
 @pytest.mark.oracle
-@pytest.mark.parametrize("name", ["senn2013", "linde2016_disc", "hong2015"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "atrialfib", "baker2009", "certolizumab", "diabetes", "dietaryfat", "eae_mouse", "franchini2012", "gurusamy2011",
+        "hong2015", "linde2016", "linde2016_disc", "pagliaro1992", "schwingshackl2014", "senn2013", "smoking",
+    ],
+)  # fmt: skip
 def test_as_netmeta_counts(name, load_oracle, rows):
     network = load_oracle(name)["network"]
-    measure = {"senn2013": "MD", "hong2015": "SMD"}.get(name, "OR")
+    measure = {"binary": "OR", "rate": "IRR"}.get(rows.one("select kind from outcome")["kind"])
+    measure = measure or ("SMD" if name in ("eae_mouse", "hong2015") else "MD")
     expected = network["connection"]
     assert {
         "n_subnets": len({row[0] for row in table(rows, "network_component", "component", measure)}),
