@@ -13,7 +13,7 @@ _LONG = re.compile(r"[^\s<>&;\ue000-\uf8ff\u2e80-\u9fff\uac00-\ud7af\uff00-\uffe
 _RUN = 16
 
 # A page of A4 within its margins in pixels, less the heading of a section; and the scale of print (page.css).
-_PAPER_WIDTH, _PAPER_HEIGHT, _PRINTED = 688.0, 900.0, 0.86
+_UPRIGHT, _SIDEWAYS, _PRINTED = (688.0, 900.0), (1016.0, 600.0), 0.86
 
 
 def lines(html: str) -> str:
@@ -53,6 +53,12 @@ def _joints(word: str) -> str:
     )
 
 
+def wide(picture: str) -> bool:
+    """Tell whether a figure is printed on paper turned sideways: upright its letters would be too small."""
+    size = re.match(r'<svg [^>]*width="([\d.]+)"', picture)
+    return size is not None and float(size[1]) > _SIDEWAYS[0]
+
+
 def sheets(picture: str, name: str, cuts: Sequence[float]) -> str:
     """Lay a figure that is taller than a page out as several, each with its headings and its axis.
 
@@ -79,7 +85,8 @@ def sheets(picture: str, name: str, cuts: Sequence[float]) -> str:
     if not cuts or size is None or place is None:
         return picture
     width, height, top = float(size[1]), float(size[2]), float(place[1])
-    room = _PAPER_HEIGHT / min(_PAPER_WIDTH / width, _PRINTED)
+    paper_width, paper_height = _SIDEWAYS if wide(picture) else _UPRIGHT
+    room = paper_height / min(paper_width / width, _PRINTED)
     rows = [float(y) + top for y in cuts]
     # The rule beneath the headings belongs to them.
     head, foot = rows[0] + 1, rows[-1]

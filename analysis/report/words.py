@@ -41,6 +41,10 @@ _INTERVALS = {
 }  # fmt: skip
 
 
+_MOST_LISTED = 8
+"""Treatments that a sentence of the answer lists, the best first."""
+
+
 def main_model(run: Run) -> str:
     """Choose the model that a run's main figures show: random effects where they could be estimated."""
     found = {row["model"] for row in records(run.frames["estimates"]) if not missing(row["ci_lower"])}
@@ -189,7 +193,10 @@ def _network_answer(run: Run, effect: Effect, links: Links) -> str:
     sentences = []
 
     def listed(some: list[dict[str, Any]]) -> str:
-        return ", ".join(f"{effect.label(row['treatment'])} {linked(row, effect, links)}" for row in some)
+        said = [f"{effect.label(row['treatment'])} {linked(row, effect, links)}" for row in some]
+        if len(said) > _MOST_LISTED + 1:
+            said[_MOST_LISTED:] = [f"and {len(said) - _MOST_LISTED} more (Summary of findings)"]
+        return ", ".join(said)
 
     if effect.lower_is_better is None:
         tail = f": {listed(clear)}." if clear else "."

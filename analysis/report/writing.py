@@ -117,6 +117,7 @@ def _write(db: Any, folder: Path, refused: dict[str, str], database: str, say: P
     leagues = sections.league_tables(material, links)
     synthetic = material.synthetic
     figures: dict[str, str] = {}
+    wide: set[str] = set()
     files: list[tuple[str, str]] = [(database, "the evidence base: every table, view and result row")]
 
     def put(name: str, content: bytes, what: str) -> None:
@@ -145,6 +146,8 @@ def _write(db: Any, folder: Path, refused: dict[str, str], database: str, say: P
             title = titled(block.name, spec["usermeta"]["evidence"]["title"])
             picture = svg(spec)
             if not tail:
+                if typeset.wide(picture):
+                    wide.add(block.name)
                 cuts = spec["usermeta"]["evidence"].get("cuts", ())
                 figures[block.name] = typeset.sheets(_scoped(picture, block.name), block.name, cuts)
             # Alone, a figure has no panel to link to.
@@ -182,13 +185,15 @@ def _write(db: Any, folder: Path, refused: dict[str, str], database: str, say: P
         )
         files.append((path.name, "summary of findings and league tables, for Word"))
     say("writing the page")
-    page = _page(material, made, figures, links, SYNTHETIC if synthetic else "")
+    page = _page(material, made, figures, wide, links, SYNTHETIC if synthetic else "")
     put("index.html", page.encode(), "the report")
     put("manifest.csv", _manifest(folder, files).encode(), "this list")
     return folder / "index.html"
 
 
-def _page(material: Any, made: list[Any], figures: dict[str, str], links: Any, synthetic: str) -> str:
+def _page(
+    material: Any, made: list[Any], figures: dict[str, str], wide: set[str], links: Any, synthetic: str
+) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -224,6 +229,7 @@ def _page(material: Any, made: list[Any], figures: dict[str, str], links: Any, s
         review=material.review,
         sections=made,
         figures={name: Markup(picture) for name, picture in figures.items()},
+        wide=wide,
         switches={block.name for block in everything(made) if isinstance(block, Figure) and block.switch},
         style=Markup((_PAGE / "page.css").read_text(encoding="utf-8")),
         script=Markup((_PAGE / "page.js").read_text(encoding="utf-8")),

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from analysis.report.sections import _alike, _places
-from analysis.report.typeset import lines, sheets
+from analysis.report.typeset import lines, sheets, wide
 
 
 def test_intervals_and_values_stay_in_one_piece():
@@ -68,6 +68,11 @@ def test_a_tall_figure_is_laid_out_on_sheets_that_show_every_row_once_with_headi
     assert all(tall < 1050 for _, tall in bodies)
     assert drawn.count("drawing") == 1
     assert "sheet 3 of 3" in drawn
+
+
+def test_a_wide_figure_is_printed_sideways():
+    assert not wide(picture(900))
+    assert wide(picture(900).replace('width="500"', 'width="1500"'))
 
 
 def test_rows_left_out_for_one_reason_share_a_line_with_their_places():
