@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.results import frame
 from evidence.errors import CallError, EvidenceError, RefusedError
-from evidence.results import Run, hash_rows, versions
+from evidence.results import IMPORTANTLY_BETTER, OVER_ALL, Run, hash_rows, versions
 from evidence.selection import timepoint_rule
 
 if TYPE_CHECKING:
@@ -136,9 +136,11 @@ def run_network(
     where: str | None = None,
     treatments: list[str] | str | None = None,
     smd: str = "d",
+    exclude_high_rob: bool = False,
     seed: int = 1,
     node_split: bool = False,
     leave_one_out: bool = False,
+    league: bool = False,
     chains: bool = False,
     analysis: str | None = None,
     progress: Progress | None = None,
@@ -149,7 +151,7 @@ def run_network(
     Parameters
     ----------
     db : EvidenceBase
-    outcome, measure, reference, timepoint, where, treatments, smd
+    outcome, measure, reference, timepoint, where, treatments, smd, exclude_high_rob
         As in `analysis.network.load`.
     engine, model
         As in `analysis.network.fit`.
@@ -157,6 +159,8 @@ def run_network(
         For an engine that draws.
     node_split, leave_one_out : bool
         Whether to set direct against indirect evidence, and to refit without each study.
+    league : bool
+        Whether to add the league table of each model, which is printed, not kept: estimates make it anew.
     chains : bool
         Whether to draw an exact fit's random-effects posterior by Markov chains as well, to show how they
         converge and how far they agree with it. Where PyMC is not installed a note says so.
@@ -192,6 +196,7 @@ def run_network(
         where=where,
         treatments=treatments,
         smd=smd,
+        exclude_high_rob=exclude_high_rob,
     )
     chosen = engine_options(engine, {key: value for key, value in options.items() if value is not None})
     if "seed" in engine_parameters(engine):
@@ -201,7 +206,7 @@ def run_network(
         fit = network.fit(net, engine=engine, model=model, **chosen)
     except ModuleNotFoundError as error:
         raise _not_installed(engine, error) from None
-    frames = _network_frames(fit, node_split, leave_one_out, say)
+    frames = _network_frames(fit, node_split, leave_one_out, league, say)
     if chains:
         say("drawing Markov chains")
         frames |= _chains(fit, frames["notes"], seed)
@@ -221,6 +226,7 @@ def run_network(
             "where": where,
             "treatments": treatments,
             "smd": smd,
+            "exclude_high_rob": exclude_high_rob,
             "node_split": node_split,
             "leave_one_out": leave_one_out,
         }
@@ -322,6 +328,8 @@ def run_planned(db: EvidenceBase, row: Mapping[str, Any], *, progress: Progress 
         "analysis": row["analysis"],
     }
     if row["kind"] == "pairwise":
+        if row["exclude_high_rob"]:
+            shared["where"] = _without_high_risk(row["outcome"], row["where_sql"])
         return run_pairwise(
             db,
             **shared,
@@ -340,6 +348,7 @@ def run_planned(db: EvidenceBase, row: Mapping[str, Any], *, progress: Progress 
         reference=row["reference"],
         treatments=_listed(row["treatments"]),
         smd=row["smd"],
+        exclude_high_rob=row["exclude_high_rob"],
         seed=row["seed"],
         node_split=row["node_split"],
         leave_one_out=row["leave_one_out"],
@@ -348,6 +357,13 @@ def run_planned(db: EvidenceBase, row: Mapping[str, Any], *, progress: Progress 
         # Every row of the plan has an estimator of tau2; only the engines that use one are told.
         **{key: row[key] for key in ("tau2", "tau_prior", "effect_prior_sd") if key in accepted},
     )
+
+
+def _without_high_risk(outcome: str, where: str | None) -> str:
+    """Write the condition on studies that leaves out those at high risk of bias."""
+    text = outcome.replace("'", "''")
+    low = f"study not in (select study from high_risk_study where outcome = '{text}')"
+    return f"({where}) and {low}" if where else low
 
 
 def engine_parameters(engine: str) -> frozenset[str]:
@@ -389,7 +405,7 @@ def engine_options(engine: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _network_frames(
-    fit: NetworkFit, node_split: bool, leave_one_out: bool, say: Progress
+    fit: NetworkFit, node_split: bool, leave_one_out: bool, league: bool, say: Progress
 ) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
@@ -409,8 +425,11 @@ def _network_frames(
         "diagnostics": fit.diagnostics(),
         "convergence": fit.convergence(),
         "fit": fit.fit_statistics(),
+        "sensitivity": _importantly_better(fit),
         "notes": fit.notes(),
     }
+    if league:
+        frames["league"] = pd.concat([fit.league(model) for model in fit.models], ignore_index=True)
     if leave_one_out:
         say("leaving out each study")
         frames["leave_one_out"] = fit.leave_one_out()
@@ -453,6 +472,36 @@ def _note(severity: str, message: str) -> pd.DataFrame:
     return frame("notes", [{"severity": severity, "message": message}])
 
 
+def _importantly_better(fit: NetworkFit) -> pd.DataFrame:
+    """Tabulate how likely each treatment is better by at least the smallest important difference.
+
+    The mean over all others is the P-score for that difference (Mavridis et al. 2020, doi:10.1002/jrsm.1381).
+    """
+    import pandas as pd
+
+    net = fit.network
+    if net.smallest_important_difference is None or net.lower_is_better is None:
+        return frame("sensitivity")
+    table = fit.superiority()
+    pairs = table.assign(quantity="probability versus " + table["versus"])
+    over_all = table.groupby(["model", "treatment"], sort=False, as_index=False)[
+        ["margin", "probability"]
+    ].mean()
+    both = pd.concat([pairs, over_all.assign(quantity=OVER_ALL)], ignore_index=True)
+    return frame(
+        "sensitivity",
+        {
+            "engine": fit.engine,
+            "model": both["model"],
+            "method": IMPORTANTLY_BETTER,
+            "item": both["treatment"],
+            "quantity": both["quantity"],
+            "value": both["probability"],
+            "note": [f"difference {margin:.6g} on the analysis scale" for margin in both["margin"]],
+        },
+    )
+
+
 def _stacked(name: str, parts: list[pd.DataFrame]) -> pd.DataFrame:
     """Put frames of one kind under each other, without guessing types from empty ones."""
     rows: list[Any] = [row for part in parts for row in part.to_dict("records")]
@@ -492,7 +541,7 @@ def _count_arms(contrasts: pd.DataFrame) -> int:
     return len(arms)
 
 
-def _listed(text: str | None) -> list[str] | None:
+def _listed(text: str | None) -> list[str] | str | None:
     return None if text is None else json.loads(text)
 
 

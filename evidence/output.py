@@ -69,6 +69,14 @@ def display(value: Any) -> str:
     return str(value)
 
 
+def significant(value: float, digits: int = 4) -> str:
+    """Write a number with so many significant digits, trailing zeros too, so that columns line up."""
+    rounded = float(f"{value:.{digits - 1}e}")
+    if not 1e-4 <= abs(rounded) < 1e7:
+        return "0" if value == 0 else f"{value:.{digits}g}"
+    return f"{value:.{max(0, digits - 1 - math.floor(math.log10(abs(rounded))))}f}"
+
+
 def write_csv(columns: Sequence[str], rows: Iterable[Row], stream: TextIO) -> None:
     """Write CSV: a header, numbers with all their digits, an empty cell for a missing value."""
     writer = csv.writer(stream, lineterminator="\n")

@@ -34,6 +34,7 @@ PROTOCOL_KEYS: dict[str, type] = {
     "seed": int,
     "treatments": list,
     "where": str,
+    "exclude_high_rob": bool,
     "defaults": dict,
     "analysis": list,
     "figure": list,
@@ -41,6 +42,9 @@ PROTOCOL_KEYS: dict[str, type] = {
 FIGURE_KEYS: dict[str, type] = {"number": str, "title": str, "shows": list}
 MEASURE_OF_KIND = {"continuous": "MD", "binary": "OR", "rate": "IRR", "time_to_event": "HR"}
 """Effect measure of a default analysis."""
+
+ALL_OUTCOMES = "all outcomes"
+"""In place of a list: the treatments that every outcome of the plan compares."""
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "kind": ("pairwise", "network"),
@@ -62,7 +66,7 @@ class Analysis:
     treatment: str | None = None
     versus: str | None = None
     reference: str | None = None
-    treatments: tuple[str, ...] = ()
+    treatments: tuple[str, ...] | str = ()
     timepoint: str = "last"
     engine: str = "frequentist"
     model: str = "both"
@@ -72,6 +76,7 @@ class Analysis:
     effect_prior_sd: float | None = None
     subgroup: str | None = None
     where: str | None = None
+    exclude_high_rob: bool = False
     smd: str = "d"
     node_split: bool = False
     leave_one_out: bool = False
@@ -83,9 +88,7 @@ class Analysis:
         """Return the row of ``plan``."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         values["where_sql"] = values.pop("where")
-        values["treatments"] = (
-            json.dumps(list(self.treatments), ensure_ascii=False) if self.treatments else None
-        )
+        values["treatments"] = json.dumps(self.treatments, ensure_ascii=False) if self.treatments else None
         return values | {"position": position}
 
 
@@ -107,6 +110,7 @@ ANALYSIS_KEYS: dict[str, type] = {
     "effect_prior_sd": float,
     "subgroup": str,
     "where": str,
+    "exclude_high_rob": bool,
     "smd": str,
     "node_split": bool,
     "leave_one_out": bool,
@@ -242,6 +246,8 @@ def _fits(key: str, value: Any, known: Mapping[str, type]) -> bool:
     kinds: tuple[type, ...] = (known[key],)
     if key == "timepoint":
         kinds = (str, int, float)
+    elif key == "treatments" and value == ALL_OUTCOMES:
+        kinds = (str,)
     elif known[key] is float:
         kinds = (int, float)
     return isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
@@ -354,7 +360,8 @@ def _check_values(entry: Mapping[str, Any], where: str, names: _Names, problems:
     _known(entry.get("treatment"), both, "treatment", where, "treatments.csv", problems)
     for key in ("versus", "reference"):
         _known(entry.get(key), names.treatments, key, where, "treatments.csv", problems)
-    for treatment in entry.get("treatments", ()):
+    listed = entry.get("treatments", ())
+    for treatment in () if listed == ALL_OUTCOMES else listed:
         _known(treatment, names.treatments, "treatment", where, "treatments.csv", problems)
     for key, allowed in _CHOICES.items():
         if key in entry and entry[key] not in allowed:
@@ -413,7 +420,8 @@ def _compile(
     words = (settings.get(key) for key in ("outcome", "measure", "treatment", "versus"))
     settings["analysis"] = settings.pop("name", " ".join(str(word) for word in words if word))
     settings["timepoint"] = str(settings.get("timepoint", "last"))
-    settings["treatments"] = tuple(settings.get("treatments", ()))
+    listed = settings.get("treatments", ())
+    settings["treatments"] = listed if listed == ALL_OUTCOMES else tuple(listed)
     return Analysis(**settings, origin=origin)
 
 

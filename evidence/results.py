@@ -39,6 +39,10 @@ TABLES: dict[str, str] = {
     "notes": "result_note",
 }
 """Table that keeps each frame of a run."""
+IMPORTANTLY_BETTER = "better by at least the smallest important difference"
+"""Method of the rows of "sensitivity" that say how likely that is."""
+OVER_ALL = "mean probability over all others"
+"""Their quantity that sums up a treatment."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,8 @@ class Run:
     input_hash : str
         Hash of the rows that entered (`hash_rows`).
     frames : mapping of str to DataFrame
-        Results by name (keys of `TABLES`), with the columns of those tables but ``run_id``; and "exclusions",
-        which is printed but not kept, as the view ``exclusion`` has it.
+        Results by name (keys of `TABLES`), with the columns of those tables but ``run_id``; and what is
+        printed but not kept: "exclusions", as the view ``exclusion`` has it, and "league" where asked for.
     analysis : str or None
         Name in the review's plan.
     unit, lower_is_better, treatment, versus, reference, timepoint, subgroup, where, seed :
@@ -134,7 +138,7 @@ class Run:
     def document(self) -> dict[str, Any]:
         """Return the run and its frames as one object of plain values, missing numbers as None."""
         head = self.row() | {"specification": dict(self.specification), "versions": dict(self.versions)}
-        frames = {name: _records(self.frames.get(name)) for name in (*TABLES, "exclusions")}
+        frames = {name: _records(self.frames.get(name)) for name in dict.fromkeys((*TABLES, *self.frames))}
         return {"run": {key: plain(value) for key, value in head.items()}, **frames}
 
 

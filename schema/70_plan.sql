@@ -19,6 +19,7 @@ create table plan (
     effect_prior_sd double check (effect_prior_sd > 0),
     subgroup text,
     where_sql text,
+    exclude_high_rob boolean not null default false,
     smd text not null default 'd' check (smd in ('d', 'g')),
     node_split boolean not null default false,
     leave_one_out boolean not null default false,
@@ -35,7 +36,7 @@ comment on column plan.measure is 'Effect measure. One that fits the outcome''s 
 comment on column plan.treatment is 'Treatment of a pairwise analysis, or a class of them pooled. Short name or class from treatments.csv.';
 comment on column plan.versus is 'Its comparator. Short name from treatments.csv.';
 comment on column plan.reference is 'Treatment that a network''s results are given against. Short name from treatments.csv.';
-comment on column plan.treatments is 'Treatments that take part, as a JSON list; empty for all. treatments in review.toml.';
+comment on column plan.treatments is 'Treatments that take part, as a JSON list, or "all outcomes" for those that every outcome of the plan compares; empty for all. treatments in review.toml.';
 comment on column plan.timepoint is 'Rule that picks one time point per study. first, last, a number, or nearest:NUMBER.';
 comment on column plan.engine is 'frequentist, exact or mcmc. engine in review.toml.';
 comment on column plan.model is 'common, random or both. model in review.toml.';
@@ -45,6 +46,7 @@ comment on column plan.tau_prior is 'Prior of the between-study standard deviati
 comment on column plan.effect_prior_sd is 'Standard deviation of the treatment effects'' normal prior (Bayesian engines). In the outcome''s unit.';
 comment on column plan.subgroup is 'Study variable whose levels are pooled apart. Column of studies.csv.';
 comment on column plan.where_sql is 'Condition that studies must meet. where in review.toml: SQL on columns of studies.csv.';
+comment on column plan.exclude_high_rob is 'Studies at high risk of bias stay out (view high_risk_study). true or false.';
 comment on column plan.smd is 'Form of the SMD in networks: Cohen''s d or Hedges''s g. d unless there is a reason.';
 comment on column plan.node_split is 'Direct and indirect evidence are compared. true or false.';
 comment on column plan.leave_one_out is 'The analysis is repeated without each study. true or false.';

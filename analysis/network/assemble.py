@@ -448,8 +448,8 @@ def _refuse_disconnected(row: pd.DataFrame, arm: pd.DataFrame, names: Sequence[s
     ]
     raise RefusedError(
         f"The network is not connected: it falls into {len(parts)} parts, and no evidence compares "
-        "treatments of different parts. Analyse one part at a time (treatments = those of the part), or add "
-        "a study that connects them.",
+        "treatments of different parts. Analyse one part at a time (its treatments only; on the command line "
+        "--treatment for each of them), or add a study that connects them.",
         listed,
     )
 

@@ -29,7 +29,8 @@ DRAWS = 100_000
 
 NO_TAU = (
     "Heterogeneity cannot be estimated: no comparison is repeated or closes a loop (no degrees of freedom). "
-    "Random-effects estimates stand without standard errors; give tau, or use engine='exact' with a prior."
+    "Random-effects estimates stand without standard errors; give the value of tau2, or use engine 'exact' "
+    "with a prior."
 )
 
 
@@ -37,7 +38,7 @@ def fit(
     net: Network,
     model: str = "both",
     *,
-    tau2: str = "REML",
+    tau2: str | float = "REML",
     tau: float | None = None,
     draws: int = DRAWS,
     seed: int = 1,
@@ -55,9 +56,9 @@ def fit(
     ----------
     net : Network
     model : {"both", "common", "random"}
-    tau2 : {"REML", "DL", "ML"}
+    tau2 : {"REML", "DL", "ML"} or float
         Estimator of the heterogeneity variance: restricted maximum likelihood, the generalised moment
-        estimator of DerSimonian and Laird (netmeta's default), maximum likelihood.
+        estimator of DerSimonian and Laird (netmeta's default), maximum likelihood; or its value.
     tau : float, optional
         Heterogeneity standard deviation to use instead of an estimate, on the analysis scale.
     draws, seed : int
@@ -70,11 +71,15 @@ def fit(
     Raises
     ------
     CallError
-        If the estimator is not known, or tau is negative.
+        If the estimator is not known, or tau or tau2 is negative.
     RefusedError
         If only the random-effects model is asked for and its heterogeneity cannot be estimated.
     """
-    method = next((name for name in ESTIMATORS if name == str(tau2).upper()), None)
+    if not isinstance(tau2, str):
+        if not (np.isfinite(tau2) and tau2 >= 0):
+            raise CallError(f"tau2 is a variance, 0 or more; not {tau2!r}.")
+        tau, tau2 = float(np.sqrt(tau2)), "REML"
+    method = next((name for name in ESTIMATORS if name == tau2.upper()), None)
     if method is None:
         raise CallError(
             f"There is no estimator {tau2!r} of tau2 for networks; there are {', '.join(ESTIMATORS)}."
@@ -406,7 +411,9 @@ class FrequentistFit(EvidenceStructure):
         -------
         DataFrame
             Columns of ``inconsistency``; difference is direct less indirect. Where there is no indirect
-            evidence `note` says so, and no difference is given.
+            evidence `note` says so, and no difference is given. Back-calculation gives a difference also
+            where the rule of van Valkenhoef (see `analysis.network.graph.splittable`) refuses to split, for
+            what is indirect comes from the same multi-arm studies: `note` says that, too.
 
         Raises
         ------
@@ -514,15 +521,17 @@ class FrequentistFit(EvidenceStructure):
         ).infer_objects()
 
     def fit_statistics(self) -> pd.DataFrame:
-        """Tabulate the log likelihoods and what each study adds to Q.
+        """Tabulate the log likelihoods, what each study adds to Q, and how certain the hierarchy is.
 
         Returns
         -------
         DataFrame
-            Columns of ``fit``; quantity is q (per study, and in total), df, and the (restricted) log
-            likelihood of the random-effects model up to a constant.
+            Columns of ``fit``; quantity is q (per study, and in total), df, POTH (see
+            `analysis.network.ranking.poth`), and the (restricted) log likelihood of the random-effects model
+            up to a constant.
         """
         rows: list[dict[str, Any]] = []
+        scores_of = self.ranking()
         for model in (m for m in self.models if self._known(m)):
             solution = self.solution(model)
             each = np.bincount(self.gls.study, solution.weights[:, 0] * solution.residual[:, 0] ** 2)
@@ -540,6 +549,9 @@ class FrequentistFit(EvidenceStructure):
                 },
                 {**shared, "quantity": "df", "value": float(self._df)},
             ]
+            if len(scores := scores_of[scores_of["model"] == model]):
+                value = ranking.poth(scores["p_score"].to_numpy(dtype=float))
+                rows.append({**shared, "quantity": "POTH", "value": value, "note": "of the P-scores"})
             if model == "random" and self.method in ("REML", "ML"):
                 value = self.gls.log_likelihood(solution, self.method == "REML")[0]
                 rows.append({**shared, "quantity": f"log likelihood ({self.method})", "value": value})
@@ -551,7 +563,12 @@ class FrequentistFit(EvidenceStructure):
         if "random" in self.models and not np.isfinite(self.tau2):
             found.append(("warning", NO_TAU))
         if "random" in self.models and self.method != "given" and 0 < self._df < 3:
-            found.append(("warning", f"Heterogeneity rests on {self._df} degrees of freedom only."))
+            found.append(
+                (
+                    "warning",
+                    f"Heterogeneity rests on {self._df} degree{'s' * (self._df > 1)} of freedom only.",
+                )
+            )
         if ranking.benefit(self.network) is None:
             found.append(("warning", ranking.NO_DIRECTION))
         if len(direct_comparisons(self.network)) == len(self.network.treatments) - 1:

@@ -276,7 +276,7 @@ class Evidence:
     proportion : (c,) array
         Share of the direct evidence in the network estimate; NaN where the method has none.
     note : tuple of str
-        Why there is no indirect estimate.
+        Why there is no indirect estimate, or why it is not independent of the direct one.
     """
 
     first: Array
@@ -333,6 +333,7 @@ def back_calculation(net: Network, gls: Gls, tau2: float) -> Evidence:
     Evidence
     """
     first, second, direct, variance = direct_estimates(net, tau2)
+    verdict = splittable(net)
     network, network_variance = gls.contrasts(tau2, second, first)
     proportion = network_variance / variance
     sole = proportion > 1 - DIRECT_ONLY
@@ -347,7 +348,10 @@ def back_calculation(net: Network, gls: Gls, tau2: float) -> Evidence:
         indirect,
         indirect_se,
         proportion,
-        tuple("there is no indirect evidence" if only else "" for only in sole),
+        tuple(
+            "there is no indirect evidence" if only else verdict[pair] or ""
+            for pair, only in zip(zip(first.tolist(), second.tolist()), sole)
+        ),
     )
 
 

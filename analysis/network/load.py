@@ -60,8 +60,7 @@ def load(
     covariates : sequence of str, optional
         Study variables to carry along.
     exclude_high_rob : bool
-        Leave out studies at high risk of bias: by the overall judgement where the tool has one, else by any
-        item.
+        Leave out studies at high risk of bias: those of the view ``high_risk_study``.
 
     Returns
     -------
@@ -155,14 +154,22 @@ def _planned_reference(
     db: EvidenceBase, outcome: str, measure: str, found: set[str]
 ) -> tuple[str | None, list[tuple[str, str]]]:
     """Find the plan's reference treatment, of this measure before others of the outcome."""
-    planned = db.value(
-        "select reference from plan where outcome = ? and reference is not null "
-        "order by case when measure = ? then 0 else 1 end, position",
+    planned = db.rows(
+        "select plan.reference, plan.origin, treatment.role from plan "
+        "inner join treatment on plan.reference = treatment.treatment "
+        "where plan.outcome = ? order by case when plan.measure = ? then 0 else 1 end, plan.position",
         [outcome, measure],
     )
-    if planned is None or planned in found:
-        return planned, []
-    return None, [("warning", f"The plan's reference {planned} has no data here.")]
+    for row in planned:
+        name = row["reference"]
+        if name in found:
+            why = "by the review's plan"
+            if row["origin"] == "default":
+                why = "the control of most studies" if row["role"] == "control" else "which most studies have"
+                why += "; the review's plan names none"
+            return name, [("info", f"Reference treatment: {name}, {why}.")]
+    absent = sorted({row["reference"] for row in planned if row["origin"] == "plan"})
+    return None, [("warning", f"The plan's reference {name} has no data here.") for name in absent]
 
 
 def _arm_data(
@@ -216,23 +223,7 @@ def _without_high_risk(
     db: EvidenceBase, contrast: pd.DataFrame, exclusions: pd.DataFrame, outcome: str
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Leave out studies at high risk of bias, and list them."""
-    rows = db.rows(
-        """
-        with judged as (
-            select judgement.study, judgement.tool, item.domain = 'overall' as overall, answer.severity >= 3
-            as high from rob_judgement as judgement inner join rob_item as item on judgement.tool = item.tool
-            and judgement.item = item.item inner join rob_answer as answer
-                on judgement.tool = answer.tool and judgement.judgement = answer.judgement
-            where judgement.outcome is null or judgement.outcome = ?
-        ),
-        tool as (select study, tool, bool_or(overall) as has_overall from judged group by study, tool)
-        select judged.study from judged
-        inner join tool on judged.study = tool.study and judged.tool = tool.tool
-        where judged.high and (judged.overall or not tool.has_overall)
-        group by judged.study order by judged.study
-        """,
-        [outcome],
-    )
+    rows = db.rows("select distinct study from high_risk_study where outcome = ?", [outcome])
     high = contrast["study"].isin([row["study"] for row in rows])
     if high.all():
         raise RefusedError(f"Every study with outcome {outcome!r} is at high risk of bias: none is left.")

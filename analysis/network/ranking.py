@@ -8,12 +8,13 @@ its frequentist twin). So it needs probabilities of pairs only, no simulation. R
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import ndtr
 
 from analysis.network.data import Array, Network
+from evidence.output import significant
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -203,7 +204,9 @@ def league(
     return tidy[[*columns, *numbers, "p_value", "n_studies"]]
 
 
-def league_matrix(league: pd.DataFrame, *, predictive: bool = False, digits: int = 2) -> pd.DataFrame:
+def league_matrix(
+    league: pd.DataFrame, *, predictive: bool = False, digits: int | None = None
+) -> pd.DataFrame:
     """Lay a league table out as a square of text, as it is printed.
 
     Parameters
@@ -212,8 +215,8 @@ def league_matrix(league: pd.DataFrame, *, predictive: bool = False, digits: int
         From `league`.
     predictive : bool
         Show prediction instead of credible or confidence intervals.
-    digits : int
-        Decimal places.
+    digits : int, optional
+        Decimal places; four significant digits without it.
 
     Returns
     -------
@@ -221,15 +224,20 @@ def league_matrix(league: pd.DataFrame, *, predictive: bool = False, digits: int
         Treatments in rows and columns, the best first, their names on the diagonal; the name of the index
         says what each cell compares.
     """
+    import pandas as pd
+
     lower, upper = ("pi_lower", "pi_upper") if predictive else ("ci_lower", "ci_upper")
     names = league.drop_duplicates("row").sort_values("row_position")["row"].tolist()
 
-    def text(row: Any) -> str:
-        return f"{row['estimate']:.{digits}f} ({row[lower]:.{digits}f} to {row[upper]:.{digits}f})"
+    def text(value: float) -> str:
+        if not np.isfinite(value):
+            return "-"
+        return significant(value) if digits is None else f"{value:.{digits}f}"
 
-    cells = {(row["row"], row["column"]): text(row) for row in league.to_dict("records")}
-    import pandas as pd
-
+    cells = {
+        (row["row"], row["column"]): f"{text(row['estimate'])} ({text(row[lower])} to {text(row[upper])})"
+        for row in league.to_dict("records")
+    }
     table = pd.DataFrame(
         [[cells.get((row, column), row) for column in names] for row in names], index=names, columns=names
     )

@@ -84,6 +84,26 @@ class NetworkFit(ABC):
         """Tabulate the probability of every rank for every treatment."""
 
     @abstractmethod
+    def superiority(self, margin: float | None = None) -> pd.DataFrame:
+        """Give the probability that one treatment is better than another by at least a margin.
+
+        Parameters
+        ----------
+        margin : float, optional
+            On the analysis scale; the outcome's smallest important difference without it.
+
+        Returns
+        -------
+        DataFrame
+            model, treatment, versus, margin, probability.
+
+        Raises
+        ------
+        CallError
+            If there is no margin.
+        """
+
+    @abstractmethod
     def inconsistency(self) -> pd.DataFrame:
         """Assess whether the designs of the network agree."""
 

@@ -111,9 +111,18 @@ def pool(file: str, form: str, save: bool, tau2: str, **options: Any) -> None:
     help="Generalised least squares; exact Bayesian (normal likelihood); Bayesian for counts; MCMC.",
 )
 @click.option("--model", default="both", show_default=True, metavar="MODEL", help="common, random or both.")
-@click.option("--tau2", metavar="METHOD", help="Between-study variance (frequentist): REML, DL, ML.")
+@click.option(
+    "--tau2", metavar="METHOD", help="Between-study variance (frequentist): REML, DL, ML, or its value."
+)
 @click.option("--reference", metavar="TREATMENT", help="Reference treatment. Default: the plan's.")
-@click.option("--treatment", "treatments", multiple=True, metavar="TREATMENT", help="Only these; repeat it.")
+@click.option(
+    "--treatment",
+    "treatments",
+    multiple=True,
+    metavar="TREATMENT",
+    help="Only these; repeat it. 'all outcomes': those that every outcome of the plan compares.",
+)
+@click.option("--exclude-high-rob", is_flag=True, help="Leave out studies at high risk of bias.")
 @click.option(
     "--smd",
     type=click.Choice(("d", "g")),
@@ -126,6 +135,7 @@ def pool(file: str, form: str, save: bool, tau2: str, **options: Any) -> None:
 @click.option("--seed", type=int, default=1, show_default=True, help="For engines that draw.")
 @click.option("--node-split", is_flag=True, help="Set direct against indirect evidence.")
 @click.option("--leave-one-out", is_flag=True, help="Refit without each study.")
+@click.option("--league", is_flag=True, help="Add the league table, the best treatment first.")
 @TIMEPOINT
 @WHERE
 @_FORMAT
@@ -141,6 +151,7 @@ def nma(
 ) -> None:
     """Run a network meta-analysis."""
     from analysis.plan import run_network
+    from evidence.protocol import ALL_OUTCOMES
     from evidence.query import open as open_base
 
     words = {word.strip() for word in model.split(",")}
@@ -149,7 +160,7 @@ def nma(
         run = run_network(
             db,
             model="both" if both else model,
-            treatments=list(treatments) or None,
+            treatments=ALL_OUTCOMES if treatments == (ALL_OUTCOMES,) else list(treatments) or None,
             tau2=None if tau2 is None else _number(tau2),
             progress=say,
             **options,

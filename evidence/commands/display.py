@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from evidence.output import display, write_table
+from evidence.output import display, significant, write_table
 from evidence.reference import keyed
-from evidence.results import plain
+from evidence.results import IMPORTANTLY_BETTER, OVER_ALL, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,9 +31,13 @@ def show_run(run: Run, stream: TextIO) -> None:
     _heterogeneity(run, stream)
     _meta_regression(run, stream)
     _ranking(run, stream)
+    _league(run, stream)
     _inconsistency(run, stream)
     _diagnostics(run, stream)
-    for line in (*_subgroup_tests(run), *_leave_one_out(run), *_notes(run), *_exclusions(run)):
+    for line in _subgroup_tests(run):
+        write(line + "\n")
+    _leave_one_out(run, stream)
+    for line in (*_notes(run), *_exclusions(run)):
         write(line + "\n")
     if run.synthetic:
         write("These data are simulated.\n")
@@ -43,7 +47,7 @@ def _head(run: Run) -> list[str]:
     label = keyed("effect_measure")[run.measure]["label"]
     unit = f", in {run.unit}" if run.unit and run.scale == "additive" and run.measure != "SMD" else ""
     question = f"{run.treatment} versus {run.versus}" if run.kind == "pairwise" else f"versus {run.reference}"
-    size = f"{run.n_studies} studies, {run.n_arms} arms"
+    size = f"{run.n_studies} {'study' if run.n_studies == 1 else 'studies'}, {run.n_arms} arms"
     if run.kind == "network":
         size += f", {run.n_treatments} treatments"
     lines = [f"{run.outcome}: {label} ({run.measure}{unit}), {question}; {size}; {run.engine}."]
@@ -85,7 +89,8 @@ def _effects(run: Run, stream: TextIO) -> None:
         cells = [[row["level"] or "all", *line] for row, line in zip(rows, cells, strict=True)]
     _table(columns, cells, stream)
     if run.kind == "network":
-        stream.write("All pairs, and direct and indirect evidence apart: --format json.\n")
+        more = "" if "league" in run.frames else "All pairs: --league. "
+        stream.write(f"{more}Direct and indirect evidence apart, at full precision: --format json.\n")
 
 
 def _heterogeneity(run: Run, stream: TextIO) -> None:
@@ -155,8 +160,45 @@ def _quantities(run: Run, method: str) -> dict[tuple[str, str], dict[str, float 
 
 def _ranking(run: Run, stream: TextIO) -> None:
     rows = sorted(_records(run, "ranking"), key=lambda row: (row["model"], row["mean_rank"] or math.inf))
-    columns = ("model", "treatment", "mean_rank", "sucra", "p_score", "p_best")
-    _table(columns, [[row[column] for column in columns] for row in rows], stream)
+    better = {
+        (row["model"], row["item"]): row["value"]
+        for row in _records(run, "sensitivity")
+        if (row["method"], row["quantity"]) == (IMPORTANTLY_BETTER, OVER_ALL)
+    }
+    columns = ("mean_rank", "sucra", "p_score", "p_best")
+    cells = [
+        [
+            row["model"],
+            row["treatment"],
+            *(_decimals(row[column], 2 if column == "mean_rank" else 4) for column in columns),
+            _decimals(better.get((row["model"], row["treatment"])), 4),
+        ]
+        for row in rows
+    ]
+    _table(("model", "treatment", *columns, "p_importantly_better"), cells, stream)
+    for row in _records(run, "fit"):
+        if row["quantity"] == "POTH":
+            about = f"{row['model']}: {row['value']:.3f}, {row['note']}"
+            stream.write(f"Precision of the hierarchy (POTH, from 0 to 1), {about}.\n")
+
+
+def _league(run: Run, stream: TextIO) -> None:
+    """Print the league table of random effects where they were fitted, and with prediction intervals."""
+    if "league" not in run.frames:
+        return
+    from analysis.network.ranking import league_matrix
+
+    league = run.frames["league"]
+    model = league["model"].iloc[-1]
+    league = league[league["model"] == model]
+    for predictive in (False, True) if league["pi_lower"].notna().any() else (False,):
+        square = league_matrix(league, predictive=predictive)
+        stream.write(f"League table, {model} effects, the best first. {square.index.name}\n")
+        _table(
+            ["", *square.columns],
+            [[name, *row] for name, row in zip(square.index, square.to_numpy())],
+            stream,
+        )
 
 
 def _inconsistency(run: Run, stream: TextIO) -> None:
@@ -181,6 +223,14 @@ def _inconsistency(run: Run, stream: TextIO) -> None:
         if row["difference"] is not None
     ]
     _table(columns, cells, stream)
+    remarks: dict[tuple[bool, str], dict[str, None]] = {}
+    for row in rows:
+        if row["treatment"] is not None and row["note"]:
+            pair = f"{row['treatment']} versus {row['versus']}"
+            remarks.setdefault((row["difference"] is None, row["note"]), {})[pair] = None
+    for (refused, note), pairs in remarks.items():
+        said = "Not split" if refused else "Not independent"
+        stream.write(f"{said}, {note}: {', '.join(pairs)}.\n")
 
 
 def _diagnostics(run: Run, stream: TextIO) -> None:
@@ -190,19 +240,27 @@ def _diagnostics(run: Run, stream: TextIO) -> None:
     _table(columns, [[row[column] for column in columns] for row in rows], stream)
 
 
-def _leave_one_out(run: Run) -> Iterable[str]:
-    """Say how far each effect moves when one study is left out."""
+def _leave_one_out(run: Run, stream: TextIO) -> None:
+    """Say how far each effect moves when one study is left out, and what then has none."""
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    lost: dict[tuple[str, str], dict[str, None]] = {}
     for row in _records(run, "leave_one_out"):
         if row["estimate"] is not None:
             groups.setdefault((row["model"], row["treatment"], row["versus"]), []).append(row)
+        elif row["note"]:
+            lost.setdefault((row["study"], row["note"]), {})[row["treatment"]] = None
+    cells = []
     for (model, treatment, versus), rows in groups.items():
         low, high = min(rows, key=_estimate), max(rows, key=_estimate)
-        yield (
-            f"Leaving out one study, {treatment} versus {versus} ({model}): "
-            f"{_effect(run, low['estimate'])} (without {low['study']}) to "
-            f"{_effect(run, high['estimate'])} (without {high['study']})."
-        )
+        ends = [_effect(run, row["estimate"]) for row in (low, high)]
+        # What no study moves is the same but for rounding.
+        named = [row["study"] if ends[0] != ends[1] else "" for row in (low, high)]
+        cells.append([model, treatment, versus, ends[0], named[0], ends[1], named[1]])
+    if groups or lost:
+        stream.write("Leaving out one study:\n")
+    _table(("model", "treatment", "versus", "lowest", "without", "highest", "without"), cells, stream)
+    for (study, note), treatments in lost.items():
+        stream.write(f"{', '.join(treatments)}: {note} ({study}).\n")
 
 
 def _estimate(row: dict[str, Any]) -> float:
@@ -240,7 +298,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]], stream: TextIO
 def _effect(run: Run, value: float | None) -> str:
     if value is None:
         return ""
-    return f"{math.exp(value) if run.scale == 'log' else value:.4g}"
+    return significant(math.exp(value) if run.scale == "log" else value)
 
 
 def _limits(run: Run, lower: float | None, upper: float | None) -> str:
@@ -251,6 +309,10 @@ def _limits(run: Run, lower: float | None, upper: float | None) -> str:
 
 def _between(lower: float | None, upper: float | None) -> str:
     return "" if lower is None or upper is None else f"{lower:.4g} to {upper:.4g}"
+
+
+def _decimals(value: float | None, places: int) -> str:
+    return "" if value is None else f"{value:.{places}f}"
 
 
 def _percent(value: float | None) -> str:

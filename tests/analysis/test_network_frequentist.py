@@ -253,7 +253,7 @@ def test_a_single_study_has_an_effect_and_no_heterogeneity() -> None:
     assert any("cannot be estimated" in message for message in fit.notes()["message"])
     assert set(fit.ranking()["model"]) == {"common"}
     assert fit.leave_one_out().empty
-    with pytest.raises(RefusedError, match="give tau"):
+    with pytest.raises(RefusedError, match="give the value of tau2"):
         network.fit(net, model="random")
     given = one_model(network.fit(net, model="random", tau=0.3).relative_effects(), "random").iloc[0]
     assert given["std_error"] == pytest.approx(0.5)
@@ -482,3 +482,39 @@ def test_a_league_table_of_a_model_without_heterogeneity_keeps_the_order_of_the_
     assert table.drop_duplicates("row")["row"].tolist() == ["P", "A", "B"]
     assert table["ci_lower"].isna().all()
     assert network.fit(net).league("common").drop_duplicates("row")["row"].tolist() == ["P", "A", "B"]
+
+
+STAR = [(f"{t}{i}", t, "P", i - 0.5 + shift, 0.5) for shift, t in enumerate("ABC") for i in range(2)]
+
+
+def test_a_value_of_tau2_stands_in_for_an_estimate() -> None:
+    net = contrasts(*STAR)
+    fits = network.fit(net, tau2=0.09), network.fit(net, tau=0.3)
+    np.testing.assert_allclose(*(fit.relative_effects()["std_error"] for fit in fits), rtol=1e-14)
+    assert fits[0].heterogeneity()["method"].iloc[1] == "given"
+    with pytest.raises(CallError, match="tau2 is a variance"):
+        network.fit(net, tau2=-1.0)
+
+
+def test_the_precision_of_the_hierarchy_stands_among_the_statistics() -> None:
+    net = contrasts(*STAR, lower_is_better=True)
+    fit = network.fit(net)
+    table = fit.fit_statistics().query("quantity == 'POTH'").set_index("model")["value"]
+    for model, rows in fit.ranking().groupby("model"):
+        score = rows["p_score"].to_numpy(dtype=float)
+        count = len(score)
+        # Wigle et al. 2025: variance of the scores over that of a certain order.
+        certain = np.var(np.arange(count) / (count - 1))
+        assert table[model] == pytest.approx(np.var(score) / certain, rel=1e-12)
+    assert "POTH" not in set(network.fit(contrasts(*STAR)).fit_statistics()["quantity"])
+
+
+def test_back_calculation_says_what_van_valkenhoefs_rule_would_not_split() -> None:
+    # One four-arm study and one of A against B: only A and B have indirect evidence of another study.
+    arms = pd.DataFrame({"study": "S1", "treatment": list("ABCD"), "y": [0.0, 1.0, 2.0, 3.5], "v": 0.1})
+    two = pd.DataFrame({"study": "S2", "treatment": list("AB"), "y": [0.0, 3.0], "v": 0.1})
+    net = network.from_arms(pd.concat([arms, two]))
+    table = network.fit(net).node_splits().query("model == 'common'").set_index("component")
+    dependent = "the only indirect evidence comes from the multi-arm studies that compare them directly"
+    assert table.loc["C:A", "note"] == dependent
+    assert np.isfinite(table.loc["C:A", "difference"])

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import evidence
-from analysis import network
+from analysis import network, plan
 from analysis.network.blocks import positive_definite
 from evidence.errors import CallError, RefusedError
 from evidence.query import EvidenceBase
@@ -418,3 +418,74 @@ def test_conditions_and_risk_of_bias_decide_what_enters(deaths: EvidenceBase) ->
     sound = network.load(deaths, "death", "OR", exclude_high_rob=True)
     assert [study for study, _ in sound.studies] == ["S1", "S4"]
     assert "high risk of bias" in sound.exclusions["reason"].tolist()
+
+
+PLAN = """title = "Deaths"
+[protocol]
+exclude_high_rob = true
+[[protocol.analysis]]
+name = "sound"
+outcome = "death"
+[[protocol.analysis]]
+name = "shared"
+outcome = "death"
+treatments = "all outcomes"
+exclude_high_rob = false
+[[protocol.analysis]]
+name = "pair"
+outcome = "death"
+treatment = "A"
+versus = "P"
+where = "year > 1999"
+[[protocol.analysis]]
+name = "pain"
+outcome = "pain"
+measure = "OR"
+treatment = "A"
+versus = "P"
+"""
+
+
+def test_the_plan_decides_what_enters(tmp_path) -> None:
+    folder = tmp_path / "deaths"
+    folder.mkdir()
+    more = {
+        "review.toml": PLAN,
+        "outcomes.csv": REVIEW["outcomes.csv"] + "pain,Pain,binary,true\n",
+        "measurements.csv": REVIEW["measurements.csv"] + "S1,p,pain,50,20\nS1,a,pain,50,10\n",
+    }
+    for name, text in (REVIEW | more).items():
+        (folder / name).write_text(text, encoding="utf-8")
+    with evidence.open(evidence.build(folder, output=tmp_path / "deaths.duckdb")) as db:
+        runs = {run.analysis: run for run in plan.run_plan(db)}
+        listed = db.rows("select study, outcome, tool from high_risk_study order by study, outcome")
+        with pytest.raises(CallError, match="all outcomes"):
+            network.load(db, "death", "OR", treatments="some")
+    # Of S1 only a domain is high, not the overall judgement; nobody judged S4.
+    assert [(row["study"], row["outcome"]) for row in listed] == [("S2", "death"), ("S2", "pain")]
+    sound, shared, pair = runs["sound"], runs["shared"], runs["pair"]
+    assert (sound.n_studies, sound.n_treatments) == (2, 3)
+    left_out = sound.frames["exclusions"]
+    assert left_out.loc[left_out["reason"] == "high risk of bias", "study"].tolist() == ["S2"]
+    assert sound.specification["exclude_high_rob"]
+    # Pain was measured under P and A only.
+    assert (shared.n_studies, shared.n_treatments) == (3, 2)
+    assert (
+        "Treatments compared in every outcome of the plan: A, P."
+        in shared.frames["notes"]["message"].tolist()
+    )
+    assert pair.n_studies == 2
+    assert "S2" in pair.frames["exclusions"]["study"].tolist()
+
+
+def test_the_reference_is_said(diabetes: EvidenceBase, deaths: EvidenceBase) -> None:
+    planned = network.load(diabetes, "hba1c", "MD").notes
+    assert ("info", "Reference treatment: plac, by the review's plan.") in planned
+    default = network.load(deaths, "death", "OR")
+    assert default.reference == "P"
+    said = "Reference treatment: P, the control of most studies; the review's plan names none."
+    assert ("info", said) in default.notes
+    # A reference that the chosen treatments do not hold is no use; the default plan's is not worth a word.
+    part = network.load(deaths, "death", "OR", treatments=["A", "B"])
+    assert part.reference == "A"
+    assert not any("has no data here" in message for _, message in part.notes)

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 import evidence
 from evidence.cli import COMMANDS, cli
 from evidence.commands.imports import IMPORTERS
+from evidence.output import significant
 
 HEAVY = ("pandas", "scipy", "pymc", "altair", "numpy", "arviz", "networkx", "sqlglot", "jinja2")
 EVIDENCE = [sys.executable, "-m", "evidence.cli"]
@@ -466,6 +467,37 @@ def test_pool_prints_subgroup_tests_and_meta_regression():
     unknown = call(*arguments, "--moderator", "yeer")
     assert unknown.exit_code == 2
     assert "Did you mean 'year'" in unknown.output
+
+
+def test_nma_prints_a_league_table_and_what_cannot_be_split(diabetes_file):
+    arguments = ("nma", diabetes_file, "--outcome", "hba1c", "--measure", "MD", "--league")
+    result = call(*arguments, "--node-split", "--leave-one-out")
+    assert result.exit_code == 0, result.output
+    for words in ("League table, random effects, the best first. row versus column: MD (95 % interval)",
+                  "row versus column: MD (95 % prediction interval)", "Precision of the hierarchy (POTH",
+                  "Not split, there is no indirect evidence: benf versus plac",
+                  "sita: not connected with plac without this study (Hermansen (2007))",
+                  "Reference treatment: plac, by the review's plan."):  # fmt: skip
+        assert words in result.output
+    document = json.loads(call(*arguments, "--format", "json").output)
+    assert len(document["league"]) == 2 * 10 * 9
+    assert {row["orientation"] for row in document["league"]} == {"row versus column"}
+    assert call(*arguments[:-1], "--tau2", "0.1").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0999999, "0.1000"),
+        (-1.04, "-1.040"),
+        (12345.6, "12346"),
+        (0.0, "0"),
+        (1e-9, "1e-09"),
+        (1.9e8, "1.9e+08"),
+    ],
+)
+def test_numbers_are_printed_with_four_significant_digits(value, text):
+    assert significant(value) == text
 
 
 def test_ratios_are_printed_as_ratios_and_kept_as_logarithms():
