@@ -6,6 +6,7 @@ query can find once the rows are stored is left to the audits.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -42,6 +43,7 @@ def check(sheets: Sheets, problems: Problems) -> None:
     _appraisal(sheets, problems)
     _records(sheets, problems)
     _published(sheets, problems)
+    _claims(sheets, problems)
 
 
 def known_units(sheets: Sheets) -> dict[str, tuple[str, float]]:
@@ -505,4 +507,47 @@ def _published(sheets: Sheets, problems: Problems) -> None:
                 f"the interval from {lower:g} to {upper:g} does not hold its estimate {estimate:g}",
                 "right if it is printed so; check the three values",
                 **sheet.place(index, "estimate"),
+            )
+
+
+def limits(expected: str) -> list[str]:
+    """Split what a claim expects with ``between``: two values with a comma or "and" between them."""
+    return re.split(r"\s*,\s*|\s+and\s+", expected.strip())
+
+
+def _claims(sheets: Sheets, problems: Problems) -> None:
+    """Check that a claim with a query says how its result is judged."""
+    if not (sheet := sheets.get("claims.csv")):
+        return
+    for index, (_, query, operator, expected) in enumerate(sheet.rows("query", "operator", "expected")):
+        if query and not operator:
+            problems.error(
+                "the claim has a query and no operator",
+                "say how its result is judged: =, <, between, is empty and the like",
+                **sheet.place(index, "operator"),
+            )
+        if operator and not query:
+            problems.error(
+                f"the claim has the operator {operator!r} and no query",
+                "write the query; leave both empty for a claim that cannot be checked, and say in needs why",
+                **sheet.place(index, "query"),
+            )
+        if operator in ("is empty", "is true", "is false"):
+            if expected:
+                problems.error(
+                    f"{operator!r} takes no expected value, and {expected!r} is given",
+                    "leave it empty, or use another operator",
+                    **sheet.place(index, "expected"),
+                )
+        elif operator and not expected:
+            problems.error(
+                f"the operator {operator!r} has nothing to compare with",
+                "write the expected value",
+                **sheet.place(index, "expected"),
+            )
+        elif operator == "between" and len(limits(expected)) != 2:
+            problems.error(
+                f"between takes two values, {expected!r} is not two",
+                "write them with a comma or and between, as in 93 and 97",
+                **sheet.place(index, "expected"),
             )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evidence.checks import limits
 from evidence.database import connect
 from evidence.errors import EvidenceError
 from evidence.query import EvidenceBase, ask
@@ -29,8 +30,9 @@ class Verdict:
 
     Attributes
     ----------
-    claim, publication, text, locator : str or None
-        The claim, whose it is, what it says and where it stands.
+    claim, kind, publication, text, locator : str or None
+        The claim, whether it is said or is a check of what is printed, whose it is, what it says, where it
+        stands.
     verdict : {"holds", "does not hold", "cannot be checked"}
     found : str or None
         What the query gave; None where it gave nothing.
@@ -41,6 +43,7 @@ class Verdict:
     """
 
     claim: str
+    kind: str
     publication: str | None
     text: str
     locator: str | None
@@ -64,7 +67,7 @@ def check_claims(db: EvidenceBase) -> list[Verdict]:
         In the order of ``claims.csv``.
     """
     rows = db.sql(
-        "select claim, publication, text, locator, query, operator, expected, tolerance, needs"
+        "select claim, kind, publication, text, locator, query, operator, expected, tolerance, needs"
         " from claim order by source_line"
     ).fetchall()
     return [_judge(db, *row) for row in rows]
@@ -93,6 +96,7 @@ def record_verdicts(path: Path) -> None:
 def _judge(
     db: EvidenceBase,
     claim: str,
+    kind: str,
     publication: str | None,
     text: str,
     locator: str | None,
@@ -105,7 +109,7 @@ def _judge(
     wanted = _in_words(operator, expected, tolerance)
 
     def verdict(outcome: str, found: str | None, why: str | None = None) -> Verdict:
-        return Verdict(claim, publication, text, locator, outcome, found, wanted, why)
+        return Verdict(claim, kind, publication, text, locator, outcome, found, wanted, why)
 
     if query is None or operator is None:
         return verdict(UNCHECKED, None, needs or "a query and an operator")
@@ -115,14 +119,18 @@ def _judge(
         return verdict(UNCHECKED, None, f"a query that runs: {error.message}")
     if operator == "is empty":
         return verdict(FAILS if rows else HOLDS, _listed(rows))
-    if not rows or rows[0][0] is None:
-        return verdict(UNCHECKED, None, needs or "a row: the query gave none")
+    if len(rows) > 1:
+        return verdict(UNCHECKED, _listed(rows), f"a query that gives one value: it gave {len(rows)} rows")
+    if not rows or rows[0][0] is None or rows[0][0] != rows[0][0]:
+        return verdict(UNCHECKED, None, needs or "a value: the query gave none")
     value = rows[0][0]
     try:
         holds = _COMPARE[operator](value, expected, tolerance or 0.0)
     except ValueError:
         return verdict(
-            UNCHECKED, _shown(value), f"an expected value that {_shown(value)!r} can be compared with"
+            UNCHECKED,
+            _shown(value),
+            f"a value that can be compared with what is expected ({wanted}); {_shown(value)!r} cannot",
         )
     return verdict(HOLDS if holds else FAILS, _shown(value))
 
@@ -137,12 +145,18 @@ def _equal(value: Any, expected: str | None, tolerance: float) -> bool:
     try:
         return math.isclose(_number(value), _number(expected), rel_tol=1e-12, abs_tol=tolerance)
     except (TypeError, ValueError):
-        return str(value) == str(expected)
+        return _shown(value) == str(expected)
 
 
 def _between(value: Any, expected: str | None, tolerance: float) -> bool:
-    low, _, high = str(expected).partition(" and ")
+    low, high = limits(str(expected))
     return _number(low) - tolerance <= _number(value) <= _number(high) + tolerance
+
+
+def _truth(value: Any) -> bool:
+    if str(value).lower() not in ("true", "false"):
+        raise ValueError
+    return str(value).lower() == "true"
 
 
 _COMPARE: dict[str, Callable[[Any, str | None, float], bool]] = {
@@ -153,8 +167,8 @@ _COMPARE: dict[str, Callable[[Any, str | None, float], bool]] = {
     ">": lambda value, expected, tolerance: _number(value) > _number(expected) - tolerance,
     ">=": lambda value, expected, tolerance: _number(value) >= _number(expected) - tolerance,
     "between": _between,
-    "is true": lambda value, expected, tolerance: value is True or str(value).lower() == "true",
-    "is false": lambda value, expected, tolerance: value is False or str(value).lower() == "false",
+    "is true": lambda value, expected, tolerance: _truth(value),
+    "is false": lambda value, expected, tolerance: not _truth(value),
 }
 
 

@@ -417,6 +417,7 @@ FILES: tuple[File, ...] = (
         "sentence of a publication, and the query that tests it",
         (
             _name("claim", required=True),
+            _name("kind", allowed=("claim", "check"), default="claim"),
             _verbatim("publication"),
             _verbatim("text", required=True),
             _verbatim("query"),

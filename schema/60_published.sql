@@ -72,6 +72,7 @@ comment on column published_count.source_line is 'Line of that file on which the
 
 create table claim (
     claim text primary key,
+    kind text not null default 'claim' check (kind in ('claim', 'check')),
     publication text,
     text text not null,
     query text,
@@ -85,13 +86,14 @@ create table claim (
 );
 comment on table claim is 'Sentences of a publication, with a query that tests each. One row per claim.';
 comment on column claim.claim is 'Key of the claim. Short name.';
-comment on column claim.publication is 'Publication. Short citation.';
+comment on column claim.kind is 'claim for what is said, check for what a reader would ask of it. Empty stands for claim.';
+comment on column claim.publication is 'Publication; empty for a sentence of the review''s own. Short citation.';
 comment on column claim.text is 'What it says. In your own words or as a short quotation.';
 comment on column claim.query is 'Query whose result decides. SQL that returns one value, or rows for is empty.';
 comment on column claim.operator is 'How result and expectation are compared. =, <>, <, <=, >, >=, between, is empty, is true, is false.';
-comment on column claim.expected is 'What the claim says the result is. One value; two, with a comma, for between.';
+comment on column claim.expected is 'What the claim says the result is. One value; two, with a comma or and, for between.';
 comment on column claim.tolerance is 'Largest difference that still counts as equal. Half a unit of the last printed digit.';
-comment on column claim.needs is 'Data the query needs, where the review may lack them. Names of tables.';
+comment on column claim.needs is 'What a check would need, where there is no query or it gives nothing. In words.';
 comment on column claim.locator is 'Place. Page and line.';
 comment on column claim.source_file is 'File of the review folder that the row was loaded from. Written by the build.';
 comment on column claim.source_line is 'Line of that file on which the row begins; the header is line 1. Written by the build.';

@@ -102,8 +102,8 @@ class Table:
         return [{label: row.get(key) for key, label in names.items()} for row in self.rows]
 
 
-def characteristics(frame: pd.DataFrame, *, n_label: str = "Participants") -> Table:
-    """Tabulate the characteristics of the included studies.
+def characteristics(frame: pd.DataFrame, *, n_label: str = "Participants", status: str = "included") -> Table:
+    """Tabulate the characteristics of the studies.
 
     Parameters
     ----------
@@ -111,6 +111,8 @@ def characteristics(frame: pd.DataFrame, *, n_label: str = "Participants") -> Ta
         Rows of the view ``study_characteristics``; ``link`` where a study's name is to be linked.
     n_label : str
         "Animals" or "Participants".
+    status : str
+        What the studies are: "included", or "listed" where nothing of theirs was measured.
 
     Returns
     -------
@@ -145,7 +147,7 @@ def characteristics(frame: pd.DataFrame, *, n_label: str = "Participants") -> Ta
     )
     return Table(
         "characteristics",
-        f"Characteristics of the {len(given)} included studies",
+        f"Characteristics of the {len(given)} {status} studies",
         columns,
         tuple(rows),
         note=" ".join([*same, "An empty cell was not entered in the review folder."]),

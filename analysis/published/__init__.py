@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from analysis.published.league import PrintedNetwork, from_cells, rebuild
+from analysis.published.league import PrintedNetwork, from_cells, rebuild, try_rebuild
 
-__all__ = ["PrintedNetwork", "from_cells", "rebuild"]
+__all__ = ["PrintedNetwork", "from_cells", "rebuild", "try_rebuild"]

@@ -137,6 +137,19 @@ class PrintedNetwork:
         )
         return rows.sort_values("sucra", ascending=False, kind="stable", ignore_index=True)
 
+    def overview(self) -> pd.DataFrame:
+        """Tabulate the ranking with each treatment's effect against the reference, the best first.
+
+        Columns treatment, versus, estimate, std_error, ci_lower, ci_upper (on the analysis scale; empty for
+        the reference), mean_rank, sucra, p_best.
+        """
+        effects = self.estimates()
+        effects = effects[effects["versus"] == self.treatments[0]]
+        columns = ["treatment", "estimate", "std_error", "ci_lower", "ci_upper"]
+        joined = self.ranking().merge(effects[columns], on="treatment", how="left")
+        joined["versus"] = self.treatments[0]
+        return joined[["treatment", "versus", *columns[1:], "mean_rank", "sucra", "p_best"]]
+
     def rank_probabilities(self) -> pd.DataFrame:
         """Tabulate the probability of every rank: columns of ``rank_probabilities``."""
         n = len(self.treatments)
@@ -278,7 +291,7 @@ def from_cells(
 def rebuild(
     db: EvidenceBase, *, publication: str | None = None, outcome: str | None = None, seed: int = 1
 ) -> list[PrintedNetwork]:
-    """Rebuild every printed league table of an evidence base.
+    """Rebuild every printed league table of an evidence base, all of which must be whole.
 
     Parameters
     ----------
@@ -297,7 +310,29 @@ def rebuild(
     Raises
     ------
     RefusedError
-        If a table lacks a pair.
+        If a table lacks a pair; its message has the refusals of all of them.
+    """
+    found, refused = try_rebuild(db, publication=publication, outcome=outcome, seed=seed)
+    if refused:
+        raise RefusedError("\n".join(str(error) for error in refused))
+    return found
+
+
+def try_rebuild(
+    db: EvidenceBase, *, publication: str | None = None, outcome: str | None = None, seed: int = 1
+) -> tuple[list[PrintedNetwork], list[RefusedError]]:
+    """Rebuild the printed league tables that can be rebuilt.
+
+    Parameters
+    ----------
+    db, publication, outcome, seed
+        As in `rebuild`.
+
+    Returns
+    -------
+    tables : list of PrintedNetwork
+    refused : list of RefusedError
+        Why the others cannot be.
     """
     rows = db.rows(
         "select cell.*, outcome.lower_is_better from published_contrast as cell"
@@ -309,17 +344,21 @@ def rebuild(
     for row in rows:
         if publication in (None, row["publication"]) and outcome in (None, row["outcome"]):
             tables.setdefault((row["publication"], row["outcome"], row["measure"]), []).append(row)
-    return [
-        from_cells(
-            cells,
-            publication=key[0],
-            outcome=key[1],
-            measure=key[2],
-            lower_is_better=cells[0]["lower_is_better"],
-            reference=next(
-                (c for c in controls if any(c in (r["treatment"], r["versus"]) for r in cells)), None
-            ),
-            seed=seed,
-        )
-        for key, cells in tables.items()
-    ]
+    found, refused = [], []
+    for (paper, name, measure), cells in tables.items():
+        named = {cell[side] for cell in cells for side in ("treatment", "versus")}
+        try:
+            found.append(
+                from_cells(
+                    cells,
+                    publication=paper,
+                    outcome=name,
+                    measure=measure,
+                    lower_is_better=cells[0]["lower_is_better"],
+                    reference=next((control for control in controls if control in named), None),
+                    seed=seed,
+                )
+            )
+        except RefusedError as error:
+            refused.append(error)
+    return found, refused

@@ -76,6 +76,12 @@ class Material:
         return {row["outcome"]: row["label"] for row in rows}
 
     @cached_property
+    def measured(self) -> bool:
+        """Whether any study has a measurement or a reported contrast."""
+        n = "select (select count(*) from measurement) + (select count(*) from reported_contrast)"
+        return bool(self.db.value(n))
+
+    @cached_property
     def participants(self) -> str:
         """What the units are: animals where every study's species is one, else participants."""
         rows = self.db.rows("select distinct lower(species) as species from study")

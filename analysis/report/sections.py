@@ -105,6 +105,9 @@ def assemble(
     found += [_exclusions(material), _audits(material)]
     found += [_measurements(material, links), _reproduce(material)]
     sections = [section for section in found if section is not None and (section.blocks or section.parts)]
+    if not material.runs:
+        # Nothing but what others printed: its audit is the answer, and stands beside it.
+        sections.sort(key=lambda section: {"answer": 0, "published": 1}.get(section.anchor, 2))
     numbered = across.by_number(material, _standing(sections))
     if numbered is not None:
         sections.insert(2, Section("figures", "Figures and tables by number", [numbered]))
@@ -232,14 +235,20 @@ def _answer(material: Material, links: Links) -> Section:
         verdicts = Counter(row["verdict"] for row in claims)
         words_ = {"holds": "hold", "does not hold": "do not hold"}
         counted = ", ".join(f"{count(n)} {words_.get(verdict, verdict)}" for verdict, n in verdicts.items())
-        section.blocks.append(
-            Text((f"{count(len(claims))} claims were put as queries: {counted}. Claims that hold:",))
-        )
-        holding = tuple(str(row["text"]) for row in claims if row["verdict"] == "holds")
-        section.blocks.append(Text(holding[:_MOST_CLAIMS], items=True))
-        if len(holding) > _MOST_CLAIMS:
-            more = f"{count(len(holding) - _MOST_CLAIMS)} more stand under What is published, checked."
-            section.blocks.append(Text((more,)))
+        section.blocks.append(Text((f"{count(len(claims))} claims were put as queries: {counted}.",)))
+        # Of the review's own sentences those that hold are printed; of a publication's, those that do not.
+        own = [str(row["text"]) for row in claims if row["publication"] is None and row["verdict"] == "holds"]
+        wrong = [
+            f"{row['text']} (found {row['found']})"
+            for row in claims
+            if row["publication"] is not None and row["kind"] == "claim" and row["verdict"] == "does not hold"
+        ]
+        for said, lines in (("Claims that hold:", own), ("What is published and does not hold:", wrong)):
+            if lines:
+                section.blocks += [Text((said,)), Text(tuple(lines[:_MOST_CLAIMS]), items=True)]
+            if len(lines) > _MOST_CLAIMS:
+                more = f"{count(len(lines) - _MOST_CLAIMS)} more stand under What is published, checked."
+                section.blocks.append(Text((more,)))
     if material.runs:
         section.parts.append(Section("findings", "Summary of findings", [findings(material, links)]))
     elif not claims:
@@ -252,7 +261,10 @@ def _claims(material: Material) -> list[dict[str, Any]]:
     if not material.has("published_claim_check"):
         return []
     order = {"holds": 0, "does not hold": 1}
-    rows = material.db.rows("select * from published_claim_check")
+    rows = material.db.rows(
+        "select checked.* from published_claim_check as checked inner join claim using (claim)"
+        " order by claim.source_line"
+    )
     return sorted(rows, key=lambda row: order.get(row["verdict"], 2))
 
 
@@ -279,11 +291,13 @@ def _published(material: Material, links: Links) -> Section:
     if not material.has("published_contrast"):
         return section
     printed = material.db.rows(
-        "select * from published_contrast where not reversed order by publication, outcome, measure, "
-        "treatment"
+        "select cell.*, estimate.unit from published_contrast as cell"
+        " inner join published_estimate as estimate using (published_estimate_id)"
+        " where not cell.reversed order by published_estimate_id"
     )
     ranked = material.db.rows(
-        "select * from published_ranking order by publication, outcome, measure, position"
+        "select ranking.* from published_ranking as ranking inner join outcome using (outcome)"
+        " order by ranking.publication, outcome.source_line, ranking.measure, ranking.position"
     )
     tables_ = dict.fromkeys((row["publication"], row["outcome"], row["measure"]) for row in printed)
     for publication, outcome, measure in tables_:
@@ -293,7 +307,7 @@ def _published(material: Material, links: Links) -> Section:
             continue
         order = [row["treatment"] for row in chosen(ranked, **about)]
         order += [t for row in rows for t in (row["treatment"], row["versus"]) if t not in order]
-        effect = _printed_effect(material, outcome, measure)
+        effect = _printed_effect(material, outcome, measure, rows[0]["unit"])
         chart = charts.league(
             pd.DataFrame(rows),
             effect=effect,
@@ -309,18 +323,75 @@ def _published(material: Material, links: Links) -> Section:
             title="Ranking that the printed league tables imply",
         )
         section.blocks.append(Figure("published-ranking", chart))
+    units = {(row["publication"], row["outcome"], row["measure"]): row["unit"] for row in printed}
+    section.blocks += _rebuilt(material, units)
     section.blocks += _published_checks(material)
     return section
 
 
-def _printed_effect(material: Material, outcome: str, measure: str) -> Effect:
+def _rebuilt(material: Material, units: Mapping[tuple[str, str, str], str | None]) -> Iterator[Block]:
+    """Ranks that follow from the joint distribution behind each printed league table."""
+    from analysis.published import try_rebuild
+
+    found, refused = try_rebuild(material.db)
+    rows, data = [], []
+    for printed in found:
+        if printed.lower_is_better is None:
+            continue
+        table = printed.publication, printed.outcome, printed.measure
+        effect = _printed_effect(material, *table[1:], units[table])
+        yield Figure(
+            _stem("published", printed.outcome, printed.measure, "rankogram"),
+            charts.rankogram(
+                printed.rank_probabilities(),
+                printed.ranking(),
+                labels=material.treatments,
+                title=f"{effect.outcome}: ranks that the printed league table implies",
+            ),
+        )
+        for row in records(printed.overview()):
+            data.append({"outcome": printed.outcome, "measure": printed.measure, **row})
+            text = ""
+            if not missing(row["estimate"]):
+                half = (row["ci_upper"] - row["ci_lower"]) / 2
+                limits = row["ci_lower"], row["ci_upper"]
+                text = effect.estimate_text(row["estimate"], *limits, effect.digits([half]))
+            rows.append(
+                {
+                    "group": f"{effect.title}; precision of the hierarchy (POTH) {printed.poth:.2f}",
+                    "treatment": effect.label(row["treatment"]),
+                    "effect": text,
+                    **{key: f"{row[key]:.2f}" for key in ("p_best", "sucra", "mean_rank")},
+                }
+            )
+    if rows:
+        yield Table(
+            "published-rankings",
+            "Rankings that the printed league tables imply",
+            (
+                Column("treatment", "Treatment"),
+                Column("effect", "Effect against the reference [95% interval]", "right"),
+                Column("p_best", "P(best)", "right"),
+                Column("sucra", "SUCRA", "right"),
+                Column("mean_rank", "Mean rank", "right"),
+            ),
+            tuple(rows),
+            note="From the normal distribution that the printed estimates and intervals fix together.",
+            data=tuple(data),
+        )
+    if refused:
+        yield Text(tuple(str(error) for error in refused), items=True, kind="warning")
+
+
+def _printed_effect(material: Material, outcome: str, measure: str, unit: str | None) -> Effect:
+    """Say what a printed table holds; its unit is the one that is printed, if any."""
     row = material.db.rows("select * from outcome where outcome = ?", [outcome])
     scale = material.db.value("select scale from effect_measure where measure = ?", [measure])
     return Effect(
         measure,
         outcome=material.outcomes.get(outcome, outcome),
         scale="log" if scale == "log" else "additive",
-        unit=row[0]["unit"] if row else None,
+        unit=unit,
         lower_is_better=row[0]["lower_is_better"] if row else None,
         treatments=material.treatments,
     )
@@ -380,10 +451,11 @@ def _studies(material: Material, links: Links) -> Section:
     frame["linked_label"] = [
         mark(label, links.study(study)) for study, label in zip(frame["study"], frame["label"], strict=True)
     ]
+    status = "included" if material.measured else "listed"
     return Section(
         "studies",
-        "Included studies",
-        [tables.characteristics(frame, n_label=material.participants.capitalize())],
+        f"{status.capitalize()} studies",
+        [tables.characteristics(frame, n_label=material.participants.capitalize(), status=status)],
     )
 
 
@@ -457,7 +529,7 @@ def _risk_of_bias(material: Material, links: Links) -> Section:
 
 def _coverage(material: Material) -> Section | None:
     """Where there is evidence, and what became of each study's data."""
-    if len(material.outcomes) < 2:
+    if len(material.outcomes) < 2 or not material.measured:
         return None
     section = Section("coverage", "What was measured")
     planned = {(run.outcome, run.measure) for run in material.runs}

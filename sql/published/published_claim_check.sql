@@ -4,7 +4,7 @@
 -- Formula: the claim's query was run on this evidence base, and what it found compared with what is expected
 -- Caveats: stored when the file was built or analysed; `evidence audit` runs the queries anew
 -- Columns:
---   claim, publication, text, locator: the sentence and where it stands
+--   claim, kind, publication, text, locator: the sentence, whether it is said or is a check, and where it stands
 --   verdict: holds, does not hold, or cannot be checked
 --   found: what the query gave
 --   expected: the operator with what it expects
@@ -12,6 +12,7 @@
 create or replace view published_claim_check as
 select
     claim.claim,
+    claim.kind,
     claim.publication,
     claim.text,
     claim.locator,
