@@ -83,6 +83,8 @@ class Selection:
     """What a format could not hold, by format; writers add to it with `lose`."""
     queries: dict[str, str] = field(default_factory=dict)
     """The query behind each file whose content is one query's answer, by name of the file."""
+    described: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Meaning of each column of other files than those of tables and views, by name of the file."""
     _sorted: dict[str, str | None] = field(default_factory=dict, repr=False)
     _made: dict[str, Any] = field(default_factory=dict, repr=False)
 
@@ -97,6 +99,10 @@ class Selection:
         from evidence.catalog import Catalog
 
         return Catalog(self.db)
+
+    def describe(self, file: str, columns: Mapping[str, str]) -> None:
+        """Say what the columns of a file mean that is no table or view, for the data dictionary."""
+        self.described[file] = dict(columns)
 
     def lose(self, format: str, *what: str) -> None:
         """Say what a format does not hold of the evidence selected."""
@@ -301,6 +307,18 @@ def _dictionary(selection: Selection, directory: Path) -> list[Path]:
 
     catalog = selection.catalog
     rows = dictionary(catalog)
+    rows += [
+        {
+            "object": file,
+            "kind": "file",
+            "column": column,
+            "type": "",
+            "meaning": meaning,
+            "object_meaning": "",
+        }
+        for file, columns in selection.described.items()
+        for column, meaning in columns.items()
+    ]
     table = directory / "dictionary.csv"
     with table.open("w", encoding="utf-8", newline="") as stream:
         write_csv(list(rows[0]), [list(row.values()) for row in rows], stream)
@@ -313,6 +331,10 @@ def _dictionary(selection: Selection, directory: Path) -> list[Path]:
         for column in entry.columns:
             meaning = column.comment.replace("|", "\\|")
             lines.append(f"| {column.name} | {column.type.lower()} | {meaning} |")
+        lines.append("")
+    for file, columns in selection.described.items():
+        lines += [f"## {file} (file)", "", "| column | meaning |", "| --- | --- |"]
+        lines += [f"| {column} | {meaning} |" for column, meaning in columns.items()]
         lines.append("")
     text = directory / "dictionary.md"
     text.write_text("\n".join(lines), encoding="utf-8")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.exchange.datasets import Dataset, datasets, folder, quoted, write_rows
+from analysis.exchange.datasets import MEANINGS, Dataset, datasets, quoted, write_rows
 from evidence.export import Selection
 
 Row = dict[str, Any]
@@ -89,6 +89,32 @@ def _one_covariance(dataset: Dataset, format: str, selection: Selection) -> bool
     return True
 
 
+_OTHER = {
+    **dict.fromkeys(("study", "Study", "id"), "study"),
+    **dict.fromkeys(("treatment", "trt", "t", "T"), "treatment"),
+    **dict.fromkeys(("treat1", "t1"), "treat1"),
+    **dict.fromkeys(("treat2", "t2"), "treat2"),
+    **dict.fromkeys(("effect", "TE"), "estimate"),
+    "seTE": "std_error",
+    "rob": "rob",
+}
+"""Columns that are no statistic of an arm, and what each holds in our words."""
+
+
+def _describe(selection: Selection, format: str, dataset: Dataset, rows: Sequence[Row], file: str) -> None:
+    """Say in the data dictionary what the columns of a file hold."""
+    ours = {
+        name: of or name for name, _, of in (c.partition(":") for c in _OF_KIND[format].get(dataset.kind, ()))
+    }
+    if "diff" in rows[0] or ("y" in rows[0] and rows[0]["y"] is None):
+        ours = dict(zip(("diff", "std.err", "y", "se"), ("relative", "relative_error") * 2))
+    elif "effect" in rows[0]:
+        ours = {"se": "std_error"}
+    columns = dict.fromkeys(column for row in rows for column in row)
+    found = {column: MEANINGS[{**_OTHER, **ours}[column]] for column in columns}
+    selection.describe(f"{format}/{file}", found)
+
+
 def _write(path: Path, rows: Sequence[Row], missing: str = "") -> Path:
     columns = list(dict.fromkeys(column for row in rows for column in row))
     return write_rows(path, columns, [[row.get(column) for column in columns] for row in rows], missing)
@@ -97,7 +123,7 @@ def _write(path: Path, rows: Sequence[Row], missing: str = "") -> Path:
 def write_gemtc(selection: Selection, directory: Path) -> list[Path]:
     """Write each network for gemtc: arms or contrasts, treatments, a script, and the JSON of GeMTC."""
     files = []
-    target = folder(directory, "gemtc")
+    target = directory / "gemtc"
     for dataset in datasets(selection, "gemtc"):
         ids = _gemtc_ids(dataset.net.treatments)
         rows = _arm_rows(dataset, "gemtc", "study", "treatment") if dataset.by_arm else None
@@ -108,11 +134,16 @@ def write_gemtc(selection: Selection, directory: Path) -> list[Path]:
             rows = _relative_rows(dataset, "treatment", "diff", "std.err")
         rows = [{**row, "treatment": ids[row["treatment"]]} for row in rows]
         files.append(_write(target / f"{dataset.name}.csv", rows, "NA"))
+        _describe(selection, "gemtc", dataset, rows, f"{dataset.name}.csv")
         treatments = [
             {"id": ids[name], "description": dataset.net.labels.get(name, name)}
             for name in dataset.net.treatments
         ]
         files.append(_write(target / f"{dataset.name}-treatments.csv", treatments))
+        selection.describe(
+            f"gemtc/{dataset.name}-treatments.csv",
+            {"id": "treatment, in letters that gemtc takes", "description": "its printed name"},
+        )
         if shape == "data.ab":
             entries = [{k: _jsonable(v) for k, v in row.items() if v is not None} for row in rows]
             named = [
@@ -174,7 +205,7 @@ def _script(target: Path, dataset: Dataset, text: str, ending: str = "R", mark: 
 def write_multinma(selection: Selection, directory: Path) -> list[Path]:
     """Write each network for multinma, as arms (``set_agd_arm``) or contrasts (``set_agd_contrast``)."""
     files = []
-    target = folder(directory, "multinma")
+    target = directory / "multinma"
     for dataset in datasets(selection, "multinma"):
         rows = _arm_rows(dataset, "multinma", "study", "trt") if dataset.by_arm else None
         if rows is not None:
@@ -187,6 +218,7 @@ def write_multinma(selection: Selection, directory: Path) -> list[Path]:
         else:
             continue
         files.append(_write(target / f"{dataset.name}.csv", rows, "NA"))
+        _describe(selection, "multinma", dataset, rows, f"{dataset.name}.csv")
         better = "TRUE" if dataset.net.lower_is_better is not False else "FALSE"
         files.append(
             _script(
@@ -209,7 +241,7 @@ print(posterior_rank_probs(fit, lower_better = {better}))
 def write_cinema(selection: Selection, directory: Path) -> list[Path]:
     """Write each network as CINeMA's long table of arms, or its table of contrasts."""
     files = []
-    target = folder(directory, "cinema")
+    target = directory / "cinema"
     selection.lose("cinema", "indirectness is not in the evidence: CINeMA asks for it, add the column")
     for dataset in datasets(selection, "cinema"):
         rows = _arm_rows(dataset, "cinema", "id", "t")
@@ -220,14 +252,16 @@ def write_cinema(selection: Selection, directory: Path) -> list[Path]:
                 for study in dataset.studies()
                 for i, j, estimate, error in study.pairs()
             ]  # fmt: skip
-        files.append(_write(target / f"{dataset.name}.csv", _with_rob(dataset, rows, "id")))
+        rows = _with_rob(dataset, rows, "id")
+        files.append(_write(target / f"{dataset.name}.csv", rows))
+        _describe(selection, "cinema", dataset, rows, f"{dataset.name}.csv")
     return files
 
 
 def write_metainsight(selection: Selection, directory: Path) -> list[Path]:
     """Write each network as the long table of MetaInsight."""
     files = []
-    target = folder(directory, "metainsight")
+    target = directory / "metainsight"
     for dataset in datasets(selection, "metainsight"):
         rows = _arm_rows(dataset, "metainsight", "Study", "T")
         if rows is None:
@@ -236,7 +270,9 @@ def write_metainsight(selection: Selection, directory: Path) -> list[Path]:
                 f"{dataset.name} is not written: MetaInsight takes events or means of every arm",
             )
             continue
-        files.append(_write(target / f"{dataset.name}.csv", _with_rob(dataset, rows, "Study")))
+        rows = _with_rob(dataset, rows, "Study")
+        files.append(_write(target / f"{dataset.name}.csv", rows))
+        _describe(selection, "metainsight", dataset, rows, f"{dataset.name}.csv")
     return files
 
 
@@ -253,7 +289,7 @@ def write_stata(selection: Selection, directory: Path) -> list[Path]:
     import pandas as pd
 
     files = []
-    target = folder(directory, "stata")
+    target = directory / "stata"
     for dataset in datasets(selection, "stata"):
         rows = _arm_rows(dataset, "stata", "study", "treatment")
         if rows is None:
@@ -263,7 +299,9 @@ def write_stata(selection: Selection, directory: Path) -> list[Path]:
                 for study in dataset.studies()
                 for i, j, estimate, error in study.pairs()
             ]  # fmt: skip
+        _describe(selection, "stata", dataset, rows, f"{dataset.name}.dta")
         path = target / f"{dataset.name}.dta"
+        target.mkdir(exist_ok=True)
         pd.DataFrame(rows).to_stata(
             path, write_index=False, version=118, time_stamp=_STAMP, data_label=dataset.name[:80]
         )

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.exchange.datasets import Dataset, datasets, folder, number, write_rows
+from analysis.exchange.datasets import Dataset, datasets, number, write_rows
 from analysis.network import priors
 from analysis.network.specification import effect_scale
 from evidence.export import Selection
@@ -35,33 +35,55 @@ _LIKELIHOOD = {
 }
 
 
+_CODES = {
+    "variable": "t for treatments, study for studies",
+    "number": "number in the data: of t, or of the row",
+    "name": "its name in the evidence",
+    "label": "its printed name",
+}
+_NAMES = {
+    "ns": "studies",
+    "nt": "treatments",
+    "na": "arms of each study",
+    "n2": "studies of two arms, which come first",
+    "t": "treatment of each arm by its number; study by arm, NA where there is no arm",
+    "r": "events; study by arm",
+    "n": "animals or participants; study by arm",
+    "E": "time at risk; study by arm",
+    "y": "mean, or effect against the base arm where P is given; study by arm",
+    "se": "standard error of the mean; study by arm",
+    "P": "inverse of the covariance of y in each study",
+}
+
+
 def write_jags(selection: Selection, directory: Path) -> list[Path]:
     """Write each network for JAGS: data as R dumps them (by column), model, script for rjags, code-book."""
     files = []
-    target = folder(directory, "jags")
     for dataset in datasets(selection, "jags"):
-        data = _data(dataset, selection, "jags")
+        data = _data(dataset)
         text = "".join(f"`{name}` <- {_r_value(value)}\n" for name, value in data.items())
-        files += _written(target, dataset, {"data.R": text, "model.txt": _model(dataset, data, "T"),
-                                            "R": _script(dataset)})  # fmt: skip
+        texts = {"data.R": text, "model.txt": _model(dataset, data, "T"), "R": _script(dataset)}
+        files += _written(selection, directory / "jags", dataset, data, texts)
     return files
 
 
 def write_bugs(selection: Selection, directory: Path) -> list[Path]:
     """Write each network for WinBUGS and OpenBUGS: data as a list (row by row), model, code-book."""
     files = []
-    target = folder(directory, "bugs")
     for dataset in datasets(selection, "bugs"):
-        data = _data(dataset, selection, "bugs")
+        data = _data(dataset)
         text = ",\n".join(f"{name} = {_bugs_value(value)}" for name, value in data.items())
-        files += _written(
-            target, dataset, {"data.txt": f"list({text})\n", "model.txt": _model(dataset, data, "I")}
-        )
+        texts = {"data.txt": f"list({text})\n", "model.txt": _model(dataset, data, "I")}
+        files += _written(selection, directory / "bugs", dataset, data, texts)
     return files
 
 
-def _written(target: Path, dataset: Dataset, texts: dict[str, str]) -> list[Path]:
+def _written(
+    selection: Selection, target: Path, dataset: Dataset, data: Data, texts: dict[str, str]
+) -> list[Path]:
+    """Write texts by the ending of their file, the first of which holds the data, and the code-book."""
     files = []
+    target.mkdir(exist_ok=True)
     for ending, text in texts.items():
         path = target / f"{dataset.name}.{ending}"
         path.write_text(text, encoding="utf-8")
@@ -74,11 +96,17 @@ def _written(target: Path, dataset: Dataset, texts: dict[str, str]) -> list[Path
         ("study", index, net.studies[study.index][0], study.label)
         for index, study in enumerate(dataset.studies(), 1)
     ]
-    codes = target / f"{dataset.name}-codebook.csv"
-    return [*files, write_rows(codes, ("variable", "number", "name", "label"), rows)]
+    codes = write_rows(target / f"{dataset.name}-codebook.csv", list(_CODES), rows)
+    selection.describe(f"{target.name}/{files[0].name}", {name: _NAMES[name] for name in data})
+    selection.describe(f"{target.name}/{codes.name}", _CODES)
+    if dataset.by_arm and dataset.kind == "continuous":
+        selection.lose(
+            target.name, f"{dataset.name}: means and standard errors, not n, which the model does not use"
+        )
+    return [*files, codes]
 
 
-def _data(dataset: Dataset, selection: Selection, format: str) -> Data:
+def _data(dataset: Dataset) -> Data:
     """Numbers and arrays by name; NaN where a study has fewer arms than the largest."""
     studies = list(dataset.studies())
     sizes = np.array([len(study.numbers) for study in studies])
@@ -89,10 +117,6 @@ def _data(dataset: Dataset, selection: Selection, format: str) -> Data:
         t[i, : sizes[i]] = np.array(study.numbers) + 1
     data["t"] = t
     if dataset.by_arm:
-        if dataset.kind == "continuous":
-            selection.lose(
-                format, f"{dataset.name}: means and standard errors, not n, which the model does not use"
-            )
         for name, ours in _ARMS[dataset.kind].items():
             values = np.full_like(t, np.nan)
             for i, study in enumerate(studies):

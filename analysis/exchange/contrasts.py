@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from analysis.exchange.datasets import Dataset, datasets, folder, quoted, write_rows
+from analysis.exchange.datasets import MEANINGS, Dataset, datasets, quoted, write_rows
 from evidence.export import Selection
 
-CONTRAST_COLUMNS = ("studlab", "treat1", "treat2", "TE", "seTE", "n1", "n2")
+CONTRAST_COLUMNS = {
+    "studlab": "study",
+    "treat1": "treat1",
+    "treat2": "treat2",
+    "TE": "estimate",
+    "seTE": "std_error",
+    "n1": "n1",
+    "n2": "n2",
+}
+"""Columns of netmeta, and what each holds in our words."""
 
 _TAU2 = frozenset(("REML", "DL", "ML"))
 
@@ -15,7 +24,7 @@ _TAU2 = frozenset(("REML", "DL", "ML"))
 def write_netmeta(selection: Selection, directory: Path) -> list[Path]:
     """Write each network as netmeta's contrasts, all pairs of a study's arms, and a script that fits it."""
     files = []
-    target = folder(directory, "netmeta")
+    target = directory / "netmeta"
     for dataset in datasets(selection, "netmeta"):
         rows = [
             (study.label, study.treatments[i], study.treatments[j], estimate, error,
@@ -23,7 +32,9 @@ def write_netmeta(selection: Selection, directory: Path) -> list[Path]:
             for study in dataset.studies()
             for i, j, estimate, error in study.pairs()
         ]  # fmt: skip
-        files.append(write_rows(target / f"{dataset.name}.csv", CONTRAST_COLUMNS, rows))
+        files.append(write_rows(target / f"{dataset.name}.csv", list(CONTRAST_COLUMNS), rows))
+        meanings = {column: MEANINGS[ours] for column, ours in CONTRAST_COLUMNS.items()}
+        selection.describe(f"netmeta/{dataset.name}.csv", meanings)
         script = target / f"{dataset.name}.R"
         script.write_text(_script(dataset), encoding="utf-8")
         files.append(script)

@@ -254,8 +254,31 @@ def file_name(text: str, taken: Iterable[str]) -> str:
     return name
 
 
+MEANINGS = {
+    "study": "study, with its experiment where it has several",
+    "treatment": "treatment of the arm",
+    "events": "how many had the event",
+    "n": "animals or participants of the arm",
+    "mean": "mean of the arm, in the outcome's unit",
+    "sd": "standard deviation of the arm",
+    "se": "standard error of the arm's mean",
+    "exposure": "time at risk of the arm",
+    "estimate": "effect of the first treatment against the second, on the analysis scale (log for ratios)",
+    "std_error": "its standard error",
+    "treat1": "first treatment: effects are first minus second",
+    "treat2": "second treatment",
+    "relative": "effect against the study's base arm, whose own row is NA, on the analysis scale",
+    "relative_error": "standard error of that effect; in the base arm's row, of its mean",
+    "rob": "overall risk of bias of the study: 1 low, 2 some concerns, 3 high",
+    "n1": "animals or participants of the first treatment",
+    "n2": "animals or participants of the second treatment",
+}
+"""What the columns of the formats hold, by our own word for it."""
+
+
 def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]], missing: str = "") -> Path:
     """Write a CSV file; a number keeps all its digits, a missing one is written as asked."""
+    path.parent.mkdir(exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(columns)
@@ -266,13 +289,6 @@ def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]
 def number(value: Any) -> Any:
     """Write a number with 15 digits, all that a number as typed can have."""
     return f"{value:.15g}" if isinstance(value, float | np.floating) else value
-
-
-def folder(directory: Path, name: str) -> Path:
-    """Make the folder of one format."""
-    path = directory / name
-    path.mkdir(exist_ok=True)
-    return path
 
 
 def quoted(text: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis import pairwise
-from analysis.exchange.datasets import file_name, folder, questions, write_rows
+from analysis.exchange.datasets import file_name, questions, write_rows
 from analysis.pairwise import PairwiseFit
 from analysis.pairwise.dependence import TRUE_EFFECT_CORRELATION
 from evidence.errors import EvidenceError, RefusedError
@@ -27,7 +27,7 @@ def write_metafor(selection: Selection, directory: Path) -> list[Path]:
     contrasts of one comparison share an arm.
     """
     db = selection.db
-    target = folder(directory, "metafor")
+    target = directory / "metafor"
     files: list[Path] = []
     names: list[str] = []
     for plan in questions(db):
@@ -59,9 +59,10 @@ def write_metafor(selection: Selection, directory: Path) -> list[Path]:
                 "NA",
             )
         )
+        selection.describe(f"metafor/{name}.csv", {column: _meaning(column) for column in columns})
         if covariances:
-            header = ("contrast_1", "contrast_2", "covariance")
-            files.append(write_rows(target / f"{name}-covariance.csv", header, covariances))
+            files.append(write_rows(target / f"{name}-covariance.csv", list(_COVARIANCE), covariances))
+            selection.describe(f"metafor/{name}-covariance.csv", _COVARIANCE)
         script = target / f"{name}.R"
         text = _script(name, measure, plan["kind"], plan["tau2"], bool(covariances))
         script.write_text(text, encoding="utf-8")
@@ -72,6 +73,33 @@ def write_metafor(selection: Selection, directory: Path) -> list[Path]:
 
 
 _LAST = ("yi", "sei")
+_COVARIANCE = {
+    "contrast_1": "contrast, as in the table of contrasts",
+    "contrast_2": "contrast that shares an arm with it",
+    "covariance": "covariance of their estimates",
+}
+_COLUMNS = {
+    "comparison": "the treatments: effects are first minus second",
+    "contrast": "contrast_id of the view contrast",
+    "study": "study",
+    "experiment": "experiment of the study",
+    "arm_a": "arm of the first treatment",
+    "arm_b": "arm of the second treatment",
+    "yi": "effect on the analysis scale (log for ratios)",
+    "sei": "standard error of yi",
+}
+_STATISTIC = {"m": "mean", "sd": "standard deviation", "n": "n", "a": "events", "c": "events", "x": "events",
+              "t": "time at risk"}  # fmt: skip
+
+
+def _meaning(column: str) -> str:
+    """Say what a column holds: names of `escalc` are a statistic, the number of its arm, and i."""
+    if column in _COLUMNS:
+        return _COLUMNS[column]
+    statistic = _STATISTIC[column.rstrip("i").rstrip("12")]
+    return (
+        f"{statistic} of arm_{'b' if '2' in column or column == 'ci' else 'a'}, as escalc of metafor calls it"
+    )
 
 
 def _pairs(selection: Selection, outcome: str, measure: str) -> list[tuple[str, str]]:

@@ -43,6 +43,8 @@ def write_robvis(selection: Selection, directory: Path) -> list[Path]:
                 [study, *(cells.get(item, "") for item in order)] for study, cells in studies.items()
             )
         files.append(path)
+        judged = {name_of[tool, item]: f"{tool}, item {item}: judgement" for item in order}
+        selection.describe(f"robvis/{path.name}", {"Study": "study", **judged})
     return files
 
 
@@ -124,4 +126,13 @@ def write_prisma(selection: Selection, directory: Path) -> list[Path]:
             writer.writerow((box, node, place, label, label, label, f"{box}.html", n))
         for stage, node, text in _STAGES:
             writer.writerow((stage, node, stage, text, text, text, f"{stage}.html", ""))
+    selection.describe(
+        path.name,
+        {
+            "data": "box of the flow diagram, as PRISMA2020 calls it",
+            "node, box, url": "place of the box in the diagram",
+            "description, boxtext, tooltips": "words of the box",
+            "n": "how many; reasons and their numbers separated by commas and semicolons",
+        },
+    )
     return [path]

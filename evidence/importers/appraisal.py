@@ -88,6 +88,7 @@ def import_robvis(
     draft = Draft(into, title=Path(file).stem)
     problems: list[Problem] = []
     for line, cells in table.rows:
+        draft.place = table.name, line
         if not cells[study]:
             report.left_out.append(Problem("a row without a study", "name it", table.name, line))
             continue
@@ -132,9 +133,7 @@ def import_robvis(
         else:
             why = "weights follow from the analysis" if plain(name) in _NOT_ITEMS else "left out as asked"
             report.mappings.append(ColumnMapping(name, "", why))
-    report.added = dict(draft.added)
-    draft.write(dry_run=dry_run)
-    return report
+    return draft.finish(report, dry_run=dry_run)
 
 
 def _of(tool: str, table: str) -> list[dict[str, str | None]]:
@@ -235,6 +234,7 @@ def import_prisma(file: str | Path, into: str | Path, *, dry_run: bool = False) 
     at, n = table.header.index("data"), table.header.index("n")
     problems: list[Problem] = []
     for line, cells in table.rows:
+        draft.place = table.name, line
         box, number = cells[at], cells[n]
         if not box or box not in keyed("prisma_box"):
             if (
@@ -268,6 +268,4 @@ def import_prisma(file: str | Path, into: str | Path, *, dry_run: bool = False) 
     for name in table.header:
         became = {"data": "flow.csv: box", "n": "flow.csv: n, reason"}.get(name, "")
         report.mappings.append(ColumnMapping(name, became, "" if became else "words of the diagram"))
-    report.added = dict(draft.added)
-    draft.write(dry_run=dry_run)
-    return report
+    return draft.finish(report, dry_run=dry_run)

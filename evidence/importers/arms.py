@@ -174,6 +174,7 @@ def import_table(
             key=["treatment"],
         )
     fill(table, columns, draft, report, outcome, measure)
+    draft.place = None
     name = table.name
     # The rows are in the draft now; a large table need not be in memory twice while the folder is checked.
     del table
@@ -194,9 +195,7 @@ def import_table(
     )
     if wide:
         _report_wide(report, wide)
-    report.added = dict(draft.added)
-    draft.write(dry_run=dry_run)
-    return report
+    return draft.finish(report, dry_run=dry_run)
 
 
 def _recognise(table: Table, chosen: Mapping[str, str], shape: str) -> _Columns:

@@ -157,6 +157,12 @@ class Draft:
             }
         return self._indexes[name, columns]
 
+    def finish(self, report: ImportReport, *, dry_run: bool = False) -> ImportReport:
+        """Write the folder, see `write`, and say in the report how many rows were added."""
+        report.added = dict(self.added)
+        self.write(dry_run=dry_run)
+        return report
+
     def write(self, *, dry_run: bool = False) -> None:
         """Check the whole folder, then put every changed file in place.
 

@@ -122,9 +122,7 @@ def import_extraction(
         for position, name in enumerate(table.header)
         if position not in columns.values()
     ]
-    report.added = dict(draft.added)
-    draft.write(dry_run=dry_run)
-    return report
+    return draft.finish(report, dry_run=dry_run)
 
 
 def _columns(table: Table, mapping: Mapping[str, str]) -> dict[str, int]:

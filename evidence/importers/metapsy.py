@@ -70,6 +70,7 @@ def import_metapsy(
     roles = {spelling(name): "control" for name in controls}
     seen: dict[tuple[str, ...], tuple[int, tuple[str, ...]]] = {}
     for line, cells in table.rows:
+        draft.place = table.name, line
 
         def cell(name: str, cells: tuple[str, ...] = cells) -> str:
             return cells[at[name]] if name in at else ""
@@ -145,9 +146,7 @@ def import_metapsy(
                 },
             )
     _report(table, report)
-    report.added = dict(draft.added)
-    draft.write(dry_run=dry_run)
-    return report
+    return draft.finish(report, dry_run=dry_run)
 
 
 def _report(table: Table, report: ImportReport) -> None:

@@ -152,9 +152,7 @@ def import_references(
                 key=["record", "stage", "reviewer"],
             )
     _report_tags(references, columns, report)
-    report.added = dict(draft.added)
-    draft.write(dry_run=dry_run)
-    return report
+    return draft.finish(report, dry_run=dry_run)
 
 
 def _read(path: Path, text: str) -> tuple[list[Reference], dict[str, str], str]:

@@ -222,9 +222,7 @@ def import_revman(
             became = "estimate, se" if statistic in ("o_e", "variance") else statistic
             report.mappings.append(ColumnMapping(name, f"{home}: {became}"))
     report.notes.append("weights, intervals and pooled results are not kept: they follow from the data")
-    report.added = dict(draft.added)
-    draft.write(dry_run=dry_run)
-    return report, named
+    return draft.finish(report, dry_run=dry_run), named
 
 
 def _add_analysis(

@@ -105,6 +105,7 @@ def import_screening(
     report = ImportReport(table.name, notes=list(table.notes))
     problems: list[Problem] = []
     for line, cells in table.rows:
+        draft.place = table.name, line
 
         def cell(name: str, cells: tuple[str, ...] = cells) -> str:
             return cells[known[name]] if name in known else ""
@@ -157,9 +158,7 @@ def import_screening(
         report.mappings.append(
             ColumnMapping(name, f"{home}: {target}" if target else "", "" if target else "no known meaning")
         )
-    report.added = dict(draft.added)
-    draft.write(dry_run=dry_run)
-    return report
+    return draft.finish(report, dry_run=dry_run)
 
 
 def _columns(table: Table, mapping: Mapping[str, str]) -> dict[str, int]:

@@ -202,6 +202,7 @@ def import_syrf(
         if role == "control":
             controls.add(treatment)
         study = _study(row, names)
+        draft.place = table.name, row.line
         experiment = names(("experiment", study), row["experiment"], row["experiment_label"])
         arm = names(("arm", study, experiment), row["cohort"], row["cohort_label"])
         outcome = outcomes(row["outcome_label"])
@@ -285,6 +286,7 @@ def import_syrf(
                 "note": note,
             },
         )
+    draft.place = None
     if not seen:
         raise ReviewError(f"{table.name} has no row that can be taken.", report.left_out)
     for outcome, found_units in units_of.items():
@@ -298,9 +300,7 @@ def import_syrf(
     kept = _add_studies(table, known, study_rows, draft, report)
     _say(report, controls, control, treatments, homes, rows, iqr_to_sd)
     _report_columns(table, known, report, kept)
-    report.added = dict(draft.added)
-    draft.write(dry_run=dry_run)
-    return report
+    return draft.finish(report, dry_run=dry_run)
 
 
 def _known(table: Table) -> dict[str, int]:

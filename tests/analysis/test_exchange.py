@@ -99,6 +99,19 @@ def test_read_back_the_contrasts_are_the_same(exported, tmp_path, review, name, 
         assert found[key] == pytest.approx(value, rel=1e-12), key
 
 
+@pytest.mark.parametrize("review", ["smoking", "diabetes"])
+def test_the_dictionary_says_what_every_column_of_every_table_holds(exported, review):
+    folder = exported[review]
+    with (folder / "dictionary.csv").open(encoding="utf-8", newline="") as stream:
+        meanings = {(row["object"], row["column"]): row["meaning"] for row in csv.DictReader(stream)}
+    tables = [path for format in FORMATS for path in sorted((folder / format).glob("*.csv"))]
+    assert len(tables) == 8
+    for path in tables:
+        with path.open(encoding="utf-8", newline="") as stream:
+            for column in next(csv.reader(stream)):
+                assert meanings[path.relative_to(folder).as_posix(), column], (path, column)
+
+
 def test_every_row_of_bugs_and_every_column_of_r(exported):
     """The first matrix of the smoking data by hand: study 1 compares treatments 1 and 3."""
     bugs = (exported["smoking"] / "bugs" / "cessation-OR.data.txt").read_text(encoding="utf-8")

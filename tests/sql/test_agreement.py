@@ -133,6 +133,18 @@ def test_where_all_agree_there_is_nothing_beyond_chance(rows):
     assert (found["agreement"], found["kappa"], found["ac1"]) == (1, None, 1)
 
 
+def test_kappa_of_cohen(rows):
+    """Cohen (1960), Table 1: 200 judgements in three classes, kappa .492 with standard error .055."""
+    table = (
+        ("include", "include", 88), ("include", "exclude", 14), ("include", "unclear", 18),
+        ("exclude", "include", 10), ("exclude", "exclude", 40), ("exclude", "unclear", 10),
+        ("unclear", "include", 2), ("unclear", "exclude", 6), ("unclear", "unclear", 12),
+    )  # fmt: skip
+    (found,) = screened(rows, [(first, second) for first, second, count in table for _ in range(count)])
+    assert (round(found["agreement"], 2), round(found["kappa"], 3)) == (0.70, 0.492)
+    assert round(found["kappa_std_error"], 3) == 0.055
+
+
 def test_one_reviewer_alone_has_no_agreement(rows):
     rows.insert("record", [{"record": "r", **rows.place("records.csv")}])
     assert rows.query("select * from rating_agreement") == []
@@ -169,6 +181,27 @@ def test_concordance_and_limits_of_agreement(read_twice):
     spread = statistics.stdev(differences)
     assert found["limit_lower"] == pytest.approx(statistics.fmean(differences) - 1.959963984540054 * spread)
     assert found["limit_upper"] == pytest.approx(statistics.fmean(differences) + 1.959963984540054 * spread)
+
+
+WRIGHT = (494, 395, 516, 434, 476, 557, 413, 442, 650, 433, 417, 656, 267, 478, 178, 423, 427)
+MINI = (512, 430, 520, 428, 500, 600, 364, 380, 658, 445, 432, 626, 260, 477, 259, 350, 451)
+
+
+def test_limits_of_agreement_of_bland_and_altman(rows):
+    """Bland and Altman (1986), Table 1: peak flow by two meters, mean difference -2.1 l/min, SD 38.8."""
+    for number, (large, mini) in enumerate(zip(WRIGHT, MINI)):
+        rows.measure(f"s{number}", "drug", extractor="large", mean=large, unit=None)
+        rows.measure(f"s{number}", "drug", extractor="mini", mean=mini, unit=None)
+    found = rows.one("select * from extraction_agreement where statistic = 'mean'")
+    assert (round(found["mean_difference"], 1), round(found["sd_difference"], 1)) == (-2.1, 38.8)
+    # They print -79.7 and 75.5 with 2 in place of 1.96.
+    two = 2 / 1.959963984540054
+    assert (
+        round(found["mean_difference"] + two * (found["limit_lower"] - found["mean_difference"]), 1) == -79.7
+    )
+    assert (
+        round(found["mean_difference"] + two * (found["limit_upper"] - found["mean_difference"]), 1) == 75.5
+    )
 
 
 def test_what_only_one_gives_is_counted_apart(read_twice):
