@@ -139,6 +139,7 @@ def run_network(
     exclude_high_rob: bool = False,
     seed: int = 1,
     node_split: bool = False,
+    split_method: str | None = None,
     leave_one_out: bool = False,
     league: bool = False,
     chains: bool = False,
@@ -159,6 +160,8 @@ def run_network(
         For an engine that draws.
     node_split, leave_one_out : bool
         Whether to set direct against indirect evidence, and to refit without each study.
+    split_method : str, optional
+        How the frequentist engine sets direct against indirect evidence: as in its ``node_splits``.
     league : bool
         Whether to add the league table of each model, which is printed, not kept: estimates make it anew.
     chains : bool
@@ -206,7 +209,12 @@ def run_network(
         fit = network.fit(net, engine=engine, model=model, **chosen)
     except ModuleNotFoundError as error:
         raise _not_installed(engine, error) from None
-    frames = _network_frames(fit, node_split, leave_one_out, league, say)
+    splits = {}
+    if split_method is not None:
+        if "method" not in signature(fit.node_splits).parameters:
+            raise CallError(f"The {engine} engine has one way to split: leave --split-method out.")
+        node_split, splits = True, {"method": split_method}
+    frames = _network_frames(fit, splits if node_split else None, leave_one_out, league, say)
     if chains:
         say("drawing Markov chains")
         frames |= _chains(fit, frames["notes"], seed)
@@ -230,6 +238,7 @@ def run_network(
             "node_split": node_split,
             "leave_one_out": leave_one_out,
         }
+        | ({"split_method": split_method} if splits else {})
         | ({"chains": True} if chains else {})
         | chosen,
         input_hash=_network_hash(net),
@@ -405,16 +414,15 @@ def engine_options(engine: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _network_frames(
-    fit: NetworkFit, node_split: bool, leave_one_out: bool, league: bool, say: Progress
+    fit: NetworkFit, splits: Mapping[str, str] | None, leave_one_out: bool, league: bool, say: Progress
 ) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
     say("tabulating results")
     inconsistency = fit.inconsistency()
-    if node_split:
+    if splits is not None:
         say("splitting nodes")
-        splits = fit.node_splits()
-        inconsistency = _stacked("inconsistency", [inconsistency, splits])
+        inconsistency = _stacked("inconsistency", [inconsistency, fit.node_splits(**splits)])
     frames = {
         "estimates": fit.estimates(),
         "heterogeneity": fit.heterogeneity(),

@@ -134,6 +134,12 @@ def pool(file: str, form: str, save: bool, tau2: str, **options: Any) -> None:
 @click.option("--effect-prior-sd", type=float, metavar="SD", help="Standard deviation of the effects' prior.")
 @click.option("--seed", type=int, default=1, show_default=True, help="For engines that draw.")
 @click.option("--node-split", is_flag=True, help="Set direct against indirect evidence.")
+@click.option(
+    "--split-method",
+    metavar="METHOD",
+    help="How the frequentist engine does it: back-calculation (default), SIDDE, or side-splitting, by an "
+    "inconsistency parameter where van Valkenhoef's rule lets it. Implies --node-split.",
+)
 @click.option("--leave-one-out", is_flag=True, help="Refit without each study.")
 @click.option("--league", is_flag=True, help="Add the league table, the best treatment first.")
 @TIMEPOINT

@@ -483,6 +483,18 @@ def test_nma_prints_a_league_table_and_what_cannot_be_split(diabetes_file):
     assert len(document["league"]) == 2 * 10 * 9
     assert {row["orientation"] for row in document["league"]} == {"row versus column"}
     assert call(*arguments[:-1], "--tau2", "0.1").exit_code == 0
+    sides = call(*arguments[:-1], "--split-method", "side-splitting", "--format", "json")
+    methods = {
+        row["method"] for row in json.loads(sides.output)["inconsistency"] if row["direct"] is not None
+    }
+    assert methods == {"side-splitting"}
+    unknown = call(*arguments[:-1], "--split-method", "halves")
+    assert (unknown.exit_code, "there are back-calculation, SIDDE, side-splitting" in unknown.output) == (
+        2,
+        True,
+    )
+    other = call(*arguments[:-1], "--engine", "exact", "--split-method", "SIDDE")
+    assert (other.exit_code, "one way to split" in other.output) == (2, True)
 
 
 @pytest.mark.parametrize(
