@@ -16,6 +16,18 @@ from analysis.pairwise.coefficients import Coefficients, chi2_p_value, coefficie
 from analysis.pairwise.rows import Array, Rows
 from evidence.errors import CallError, RefusedError
 
+_SMALLEST_TAU = 1e-6
+
+
+@dataclass(frozen=True)
+class Maximum:
+    """A lower maximum of the likelihood: mean effect, tau2, relative probability, how much lower it is."""
+
+    estimate: float
+    tau2: float
+    relative_probability: float
+    below: float
+
 
 @dataclass(frozen=True)
 class SelectionModel:
@@ -39,6 +51,8 @@ class SelectionModel:
         Effects in this direction are the favoured ones.
     step : float
         One-sided p-value at which the probability changes.
+    others : tuple of Maximum
+        Lower maxima of the likelihood, where it has several: the data do not tell them apart well.
     """
 
     effect: Coefficients
@@ -51,6 +65,7 @@ class SelectionModel:
     n_other: int
     direction: str
     step: float
+    others: tuple[Maximum, ...]
 
 
 def selection_model(y: Array, v: Array, step: float = 0.025, direction: str | None = None) -> SelectionModel:
@@ -95,35 +110,31 @@ def selection_model(y: Array, v: Array, step: float = 0.025, direction: str | No
     plain = Rows.of(effect, variance)
     tau2 = between_studies.estimate(plain, "ML")
     without = plain.profile.solve(tau2)
-    best: tuple[float, Array] | None = None
-    for start_tau in (np.sqrt(tau2) + 0.05, 1.0):
-        for start_ratio in (0.0, -1.5):
-            found = likelihood.climb(np.array([without.beta[0], start_tau, start_ratio]))
-            if best is None or found[0] > best[0]:
-                best = found
-    at_zero = likelihood.climb(np.array([without.beta[0], 0.0, 0.0]), free=(0, 2))
-    if best is None or at_zero[0] >= best[0] - 1e-10:
-        best = at_zero
-    value, point = best
-    free = [0, 1, 2] if point[1] > 1e-7 else [0, 2]
+    maxima = likelihood.maxima(without.beta[0], np.sqrt(tau2))
+    value, point = maxima[0]
+    free = [0, 1, 2] if point[1] > 0 else [0, 2]
     hessian = likelihood.second(point)[np.ix_(free, free)]
     covariance = np.linalg.inv(-hessian)
     ratio = float(np.exp(point[2]))
     mean_variance = covariance[0, 0] * unit**2
     ratio_variance = covariance[-1, -1] * ratio**2
-    log_likelihood = value - rows.n * np.log(unit)
-    statistic = max(0.0, 2 * (log_likelihood - without.log_likelihood + rows.n * np.log(unit)))
+    statistic = max(0.0, 2 * (value - without.log_likelihood))
+    others = tuple(
+        Maximum(sign * where[0] * unit, where[1] ** 2 * unit**2, float(np.exp(where[2])), value - height)
+        for height, where in maxima[1:]
+    )
     return SelectionModel(
         effect=coefficients(sign * point[0] * unit, mean_variance),
         tau2=float(point[1] ** 2 * unit**2) if len(free) == 3 else 0.0,
         relative_probability=coefficients(ratio, ratio_variance),
-        log_likelihood=log_likelihood,
+        log_likelihood=value - rows.n * np.log(unit),
         lr_statistic=statistic,
         lr_p_value=chi2_p_value(statistic, 1),
         n_significant=n_significant,
         n_other=n_other,
         direction=direction,
         step=step,
+        others=others,
     )
 
 
@@ -187,3 +198,23 @@ class _Likelihood:
             if moved < 1e-11:
                 break
         return value, point
+
+    def maxima(self, mean: float, tau: float) -> list[tuple[float, Array]]:
+        """Climb from many places; give the maxima found, highest first.
+
+        Parameters
+        ----------
+        mean, tau : float
+            Of the model without selection.
+        """
+        starts = [(height, ratio) for height in (tau + 0.05, 1.0, 4.0) for ratio in (0.0, -1.5, -4.0, 2.5)]
+        found = [self.climb(np.array([mean, height, ratio])) for height, ratio in starts]
+        found += [self.climb(np.array([mean, 0.0, ratio]), free=(0, 2)) for _, ratio in starts[:4]]
+        kept: list[tuple[float, Array]] = []
+        for value, point in sorted(found, key=lambda item: -item[0]):
+            if point[1] < _SMALLEST_TAU:
+                point = np.array([point[0], 0.0, point[2]])
+            curvature = np.linalg.eigvalsh(self.second(point))[-1]
+            if curvature < 0 and all(np.abs(point - other).max() > 1e-3 for _, other in kept):
+                kept.append((value, point))
+        return kept or [max(found, key=lambda item: item[0])]

@@ -156,6 +156,12 @@ class SmallStudyEffects(PairwiseModels):
             "n_significant": found.n_significant,
             "n_other": found.n_other,
         }
+        for other in found.others:
+            said += (
+                f"; the likelihood has another maximum, lower by {other.below:.3g}: estimate "
+                f"{other.estimate:.4g}, tau2 {other.tau2:.3g}, relative probability "
+                f"{other.relative_probability:.3g}"
+            )
         rows = quantities("random", name, "effect", _first(found.effect) | {"tau2": found.tau2}, note=said)
         rows += quantities(
             "random", name, "relative probability of publication", probability, note="likelihood-ratio test"
