@@ -120,33 +120,109 @@ analysed as materialized (
     select * from analysis_contrast
 ),
 
+of_analysis as materialized (
+    select distinct
+        block,
+        measure
+    from analysed
+),
+
 taken as materialized (
-    select
+    select distinct
         study,
         experiment,
         outcome,
-        min(rule) as rule,
-        min(timepoint) as first_timepoint,
-        max(timepoint) as last_timepoint
+        measure,
+        timepoint,
+        rule
     from analysed
-    group by study, experiment, outcome
 ),
 
+-- In no analysed contrast at all; in none of one measure; reported, and not analysed.
 other_time as materialized (
     select
-        standard.*,
-        taken.rule,
-        taken.first_timepoint,
-        taken.last_timepoint
+        standard.source_file,
+        standard.source_line,
+        standard.study,
+        standard.experiment,
+        standard.arm,
+        standard.outcome,
+        standard.timepoint,
+        standard.timepoint_unit,
+        cast(null as varchar) as measure,
+        standard.measurement_id,
+        cast(null as bigint) as reported_contrast_id
     from standard
-    left join taken
-        on
-            standard.study = taken.study
-            and standard.experiment = taken.experiment
-            and standard.outcome = taken.outcome
     where
         standard.measurement_id in (select measurement_id from pair)
-        and standard.block not in (select analysed.block from analysed)
+        and standard.block not in (select of_analysis.block from of_analysis)
+    union all
+    select
+        standard.source_file,
+        standard.source_line,
+        standard.study,
+        standard.experiment,
+        standard.arm,
+        standard.outcome,
+        standard.timepoint,
+        standard.timepoint_unit,
+        pair.measure,
+        standard.measurement_id,
+        cast(null as bigint) as reported_contrast_id
+    from standard
+    inner join pair on standard.measurement_id = pair.measurement_id
+    left join of_analysis on standard.block = of_analysis.block and pair.measure = of_analysis.measure
+    where
+        of_analysis.block is null
+        and standard.block in (select other.block from of_analysis as other)
+    union all
+    select
+        reported.source_file,
+        reported.source_line,
+        reported.study,
+        reported.experiment,
+        concat(reported.arm_a, ', ', reported.arm_b) as arm,
+        reported.outcome,
+        reported.timepoint,
+        reported.timepoint_unit,
+        reported.measure,
+        cast(null as bigint) as measurement_id,
+        reported.reported_contrast_id
+    from reported_contrast_standard as reported
+    inner join compared on reported.reported_contrast_id = compared.reported_contrast_id
+    where
+        reported.reported_contrast_id not in (
+            select reported_contrast_id from analysed where reported_contrast_id is not null
+        )
+),
+
+at_other_time as materialized (
+    select
+        other_time.source_file,
+        other_time.source_line,
+        other_time.study,
+        other_time.experiment,
+        other_time.arm,
+        other_time.outcome,
+        other_time.timepoint,
+        other_time.timepoint_unit,
+        other_time.measure,
+        other_time.measurement_id,
+        other_time.reported_contrast_id,
+        min(taken.rule) as rule,
+        min(taken.timepoint) as first_timepoint,
+        max(taken.timepoint) as last_timepoint
+    from other_time
+    left join taken
+        on
+            other_time.study = taken.study
+            and other_time.experiment = taken.experiment
+            and other_time.outcome = taken.outcome
+            and (other_time.measure is null or other_time.measure = taken.measure)
+    group by
+        other_time.source_file, other_time.source_line, other_time.study, other_time.experiment, other_time.arm,
+        other_time.outcome, other_time.timepoint, other_time.timepoint_unit, other_time.measure,
+        other_time.measurement_id, other_time.reported_contrast_id
 )
 
 select
@@ -354,7 +430,7 @@ select
     outcome,
     timepoint,
     timepoint_unit,
-    cast(null as varchar) as measure,
+    measure,
     'analysis_contrast' as stage,
     case
         when rule is null then 'the study has no contrast at the time point that the plan asks for'
@@ -368,5 +444,5 @@ select
     end as reason,
     'none needed; the contrast view has it, and the time point of an analysis can be chosen' as remedy,
     measurement_id,
-    cast(null as bigint) as reported_contrast_id
-from other_time
+    reported_contrast_id
+from at_other_time

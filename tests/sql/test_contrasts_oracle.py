@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 PAIRWISE = [
@@ -32,6 +35,48 @@ NETWORK = [
     "senn2013",
     "smoking",
 ]
+
+
+RANDOM = json.loads(
+    (Path(__file__).parents[1] / "oracles" / "effects_metafor.json").read_text(encoding="utf-8")
+)
+COLUMNS = {
+    "continuous": (("m1", "mean"), ("s1", "sd"), ("n1", "n")),
+    "binary": (("e1", "events"), ("n1", "n")),
+    "rate": (("x1", "events"), ("t1", "exposure")),
+}
+
+
+@pytest.mark.parametrize("kind", COLUMNS)
+def test_random_data_equal_escalc(kind, rows):
+    data = RANDOM[kind]
+    rows.outcome("y", kind)
+    length = len(next(iter(data.values())))
+    for i in range(length):
+        for arm, group in (("drug", "1"), ("control", "2")):
+            given = {ours: data[theirs[0] + group][i] for theirs, ours in COLUMNS[kind]}
+            rows.measure(f"s{i:02}", arm, "y", **given)
+    found = {(row["measure"], row["study"]): row for row in rows.query("select * from contrast")}
+    measures = [name.removesuffix("_y") for name in data if name.endswith("_y")]
+    assert {measure for measure, _ in found} == set(measures)
+    for measure in measures:
+        for i in range(length):
+            if kind == "continuous":
+                informative = True
+                y = data[f"{measure}_y"][i]
+                if measure == "ROM":
+                    part = [data[f"s{g}"][i] ** 2 / (data[f"n{g}"][i] * data[f"m{g}"][i] ** 2) for g in "12"]
+                    y += (part[0] - part[1]) / 2
+            else:
+                y = data[f"{measure}_y"][i]
+                one, two = (data["e1"], data["e2"]) if kind == "binary" else (data["x1"], data["x2"])
+                all_events = kind == "binary" and one[i] == data["n1"][i] and two[i] == data["n2"][i]
+                informative = measure in ("RD", "IRD") or (one[i] + two[i] > 0 and not all_events)
+            assert ((measure, f"s{i:02}") in found) == informative
+            if informative:
+                row = found[measure, f"s{i:02}"]
+                assert row["estimate"] == pytest.approx(y, rel=1e-12, abs=1e-14)
+                assert row["std_error"] ** 2 == pytest.approx(data[f"{measure}_v"][i], rel=1e-12)
 
 
 @pytest.mark.oracle
