@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 from collections import defaultdict
@@ -118,6 +119,8 @@ class Selection:
     def sorted_rows(self, name: str) -> str | None:
         """Sort the rows of a table or view by all its columns, once for all formats.
 
+        In the copy, a view is replaced by its rows: views that read it need not compute it again.
+
         Returns
         -------
         str or None
@@ -125,8 +128,18 @@ class Selection:
         """
         if name not in self._sorted:
             table = f'memory."{name}"'
+            self._sorted[name] = table
+            entry = self.catalog.entries[name]
+            if entry.kind == "view":
+                # Only a matter of speed: views that are missed here are computed once more.
+                for read in _READ.findall(entry.sql):
+                    if read in self.catalog.entries:
+                        self.sorted_rows(read)
             self.db.connection.execute(f"create table {table} as from {name} order by all")
-            self._sorted[name] = table if self.db.value(f"select exists (from {table})") else None
+            if entry.kind == "view":
+                self.db.connection.execute(f"create or replace view {name} as from {table}")
+            if not self.db.value(f"select exists (from {table})"):
+                self._sorted[name] = None
         return self._sorted[name]
 
     def content(self) -> Iterator[tuple[str, str, str]]:
@@ -236,6 +249,7 @@ def select(path: Path, conditions: Conditions = Conditions()) -> Iterator[Select
             connection.close()
 
 
+_READ = re.compile(r"\b(?:from|join)\s+\(*(\w+)", re.IGNORECASE)
 _LEFT = """
     select distinct study from (
         select measurement.study, outcome, treatment, treatment as versus
