@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
 import evidence
 from analysis import network, plan
 from analysis.network.blocks import positive_definite
+from evidence.commands.display import show_run
 from evidence.errors import CallError, RefusedError
 from evidence.query import EvidenceBase
 
@@ -489,3 +492,26 @@ def test_the_reference_is_said(diabetes: EvidenceBase, deaths: EvidenceBase) -> 
     part = network.load(deaths, "death", "OR", treatments=["A", "B"])
     assert part.reference == "A"
     assert not any("has no data here" in message for _, message in part.notes)
+
+
+def test_how_likely_each_treatment_is_importantly_better(tmp_path) -> None:
+    folder = tmp_path / "deaths"
+    folder.mkdir()
+    outcomes = (
+        "outcome,label,kind,lower_is_better,smallest_important_difference\ndeath,Death,binary,true,1.25\n"
+    )
+    for name, text in (REVIEW | {"review.toml": TITLE, "outcomes.csv": outcomes}).items():
+        (folder / name).write_text(text, encoding="utf-8")
+    with evidence.open(evidence.build(folder, output=tmp_path / "deaths.duckdb")) as db:
+        run = plan.run_network(db, outcome="death", measure="OR", model="common")
+    table = run.frames["sensitivity"].set_index(["item", "quantity"])["value"]
+    rows = run.frames["estimates"].query("evidence == 'network'").set_index(["treatment", "versus"])
+    # An odds ratio of A against P below 1 / 1.25.
+    effect, error = rows.loc[("A", "P"), ["estimate", "std_error"]]
+    by_hand = norm.cdf((-np.log(1.25) - effect) / error)
+    assert table["A", "probability versus P"] == pytest.approx(by_hand, rel=1e-12)
+    both = table["A", "probability versus P"] + table["A", "probability versus B"]
+    assert table["A", "mean probability over all others"] == pytest.approx(both / 2)
+    page = StringIO()
+    show_run(run, page)
+    assert "p_importantly_better" in page.getvalue()
