@@ -32,7 +32,7 @@ with timed as (
     from measurement
     left join outcome_timepoint on measurement.outcome = outcome_timepoint.outcome
     left join unit as typed on measurement.timepoint_unit = typed.unit
-    cross join (select max(factor) as factor from unit where unit = 'd') as day
+    cross join (select max(case when unit = 'd' then factor end) as factor from unit) as day
 ),
 
 first_row as (

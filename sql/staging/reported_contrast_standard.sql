@@ -55,7 +55,7 @@ with typed as (
     inner join treatment as second_role on second_arm.treatment = second_role.treatment
     left join outcome_timepoint on reported.outcome = outcome_timepoint.outcome
     left join unit as time_unit on reported.timepoint_unit = time_unit.unit
-    cross join (select max(factor) as factor from unit where unit = 'd') as day
+    cross join (select max(case when unit = 'd' then factor end) as factor from unit) as day
     left join unit as from_unit on reported.unit = from_unit.unit
     left join unit as to_unit on outcome.unit = to_unit.unit
 ),
