@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib import import_module
 from inspect import signature
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from analysis.results import frame
@@ -240,7 +241,8 @@ def run_network(
         }
         | ({"split_method": split_method} if splits else {})
         | ({"chains": True} if chains else {})
-        | chosen,
+        # JSON has no infinity, which makes a prior flat.
+        | {name: "infinity" if value == inf else value for name, value in chosen.items()},
         input_hash=_network_hash(net),
         frames=frames,
         analysis=analysis,

@@ -183,8 +183,10 @@ def leave_one_out(
         other = refits[int(influence.study[i])]
         if other is None:
             continue
-        effects = other.effects(contrasts(other))
-        mean[i], sd[i] = effects.mean, effects.sd
-        lower[i], upper[i] = effects.interval()
+        combinations = contrasts(other)
+        known = combinations.any(1)  # with flat priors, what nothing links any more has no posterior
+        effects = other.effects(combinations[known])
+        mean[i, known], sd[i, known] = effects.mean, effects.sd
+        lower[i, known], upper[i, known] = effects.interval()
         tau[i] = other.solution.tau[0] if other.heterogeneity is None else other.heterogeneity.quantile(0.5)
     return LeftOut(influence.study, mean, sd, lower, upper, tau)

@@ -273,6 +273,8 @@ def _difference(coarse: Posterior, fine: Posterior) -> float:
     if treatments is not None and len(treatments) <= 12:
         i, j = np.triu_indices(len(treatments), 1)
         probe = np.concatenate([treatments[j] - treatments[i], probe[~treatments.any(0)]])
+        # With flat priors nothing tells of a treatment that no study links to the reference.
+        probe = probe[probe.any(1)]
     a, b = coarse.effects(probe), fine.effects(probe)
     x = b.mean + _PROBE[:, None] * b.sd
     quantile = (a.probability_below(x) - b.probability_below(x)) / (b.density(x) * b.sd)

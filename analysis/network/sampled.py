@@ -350,7 +350,7 @@ def specify(
     """
     if effect_prior_sd is not None and not 0 < effect_prior_sd < np.inf:
         raise CallError(
-            f"effect_prior_sd is {effect_prior_sd:g}; counts need a finite standard deviation above 0."
+            f"effect_prior_sd is {effect_prior_sd:g}; this engine needs a finite standard deviation above 0."
         )
     scale = effect_scale(net)
     assumed = [] if effect_prior_sd is not None else ["effects"]

@@ -272,6 +272,23 @@ def test_standard_errors_from_1e_minus_8_to_1e8_in_one_network():
 
 
 @pytest.mark.filterwarnings("error")
+def test_flat_priors_and_a_study_that_alone_links_a_treatment():
+    edges = [(0, 1, 0.3, 0.2), (0, 1, 0.5, 0.3), (0, 1, 0.2, 0.3), (0, 1, 0.4, 0.25), (1, 2, 0.6, 0.3)]
+    blocks = [([[a, b] for a, b, _, _ in edges], [[y] for *_, y, _ in edges], [[[v**2]] for *_, v in edges])]
+    net = network(blocks, 3)
+    fit = exact.fit(net, tau_prior="uniform(0, 2)", effect_prior_sd=inf)
+    table = fit.leave_one_out()
+    last = table[table["study"] == "study 4"].set_index(["model", "treatment"])
+    assert last.loc[(slice(None), "c"), "estimate"].isna().all()
+    assert last.loc[(slice(None), "c"), "note"].str.startswith("disconnected").all()
+    rest = network([([[0, 1]] * 4, *([part[:4] for part in blocks[0][1:]]))], 2)
+    again = exact.fit(rest, tau_prior="uniform(0, 2)", effect_prior_sd=inf).relative_effects()
+    for model, estimate in zip(again["model"], again["estimate"]):
+        assert last.loc[(model, "b"), "estimate"] == pytest.approx(estimate, rel=1e-9)
+    assert all(one.error < 1e-8 for refits in fit.refits.values() for one in refits.values())
+
+
+@pytest.mark.filterwarnings("error")
 def test_splits_with_standard_errors_from_1e_minus_8_to_1e8_are_refits():
     edges = [(0, 1, 0.3, 1e-8), (0, 1, 0.4, 1e8), (0, 2, 1.0, 1.0), (1, 2, 0.2, 1e-3), (1, 2, 0.6, 1e4)]
     treatment = [[a, b] for a, b, _, _ in edges]

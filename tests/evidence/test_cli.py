@@ -541,6 +541,16 @@ def test_nma_gives_the_optimum_of_the_likelihood(diabetes_file):
     assert document["ranking"]
 
 
+def test_nma_with_flat_priors_is_json(diabetes_file):
+    options = ("--engine", "exact", "--effect-prior-sd", "inf", "--model", "random", "--leave-one-out")
+    result = call("nma", diabetes_file, "--outcome", "hba1c", "--measure", "MD", *options, "--format", "json")
+    document = json.loads(result.output)
+    assert document["run"]["specification"]["effect_prior_sd"] == "infinity"
+    alone = [row for row in document["leave_one_out"] if row["note"]]
+    assert alone
+    assert all(row["estimate"] is None for row in alone)
+
+
 def test_save_keeps_and_trace_finds(diabetes_file, tmp_path):
     file = tmp_path / "review.duckdb"
     shutil.copyfile(diabetes_file, file)
