@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.network.blocks import arm_blocks, number_arms, stack
-from analysis.network.data import Array, Network
+from analysis.network.data import Array, Network, unit_label
 from analysis.network.graph import components
 from evidence.errors import CallError, Problem, RefusedError
 
@@ -367,12 +367,6 @@ def _refuse_bad_rows(contrast: pd.DataFrame) -> None:
     ]
     if problems:
         raise RefusedError("Some comparisons cannot be used:", problems)
-
-
-def unit_label(unit: tuple[str, str]) -> str:
-    """Name a unit of randomisation in print; the experiment only where it is not the main one."""
-    study, experiment = unit
-    return study if experiment == "main" else f"{study} / {experiment}"
 
 
 def _positions(

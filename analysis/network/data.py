@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 
+def unit_label(unit: tuple[str, str]) -> str:
+    """Name a unit of randomisation in print; the experiment only where it is not the main one."""
+    study, experiment = unit
+    return study if experiment == "main" else f"{study} / {experiment}"
+
+
 @dataclass(frozen=True)
 class Block:
     """All studies with the same number of arms, stacked, so that linear algebra runs over them at once.
@@ -133,6 +139,5 @@ class Network:
         return sum(block.treatment.size for block in self.blocks)
 
     def study_label(self, index: int) -> str:
-        """Name a unit of randomisation in print; the experiment only where it is not the main one."""
-        study, experiment = self.studies[index]
-        return study if experiment == "main" else f"{study} / {experiment}"
+        """Name a unit of randomisation in print: see `unit_label`."""
+        return unit_label(self.studies[index])

@@ -11,7 +11,7 @@ against the reference. The common-effect model has tau = 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import inf, isinf, nan
 from typing import TYPE_CHECKING
 
@@ -223,50 +223,13 @@ class ExactFit(ExactPosterior):
         each = (x[None, :, None] * slope[:, None, :]).reshape(len(slope), -1)
         return np.pad(each[treatment] - each[versus], ((0, 0), (posterior.rows.p - each.shape[1], 0)))
 
-    def superiority(self, margin: float | None = None) -> pd.DataFrame:
-        """Give the probability that one treatment is better than another by at least a margin.
-
-        Parameters
-        ----------
-        margin : float, optional
-            On the analysis scale, 0 or more; the outcome's smallest important difference without it.
-
-        Returns
-        -------
-        DataFrame
-            model, treatment, versus, margin, probability: every ordered pair; empty without a direction of
-            benefit.
-
-        Raises
-        ------
-        CallError
-            If there is no margin.
-        """
-        import pandas as pd
-
-        margin = self.network.smallest_important_difference if margin is None else margin
-        if margin is None or not margin >= 0:
-            raise CallError(
-                "How much better? Give a margin of 0 or more, or smallest_important_difference in "
-                "outcomes.csv."
-            )
-        sign = ranking.benefit(self.network)
-        columns = ["model", "treatment", "versus", "margin", "probability"]
-        if sign is None:
-            return pd.DataFrame(columns=columns)
-        n = len(self.network.treatments)
-        treatment, versus = np.nonzero(~np.eye(n, dtype=bool))
-        names = np.array(self.network.treatments, dtype=object)
-        parts = []
+    def better_by(self, sign: float, margin: float) -> Iterator[tuple[str, Array, Array, Array]]:
+        """Give the probability of being better by a margin: see `NetworkFit.better_by`."""
+        treatment, versus = self.ordered_pairs()
         for model in self.models:
             effects = self.effect(model, treatment, versus)
             better = effects.probability_above(margin) if sign > 0 else effects.probability_below(-margin)
-            parts.append(
-                pd.DataFrame(
-                    dict(zip(columns, (model, names[treatment], names[versus], float(margin), better)))
-                )
-            )
-        return pd.concat(parts, ignore_index=True)
+            yield model, treatment, versus, better
 
     # --- heterogeneity --------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -335,50 +335,14 @@ class FrequentistFit(EvidenceStructure):
             ]
         return frame("rank_probabilities", rows)
 
-    def superiority(self, margin: float | None = None) -> pd.DataFrame:
-        """Give the confidence that one treatment is better than another by at least a margin.
-
-        The mean over comparators is the P-score for a clinically important value (Mavridis et al. 2020,
-        doi:10.1002/jrsm.1381).
-
-        Parameters
-        ----------
-        margin : float, optional
-            On the analysis scale, 0 or more; the outcome's smallest important difference without it.
-
-        Returns
-        -------
-        DataFrame
-            model, treatment, versus, margin, probability: every ordered pair; empty without a direction of
-            benefit.
-
-        Raises
-        ------
-        CallError
-            If there is no margin.
-        """
-        import pandas as pd
+    def better_by(self, sign: float, margin: float) -> Iterator[tuple[str, Array, Array, Array]]:
+        """Give the probability of being better by a margin: see `NetworkFit.better_by`."""
         from scipy.special import ndtr
 
-        margin = self.network.smallest_important_difference if margin is None else margin
-        if margin is None or not margin >= 0:
-            raise CallError(
-                "How much better? Give a margin of 0 or more, or smallest_important_difference in "
-                "outcomes.csv."
-            )
-        sign = ranking.benefit(self.network)
-        columns = ["model", "treatment", "versus", "margin", "probability"]
-        if sign is None:
-            return pd.DataFrame(columns=columns)
-        names = np.array(self.network.treatments, dtype=object)
-        treatment, versus = np.nonzero(~np.eye(len(names), dtype=bool))
-        parts = []
+        treatment, versus = self.ordered_pairs()
         for model in (m for m in self.models if self._known(m)):
             effect, variance = self.gls.contrasts(self._tau2(model), treatment, versus)
-            better = ndtr((sign * effect - margin) / np.sqrt(variance))
-            cells = (model, names[treatment], names[versus], float(margin), better)
-            parts.append(pd.DataFrame(dict(zip(columns, cells))))
-        return pd.concat(parts, ignore_index=True)
+            yield model, treatment, versus, ndtr((sign * effect - margin) / np.sqrt(variance))
 
     # --- inconsistency --------------------------------------------------------------------------------------
 

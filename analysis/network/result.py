@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -84,24 +84,68 @@ class NetworkFit(ABC):
         """Tabulate the probability of every rank for every treatment."""
 
     @abstractmethod
+    def better_by(self, sign: float, margin: float) -> Iterable[tuple[str, Array, Array, Array]]:
+        """Give the probability that treatments are better than others by at least a margin, model by model.
+
+        Parameters
+        ----------
+        sign : float
+            -1 where lower is better, else 1.
+        margin : float
+            On the analysis scale, 0 or more.
+
+        Returns
+        -------
+        iterable of (model, treatment, versus, probability)
+            Every ordered pair of ranked treatments, as indices into `Network.treatments`; (m,) arrays.
+        """
+
     def superiority(self, margin: float | None = None) -> pd.DataFrame:
-        """Give the probability that one treatment is better than another by at least a margin.
+        """Tabulate how likely one treatment is better than another by at least a margin.
+
+        The mean over comparators is the P-score, or SUCRA, for a clinically important value (Mavridis et al.
+        2020, doi:10.1002/jrsm.1381).
 
         Parameters
         ----------
         margin : float, optional
-            On the analysis scale; the outcome's smallest important difference without it.
+            On the analysis scale, 0 or more; the outcome's smallest important difference without it.
 
         Returns
         -------
         DataFrame
-            model, treatment, versus, margin, probability.
+            model, treatment, versus, margin, probability: every ordered pair of ranked treatments; empty
+            without a direction of benefit.
 
         Raises
         ------
         CallError
             If there is no margin.
         """
+        import pandas as pd
+
+        margin = self.network.smallest_important_difference if margin is None else margin
+        if margin is None or not margin >= 0:
+            raise CallError(
+                "How much better? Give a margin of 0 or more, or smallest_important_difference in "
+                "outcomes.csv."
+            )
+        sign = ranking.benefit(self.network)
+        names = np.array(self.network.treatments, dtype=object)
+        parts = [
+            pd.DataFrame(
+                {
+                    "model": model,
+                    "treatment": names[treatment],
+                    "versus": names[versus],
+                    "margin": float(margin),
+                    "probability": better,
+                }
+            )
+            for model, treatment, versus, better in (self.better_by(sign, margin) if sign else ())
+        ]
+        columns = ["model", "treatment", "versus", "margin", "probability"]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
     @abstractmethod
     def inconsistency(self) -> pd.DataFrame:
@@ -216,6 +260,11 @@ class NetworkFit(ABC):
             raise CallError(f"The network has no treatment {', '.join(unknown)}; it has {', '.join(names)}.")
         found = np.array([[index[a], index[b]] for a, b in pairs], dtype=int).reshape(-1, 2)
         return found[:, 0], found[:, 1]
+
+    def ordered_pairs(self) -> tuple[Array, Array]:
+        """List all ordered pairs of treatments by index, (m,) int arrays."""
+        first, second = np.nonzero(~np.eye(len(self.network.treatments), dtype=bool))
+        return first, second
 
     def studies_comparing(self) -> Array:
         """Count the studies that compare two treatments directly, (T, T)."""

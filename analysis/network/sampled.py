@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import nan
@@ -244,46 +244,13 @@ class SampledFit(NetworkFit):
         """Effective number of draws."""
         return self.draws[model].effective
 
-    def superiority(self, margin: float | None = None) -> pd.DataFrame:
-        """Give the probability that one treatment is better than another by at least a margin.
-
-        Parameters
-        ----------
-        margin : float, optional
-            On the analysis scale, 0 or more; the outcome's smallest important difference without it.
-
-        Returns
-        -------
-        DataFrame
-            model, treatment, versus, margin, probability: every ordered pair of ranked treatments; empty
-            without a direction of benefit.
-
-        Raises
-        ------
-        CallError
-            If there is no margin.
-        """
-        import pandas as pd
-
-        margin = self.network.smallest_important_difference if margin is None else margin
-        if margin is None or not margin >= 0:
-            raise CallError(
-                "How much better? Give a margin of 0 or more, or smallest_important_difference in "
-                "outcomes.csv."
-            )
-        sign = ranking.benefit(self.network)
-        columns = ["model", "treatment", "versus", "margin", "probability"]
-        if sign is None:
-            return pd.DataFrame(columns=columns)
-        parts = []
+    def better_by(self, sign: float, margin: float) -> Iterator[tuple[str, Array, Array, Array]]:
+        """Give the probability of being better by a margin: see `NetworkFit.better_by`."""
         for model, (kept, draws) in self._ranked.items():
             treatment, versus = np.nonzero(~np.eye(len(kept), dtype=bool))
-            names = np.array(self.network.treatments, dtype=object)[kept]
-            values = sign * draws.difference(treatment, versus)
-            better = draws.probability_above(values, margin)
-            cells = (model, names[treatment], names[versus], float(margin), better)
-            parts.append(pd.DataFrame(dict(zip(columns, cells))))
-        return pd.concat(parts, ignore_index=True)
+            index = np.arange(len(self.network.treatments))[kept]
+            better = draws.probability_above(sign * draws.difference(treatment, versus), margin)
+            yield model, index[treatment], index[versus], better
 
     # --- notes ----------------------------------------------------------------------------------------------
 

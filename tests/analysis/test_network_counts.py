@@ -349,7 +349,15 @@ def test_a_treatment_reached_by_a_silent_study_only_is_driven_by_the_prior():
     assert "driven by the prior: the data do not determine the effect of C against A" in told
     assert "had the event: 3." in told
     assert "link C to A" in told
-    assert set(fit.ranking()["treatment"]) == {"A", "B"}
+    ranking = fit.ranking()
+    assert set(ranking["treatment"]) == {"A", "B"}
+    # Of two ranked treatments the SUCRA is the probability of being better at all.
+    better = fit.superiority(0.0)
+    assert set(better["treatment"]) | set(better["versus"]) == {"A", "B"}
+    keys = ["model", "treatment"]
+    pairs = better.merge(ranking, on=keys)
+    np.testing.assert_allclose(pairs["probability"], pairs["sucra"].astype(float), atol=1e-9)
+    assert (fit.superiority(1.0)["probability"] <= better["probability"]).all()
 
 
 def test_separated_networks_are_named_not_numbered():
