@@ -12,6 +12,7 @@ import numpy as np
 
 from analysis.pairwise.deletion import fit_subsets
 from analysis.pairwise.rows import Array, Rows
+from evidence.errors import RefusedError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,8 +94,15 @@ def gosh(
         Most subsets that are fitted.
     seed : int
         Of the sample: each study is in or out with equal chance, subsets of fewer than two drawn again.
+
+    Raises
+    ------
+    RefusedError
+        If there are fewer than three studies.
     """
     n = len(studies)
+    if n < 3:
+        raise RefusedError(f"Subsets of studies need at least three of them; there are {n}.")
     complete = n < 60 and 2**n - n - 1 <= subsets
     if complete:
         codes = np.arange(2**n, dtype=np.uint64)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 INTERCEPT = "intercept"
 _CELLS = 1 << 17
+_TINY = 1e-150
 
 
 @dataclass(frozen=True)
@@ -250,7 +251,7 @@ class MetaRegression:
         Raises
         ------
         RefusedError
-            If effects are correlated: their order cannot be permuted.
+            If effects are correlated: their order cannot be permuted; or all are equal.
         """
         import pandas as pd
 
@@ -264,6 +265,8 @@ class MetaRegression:
                 "multilevel model or to CR2."
             )
         n = self.rows.n
+        if np.ptp(self.rows.y) <= 1e-12 * np.abs(self.rows.y).max():
+            raise RefusedError("All effects are equal: no order of them differs from another.")
         exact = math.factorial(n) <= permutations if n < 15 else False
         if exact:
             orders = np.array(list(itertools.permutations(range(n))))
@@ -302,7 +305,8 @@ class MetaRegression:
             factor = sums.q / self.rows.df
             if self.options.ci == "HK-adhoc":
                 factor = np.maximum(1, factor)
-            covariance = covariance * factor[:, None, None]
+            # An order that fits exactly has an infinite statistic, as far as numbers go.
+            covariance = covariance * np.maximum(factor, _TINY)[:, None, None]
         return np.column_stack(
             [
                 np.einsum(

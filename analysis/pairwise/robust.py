@@ -62,7 +62,7 @@ class Clusters:
             return float("nan")
         product = self.working @ (cross.T @ cross)
         total = np.sum(own**2) - 2 * np.sum(own * shared) + np.trace(product @ product)
-        return float(expected**2 / total)
+        return float(expected**2 / total) if total > 0 else float("nan")
 
     def wald_test(self, estimate: Array, columns: list[int]) -> tuple[float, float, float]:
         """Test several coefficients at once by Hotelling's T2 with approximate degrees of freedom.

@@ -96,6 +96,8 @@ def _of_tables(pooling: EventTables, keep: Array) -> dict[str, Any]:
 def _anew(models: PairwiseModels, keep: Array) -> Iterator[dict[str, Any]]:
     """Fit both models to some contrasts from the beginning."""
     try:
+        if not keep.any():
+            raise RefusedError("no effect is left")
         part = models.part(keep)
         pooled, spread = part.pooled, part.pooling.heterogeneity(None)
     except RefusedError as error:

@@ -171,7 +171,9 @@ class _Equation:
             # Q(t) <= sum z^2 / t, whatever the weights; DerSimonian and Laird's step is where to begin.
             repeat = 1.0 if self.mask is None else max(1.0, float(self.mask.max()))
             high = repeat * float(self.profile.z @ self.profile.z) / goal
-            step = (q[index] - goal) / np.broadcast_to(at_zero.trace_p, self.m)[index]
+            # A trace that rounding has brought to 0 or below gives no step: the middle is as good.
+            trace = np.broadcast_to(at_zero.trace_p, self.m)[index]
+            step = np.where(trace > 0, (q[index] - goal) / np.where(trace > 0, trace, 1.0), high / 2)
 
             def excess(tau2: Array, active: Array) -> tuple[Array, Array]:
                 sums = self.at(tau2, index[active], 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis import pairwise
+from analysis.pairwise import tau2
+from analysis.pairwise.rows import Rows
 from evidence.errors import CallError, EvidenceError, RefusedError
 
 
@@ -259,3 +263,51 @@ def test_anything_gives_an_answer_or_an_error_of_ours(pairs):
     kept = frame[frame["study"].isin(fit.studies)]["yi"]
     slack = 1e-9 * kept.abs().max() + 1e-12 * common["std_error"]
     assert kept.min() - slack <= common["estimate"] <= kept.max() + slack
+
+
+EDGES = {
+    "one": ([0.3], [0.1]),
+    "two": ([0.3, 0.5], [0.1, 0.2]),
+    "two alike": ([0.3, 0.3], [0.1, 0.1]),
+    "three": ([0.1, 0.5, -0.3], [0.1, 0.2, 0.05]),
+    "all equal": ([0.2] * 6, [0.1] * 6),
+    "tiny": ([1e-9, 3e-9, 2e-9, -1e-9], [1e-20, 2e-20, 1e-20, 3e-20]),
+    "huge": ([1e9, 3e9, 2e9, -1e9], [1e18, 2e18, 1e18, 3e18]),
+    "negative": ([-1, -2, -3, -1.5, -2.5], [0.1, 0.2, 0.1, 0.3, 0.2]),
+    "variances sixteen powers apart": ([1, 2, 3, 4], [1e-8, 1, 1e8, 1e-3]),
+}
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"ci": "CR2"}, {"ci": "Wald", "tau2": "SJ", "prediction": "HTS"}, {"ci": "HK-adhoc", "tau2": "PM"}, {"tau2": 0.3},
+])  # fmt: skip
+@pytest.mark.parametrize("edge", EDGES)
+def test_every_analysis_at_the_edges(edge, options):
+    """An answer or a refusal, and no warning of NumPy's (pytest makes them errors)."""
+    y, v = EDGES[edge]
+    frame = pd.DataFrame({"study": [f"s{i}" for i in range(len(y))], "yi": y, "vi": v, "x": range(len(y))})
+    fit = pairwise.fit(frame, **options)
+    assert np.isfinite(fit.estimates()["estimate"]).all()
+    assert np.isfinite(fit.heterogeneity("PL")["tau2"]).all() or len(y) == 1
+    for analysis in (
+        fit.leave_one_out, fit.sensitivity, fit.weights, fit.notes, fit.funnel, lambda: fit.cumulative("x"),
+        lambda: fit.gosh().by_study(), lambda: fit.meta_regression("x").frame(),
+        lambda: fit.meta_regression("x").permutation_test(50),
+    ):  # fmt: skip
+        with contextlib.suppress(RefusedError):
+            analysis()
+
+
+def test_subsets_and_orders_need_something_to_choose_from():
+    with pytest.raises(RefusedError, match="at least three"):
+        pairwise.fit(table().iloc[:2]).gosh()
+    alike = table().assign(estimate=0.2, dose=[1.0, 2.0, 3.0, 5.0])
+    with pytest.raises(RefusedError, match="All effects are equal"):
+        pairwise.fit(alike).meta_regression("dose").permutation_test()
+
+
+def test_paule_mandel_on_precision_that_varies_sixteen_powers_of_ten():
+    y, v = (np.array(values, float) for values in EDGES["variances sixteen powers apart"])
+    rows = Rows.of(y, v, np.column_stack([np.ones(4), np.sqrt(v)]))
+    found = tau2.estimate(rows, "PM")
+    assert rows.profile.solve(found).residual_ss == pytest.approx(2, rel=1e-6)
