@@ -150,8 +150,12 @@ class Catalog:
             If there is none of that name.
         """
         if name.lower() not in self.entries:
-            close = nearest(name, self.entries)
-            hint = f" Did you mean {close!r}?" if close else ""
+            whole, _, column = name.lower().partition(".")
+            if column and whole in self.entries:
+                hint = f" Its columns stand under {whole!r}; --lineage {name} follows one to its sources."
+            else:
+                close = nearest(name, self.entries)
+                hint = f" Did you mean {close!r}?" if close else ""
             raise CallError(
                 f"There is no table, view or macro {name!r}.{hint} `evidence catalog FILE` lists all."
             )

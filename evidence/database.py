@@ -81,6 +81,11 @@ def connect(
             raise CallError(
                 f"There is no file {str(file)!r}: build one with `evidence build REVIEW -o {file}`."
             )
+        if file.is_file() and not _is_duckdb(file):
+            raise CallError(
+                f"{str(file)!r} cannot be read as a DuckDB file: name one that `evidence build` made, "
+                "a review folder, or a bundled review."
+            )
         access = f"storage_version '{STORAGE_VERSION}'" if write else "read_only"
         try:
             connection.execute(f"attach {_literal(os.fspath(file))} as evidence_file ({access})")
@@ -104,6 +109,16 @@ def attached(connection: duckdb.DuckDBPyConnection, path: str | Path, name: str)
         yield
     finally:
         connection.execute(f"detach {name}")
+
+
+def _is_duckdb(file: Path) -> bool:
+    """Tell by its first bytes; an empty file counts, DuckDB fills it."""
+    try:
+        with file.open("rb") as stream:
+            begin = stream.read(12)
+    except OSError:
+        return True  # DuckDB says what is the matter
+    return not begin or begin[8:] == b"DUCK"
 
 
 def _literal(text: str) -> str:

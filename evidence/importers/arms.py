@@ -26,6 +26,7 @@ from evidence.reference import keyed
 
 _IDENTITY = ("study", "experiment", "arm", "treatment", "outcome")
 _SPREADS = frozenset(("sd", "se", "ci_lower", "q1", "min"))
+_READ_FROM = frozenset(("text", "table", "figure", "author"))
 _STATISTICS = frozenset(("mean", "median", "events"))
 
 
@@ -206,6 +207,9 @@ def _recognise(table: Table, chosen: Mapping[str, str], shape: str) -> _Columns:
             candidates[position] = {chosen[name]} if chosen[name] else set()
         else:
             candidates[position] = set(meanings.get(plain(name), ()))
+            if "method" in candidates[position] and not _READ_FROM & set(map(str.lower, table.column(name))):
+                # Not how the numbers were read: some method of the study.
+                candidates[position].discard("method")
     known: dict[str, int] = {}
     # A name with one meaning is decided first; a name with several takes the one meaning still free.
     for several in (False, True):

@@ -182,3 +182,8 @@ def test_command_refuses(diabetes_file, arguments, words):
     result = call(diabetes_file, *arguments)
     assert result.exit_code == 2
     assert words in result.output
+
+
+def test_a_column_named_with_its_view_is_recognised(diabetes_file):
+    with evidence.open(diabetes_file) as db, pytest.raises(CallError, match=r"--lineage contrast\.estimate"):
+        Catalog(db).entry("contrast.estimate")

@@ -28,6 +28,7 @@ def write(path: Path, text: str) -> Path:
         ("studlab,treat,event,n", {"events": "3", "n": "10"}),
         ("Study,T,R,N", {"events": "3", "n": "10"}),
         ("id,t,r,n", {"events": "3", "n": "10"}),
+        ("Trial,Intervention,Events,Total", {"events": "3", "n": "10"}),
     ],
 )
 def test_names_of_the_usual_tools_are_recognised(tmp_path, header, expected):
@@ -52,6 +53,16 @@ def test_every_column_is_accounted_for(tmp_path):
     assert became["note2"] == ""
     assert "differs within a study" in str(report)
     assert rows(tmp_path / "review" / "studies.csv")[0]["country"] == "DE"
+
+
+def test_a_method_is_how_numbers_were_read_only_if_it_says_so(tmp_path):
+    header = "study,treatment,mean,sd,n,method\n"
+    file = write(tmp_path / "study.csv", header + "A,x,1,1,5,chamber\nA,y,2,1,5,chamber\n")
+    import_arms(file, tmp_path / "first", outcome="mass")
+    assert rows(tmp_path / "first" / "studies.csv")[0]["method"] == "chamber"
+    file = write(tmp_path / "read.csv", header + "A,x,1,1,5,Table\nA,y,2,1,5,Figure\n")
+    import_arms(file, tmp_path / "second", outcome="mass")
+    assert [row["method"] for row in rows(tmp_path / "second" / "measurements.csv")] == ["Table", "Figure"]
 
 
 def test_events_of_n_with_a_follow_up_time_stay_binary(tmp_path):

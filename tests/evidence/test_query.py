@@ -179,9 +179,10 @@ def test_other_duckdb_files_and_other_files_are_refused(tmp_path):
     with pytest.raises(CallError, match="no evidence base"):
         evidence.open(other)
     text = tmp_path / "text.duckdb"
-    text.write_text("hello " * 2000)
-    with pytest.raises(CallError, match="cannot be read as a DuckDB file"):
-        evidence.open(text)
+    for content in ("hello " * 2000, ""):
+        text.write_text(content)
+        with pytest.raises(CallError, match="cannot be read as a DuckDB file"):
+            evidence.open(text)
 
 
 def test_results_are_kept_only_in_a_file_of_ones_own(cache, diabetes_file):
