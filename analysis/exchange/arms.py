@@ -42,7 +42,7 @@ _OF_KIND: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def _arm_rows(dataset: Dataset, format: str, study: str, treatment: str) -> list[Row] | None:
-    """One row per arm in the columns of a format; None if the dataset has no such data."""
+    """One row per arm in the columns of a format that hold anything; None if the dataset has no such data."""
     columns = _OF_KIND[format].get(dataset.kind)
     if dataset.arms is None or columns is None:
         return None
@@ -54,7 +54,8 @@ def _arm_rows(dataset: Dataset, format: str, study: str, treatment: str) -> list
                 column, _, ours = column.partition(":")
                 row[column] = item.value(ours or column, place)
             rows.append(row)
-    return rows
+    known = {column for row in rows for column, value in row.items() if value is not None}
+    return [{column: value for column, value in row.items() if column in known} for row in rows]
 
 
 def _relative_rows(dataset: Dataset, treatment: str, effect: str, error: str) -> list[Row]:
@@ -219,7 +220,10 @@ def write_multinma(selection: Selection, directory: Path) -> list[Path]:
             continue
         files.append(_write(target / f"{dataset.name}.csv", rows, "NA"))
         _describe(selection, "multinma", dataset, rows, f"{dataset.name}.csv")
-        better = "TRUE" if dataset.net.lower_is_better is not False else "FALSE"
+        rank = ""
+        if dataset.net.lower_is_better is not None:
+            better = str(dataset.net.lower_is_better).upper()
+            rank = f"print(posterior_rank_probs(fit, lower_better = {better}))\n"
         files.append(
             _script(
                 target,
@@ -231,8 +235,7 @@ net <- {setup},
   trt_ref = {quoted(dataset.net.reference)})
 fit <- nma(net, trt_effects = "random", seed = {dataset.seed})
 print(relative_effects(fit))
-print(posterior_rank_probs(fit, lower_better = {better}))
-""",
+{rank}""",
             )
         )
     return files
@@ -319,8 +322,9 @@ def _do_file(dataset: Dataset, row: Row) -> str:
         return read + "describe\n"
     variables = " ".join(column for column in row if column not in ("study", "treatment"))
     measure = {"OR": "or", "RR": "rr", "RD": "rd", "MD": "md", "SMD": "smd"}.get(dataset.net.measure, "")
-    best = "max" if dataset.net.lower_is_better is False else "min"
+    lower = dataset.net.lower_is_better
+    rank = "" if lower is None else f"network rank {'min' if lower else 'max'}\n"
     return (
         f"{read}network setup {variables}, studyvar(study) trtvar(treatment) ref({reference}) {measure}\n"
-        f"network meta consistency\nnetwork rank {best}\n"
+        f"network meta consistency\n{rank}"
     )

@@ -46,16 +46,18 @@ def _script(dataset: Dataset) -> str:
     # netmeta has no NMD: it is a difference, and prints as one.
     measure = "MD" if net.measure == "NMD" else net.measure
     tau2 = dataset.tau2 if dataset.tau2 in _TAU2 else "REML"
-    small = "undesirable" if net.lower_is_better is False else "desirable"
+    small, rank = "", ""
+    if net.lower_is_better is not None:
+        small = f', small.values = "{"desirable" if net.lower_is_better else "undesirable"}"'
+        rank = "print(netrank(fit))\n"
     return f"""\
 # Network meta-analysis of {dataset.name}, as evidence nma fits it (engine frequentist).
 library(netmeta)
 data <- read.csv("{dataset.name}.csv", colClasses = c(studlab = "character", treat1 = "character",
                  treat2 = "character"), na.strings = "")
 fit <- netmeta(TE, seTE, treat1, treat2, studlab, data = data, sm = "{measure}",
-               reference.group = {quoted(net.reference)}, method.tau = "{tau2}",
-               small.values = "{small}", tol.multiarm = 1e-4, tol.multiarm.se = 1e-4)
+               reference.group = {quoted(net.reference)}, method.tau = "{tau2}"{small},
+               tol.multiarm = 1e-4, tol.multiarm.se = 1e-4)
 print(summary(fit), digits = 6)
-print(netrank(fit))
-print(netsplit(fit))
+{rank}print(netsplit(fit))
 """

@@ -140,6 +140,31 @@ def test_arms_of_one_treatment_are_combined_and_said(contrast_level):
     assert len({(row["studlab"], row["treat1"], row["treat2"]) for row in rows}) == len(rows)
 
 
+def test_rates_hazard_ratios_and_awkward_names(tmp_path):
+    """Every format takes them or says why not: no n, no direction of benefit, names with quotes and signs."""
+    rates = 'study,trt,r,E\n"S ""1"", é",A & B,3,100\n"S ""1"", é",p,5,90.5\ns2,A & B,2,80\ns2,p,4,81\n'
+    ratios = "studlab,treat1,treat2,TE,seTE\ns1,a,p,-0.5,0.2\ns2,b,p,-0.3,0.25\ns3,a,p,-0.4,0.3\n"
+    for name, text, measure in (("rates", rates, None), ("ratios", ratios, "HR")):
+        (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+        import_arms(tmp_path / f"{name}.csv", tmp_path / name, outcome="falls", measure=measure)
+        export(tmp_path / name, tmp_path / f"{name}-out", [*FORMATS, "metafor", "revman"])
+    out = tmp_path / "rates-out"
+    with (out / "netmeta" / "falls-IRR.csv").open(encoding="utf-8", newline="") as stream:
+        assert next(csv.DictReader(stream))["studlab"] == 'S "1", é'
+    assert "rank" not in (out / "netmeta" / "falls-IRR.R").read_text(encoding="utf-8")
+    with (out / "gemtc" / "falls-IRR-treatments.csv").open(encoding="utf-8", newline="") as stream:
+        assert {row["id"]: row["description"] for row in csv.DictReader(stream)} == {
+            "p": "p",
+            "A___B": "A & B",
+        }
+    import_arms(out / "stata" / "falls-IRR.dta", tmp_path / "again", outcome="falls")
+    want = contrasts(tmp_path / "rates", "IRR")
+    found = contrasts(tmp_path / "again", "IRR")
+    assert {key: pytest.approx(value) for key, value in want.items()} == found
+    losses = (tmp_path / "ratios-out" / "provenance.json").read_text(encoding="utf-8")
+    assert "falls-HR is not written: MetaInsight takes events or means of every arm" in losses
+
+
 def test_a_disconnected_or_empty_part_is_refused_with_its_reason(tmp_path):
     with pytest.raises(RefusedError, match="no network to write as netmeta"):
         export("smoking", tmp_path, ["netmeta"], treatments="treatment = 'self_help'")
