@@ -85,6 +85,16 @@ class TestSpread:
             five.measure("small", arm, n=100, mean=10, sd=1)
         assert messages(five, "audit_sd_or_se") == []
 
+    def test_numbers_without_end(self, rows):
+        rows.report("s", "drug", "control", estimate=1, se=1)
+        rows.report("s", "drug", "control", measure="HR", estimate=1e301, se=1)
+        rows.report("s", "drug", "control", "ast", estimate=1, se=1e-200)
+        assert sorted(messages(rows, "audit_not_finite")) == [
+            f"contrast s|main|{contrast}|drug|control has no finite estimate, "
+            "or a standard error too small or too large to weight it by"
+            for contrast in ("alt||HR", "ast||MD")
+        ]
+
     def test_extreme_effect(self, rows):
         rows.measure("s", "drug", n=10, mean=20, sd=1)
         rows.measure("s", "control", n=10, mean=10, sd=1)
