@@ -26,6 +26,8 @@ SPLITS = ("back-calculation", "SIDDE", "side-splitting")
 """Ways to set direct against indirect evidence."""
 DRAWS = 100_000
 """Draws behind rank probabilities."""
+PART = 10_000
+"""Draws held at once."""
 
 NO_TAU = (
     "Heterogeneity cannot be estimated: no comparison is repeated or closes a loop (no degrees of freedom). "
@@ -284,7 +286,7 @@ class FrequentistFit(EvidenceStructure):
             errors[treatment, versus] = errors[versus, treatment] = np.sqrt(variance)
             score = ranking.p_score(effects, errors, lower_is_better=sign < 0)
             rank = ranking.mean_rank(score)
-            best = self._rank_probabilities(model)[:, 0]
+            best = self._simulated[model][:, 0]
             rows += [
                 {
                     "engine": self.engine,
@@ -299,13 +301,21 @@ class FrequentistFit(EvidenceStructure):
             ]
         return frame("ranking", rows)
 
-    def _rank_probabilities(self, model: str) -> Array:
+    @cached_property
+    def _simulated(self) -> dict[str, Array]:
         """Share of draws from the estimates' normal distribution with each treatment at each rank, (T, T)."""
-        solution = self.solution(model)
-        root = solution.root[0]
-        normal = np.random.default_rng(self.seed).standard_normal((self.draws, root.shape[1]))
-        lower_is_better = bool(self.network.lower_is_better)
-        return ranking.rank_probabilities(solution.effect[0] + normal @ root.T, lower_is_better)
+        found = {}
+        for model in (m for m in self.models if self._known(m)):
+            solution, rng = self.solution(model), np.random.default_rng(self.seed)
+            effect, root = solution.effect[0], solution.root[0]
+            count = np.zeros((len(effect), len(effect)))
+            # In parts, so that a large network does not take gigabytes.
+            for start in range(0, self.draws, PART):
+                size = min(PART, self.draws - start)
+                draws = effect + rng.standard_normal((size, root.shape[1])) @ root.T
+                count += size * ranking.rank_probabilities(draws, bool(self.network.lower_is_better))
+            found[model] = count / self.draws
+        return found
 
     def rank_probabilities(self) -> pd.DataFrame:
         """Simulate the probability of every rank from the normal distribution of the estimates.
@@ -319,7 +329,7 @@ class FrequentistFit(EvidenceStructure):
             return frame("rank_probabilities")
         rows = []
         for model in (m for m in self.models if self._known(m)):
-            probability = self._rank_probabilities(model)
+            probability = self._simulated[model]
             error = ranking.sampling_error(probability, self.draws)
             rows += [
                 {
