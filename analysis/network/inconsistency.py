@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 DIRECT_ONLY = 0.0005
 """An indirect share below this is none: netmeta's limit."""
+ALONE = "there is no indirect evidence"
+NEGLIGIBLE = f"the indirect evidence has less than {100 * DIRECT_ONLY:g} % of the weight"
+"""Why a comparison is not split."""
 
 
 @dataclass(frozen=True)
@@ -349,7 +352,7 @@ def back_calculation(net: Network, gls: Gls, tau2: float) -> Evidence:
         indirect_se,
         proportion,
         tuple(
-            "there is no indirect evidence" if only else verdict[pair] or ""
+            (ALONE if only and verdict[pair] else NEGLIGIBLE if only else verdict[pair] or "")
             for pair, only in zip(zip(first.tolist(), second.tolist()), sole)
         ),
     )
@@ -390,7 +393,7 @@ def separate_designs(net: Network, gls: Gls, tau2: float) -> Evidence:
         indirect,
         spread,
         np.full(len(first), np.nan),
-        tuple("" if np.isfinite(value) else "there is no indirect evidence" for value in indirect),
+        tuple("" if np.isfinite(value) else ALONE for value in indirect),
     )
 
 

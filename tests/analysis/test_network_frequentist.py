@@ -518,3 +518,11 @@ def test_back_calculation_says_what_van_valkenhoefs_rule_would_not_split() -> No
     dependent = "the only indirect evidence comes from the multi-arm studies that compare them directly"
     assert table.loc["C:A", "note"] == dependent
     assert np.isfinite(table.loc["C:A", "difference"])
+
+
+def test_indirect_evidence_without_weight_is_not_called_none() -> None:
+    net = contrasts(("1", "A", "B", 1.0, 1e-8), ("2", "A", "C", 2.0, 1e8), ("3", "B", "C", 1.0, 1e-8))
+    table = network.fit(net).node_splits().query("model == 'common'").set_index("component")
+    assert table.loc["B:A", "note"] == "the indirect evidence has less than 0.05 % of the weight"
+    assert np.isnan(table.loc["B:A", "difference"])
+    assert table.loc["C:A", "note"] == ""
