@@ -242,10 +242,15 @@ class PairwiseFit(SmallStudyEffects):
         from analysis.network import exact, from_contrasts
 
         contrasts = self.assembly.contrasts
-        table = contrasts.frame
-        columns = ["contrast_id", "study", "experiment", "estimate", "n_a", "n_b", "measurement_ids"]
-        arms = ["arm_a", "arm_b"] if table["arm_a"].notna().all() else []
-        rows = table[columns + arms].assign(
+        table, pairs = contrasts.frame, contrasts.covariance
+        pairs = pairs[pairs["covariance"].notna() & (self.options.shared == "covariance")]
+        # Contrasts that share an arm stay in their unit; any other is a unit of its own, as in the rows.
+        linked = table["contrast_id"].isin({*pairs["contrast_1"], *pairs["contrast_2"]})
+        columns = ["contrast_id", "study", "estimate", "n_a", "n_b", "measurement_ids"]
+        rows = table[columns].assign(
+            experiment=table["experiment"].where(linked, table["contrast_id"]),
+            arm_a=table["arm_a"].where(linked, "treatment"),
+            arm_b=table["arm_b"].where(linked, "comparator"),
             std_error=np.sqrt(self.assembly.variance),
             treatment_a=contrasts.treatment,
             treatment_b=contrasts.versus,
@@ -255,7 +260,7 @@ class PairwiseFit(SmallStudyEffects):
             outcome=contrasts.outcome,
             measure=contrasts.measure,
             reference=contrasts.versus,
-            covariance=contrasts.covariance if len(contrasts.covariance) else None,
+            covariance=pairs if len(pairs) else None,
             unit=contrasts.unit,
             lower_is_better=contrasts.lower_is_better,
         )

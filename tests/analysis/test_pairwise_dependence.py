@@ -343,3 +343,20 @@ def test_sensitivity_says_where_it_takes_another_method(schools):
     notes = pairwise.fit(schools, method="multilevel").influence().groupby("model")["note"].first()
     assert notes["random"] == "by inverse variance, not multilevel"
     assert notes.isna()["common"]
+
+
+@pytest.mark.parametrize("handling", ["covariance", "split", "ignore"])
+def test_bayes_takes_shared_arms_as_the_fit_does(shared, handling):
+    """With a flat prior the common effect is that of inverse variance."""
+    frame, pairs = shared
+    fit = pairwise.fit(frame, covariance=pairs, shared=handling)
+    bayes = fit.bayes(effect_prior_sd=1e4).estimates().query("model == 'common'").iloc[0]
+    common = fit.estimates().iloc[0]
+    assert bayes["estimate"] == pytest.approx(common["estimate"], rel=1e-7)
+    assert bayes["std_error"] == pytest.approx(common["std_error"], rel=1e-7)
+
+
+def test_bayes_takes_several_effects_of_a_study(schools):
+    fit = pairwise.fit(schools)
+    bayes = fit.bayes(effect_prior_sd=1e4).estimates().query("model == 'common'").iloc[0]
+    assert bayes["estimate"] == pytest.approx(fit.estimates()["estimate"].iloc[0], rel=1e-6)
