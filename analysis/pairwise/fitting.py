@@ -195,19 +195,23 @@ class PairwiseFit(SmallStudyEffects):
     def subgroups(self) -> pd.DataFrame:
         """Test that the subgroups have the same effect, under both models, as rows of the frame sensitivity.
 
-        Quantities: q, df, p_value. Cochran's Q between the subgroups' pooled effects, with their Wald
-        standard errors.
+        Quantities: q, df, p_value. Cochran's Q between the subgroups' pooled effects, with their standard
+        errors without Hartung and Knapp's factor. Subgroups are taken as independent; the note says so where
+        a study is in several.
         """
         if self.options.by is None:
             raise CallError('Name the variable that makes subgroups: fit(..., by="...").')
         rows = []
+        found = [study for part in self.levels.values() for study in part.studies]
+        repeated = len(set(found)) < len(found)
+        shared = "studies in several subgroups are taken as independent" if repeated else None
         for model in ("common", "random"):
             effects = [part.wald(model) for part in self.levels.values()]
             estimate, std_error = (np.array(values) for values in zip(*effects, strict=True))
             q, df, p_value = between_groups(estimate, std_error)
             tau2 = "a tau2 for each" if self.options.separate_tau2 else "one tau2 for all"
             test = {"q": q, "df": df, "p_value": p_value}
-            note = None if model == "common" else tau2
+            note = "; ".join(filter(None, [tau2 if model == "random" else None, shared])) or None
             rows += quantities(model, "subgroups", self.options.by, test, note=note)
         return frame("sensitivity", rows)
 

@@ -105,10 +105,10 @@ class PairwiseModels:
         return None if engine == ENGINE else f"by inverse variance, not {engine}"
 
     def wald(self, model: str) -> tuple[float, float]:
-        """Pooled effect and its standard error without Hartung and Knapp's factor."""
+        """Pooled effect and its standard error, robust where that was asked for, without HK's factor."""
         item = next(item for item in self.pooled if item.model == model)
         covariance = item.effect.covariance
-        if item.engine == ENGINE:
+        if item.engine == ENGINE and self.options.ci != "CR2":
             plain = self.inverse_variance
             covariance = (plain.common_solution if model == "common" else plain.random_solution).covariance
         return float(item.effect.estimate[0]), float(np.sqrt(covariance[0, 0]))
@@ -135,10 +135,13 @@ class PairwiseModels:
         tau2 = between_studies.estimate(common, str(self.options.tau2)) if common else self.options.tau2
         if isinstance(tau2, float) and not np.isfinite(tau2):
             raise RefusedError("Every subgroup holds one study: a common tau2 cannot be estimated.")
-        return {
-            level: self.part((texts == level).to_numpy(), tau2=tau2)
-            for level in sorted(texts.dropna().unique(), key=natural_order)
-        }
+        found = {}
+        for level in sorted(texts.dropna().unique(), key=natural_order):
+            try:
+                found[level] = self.part((texts == level).to_numpy(), tau2=tau2)
+            except RefusedError as error:
+                raise RefusedError(f"{self.options.by} = {level}: {error.message}", error.problems) from None
+        return found
 
     @cached_property
     def _level_of_contrast(self) -> pd.Series:

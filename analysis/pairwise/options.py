@@ -86,6 +86,11 @@ class Options:
             If something is not known, or does not go together.
         """
         chosen_ci, chosen_method = option("ci", ci, INTERVALS), option("method", method, METHODS)
+        if by is not None and not separate_tau2 and chosen_method in (*LIKELIHOODS, "multilevel"):
+            raise CallError(
+                f"One tau2 for all subgroups needs inverse variance; method {chosen_method!r} fits each "
+                "subgroup apart."
+            )
         return cls(
             tau2=_tau2(tau2),
             ci=chosen_ci,

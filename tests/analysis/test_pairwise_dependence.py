@@ -360,3 +360,19 @@ def test_bayes_takes_several_effects_of_a_study(schools):
     fit = pairwise.fit(schools)
     bayes = fit.bayes(effect_prior_sd=1e4).estimates().query("model == 'common'").iloc[0]
     assert bayes["estimate"] == pytest.approx(fit.estimates()["estimate"].iloc[0], rel=1e-6)
+
+
+def test_subgroups_of_dependent_effects(schools):
+    frame = schools.assign(half=["a", "b"] * 28)
+    with pytest.raises(CallError, match="needs inverse variance"):
+        pairwise.fit(frame, by="half", separate_tau2=False, method="multilevel")
+    fit = pairwise.fit(frame, by="half", ci="CR2")
+    found = fit.subgroups().query("model == 'random'").set_index("quantity")
+    assert found["note"].str.contains("studies in several subgroups").all()
+    effects = [random(part.estimates()) for part in fit.levels.values()]
+    difference = effects[0]["estimate"] - effects[1]["estimate"]
+    q = difference**2 / sum(row["std_error"] ** 2 for row in effects)
+    assert found.loc["q", "value"] == pytest.approx(q, rel=1e-9)
+    lone = frame.assign(place=["here", *["there"] * 55])
+    with pytest.raises(RefusedError, match="place = here"):
+        pairwise.fit(lone, by="place", method="multilevel").estimates()
