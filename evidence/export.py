@@ -20,6 +20,7 @@ from evidence.database import connect
 from evidence.errors import CallError, RefusedError
 from evidence.exporters import LOSSES, WRITERS
 from evidence.names import nearest
+from evidence.output import SYNTHETIC
 from evidence.query import EvidenceBase, resolve
 from evidence.query import open as open_base
 from evidence.results import versions
@@ -109,6 +110,11 @@ class Selection:
         """Say what a format does not hold of the evidence selected."""
         said = self.losses.setdefault(format, [])
         said += [text for text in what if text not in said]
+
+    @cached_property
+    def synthetic(self) -> bool:
+        """Whether the review's data are simulated."""
+        return bool(self.db.value("select bool_or(synthetic) from review"))
 
     def once(self, name: str, make: Callable[[], T]) -> T:
         """Make something that several formats are written from, once for all of them."""
@@ -206,6 +212,10 @@ def export(
             if not files:
                 raise RefusedError("\n".join(refused))
             files += _dictionary(selection, target)
+            if selection.synthetic:
+                notice = target / "SIMULATED-DATA.txt"
+                notice.write_text(f"{SYNTHETIC}\n", encoding="utf-8")
+                files.append(notice)
             provenance = target / "provenance.json"
             provenance.write_text(_provenance(selection, target, files), encoding="utf-8")
         except OSError as error:

@@ -20,6 +20,9 @@ from evidence.errors import CallError
 if TYPE_CHECKING:
     from rich.console import Console
 
+SYNTHETIC = "SIMULATED DATA: no number here is evidence about any treatment"
+"""The words that everything made from simulated data carries."""
+
 TABLE_ROWS = 1000
 """Rows that a printed table shows; the other formats give all."""
 

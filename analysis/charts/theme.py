@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
+from evidence import output
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -506,7 +508,7 @@ def _apart(chart: Any) -> Any:
     return chart.resolve_scale(**dict.fromkeys(("color", "size", "shape", "strokeWidth"), "independent"))
 
 
-SYNTHETIC = "SIMULATED DATA: no number here is evidence about any treatment"
+SYNTHETIC = output.SYNTHETIC
 """The words that every table, chart and page of a simulated review carries."""
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evidence.commands.options import FILE, example, output_option
+from evidence.commands.options import FILE, announce, example, output_option
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -64,6 +64,7 @@ def sql(file: str, query: str, form: str | None, output: Path | None, timeout: f
     source = ask.resolve(file)
     if output is None:
         with _bounded_memory(), ask.open(source, memory_limit=ask.MEMORY_LIMIT) as db:
+            announce(db)
             answer = ask.ask(db, query, timeout=timeout, if_stuck=_leave)
             write.TEXT_WRITERS[form](answer.columns, answer.rows, sys.stdout)
         return
@@ -155,6 +156,7 @@ def trace(file: str, row: str | None, form: str) -> None:
     from evidence.query import open as open_base
 
     with open_base(file) as db:
+        announce(db)
         if row is None:
             numbers = tracing.addresses(db)
             cells = [

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from evidence.commands.options import FILE, example
+from evidence.commands.options import FILE, announce, example
 
 if TYPE_CHECKING:
     from analysis.published import PrintedNetwork
@@ -61,6 +61,7 @@ def audit(file: str, form: str, part: str | None, strict: bool) -> None:
     from evidence.query import open as open_base
 
     with open_base(file) as db:
+        announce(db)
         verdicts = check_claims(db)
         tables, rankings = _printed(db)
     claims = [{name: asdict(verdict)[name] for name in _CLAIM} for verdict in verdicts]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from evidence.output import display, significant, write_table
+from evidence.output import SYNTHETIC, display, significant, write_table
 from evidence.reference import keyed
 from evidence.results import IMPORTANTLY_BETTER, OVER_ALL, plain
 
@@ -25,6 +25,8 @@ def show_run(run: Run, stream: TextIO) -> None:
     what JSON has); tau stays on the analysis scale.
     """
     write = stream.write
+    if run.synthetic:
+        write(SYNTHETIC + "\n")
     for line in _head(run):
         write(line + "\n")
     _effects(run, stream)
@@ -39,8 +41,6 @@ def show_run(run: Run, stream: TextIO) -> None:
     _leave_one_out(run, stream)
     for line in (*_notes(run), *_exclusions(run)):
         write(line + "\n")
-    if run.synthetic:
-        write("These data are simulated.\n")
 
 
 def _head(run: Run) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from evidence.commands.options import FILE, example, output_option
+from evidence.commands.options import FILE, announce, example, output_option
 from evidence.commands.progress import status
 
 
@@ -122,6 +122,7 @@ def check(file: str) -> None:
     from evidence.query import open as open_base
 
     with open_base(file) as db:
+        announce(db)
         found = run_audits(db)
     for problem in found:
         click.echo(f"{problem.severity}: {problem}")

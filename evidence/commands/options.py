@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from evidence.query import EvidenceBase
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -14,6 +17,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 def example(*lines: str) -> str:
     """Make the end of a command's help: how to call it, each line as it stands."""
     return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def announce(db: EvidenceBase) -> None:
+    """Say on standard error that data are simulated, if they are: what is printed beside it shows them."""
+    from evidence.output import SYNTHETIC
+
+    if db.value("select coalesce(bool_or(synthetic), false) from review"):
+        click.secho(SYNTHETIC, fg="red", bold=True, err=True)
 
 
 FILE = click.argument("file", metavar="FILE")

@@ -6,11 +6,12 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from evidence.export import Selection
-from evidence.output import jsonable, replacing, write_workbook
+from evidence.output import SYNTHETIC, jsonable, replacing, write_workbook
 from evidence.output import write_json as write_objects
 from evidence.query import EvidenceBase
 from evidence.storage import load_order
@@ -48,12 +49,16 @@ def write_json(selection: Selection, directory: Path) -> list[Path]:
 def write_xlsx(selection: Selection, directory: Path) -> list[Path]:
     """Write a workbook of all tables and one of all views, a sheet each, in which no text is a formula."""
     files = []
+    notice: list[tuple[str, Any, Any]] = (
+        [("SIMULATED DATA", ("data",), [(SYNTHETIC,)])] if selection.synthetic else []
+    )
     for kind in ("table", "view"):
-        sheets = (
+        content = (
             (name, *_rows(selection.db, rows))
             for of_kind, name, rows in selection.content()
             if of_kind == kind
         )
+        sheets = chain(notice, content)
         file = directory / f"{kind}s.xlsx"
         write_workbook(sheets, file)
         files.append(file)

@@ -2,8 +2,8 @@
 -- Grain: analysis of the plan
 -- Severity: warning
 -- Message: what is missing
--- Formula: Analyses whose outcome and measure (and treatments, if pairwise) have no contrast, and planned networks that are
---   disconnected.
+-- Formula: Analyses whose outcome and measure (and treatments or their class, if pairwise) have no contrast, and planned
+--   networks that are disconnected.
 -- Columns:
 --   severity: warning
 --   message: the analysis and what it lacks
@@ -35,12 +35,14 @@ checked as (
         or plan.versus is null
         or exists (
             select 1 from network_edge
+            inner join treatment as a on network_edge.treatment_a = a.treatment
+            inner join treatment as b on network_edge.treatment_b = b.treatment
             where
                 network_edge.outcome = plan.outcome
                 and network_edge.measure = plan.measure
                 and (
-                    (network_edge.treatment_a = plan.treatment and network_edge.treatment_b = plan.versus)
-                    or (network_edge.treatment_a = plan.versus and network_edge.treatment_b = plan.treatment)
+                    (plan.treatment in (a.treatment, a.class) and b.treatment = plan.versus)
+                    or (a.treatment = plan.versus and plan.treatment in (b.treatment, b.class))
                 )
         ) as compared
     from plan

@@ -156,6 +156,15 @@ def test_audit_strict_exits_with_1(alf):
 def test_audit_of_a_review_that_prints_nothing(review_folder):
     folder = review_folder({"claims.csv": None, "published_estimates.csv": None})
     result = audit(str(folder))
-    assert (result.exit_code, result.output) == (0, "No claim and no printed league table to check.\n")
-    content = json.loads(audit(str(folder), "--format", "json").output)
+    assert (result.exit_code, result.stdout) == (0, "No claim and no printed league table to check.\n")
+    content = json.loads(audit(str(folder), "--format", "json").stdout)
     assert content == {"tables": [], "rankings": [], "claims": []}
+
+
+@pytest.mark.parametrize("command", [("audit",), ("check",), ("sql", "select 1 as one"), ("trace",)])
+def test_commands_that_show_simulated_data_say_so(command):
+    from evidence.resources import template_directory
+
+    result = CliRunner().invoke(cli, [command[0], str(template_directory()), *command[1:]])
+    assert "SIMULATED DATA" in result.stderr
+    assert "SIMULATED DATA" not in result.stdout

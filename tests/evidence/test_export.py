@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 from click.testing import CliRunner
+from openpyxl import load_workbook
 
 import evidence
 from evidence.cli import cli
@@ -192,3 +193,13 @@ def test_command(example_file, tmp_path):
     result = CliRunner().invoke(cli, [*arguments[:-1], "csv,xml"])
     assert result.exit_code == 2
     assert "xml is none of csv, parquet" in result.output
+
+
+def test_an_export_of_simulated_data_says_so(tmp_path):
+    files = export("alf-simulated", tmp_path / "out", ["xlsx"], where="study < 'S003'")
+    notice = tmp_path / "out" / "SIMULATED-DATA.txt"
+    assert notice in files
+    assert notice.read_text(encoding="utf-8").startswith("SIMULATED DATA")
+    book = load_workbook(tmp_path / "out" / "tables.xlsx")
+    assert book.sheetnames[0] == "SIMULATED DATA"
+    assert "SIMULATED-DATA.txt" in json.loads((tmp_path / "out" / "provenance.json").read_text())["files"]

@@ -303,6 +303,11 @@ class TestPlan:
         self.planned(two_pairs, "pairwise", "MD", treatment="control", versus="a")
         assert messages(two_pairs, "audit_plan") == []
 
+    def test_a_class_of_treatments_is_compared_where_one_of_them_is(self, two_pairs):
+        two_pairs.connection.execute("update treatment set class = 'cells' where treatment = 'a'")
+        self.planned(two_pairs, "pairwise", "MD", treatment="cells", versus="control")
+        assert messages(two_pairs, "audit_plan") == []
+
     def test_no_contrast(self, two_pairs):
         self.planned(two_pairs, "network", "ROM")
         assert messages(two_pairs, "audit_plan") == [
