@@ -218,6 +218,7 @@ _OWN_NAMES = {
 }
 _ELSEWHERE = {
     "plan",
+    "plan_figure",
     "missing_value",
     "build_warning",
     "loaded_file",
