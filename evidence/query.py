@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -319,11 +319,11 @@ def check(db: EvidenceBase, query: str) -> str:
 
 
 def _kind(statement: duckdb.Statement) -> str:
-    try:
-        return statement.type.name
-    except ValueError:
-        # DuckDB has kinds of statement that its Python package does not know (UPDATE EXTENSIONS).
-        return statement.query.split()[0].upper()
+    # DuckDB has kinds of statement that its Python package cannot name (UPDATE EXTENSIONS).
+    with suppress(ValueError):
+        if (name := statement.type.name).isidentifier():
+            return name
+    return statement.query.split()[0].upper()
 
 
 def _explains_a_query(db: EvidenceBase, statement: str) -> bool:
