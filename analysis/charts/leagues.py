@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 from analysis.charts.effect import Effect
-from analysis.charts.forests import turned
+from analysis.charts.intervals import turned
 from analysis.charts.layout import linked, pixels
 from analysis.charts.theme import (
     FAINT,

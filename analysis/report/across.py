@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
 
-from analysis.charts.forests import turned
+from analysis.charts.intervals import turned
 from analysis.charts.tables import Column, Table
 from analysis.charts.theme import missing
 from analysis.report import words

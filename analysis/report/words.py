@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis.charts.effect import Effect
-from analysis.charts.forests import turned
+from analysis.charts.intervals import turned
 from analysis.charts.theme import count, missing, number, p_value, percent, records
 from analysis.report.links import Links, mark
 from analysis.report.material import Material

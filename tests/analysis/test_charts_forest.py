@@ -12,7 +12,7 @@ from altair.utils.schemapi import debug_mode
 from analysis import charts
 from analysis.charts.effect import Effect
 from analysis.charts.files import csv_text, specification, tables
-from analysis.charts.forests import diamond
+from analysis.charts.intervals import diamond
 
 
 @pytest.fixture(autouse=True)

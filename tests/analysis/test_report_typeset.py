@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from analysis.report.sections import _alike, _places
+from analysis.report.closing_sections import places_of, rows_alike
 from analysis.report.typeset import lines, sheets, wide
 
 
@@ -75,11 +75,11 @@ def test_a_wide_figure_is_printed_sideways():
     assert wide(picture(900).replace('width="500"', 'width="1500"'))
 
 
-def test_rows_left_out_for_one_reason_share_a_line_with_their_places():
+def test_rows_left_out_for_one_reason_share_a_line_with_theirplaces_of():
     assert (
-        _places([("a.csv", 4), ("a.csv", 2), ("a.csv", 3), ("b.csv", 9), ("a.csv", 7)])
+        places_of([("a.csv", 4), ("a.csv", 2), ("a.csv", 3), ("b.csv", 9), ("a.csv", 7)])
         == "a.csv:2–4, 7; b.csv:9"
     )
-    assert _places([("a.csv", None), (None, None)]) == "a.csv"
+    assert places_of([("a.csv", None), (None, None)]) == "a.csv"
     rows = [{"why": "x", "n": 1}, {"why": "y", "n": 2}, {"why": "x", "n": 3}]
-    assert [[row["n"] for row in some] for some in _alike(rows, ("why",))] == [[1, 3], [2]]
+    assert [[row["n"] for row in some] for some in rows_alike(rows, ("why",))] == [[1, 3], [2]]

@@ -1,0 +1,306 @@
+"""Forest plots of a network: against the reference, direct beside indirect, under other priors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from analysis.charts.effect import Effect, normal_interval
+from analysis.charts.intervals import (
+    MODELS,
+    PANEL,
+    draw,
+    fit,
+    holding,
+    place,
+    turned,
+)
+from analysis.charts.layout import Column, Table
+from analysis.charts.theme import (
+    PREDICTION,
+    RANDOM,
+    STUDY,
+    count,
+    finish,
+    missing,
+    p_value,
+    percent,
+    records,
+    text_width,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+_HEAD = 420
+
+
+def network_forest(
+    estimates: pd.DataFrame,
+    *,
+    effect: Effect,
+    reference: str,
+    ranking: pd.DataFrame | None = None,
+    title: str | None = None,
+) -> Any:
+    """Draw every treatment of a network against the reference, the best first.
+
+    Parameters
+    ----------
+    estimates : DataFrame
+        Rows of ``result_estimate`` of one engine and model with ``versus`` equal to the reference; rows the
+        other way round are turned.
+    effect : Effect
+        What is estimated.
+    reference : str
+        Key of the reference treatment.
+    ranking : DataFrame, optional
+        Rows of ``result_ranking``: adds a column with SUCRA or P-score.
+    title : str, optional
+        Without it, outcome and reference.
+
+    Returns
+    -------
+    altair chart
+        Prediction intervals are the thin lines that go on from the intervals.
+    """
+    given = _against(records(estimates), reference)
+    given.sort(key=lambda row: row["estimate"], reverse=effect.lower_is_better is False)
+    digits = effect.digits((row["ci_upper"] - row["ci_lower"]) / 2 for row in given)
+    scores = {row["treatment"]: row for row in records(ranking)} if ranking is not None else {}
+    score = next(
+        (key for key in ("sucra", "p_score") if any(not missing(row.get(key)) for row in scores.values())),
+        None,
+    )
+    rows = []
+    for row in given:
+        predicted = not missing(row.get("pi_lower"))
+        rows.append(
+            {
+                "kind": "point",
+                "treatment": row["treatment"],
+                "versus": reference,
+                "label": effect.label(row["treatment"]),
+                "n_studies": row.get("n_studies"),
+                "studies_text": count(row.get("n_studies")) if not missing(row.get("n_studies")) else "",
+                "effect_text": effect.estimate_text(
+                    row["estimate"], row["ci_lower"], row["ci_upper"], digits
+                ),
+                "pi_text": effect.interval_text(row["pi_lower"], row["pi_upper"], digits)
+                if predicted
+                else "",
+                "score_text": percent(scores.get(row["treatment"], {}).get(score), 0) if score else "",
+                "score": scores.get(row["treatment"], {}).get(score) if score else None,
+                "stored": (row["estimate"], row["ci_lower"], row["ci_upper"]),
+                "predicted": (row["pi_lower"], row["pi_upper"]) if predicted else None,
+                "href": row.get("href"),
+            }
+        )
+    place(rows)
+    domain = effect.domain(*zip(*(row["stored"] for row in rows))) if rows else (-1.0, 1.0)
+    domain = holding(domain, [{"stored": (None, *row["predicted"])} for row in rows if row["predicted"]])
+    corners = fit(rows, effect, domain)
+    left = [Column("label", "Treatment", "left")]
+    if any(row["studies_text"] for row in rows):
+        left.append(Column("studies_text", "Direct\nstudies"))
+    right = [Column("effect_text", f"{effect.measure} [95% {effect.interval}]")]
+    if any(row["pi_text"] for row in rows):
+        right.append(Column("pi_text", "95% prediction\ninterval"))
+    if score:
+        right.append(Column("score_text", {"sucra": "SUCRA", "p_score": "P-score"}[score]))
+    table = Table(rows, left, right, PANEL)
+    name = effect.label(reference)
+    model = next((MODELS[row["model"]] for row in given if row.get("model") in MODELS), "")
+    heading = title or f"{effect.outcome}: every treatment versus {name}"
+    ordered = "best first" if effect.lower_is_better is not None else "in order of the effect"
+    caption = f"{model + ', ' if model else ''}95% {effect.interval}, {ordered}."
+    if any(row["pi_text"] for row in rows):
+        caption += " Thin lines: 95% prediction intervals."
+    best = rows[0] if rows else None
+    return finish(
+        draw(table, effect, domain, corners, ("treatment", name)),
+        name="network_forest",
+        title=heading,
+        caption=caption,
+        description=f"{heading}. {len(rows)} treatments."
+        + (f" First: {best['label']}, {best['effect_text']}." if best else ""),
+        tables={
+            "rows": (
+                "treatment", "versus", "estimate", "ci_lower", "ci_upper", "pi_lower", "pi_upper",
+                "n_studies", "score",
+            )
+        },
+        width=table.width,
+        cuts=table.cuts,
+    )  # fmt: skip
+
+
+def node_split(frame: pd.DataFrame, *, effect: Effect, title: str | None = None) -> Any:
+    """Draw direct, indirect and network evidence of each comparison that can be split.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Rows of ``result_inconsistency`` of one method that splits nodes: treatment, versus, direct,
+        direct_std_error, indirect, indirect_std_error, difference, p_value; network, network_std_error where
+        known.
+    effect : Effect
+        What is estimated.
+    title : str, optional
+        Without it, outcome and kind.
+
+    Returns
+    -------
+    altair chart
+    """
+    rows: list[dict[str, Any]] = []
+    given = [
+        row for row in records(frame) if not missing(row.get("direct")) and not missing(row.get("indirect"))
+    ]
+    digits = effect.digits(1.96 * row["direct_std_error"] for row in given)
+    for row in given:
+        rows += _pair_heads(effect, row["treatment"], row["versus"])
+        rows[-1]["p_text"] = f"p {p_value(row.get('p_value'))}" if not missing(row.get("p_value")) else ""
+        for kind, color in (("direct", STUDY), ("indirect", PREDICTION), ("network", RANDOM)):
+            if missing(row.get(kind)) or missing(row.get(f"{kind}_std_error")):
+                continue
+            lower, upper = normal_interval(row[kind], row[f"{kind}_std_error"])
+            rows.append(
+                {
+                    "kind": "point",
+                    "evidence": kind,
+                    "treatment": row["treatment"],
+                    "versus": row["versus"],
+                    "label": kind,
+                    "indent": True,
+                    "effect_text": effect.estimate_text(row[kind], lower, upper, digits),
+                    "stored": (row[kind], lower, upper),
+                    "color": color,
+                    "p_value": row.get("p_value"),
+                }
+            )
+    place(rows)
+    drawn = [row["stored"] for row in rows if row.get("stored")]
+    domain = effect.domain(*zip(*drawn)) if drawn else (-1.0, 1.0)
+    corners = fit(rows, effect, domain)
+    table = Table(
+        rows,
+        [Column("label", "Comparison", "left")],
+        [
+            Column("effect_text", f"{effect.measure} [95% {effect.interval}]"),
+            Column("p_text", "Direct vs\nindirect"),
+        ],
+        PANEL,
+    )
+    heading = title or f"{effect.outcome}: direct and indirect evidence"
+    return finish(
+        draw(table, effect, domain, corners, ("first", "second")),
+        name="node_split",
+        title=heading,
+        caption=f"First treatment versus the second, with 95% {effect.interval}; p tests that direct "
+        "and indirect evidence agree.",
+        description=f"{heading}. {len(given)} comparisons.",
+        tables={"rows": ("treatment", "versus", "evidence", "estimate", "ci_lower", "ci_upper", "p_value")},
+        width=table.width,
+        cuts=table.cuts,
+    )
+
+
+def prior_sensitivity(frame: pd.DataFrame, *, effect: Effect, title: str | None = None) -> Any:
+    """Draw how estimates move with the prior (or any other choice) under which they were made.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Rows of ``result_estimate`` of one model with a further column ``scenario`` that names the choice.
+    effect : Effect
+        What is estimated.
+    title : str, optional
+        Without it, outcome and kind.
+
+    Returns
+    -------
+    altair chart
+    """
+    given = records(frame)
+    digits = effect.digits((row["ci_upper"] - row["ci_lower"]) / 2 for row in given)
+    scenarios = list(dict.fromkeys(str(row["scenario"]) for row in given))
+    parts = {scenario: printed(scenario).split("; ") for scenario in scenarios}
+    # What all choices share is said once.
+    shared = (
+        [part for part in parts[scenarios[0]] if all(part in own for own in parts.values())] if given else []
+    )
+    shared = shared if len(scenarios) > 1 else []
+    labels = {
+        scenario: "; ".join(part for part in own if part not in shared) or "; ".join(own)
+        for scenario, own in parts.items()
+    }
+    rows: list[dict[str, Any]] = []
+    for pair in dict.fromkeys((row["treatment"], row["versus"]) for row in given):
+        rows += _pair_heads(effect, *pair)
+        for row in given:
+            if (row["treatment"], row["versus"]) == pair:
+                stored = (row["estimate"], row["ci_lower"], row["ci_upper"])
+                rows.append(
+                    {
+                        "kind": "point",
+                        "label": labels[str(row["scenario"])],
+                        "indent": True,
+                        "scenario": str(row["scenario"]),
+                        "treatment": pair[0],
+                        "versus": pair[1],
+                        "effect_text": effect.estimate_text(*stored, digits),
+                        "stored": stored,
+                        "color": STUDY,
+                    }
+                )
+    place(rows)
+    domain = (
+        effect.domain(*zip(*(row["stored"] for row in rows if row.get("stored")))) if given else (-1.0, 1.0)
+    )
+    corners = fit(rows, effect, domain)
+    table = Table(
+        rows,
+        [Column("label", "Comparison", "left")],
+        [Column("effect_text", f"{effect.measure} [95% {effect.interval}]")],
+        PANEL,
+    )
+    heading = title or f"{effect.outcome}: sensitivity to the prior"
+    return finish(
+        draw(table, effect, domain, corners, ("first", "second")),
+        name="prior_sensitivity",
+        title=heading,
+        caption=f"First treatment versus second, 95% {effect.interval}, under each choice."
+        + (f" In all: {'; '.join(shared)}." if shared else ""),
+        description=f"{heading}. {len(scenarios)} choices.",
+        tables={"rows": ("treatment", "versus", "scenario", "estimate", "ci_lower", "ci_upper")},
+        width=table.width,
+        cuts=table.cuts,
+    )
+
+
+def _pair_heads(effect: Effect, treatment: str, versus: str) -> list[dict[str, Any]]:
+    """Head the rows of a comparison: in two lines where its names are long."""
+    names = effect.label(treatment), effect.label(versus)
+    whole = f"{names[0]} vs {names[1]}"
+    parts = [whole] if text_width(whole, bold=True) <= _HEAD else [names[0], f"vs {names[1]}"]
+    return [{"kind": "header", "bold": True, "label": part} for part in parts]
+
+
+def printed(scenario: str) -> str:
+    """Write the words of an analysis with the signs of print."""
+    return scenario.replace("tau2", "τ²").replace("tau", "τ").replace("^2", "²")
+
+
+def _against(rows: Iterable[dict[str, Any]], reference: str) -> list[dict[str, Any]]:
+    """Rows as treatment minus reference, turned where they stand the other way round."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        if any(missing(row.get(key)) for key in ("estimate", "ci_lower", "ci_upper")):
+            continue
+        if row["versus"] == reference and row["treatment"] != reference:
+            found[row["treatment"]] = row
+        elif row["treatment"] == reference and row["versus"] not in found and row["versus"] != reference:
+            found[row["versus"]] = turned(row)
+    return list(found.values())

@@ -1,0 +1,441 @@
+"""The section of a network meta-analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from analysis import charts
+from analysis.charts import tables
+from analysis.charts.effect import Effect
+from analysis.charts.tables import Column, Table
+from analysis.charts.theme import count, missing, records
+from analysis.report import words
+from analysis.report.about_runs import in_order_of_year, notes_of, tau_unit
+from analysis.report.blocks import Block, Figure, Section, Text, key_of
+from analysis.report.links import Links, chosen
+from analysis.report.material import Material
+from evidence.results import Run
+
+_MOST_COLUMNS = 40
+
+
+def network_section(material: Material, run: Run, links: Links) -> Section:
+    """Make the section of a network: geometry, effects, ranking, inconsistency, sensitivity, notes."""
+    effect = material.effect(run)
+    model = words.main_model(run)
+    section = Section(
+        f"analysis-{run.analysis}",
+        f"{effect.outcome}: network of treatments ({effect.measure})",
+        analysis=key_of(run),
+    )
+    section.blocks.append(Text((" ".join(words.details(material, run)),)))
+    section.parts += [
+        part
+        for part in (
+            _geometry(material, run, effect),
+            _effects(material, run, effect, model, links),
+            _ranking(run, effect, model),
+            _inconsistency(material, run, effect, model, links),
+            _sensitivity(material, run, effect, model, links),
+        )
+        if part.blocks
+    ]
+    section.parts.append(Section(f"{run.analysis}-notes", "Notes", notes_of(run)))
+    section.parts = [part for part in section.parts if part.blocks]
+    return section
+
+
+def _geometry(material: Material, run: Run, effect: Effect) -> Section:
+    where = [run.outcome, run.measure]
+    edges = material.frame(
+        """
+        with low as (
+            select study, avg(case when severity = 1 then 1.0 else 0.0 end) as share
+            from rob_traffic_light group by study
+        ),
+        compared as (
+            select distinct treatment_a, treatment_b, study from analysis_contrast
+            where outcome = ? and measure = ?
+        )
+        select edge.treatment_a, edge.treatment_b, edge.n_studies, edge.n_participants,
+            avg(low.share) as low_risk_share
+        from network_edge as edge
+        left join compared
+            on edge.treatment_a = compared.treatment_a and edge.treatment_b = compared.treatment_b
+        left join low on compared.study = low.study
+        where edge.outcome = ? and edge.measure = ?
+        group by edge.treatment_a, edge.treatment_b, edge.n_studies, edge.n_participants
+        order by edge.treatment_a, edge.treatment_b
+        """,
+        [*where, *where],
+    )
+    known = {row["treatment"] for row in records(run.frames["ranking"])} | {
+        t for row in records(run.frames["estimates"]) for t in (row["treatment"], row["versus"])
+    }
+    nodes = pd.DataFrame(
+        [row for row in material.nodes(run.outcome, run.measure) if row["treatment"] in known]
+    )
+    edges = edges[edges["treatment_a"].isin(known) & edges["treatment_b"].isin(known)]
+    designs = material.db.rows(
+        "select distinct study, experiment, treatment from network_arm "
+        "where outcome = ? and measure = ? and n_study_arms > 2 order by study, experiment, treatment",
+        where,
+    )
+    arms: dict[tuple[str, str], list[str]] = {}
+    for row in designs:
+        arms.setdefault((row["study"], row["experiment"]), []).append(row["treatment"])
+    if not len(nodes):
+        return Section(f"{run.analysis}-geometry", "Network")
+    by_participants = bool(nodes["n_participants"].notna().all())
+    chart = charts.network_diagram(
+        nodes,
+        edges,
+        labels=material.treatments,
+        multi_arm=[members for members in arms.values() if len(members) > 2],
+        order=[t for t in material.treatments if t in known],
+        size="n_participants" if by_participants else "n_studies",
+        size_title=material.participants.capitalize() if by_participants else "Studies",
+        title=f"{effect.outcome}: network of comparisons",
+    )
+    return Section(f"{run.analysis}-geometry", "Network", [Figure(f"{run.analysis}-network", chart)])
+
+
+def _effects(material: Material, run: Run, effect: Effect, model: str, links: Links) -> Section:
+    rows = [row | {"href": links.number(row["kept"], effect)} for row in words.against(run, model)]
+    for row in rows:
+        del row["kept"]
+    direct = {frozenset((e["treatment_a"], e["treatment_b"])): e["n_studies"] for e in material.edges(run)}
+    for row in rows:
+        row["n_studies"] = direct.get(frozenset((row["treatment"], row["versus"])), 0)
+    order, score, _ = words.ranked(run, model)
+    ranking = run.frames["ranking"]
+    section = Section(f"{run.analysis}-effects", "Effects")
+    if rows:
+        chart = charts.network_forest(
+            pd.DataFrame(rows),
+            effect=effect,
+            reference=str(run.reference),
+            ranking=ranking[ranking["model"] == model] if score else None,
+        )
+        section.blocks.append(Figure(f"{run.analysis}-forest", chart))
+    network, direct_rows = league_frames(material, run, model)
+    if len(network):
+        network = network.assign(
+            href=[links.number(row, effect) for row in records(network)],
+        )
+        section.blocks.append(
+            Figure(f"{run.analysis}-league", charts.league(network, direct_rows, effect=effect, order=order))
+        )
+    section.blocks.append(
+        tables.heterogeneity_and_inconsistency(
+            run.frames["heterogeneity"],
+            _tests_of_network(run),
+            unit=tau_unit(effect),
+            name=f"{run.analysis}-heterogeneity",
+        )
+    )
+    fit = run.frames["fit"]
+    if len(fit) and fit["study"].isna().any():
+        section.blocks.append(tables.model_fit(fit[fit["study"].isna()], name=f"{run.analysis}-fit"))
+    return section
+
+
+def _ranking(run: Run, effect: Effect, model: str) -> Section:
+    section = Section(f"{run.analysis}-ranking", "Ranking")
+    ranking = run.frames["ranking"]
+    probabilities = run.frames["rank_probabilities"]
+    ranking, probabilities = (
+        ranking[ranking["model"] == model],
+        probabilities[probabilities["model"] == model],
+    )
+    if len(probabilities):
+        of = f"{effect.outcome}: "
+        section.blocks += [
+            Figure(
+                f"{run.analysis}-rankogram",
+                charts.rankogram(
+                    probabilities, ranking, labels=effect.treatments, title=of + "rank probabilities"
+                ),
+            ),
+            Figure(
+                f"{run.analysis}-cumulative-ranking",
+                charts.cumulative_ranking(
+                    probabilities, ranking, labels=effect.treatments, title=of + "cumulative ranking"
+                ),
+            ),
+        ]
+    elif effect.lower_is_better is None:
+        section.blocks.append(
+            Text(
+                ("The outcome does not say whether lower or higher is better, so treatments are not ranked.",)
+            )
+        )
+    return section
+
+
+def _inconsistency(material: Material, run: Run, effect: Effect, model: str, links: Links) -> Section:
+    section = Section(f"{run.analysis}-inconsistency", "Inconsistency")
+    frame = run.frames["inconsistency"]
+    splits = frame[frame["direct"].notna() & frame["indirect"].notna() & (frame["model"] == model)]
+    if len(splits):
+        method = splits["method"].iloc[-1]
+        known = {
+            (r["treatment"], r["versus"]): r
+            for r in records(run.frames["estimates"])
+            if r["model"] == model and r["evidence"] == "network"
+        }
+        rows = []
+        for row in records(splits[splits["method"] == method]):
+            whole = known.get((row["treatment"], row["versus"]))
+            rows.append(
+                row
+                | {
+                    "network": None if whole is None else whole["estimate"],
+                    "network_std_error": None if whole is None else whole["std_error"],
+                }
+            )
+        section.blocks.append(
+            Figure(
+                f"{run.analysis}-node-split",
+                charts.node_split(
+                    pd.DataFrame(rows),
+                    effect=effect,
+                    title=f"{effect.outcome}: direct and indirect evidence ({method})",
+                ),
+            )
+        )
+    order, _, _ = words.ranked(run, model)
+    funnel = _funnel_rows(material, run, model)
+    if len(funnel) > 2:
+        chart = charts.comparison_adjusted_funnel(funnel, effect=effect, order=order)
+        section.blocks.append(Figure(f"{run.analysis}-funnel", chart))
+        section.blocks.append(
+            Text(
+                (
+                    "The order of treatments is that of their ranking here: a funnel plot of a network needs "
+                    "one.",
+                )
+            )
+        )
+    return section
+
+
+def _sensitivity(material: Material, run: Run, effect: Effect, model: str, links: Links) -> Section:
+    section = Section(f"{run.analysis}-sensitivity", "Sensitivity and influence")
+    rows = words.against(run, model)
+    left_out = run.frames["leave_one_out"]
+    left_out = left_out[left_out["model"] == model] if len(left_out) else left_out
+    if len(left_out) and rows:
+        first = rows[0]
+        some = [
+            row
+            for row in records(left_out)
+            if (row["treatment"], row["versus"]) == (first["treatment"], first["versus"])
+        ]
+        chart = charts.leave_one_out(
+            in_order_of_year(
+                material, pd.DataFrame([row | {"href": links.study(row["study"])} for row in some])
+            ),
+            effect=effect,
+            treatment=first["treatment"],
+            versus=first["versus"],
+            pooled=first,
+            labels=material.studies,
+            digits=first["digits"],
+        )
+        if some:
+            section.blocks.append(Figure(f"{run.analysis}-leave-one-out", chart))
+            section.blocks.append(
+                Text(
+                    (
+                        "Drawn for the treatment that is best by its effect; results/leave_one_out.csv has "
+                        "all.",
+                    )
+                )
+            )
+    section.blocks += _priors(run, effect)
+    section.blocks += _shares(material, run, effect, model)
+    fit = run.frames["fit"]
+    by_study = fit[fit["study"].notna() & (fit["model"] == model)] if len(fit) else fit
+    if len(by_study) and {"deviance", "leverage"} <= set(by_study["quantity"]):
+        wide = by_study.pivot_table(index="study", columns="quantity", values="value").reset_index()
+        wide["label"] = [material.studies.get(study, study) for study in wide["study"]]
+        section.blocks.append(Figure(f"{run.analysis}-leverage", charts.leverage(wide)))
+    if run.frames.get("convergence") is not None and len(run.frames["convergence"]):
+        chains = run.frames["convergence"]
+        section.blocks.append(
+            Figure(
+                f"{run.analysis}-psrf",
+                charts.psrf(
+                    chains[chains["model"] == model],
+                    labels={
+                        name: _spelled(name, material.treatments) for name in chains["parameter"].unique()
+                    },
+                    title=f"{effect.outcome}: potential scale reduction factor by iteration",
+                ),
+            )
+        )
+    if len(run.frames["diagnostics"]):
+        section.blocks.append(_diagnostics(run, material.treatments))
+    return section
+
+
+def _priors(run: Run, effect: Effect) -> Iterator[Block]:
+    frame = run.frames.get("sensitivity")
+    if frame is None or not len(frame):
+        return
+    values: dict[tuple[str, str], dict[str, float]] = {}
+    for row in records(frame):
+        kind, colon, pair = str(row["quantity"]).partition(": ")
+        if row["method"] == "prior" and colon and " versus " in pair:
+            values.setdefault((row["item"], pair), {})[kind] = row["value"]
+    rows = [
+        {
+            "scenario": item,
+            "treatment": pair.split(" versus ")[0],
+            "versus": pair.split(" versus ")[1],
+            **found,
+        }
+        for (item, pair), found in values.items()
+        if {"estimate", "ci_lower", "ci_upper"} <= set(found)
+    ]
+    if rows:
+        yield Figure(
+            f"{run.analysis}-prior-sensitivity", charts.prior_sensitivity(pd.DataFrame(rows), effect=effect)
+        )
+
+
+def _shares(material: Material, run: Run, effect: Effect, model: str) -> Iterator[Block]:
+    frame = run.frames["weights"]
+    frame = frame[frame["model"] == model] if len(frame) else frame
+    if not len(frame) or frame["study"].nunique() > _MOST_COLUMNS:
+        return
+    order = [row["treatment"] for row in words.against(run, model)]
+    shares: dict[tuple[str, str], float] = {}
+    for row in records(frame):
+        if row["versus"] == run.reference and not missing(row["weight"]):
+            key = (row["treatment"], row["study"])
+            shares[key] = shares.get(key, 0.0) + row["weight"]
+    rows = [
+        {"estimate": treatment, "source": study, "share": share}
+        for treatment in order
+        for study in material.by_year
+        if not missing(share := shares.get((treatment, study)))
+    ]
+    if rows:
+        yield Figure(
+            f"{run.analysis}-contributions",
+            charts.contributions(
+                pd.DataFrame(rows),
+                estimates={t: f"{effect.label(t)} vs {effect.label(run.reference)}" for t in order},
+                sources=material.studies,
+                title=f"{effect.outcome}: share of each study in each effect",
+            ),
+        )
+
+
+def _diagnostics(run: Run, names: Mapping[str, str]) -> Table:
+    rows = tuple(
+        {
+            "model": words.MODELS.get(row["model"], row["model"]),
+            "parameter": _spelled(row["parameter"], names),
+            "rhat": "" if missing(row["rhat"]) else f"{row['rhat']:.3f}",
+            "ess_bulk": count(_whole(row["ess_bulk"])),
+            "ess_tail": count(_whole(row["ess_tail"])),
+            "divergences": count(row["divergences"]),
+            "note": row["note"] or "",
+        }
+        for row in records(run.frames["diagnostics"])
+    )
+    return Table(
+        f"{run.analysis}-diagnostics",
+        "Convergence",
+        (
+            Column("model", "Model"),
+            Column("parameter", "Parameter"),
+            Column("rhat", "R-hat", "right"),
+            Column("ess_bulk", "ESS, bulk", "right"),
+            Column("ess_tail", "ESS, tail", "right"),
+            Column("divergences", "Divergences", "right"),
+            Column("note", "Note"),
+        ),
+        rows,
+        data=tuple(records(run.frames["diagnostics"])),
+    )
+
+
+def league_frames(material: Material, run: Run, model: str) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Network and direct estimates of one model; the former with the share of direct evidence where known.
+
+    An engine without direct estimates of its own gives None for them: how many studies compare each pair
+    then stands with the network estimates.
+    """
+    rows = [row for row in words.estimate_rows(run) if row["model"] == model]
+    shares = {
+        frozenset((row["treatment"], row["versus"])): row["proportion_direct"]
+        for row in records(run.frames["inconsistency"])
+        if row["model"] == model and not missing(row.get("proportion_direct"))
+    }
+    studies = {frozenset((e["treatment_a"], e["treatment_b"])): e["n_studies"] for e in material.edges(run)}
+    direct = chosen(rows, evidence="direct")
+    network = []
+    for row in chosen(rows, evidence="network"):
+        pair = frozenset((row["treatment"], row["versus"]))
+        row = row | {"proportion_direct": shares.get(pair)}
+        network.append(row if direct else row | {"n_direct": studies.get(pair, 0)})
+    return pd.DataFrame(network), pd.DataFrame(direct) if direct else None
+
+
+def _funnel_rows(material: Material, run: Run, model: str) -> pd.DataFrame:
+    """Contrasts of a network with the direct estimate of their comparison."""
+    direct = {
+        (row["treatment"], row["versus"]): row["estimate"]
+        for row in records(run.frames["estimates"])
+        if row["model"] == model and row["evidence"] == "direct" and not missing(row["estimate"])
+    }
+    if not direct and run.measure != "SMD":
+        # An engine without direct estimates of its own: those of the view `pooled`.
+        nodes = {row["treatment"] for row in records(run.frames["estimates"])} | {run.reference}
+        direct = {
+            (row["treatment_a"], row["treatment_b"]): row[f"{model}_estimate"]
+            for row in material.db.rows(
+                "select treatment_a, treatment_b, common_estimate, random_estimate from pooled "
+                "where outcome = ? and measure = ?",
+                [run.outcome, run.measure],
+            )
+            if {row["treatment_a"], row["treatment_b"]} <= nodes
+        }
+    direct |= {(b, a): -estimate for (a, b), estimate in direct.items()}
+    rows = material.db.rows(
+        "select distinct network.study, network.treatment_a as treatment, network.treatment_b as versus, "
+        "network.estimate, network.std_error "
+        "from contrast_network as network inner join analysis_contrast as picked using (contrast_id) "
+        "where network.outcome = ? and network.measure = ? order by network.study, treatment, versus",
+        [run.outcome, run.measure],
+    )
+    return pd.DataFrame(
+        [
+            row
+            | {"centre": direct[row["treatment"], row["versus"]], "label": material.studies.get(row["study"])}
+            for row in rows
+            if (row["treatment"], row["versus"]) in direct
+        ]
+    )
+
+
+def _tests_of_network(run: Run) -> pd.DataFrame:
+    frame = run.frames["inconsistency"]
+    wanted = ("decomposition", "design-by-treatment")
+    return frame[frame["method"].isin(wanted)] if len(frame) else frame
+
+
+def _spelled(parameter: str, names: Mapping[str, str]) -> str:
+    """Spell out the treatments of a parameter that is called "A against B"."""
+    return " against ".join(names.get(part, part) for part in str(parameter).split(" against "))
+
+
+def _whole(value: Any) -> Any:
+    return None if missing(value) else round(value)
