@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -121,8 +123,18 @@ def word(
         if synthetic:
             document.add_paragraph().add_run(SYNTHETIC).bold = True
         _word_table(document, table)
-    document.save(str(path))
+    written = io.BytesIO()
+    document.save(written)
+    _keep_dateless(written, path)
     return path
+
+
+def _keep_dateless(written: io.BytesIO, path: Path) -> None:
+    """Write a Word file without the time of its parts: the same inputs give the same bytes."""
+    with zipfile.ZipFile(written) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
+        for item in source.infolist():
+            part = zipfile.ZipInfo(item.filename, (1980, 1, 1, 0, 0, 0))
+            target.writestr(part, source.read(item), zipfile.ZIP_DEFLATED)
 
 
 def _word_table(document: Any, table: Table) -> None:

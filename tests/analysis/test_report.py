@@ -279,6 +279,14 @@ def test_the_word_file_opens_with_findings_and_league_tables(report):
     assert any("Below the diagonal" in paragraph.text for paragraph in document.paragraphs)
 
 
+def test_the_word_file_holds_no_time_so_that_the_same_inputs_give_the_same_bytes(report):
+    import zipfile
+
+    with zipfile.ZipFile(report / "summary-of-findings.docx") as parts:
+        assert {part.date_time for part in parts.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert parts.testzip() is None
+
+
 def test_a_refused_analysis_is_reported_with_its_reason_or_stops_a_strict_report(folder, tmp_path):
     review = tmp_path / "trial"
     shutil.copytree(folder, review)
