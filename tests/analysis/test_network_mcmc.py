@@ -484,3 +484,20 @@ def test_simulation_based_calibration_of_chains_and_exact():
         counted = np.histogram(rank, bins=np.linspace(-0.5, kept + 0.5, 9))[0]
         assert stats.chisquare(counted).pvalue > 0.002
         assert stats.kstest(probability, "uniform").pvalue > 0.002
+
+
+@pymc_needed
+@quiet
+@pytest.mark.slow
+def test_seeds_fix_every_byte_and_a_shape_is_compiled_once():
+    net = normal_network()
+    options = {"model": "random", "effect_prior_sd": 10.0, "draws": 300, "tune": 300, "max_draws": 300}
+    chains._compiled.cache_clear()
+    first = mcmc.fit(net, tau_prior="half-normal(1)", seed=5, **options).posteriors["random"].chains.draws
+    again = mcmc.fit(net, tau_prior="half-normal(1)", seed=5, **options).posteriors["random"].chains.draws
+    other = mcmc.fit(net, tau_prior="half-normal(0.5)", seed=6, **options)
+    for name, values in first.items():
+        assert values.tobytes() == again[name].tobytes()
+    assert not np.array_equal(first["tau"], other.posteriors["random"].chains.draws["tau"])
+    other.leave_one_out()
+    assert chains._compiled.cache_info().misses == 1  # other data, priors and studies: the same model
