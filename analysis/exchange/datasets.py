@@ -146,8 +146,26 @@ def datasets(selection: Selection, format: str) -> list[Dataset]:
     return found
 
 
+_ASKED = (
+    "measurement_standard", "contrast", "contrast_network", "contrast_covariance", "analysis_contrast",
+    "exclusion",
+)  # fmt: skip
+
+
+def computed(selection: Selection) -> EvidenceBase:
+    """Return the evidence selected, with the views that every analysis asks computed once for all of them."""
+
+    def compute() -> EvidenceBase:
+        for view in _ASKED:
+            # A temporary table is found before the view of its name.
+            selection.db.connection.execute(f"create temp table {view} as from {view}")
+        return selection.db
+
+    return selection.once("computed", compute)
+
+
 def _read(selection: Selection) -> tuple[list[Dataset], list[str]]:
-    db = selection.db
+    db = computed(selection)
     found: list[Dataset] = []
     losses: list[str] = []
     rob = _risk_of_bias(db)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis import pairwise
-from analysis.exchange.datasets import file_name, questions, write_rows
+from analysis.exchange.datasets import computed, file_name, questions, write_rows
 from analysis.pairwise import PairwiseFit
 from analysis.pairwise.dependence import TRUE_EFFECT_CORRELATION
 from evidence.errors import EvidenceError, RefusedError
@@ -26,7 +26,7 @@ def write_metafor(selection: Selection, directory: Path) -> list[Path]:
     Hartung and Knapp where contrasts are independent, a multivariate model with their covariance where
     contrasts of one comparison share an arm.
     """
-    db = selection.db
+    db = computed(selection)
     target = directory / "metafor"
     files: list[Path] = []
     names: list[str] = []
