@@ -213,6 +213,7 @@ FILES: tuple[File, ...] = (
             _number("smallest_important_difference", above=0),
             _number("lower_bound"),
             _number("upper_bound"),
+            _number("step", above=0),
             _verbatim("description"),
         ),
         key=("outcome",),

@@ -28,6 +28,7 @@ create table outcome (
     smallest_important_difference double check (smallest_important_difference > 0),
     lower_bound double,
     upper_bound double,
+    step double check (step > 0),
     description text,
     source_file text not null,
     source_line integer not null
@@ -42,6 +43,7 @@ comment on column outcome.lower_is_better is 'Direction of benefit, for rankings
 comment on column outcome.smallest_important_difference is 'Smallest difference that matters to patients, in the outcome''s unit. Stated before the analysis.';
 comment on column outcome.lower_bound is 'Smallest possible value. 0 for concentrations and counts.';
 comment on column outcome.upper_bound is 'Largest possible value. End of the scale.';
+comment on column outcome.step is 'Smallest step of one reading. 1 for whole points; means are then checked against n.';
 comment on column outcome.description is 'What it is and how it is measured. One sentence.';
 comment on column outcome.source_file is 'File of the review folder that the row was loaded from. Written by the build.';
 comment on column outcome.source_line is 'Line of that file on which the row begins; the header is line 1. Written by the build.';

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from evidence.commands.options import FILE, announce, example, output_option
 from evidence.commands.progress import status
+
+if TYPE_CHECKING:
+    from evidence.mending import Effect
+    from evidence.query import EvidenceBase
 
 
 @click.command(epilog=example("evidence reviews"))
@@ -111,25 +118,64 @@ def build(review: str, output: Path | None) -> None:
         )
 
 
-@click.command(epilog=example("evidence check diabetes"))
+@click.command(epilog=example("evidence check diabetes", "evidence check my-review --mend 5"))
 @FILE
-def check(file: str) -> None:
+@click.option(
+    "--mend",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="For how many numbers that look mistyped, the likeliest first, to show what mending would change.",
+)
+def check(file: str, mend: int) -> None:
     """Run every audit on an evidence base or review folder.
 
-    Prints what is wrong or doubtful, with file and line. Exit code 1 on errors, 0 on warnings alone.
+    Prints what is wrong or doubtful, with file and line; then, for numbers that look mistyped, what the
+    pooled results would be if they were mended. Exit code 1 on errors, 0 on warnings alone.
     """
     from evidence.audit import run_audits
+    from evidence.mending import effects, telling
+    from evidence.output import write_table
     from evidence.query import open as open_base
 
-    with open_base(file) as db:
+    with open_base(file) as db, status() as say:
         announce(db)
+        say("Auditing")
         found = run_audits(db)
+        mended = telling(db, effects(db, mend, say)) if mend else {}
+        told = _mending_table(db, mended.values())
     for problem in found:
         click.echo(f"{problem.severity}: {problem}")
+    if told:
+        click.echo("If what looks mistyped were mended, each alone, random-effects estimates would move:")
+        write_table(("suspicion", "comparison", "pooled now", "if mended"), told, sys.stdout)
     errors = sum(problem.severity == "error" for problem in found)
     click.echo(f"{_counted(errors, 'error')}, {_counted(len(found) - errors, 'warning')}.")
     if errors:
         sys.exit(1)
+
+
+def _mending_table(db: EvidenceBase, mended: Iterable[Effect]) -> list[tuple[str, str, str, str]]:
+    logarithmic = {
+        row["measure"] for row in db.rows("select measure from effect_measure where scale = 'log'")
+    }
+
+    def said(k: int, *estimate: float | None, log: bool) -> str:
+        values = [math.exp(value) if log else value for value in estimate if value is not None]
+        if len(values) < 3:
+            return "nothing to pool"
+        return f"{values[0]:.3g} ({values[1]:.3g} to {values[2]:.3g}), k = {k}"
+
+    return [
+        (
+            effect.suspicion.replace("|main|", "|").rstrip("|"),
+            f"{effect.outcome}, {effect.measure}: {effect.treatment_a} - {effect.treatment_b}",
+            said(*effect[5:9], log=effect.measure in logarithmic),
+            said(*effect[9:13], log=effect.measure in logarithmic),
+        )
+        for effect in mended
+    ]
 
 
 def _counted(n: int, what: str) -> str:

@@ -144,7 +144,7 @@ def test_command_lists_addresses(analysed):
 
 def test_command_gives_json(analysed):
     result = call(analysed, "alt-a/a/vehicle/random", "--format", "json")
-    document = json.loads(result.output)
+    document = json.loads(result.stdout)
     assert document["address"] == "alt-a/a/vehicle/random"
     assert document["parts"][0]["readings"][0]["place"].startswith("measurements.csv:")
 

@@ -63,27 +63,31 @@ class TestSpread:
     def test_se_typed_as_sd(self, five):
         for arm in ("drug", "control"):
             five.measure("doubtful", arm, n=16, mean=100, sd=2.5)
-        row = five.one("select * from audit_sd_or_se")
+        row = five.one("select * from audit_suspicion")
         assert row["study"] == "doubtful"
         assert row["message"] == (
-            "outcome alt: the SD is 25 % of that of the median study, and 100 % if it is a standard error"
+            "outcome alt: the SD is 25 % of the usual one, and 100 % if it is a standard error"
         )
 
     def test_sd_typed_as_se(self, five):
         for arm in ("drug", "control"):
             five.measure("doubtful", arm, n=16, mean=100, se=10)
-        assert "381 % of that of the median study, and 95 % if the SE" in messages(five, "audit_sd_or_se")[0]
+        (message,) = messages(five, "audit_suspicion")
+        assert message == (
+            "outcome alt: the SD computed from the SE is 381 % of the usual one, "
+            "and 95 % if the SE is a standard deviation"
+        )
 
     def test_a_small_spread_that_a_root_does_not_explain(self, five):
         for arm in ("drug", "control"):
             five.measure("precise", arm, n=16, mean=100, sd=0.1)
-        assert messages(five, "audit_sd_or_se") == []
+        assert messages(five, "audit_suspicion") == []
 
     def test_spread_is_relative_to_means_above_zero(self, five):
-        # Ten times smaller animals: everything is ten times smaller.
+        # Three times smaller animals: everything is three times smaller.
         for arm in ("drug", "control"):
-            five.measure("small", arm, n=100, mean=10, sd=1)
-        assert messages(five, "audit_sd_or_se") == []
+            five.measure("small", arm, n=100, mean=33, sd=3.3)
+        assert messages(five, "audit_suspicion") == []
 
     def test_numbers_without_end(self, rows):
         rows.report("s", "drug", "control", estimate=1, se=1)
