@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 
@@ -24,6 +24,9 @@ from evidence.database import connect
 from evidence.errors import CallError
 from evidence.names import nearest
 from evidence.resources import schema_directory, sql_directory
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MEMORY_LIMIT = "1GB"
 """Memory that a query from outside may use."""
@@ -83,6 +86,13 @@ class EvidenceBase:
         """
         try:
             return self.connection.sql(query, params=params)
+        except duckdb.Error as error:
+            raise explain(self, query, error) from None
+
+    def frame(self, query: str, params: Parameters = None) -> pd.DataFrame:
+        """Rows of a query as a pandas frame; as `sql` and ``.df()``, which plan the query twice."""
+        try:
+            return self.connection.execute(query, params).df()
         except duckdb.Error as error:
             raise explain(self, query, error) from None
 

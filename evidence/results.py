@@ -225,9 +225,9 @@ def read(db: EvidenceBase, run: str) -> Run:
         )
     row = (exact or found)[0]
     frames = {
-        name: db.sql(f"select * from {table} where run_id = ? order by rowid", [row["run_id"]])
-        .df()
-        .drop(columns="run_id")
+        name: db.frame(f"select * from {table} where run_id = ? order by rowid", [row["run_id"]]).drop(
+            columns="run_id"
+        )
         for name, table in TABLES.items()
     }
     fields = {key: value for key, value in row.items() if key not in ("run_id", "where_sql")}

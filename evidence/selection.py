@@ -159,7 +159,7 @@ def select_contrasts(
         notes.append(("info", f"Only studies where {where}: {len(studies)} of {total}."))
 
     order = "study, experiment, timepoint nulls first, treatment_a, treatment_b, arm_a, arm_b, contrast_id"
-    rows = db.sql(
+    rows = db.frame(
         f"""
         with candidate as (select * from {view} where outcome = ? and measure = ?),
         considered as (select distinct study, experiment, timepoint from candidate where {rule.condition}),
@@ -175,7 +175,7 @@ def select_contrasts(
         order by {order}
         """,
         [outcome, measure],
-    ).df()
+    )
 
     if rows.groupby(["study", "experiment"])["timepoint"].nunique(dropna=False).max() > 1:
         notes.append(("info", f"Time point of each study: {rule} ({origin})."))

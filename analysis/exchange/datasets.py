@@ -238,11 +238,11 @@ def _means(db: EvidenceBase, net: Network) -> tuple[ArmBlock, ...] | None:
 
     if net.contrasts is None:
         return None
-    arm = db.sql(
+    arm = db.frame(
         "select study, experiment, treatment, timepoint, n, mean, sd / nullif(sqrt(n), 0) as se "
         "from measurement_standard where outcome = ? and kind = 'continuous'",
         [net.outcome],
-    ).df()
+    )
     times = net.contrasts[["study", "experiment", "timepoint"]].drop_duplicates()
     return arm_blocks(net, pd.merge(arm, times, on=["study", "experiment", "timepoint"]))
 

@@ -95,11 +95,11 @@ def load(
     notes += selection.notes
     if exclude_high_rob:
         contrast, exclusions = _without_high_risk(db, contrast, exclusions, outcome)
-    covariance = db.sql(
+    covariance = db.frame(
         "select contrast_1, contrast_2, covariance, covariance_g from contrast_covariance "
         "where outcome = ? and measure = ?",
         [outcome, measure],
-    ).df()
+    )
     if measure == "SMD":
         name = {"d": "Cohen's d", "g": "Hedges' g"}[smd]
         notes.append(("info", f"Standardised by the SD pooled over all arms of a study; {name}."))
@@ -178,11 +178,11 @@ def _arm_data(
     """Read counts of the arms, or means where differences of means are the effects, at the chosen times."""
     import pandas as pd
 
-    arm = db.sql(
+    arm = db.frame(
         "select study, experiment, arm, treatment, timepoint, n, mean, sd / nullif(sqrt(n), 0) as se, "
         "events, exposure from measurement_standard where outcome = ?",
         [about["outcome"]],
-    ).df()
+    )
     columns = ["events", "exposure"]
     if about["kind"] == "continuous":
         columns = ["mean", "se"] if measure == "MD" else []

@@ -75,22 +75,22 @@ def from_database(
 
 def _shared_arms(db: EvidenceBase, outcome: str, measure: str) -> pd.DataFrame:
     """Covariances of the contrasts that share an arm."""
-    return db.sql(
+    return db.frame(
         "select contrast_1, contrast_2, arm_shared, coalesce(covariance_g, covariance) as covariance "
         "from contrast_covariance where outcome = ? and measure = ? order by contrast_1, contrast_2",
         [outcome, measure],
-    ).df()
+    )
 
 
 def _with_counts(db: EvidenceBase, rows: pd.DataFrame, outcome: str) -> pd.DataFrame:
     """Add events and exposure of both arms, where the contrast was computed from arms."""
     import pandas as pd
 
-    counts = db.sql(
+    counts = db.frame(
         "select cast(measurement_id as varchar) as measurement_id, events, exposure "
         "from measurement_standard where outcome = ?",
         [outcome],
-    ).df().set_index("measurement_id")  # fmt: skip
+    ).set_index("measurement_id")  # fmt: skip
     rows = rows.copy()
     ids = rows["measurement_ids"].fillna("").astype(str).str.split(",", n=1, expand=True)
     ids = ids.reindex(columns=[0, 1])
@@ -102,6 +102,6 @@ def _with_counts(db: EvidenceBase, rows: pd.DataFrame, outcome: str) -> pd.DataF
 
 def _study_variables(db: EvidenceBase, frame: pd.DataFrame) -> pd.DataFrame:
     """Read the variables of each contrast's study, one column each."""
-    long = db.sql("select study, variable, value from study_variable order by study, variable").df()
+    long = db.frame("select study, variable, value from study_variable order by study, variable")
     wide = long.pivot(index="study", columns="variable", values="value")
     return wide.reindex(frame["study"]).rename(columns=str).reset_index(drop=True)

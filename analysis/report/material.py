@@ -37,7 +37,7 @@ class Material:
 
     def frame(self, query: str, parameters: Sequence[Any] | None = None) -> pd.DataFrame:
         """Rows of a query as a frame."""
-        return self.db.sql(query, params=parameters).df()
+        return self.db.frame(query, params=parameters)
 
     @cached_property
     def review(self) -> dict[str, Any]:

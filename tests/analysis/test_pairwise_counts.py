@@ -220,7 +220,7 @@ def test_cumulative_equals_fitting_some(method):
             assert row[column] == pytest.approx(expected[column], rel=1e-9)
 
 
-@pytest.mark.parametrize("method", ["MH", "binomial"])
+@pytest.mark.parametrize("method", ["MH", pytest.param("binomial", marks=pytest.mark.slow)])
 def test_leaving_out_the_only_study_with_events(method):
     frame = table("bcg").iloc[:4].assign(events_b=[11.0, 0, 0, 0])
     left_out = pairwise.fit(frame, measure="OR", method=method).leave_one_out().query("model == 'common'")

@@ -479,10 +479,9 @@ def test_nma_prints_a_league_table_and_what_cannot_be_split(diabetes_file):
                   "sita: not connected with plac without this study (Hermansen (2007))",
                   "Reference treatment: plac, by the review's plan."):  # fmt: skip
         assert words in result.output
-    document = json.loads(call(*arguments, "--format", "json").output)
+    document = json.loads(call(*arguments, "--tau2", "0.1", "--format", "json").output)
     assert len(document["league"]) == 2 * 10 * 9
     assert {row["orientation"] for row in document["league"]} == {"row versus column"}
-    assert call(*arguments[:-1], "--tau2", "0.1").exit_code == 0
     sides = call(*arguments[:-1], "--split-method", "side-splitting", "--format", "json")
     methods = {
         row["method"] for row in json.loads(sides.output)["inconsistency"] if row["direct"] is not None

@@ -84,10 +84,8 @@ def test_decimal_point_of_a_spread(sound):
     assert mended(sound, "sd") == [(pytest.approx(8.4),)]
 
 
-@pytest.mark.parametrize("factor", [10, 60, 100, 1000])
-@pytest.mark.parametrize("power", [1, -1])
-def test_unit(sound, factor, power):
-    factor = factor**power
+@pytest.mark.parametrize("factor", [10, 60, 1000, 1 / 10, 1 / 100])
+def test_unit(sound, factor):
     sound.measure("x", "drug", n=16, mean=84.1 * factor, sd=8.4 * factor)
     sound.measure("x", "placebo", n=16, mean=103.3 * factor, sd=10.4 * factor)
     assert suspicions(sound) == [("unit", "x", None)]

@@ -134,9 +134,7 @@ def _comparison_adjusted_funnel(bench: Bench) -> Any:
 
 
 def _edges(bench: Bench) -> pd.DataFrame:
-    return (
-        bench.db("diabetes").sql("select * from network_edge where outcome = 'hba1c' and measure = 'MD'").df()
-    )
+    return bench.db("diabetes").frame("select * from network_edge where outcome = 'hba1c' and measure = 'MD'")
 
 
 def _network_diagram(bench: Bench) -> Any:
@@ -147,7 +145,7 @@ def _network_diagram(bench: Bench) -> Any:
     ):
         arms.setdefault(row["study"], []).append(row["treatment"])
     return charts.network_diagram(
-        db.sql("select * from network_node where outcome = 'hba1c' and measure = 'MD'").df(),
+        db.frame("select * from network_node where outcome = 'hba1c' and measure = 'MD'"),
         _edges(bench),
         labels=bench.labels("diabetes", "treatment"),
         order=list(bench.labels("diabetes", "treatment")),
@@ -190,7 +188,7 @@ def _cumulative_ranking(bench: Bench) -> Any:
 def _rank_heat_plot(bench: Bench) -> Any:
     db = bench.db("alf")
     return charts.rank_heat_plot(
-        db.sql("select * from published_ranking order by outcome, position").df(),
+        db.frame("select * from published_ranking order by outcome, position"),
         labels=bench.labels("alf", "treatment"),
         outcomes=bench.labels("alf", "outcome"),
         title="Ranking that the printed league tables imply (Ma et al. 2023)",
@@ -315,10 +313,10 @@ def _gosh(bench: Bench) -> Any:
 
 def _traffic_light(bench: Bench) -> Any:
     db = bench.db("alf-simulated")
-    frame = db.sql(
+    frame = db.frame(
         "select light.* from rob_traffic_light as light inner join study using (study) "
         "where study in (select study from study order by study limit 20) order by study, position"
-    ).df()
+    )
     chart = charts.traffic_light(
         frame,
         labels=bench.labels("alf-simulated", "study"),
@@ -328,12 +326,12 @@ def _traffic_light(bench: Bench) -> Any:
 
 
 def _rob_summary(bench: Bench) -> Any:
-    frame = bench.db("alf-simulated").sql("select * from rob_summary").df()
+    frame = bench.db("alf-simulated").frame("select * from rob_summary")
     return charts.mark_synthetic(charts.rob_summary(frame))
 
 
 def _evidence_map(bench: Bench) -> Any:
-    frame = bench.db("maternal-diet").sql("select * from network_node where measure = 'SMD'").df()
+    frame = bench.db("maternal-diet").frame("select * from network_node where measure = 'SMD'")
     return charts.evidence_map(
         frame,
         treatments=bench.labels("maternal-diet", "treatment"),
@@ -342,14 +340,10 @@ def _evidence_map(bench: Bench) -> Any:
 
 
 def _missing_data_map(bench: Bench) -> Any:
-    frame = (
-        bench.db("maternal-diet")
-        .sql(
-            "select distinct study, outcome, case when derivation = 'reported' then 'used' else 'used, "
-            "derived' end "
-            "as status from measurement_standard order by study, outcome"
-        )
-        .df()
+    frame = bench.db("maternal-diet").frame(
+        "select distinct study, outcome, case when derivation = 'reported' then 'used' else 'used, "
+        "derived' end "
+        "as status from measurement_standard order by study, outcome"
     )
     return charts.missing_data_map(
         frame,
@@ -359,7 +353,7 @@ def _missing_data_map(bench: Bench) -> Any:
 
 
 def _prisma_flow(bench: Bench) -> Any:
-    flow = bench.db("alf-simulated").sql("select * from prisma_flow order by position, reason").df()
+    flow = bench.db("alf-simulated").frame("select * from prisma_flow order by position, reason")
     return charts.mark_synthetic(charts.prisma_flow(flow))
 
 
