@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evidence.build import build as build
+    from evidence.opening import open as open
     from evidence.query import EvidenceBase as EvidenceBase
-    from evidence.query import open as open
 
 __all__ = ["EvidenceBase", "build", "open"]
 __version__ = "0.1.0"
 
-_HOMES = {"open": "evidence.query", "EvidenceBase": "evidence.query", "build": "evidence.build"}
+_HOMES = {"open": "evidence.opening", "EvidenceBase": "evidence.query", "build": "evidence.build"}
 
 
 def __getattr__(name: str) -> Any:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from evidence.database import STORAGE_VERSION, connect
 from evidence.objects import create_objects, create_tables, schema_statements, sql_objects
-from evidence.query import cache_directory
 from evidence.reference import REFERENCE_TABLES, reference
+from evidence.resources import cache_directory
 from evidence.storage import insert
 
 if TYPE_CHECKING:

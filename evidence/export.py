@@ -20,9 +20,10 @@ from evidence.database import connect
 from evidence.errors import CallError, RefusedError
 from evidence.exporters import LOSSES, WRITERS
 from evidence.names import nearest
+from evidence.opening import open as open_base
+from evidence.opening import resolve
 from evidence.output import SYNTHETIC
-from evidence.query import EvidenceBase, resolve
-from evidence.query import open as open_base
+from evidence.query import EvidenceBase
 from evidence.results import versions
 from evidence.selection import select_keys, select_studies
 from evidence.storage import load_order, references

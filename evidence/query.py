@@ -1,13 +1,9 @@
-"""Ask an evidence base: open its file, run SQL on it, and let other people's SQL run on it without harm."""
+"""Ask an evidence base: run SQL on it, and let other people's SQL run on it without harm."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
 import signal
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,11 +15,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 
-import evidence
 from evidence.database import connect
 from evidence.errors import CallError
 from evidence.names import nearest
-from evidence.resources import schema_directory, sql_directory
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,128 +152,6 @@ class EvidenceBase:
 
     def __repr__(self) -> str:
         return f"EvidenceBase({str(self.path) if self.path else 'in memory'})"
-
-
-def open(  # the name users call: evidence.open
-    source: str | Path, *, locked: bool = True, memory_limit: str | None = None
-) -> EvidenceBase:
-    """Open an evidence base for reading.
-
-    Parameters
-    ----------
-    source : str or Path
-        A file made by `evidence.build`, a review folder, or the name of a bundled review.
-    locked : bool
-        No access to files or network, and the connection's settings cannot be changed.
-    memory_limit : str, optional
-        For example ``"1GB"``; DuckDB's own choice without it.
-
-    Returns
-    -------
-    EvidenceBase
-        To be closed, or used as a context manager.
-
-    Raises
-    ------
-    CallError
-        If there is nothing of that name, or it is not an evidence base.
-    ReviewError
-        If a review folder cannot be built.
-    """
-    path = resolve(source)
-    base = EvidenceBase(connect(path, locked=locked, memory_limit=memory_limit), path)
-    if "build_info" not in base.names():
-        base.close()
-        raise CallError(
-            f"{str(path)!r} is a DuckDB file, but no evidence base: "
-            "build one with `evidence build REVIEW -o FILE`."
-        )
-    return base
-
-
-# --- what a name stands for -------------------------------------------------------------------------------
-
-
-def resolve(source: str | Path) -> Path:
-    """File of an evidence base given as a file, a review folder or a bundled review's name.
-
-    A folder is built once into the user's cache, under a name made of its content and of this package's SQL,
-    and used again for as long as neither changes.
-
-    Raises
-    ------
-    CallError
-        If there is nothing of that name.
-    ReviewError
-        If the folder cannot be built.
-    """
-    path = Path(source)
-    if path.is_file():
-        return path
-    if path.suffix == ".duckdb":
-        raise CallError(f"There is no file {str(path)!r}: build one with `evidence build REVIEW -o {path}`.")
-    from evidence.review import find
-
-    folder = find(source)
-    built = cache_directory() / f"{folder.resolve().name}-{_content_hash(folder)[:16]}.duckdb"
-    if not built.is_file():
-        from evidence.build import build
-
-        build(folder, built)
-    return built
-
-
-def own_file(source: str | Path) -> Path:
-    """File of the user's own, in which results can be kept.
-
-    Raises
-    ------
-    CallError
-        If `source` is a folder or a bundled review's name: what is built from these goes into a cache.
-    """
-    path = Path(source)
-    if not path.is_file():
-        resolve(source)
-        raise CallError(
-            f"Results are kept in a file, and {str(source)!r} is none: "
-            f"`evidence build {source} -o {path.name}.duckdb` makes one."
-        )
-    return path
-
-
-def cache_directory() -> Path:
-    """Folder for built reviews: ``EVIDENCE_CACHE``, or the platform's place for what can be made again."""
-    if place := os.environ.get("EVIDENCE_CACHE"):
-        root = Path(place)
-    elif sys.platform == "win32":
-        root = Path(os.environ.get("LOCALAPPDATA", tempfile.gettempdir())) / "evidence-base" / "Cache"
-    elif sys.platform == "darwin":
-        root = Path.home() / "Library" / "Caches" / "evidence-base"
-    else:
-        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "evidence-base"
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        # A home that cannot be written (containers, service accounts): a private temporary folder.
-        return Path(tempfile.mkdtemp(prefix="evidence-base-"))
-    return root
-
-
-def _content_hash(folder: Path) -> str:
-    digest = hashlib.sha256(evidence.__version__.encode())
-    for root, patterns in (
-        (folder, ("*.csv", "*.toml")),
-        (schema_directory(), ("*.sql", "reference/*.csv")),
-        (sql_directory(), ("*/*.sql",)),
-    ):
-        for path in sorted(path for pattern in patterns for path in root.glob(pattern)):
-            content = path.read_bytes()
-            digest.update(f"\0{path.relative_to(root).as_posix()}\0{len(content)}\0".encode())
-            digest.update(content)
-    return digest.hexdigest()
-
-
-# --- other people's SQL ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,10 @@
-"""Where the files that travel with the package stand."""
+"""Where the files that travel with the package stand, and where what is made of them is kept."""
 
 from __future__ import annotations
 
+import os
+import sys
+import tempfile
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -31,3 +34,21 @@ def reviews_directory() -> Path:
 def template_directory() -> Path:
     """Directory of the worked example that a new review folder begins with."""
     return _PACKAGE / "template"
+
+
+def cache_directory() -> Path:
+    """Folder for built reviews: ``EVIDENCE_CACHE``, or the platform's place for what can be made again."""
+    if place := os.environ.get("EVIDENCE_CACHE"):
+        root = Path(place)
+    elif sys.platform == "win32":
+        root = Path(os.environ.get("LOCALAPPDATA", tempfile.gettempdir())) / "evidence-base" / "Cache"
+    elif sys.platform == "darwin":
+        root = Path.home() / "Library" / "Caches" / "evidence-base"
+    else:
+        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "evidence-base"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        # A home that cannot be written (containers, service accounts): a private temporary folder.
+        return Path(tempfile.mkdtemp(prefix="evidence-base-"))
+    return root

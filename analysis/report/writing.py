@@ -53,7 +53,7 @@ def write(
     """
     from analysis import plan
     from evidence import results
-    from evidence.query import open as open_evidence
+    from evidence.opening import open as open_evidence
 
     say = progress or (lambda step: None)
     folder = Path(directory)

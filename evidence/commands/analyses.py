@@ -85,7 +85,7 @@ def pool(file: str, form: str, save: bool, tau2: str, **options: Any) -> None:
     Common-effect and random-effects models are both shown.
     """
     from analysis.plan import run_pairwise
-    from evidence.query import open as open_base
+    from evidence.opening import open as open_base
 
     given = {key: value for key, value in options.items() if value is not None}
     with status() as say, open_base(file) as db:
@@ -157,8 +157,8 @@ def nma(
 ) -> None:
     """Run a network meta-analysis."""
     from analysis.plan import run_network
+    from evidence.opening import open as open_base
     from evidence.protocol import ALL_OUTCOMES
-    from evidence.query import open as open_base
 
     words = {word.strip() for word in model.split(",")}
     both = words in ({"both"}, {"common", "random"})
@@ -189,8 +189,8 @@ def analyse(file: str) -> None:
     its reason, and the exit code is 1; the others are kept.
     """
     from analysis.plan import try_plan
-    from evidence.query import open as open_base
-    from evidence.query import own_file
+    from evidence.opening import open as open_base
+    from evidence.opening import own_file
     from evidence.results import TABLES, save
 
     path = own_file(file)
@@ -218,7 +218,7 @@ def _number(text: str) -> str | float:
 
 def _finish(file: str, run: Run, form: str, keep: bool) -> None:
     if keep:
-        from evidence.query import own_file
+        from evidence.opening import own_file
         from evidence.results import save
 
         save(own_file(file), [run])

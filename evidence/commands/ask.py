@@ -52,6 +52,7 @@ def sql(file: str, query: str, form: str | None, output: Path | None, timeout: f
     stopped when it takes too long or wants too much memory. A dash in place of QUERY reads it from
     standard input.
     """
+    from evidence import opening
     from evidence import output as write
     from evidence import query as ask
     from evidence.errors import CallError
@@ -61,9 +62,9 @@ def sql(file: str, query: str, form: str | None, output: Path | None, timeout: f
     form = form or _form_of(output)
     if output is None and form in ("parquet", "xlsx"):
         raise CallError(f"--format {form} needs a file to write to: add -o answer.{form}.")
-    source = ask.resolve(file)
+    source = opening.resolve(file)
     if output is None:
-        with _bounded_memory(), ask.open(source, memory_limit=ask.MEMORY_LIMIT) as db:
+        with _bounded_memory(), opening.open(source, memory_limit=ask.MEMORY_LIMIT) as db:
             announce(db)
             answer = ask.ask(db, query, timeout=timeout, if_stuck=_leave)
             write.TEXT_WRITERS[form](answer.columns, answer.rows, sys.stdout)
@@ -73,7 +74,7 @@ def sql(file: str, query: str, form: str | None, output: Path | None, timeout: f
         if form == "parquet":
             ask.save_parquet(source, query, temporary.resolve(), timeout=timeout, if_stuck=leave)
             return
-        with ask.open(source, memory_limit=ask.MEMORY_LIMIT) as db:
+        with opening.open(source, memory_limit=ask.MEMORY_LIMIT) as db:
             answer = ask.ask(db, query, timeout=timeout, if_stuck=leave)
             if form == "xlsx":
                 about = [("query", query), ("evidence base", file), *_build_info(db)]
@@ -101,8 +102,8 @@ def catalog(file: str, name: str | None, lineage: str | None) -> None:
     """
     from evidence.catalog import Catalog
     from evidence.errors import CallError
+    from evidence.opening import open as open_base
     from evidence.output import console, write_table
-    from evidence.query import open as open_base
 
     with open_base(file) as db:
         known = Catalog(db)
@@ -152,8 +153,8 @@ def trace(file: str, row: str | None, form: str) -> None:
     from dataclasses import asdict
 
     from evidence import trace as tracing
+    from evidence.opening import open as open_base
     from evidence.output import jsonable, write_table
-    from evidence.query import open as open_base
 
     with open_base(file) as db:
         announce(db)

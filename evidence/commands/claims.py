@@ -58,7 +58,7 @@ def audit(file: str, form: str, part: str | None, strict: bool) -> None:
     them is rebuilt, and with it the rankings they imply.
     """
     from evidence.claims import FAILS, check_claims
-    from evidence.query import open as open_base
+    from evidence.opening import open as open_base
 
     with open_base(file) as db:
         announce(db)

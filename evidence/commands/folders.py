@@ -98,7 +98,7 @@ def build(review: str, output: Path | None) -> None:
     and an older file stays as it was.
     """
     from evidence.build import build as compile_review
-    from evidence.query import open as open_base
+    from evidence.opening import open as open_base
 
     with status() as say:
         path = compile_review(review, output, progress=say)
@@ -136,8 +136,8 @@ def check(file: str, mend: int) -> None:
     """
     from evidence.audit import run_audits
     from evidence.mending import effects, telling
+    from evidence.opening import open as open_base
     from evidence.output import write_table
-    from evidence.query import open as open_base
 
     with open_base(file) as db, status() as say:
         announce(db)

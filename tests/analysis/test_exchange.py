@@ -289,7 +289,7 @@ def test_jags_gives_our_exact_posterior(exported, contrast_level, review, name, 
 
 
 def test_contrasts_of_a_dataset_are_those_of_the_network():
-    from evidence.query import resolve
+    from evidence.opening import resolve
 
     with select(resolve("parkinson"), Conditions()) as selection:
         (dataset,) = datasets(selection, "netmeta")

@@ -12,9 +12,10 @@ import duckdb
 import pytest
 
 import evidence
-from evidence import query
+from evidence import opening, query
 from evidence.database import connect
 from evidence.errors import CallError
+from evidence.resources import schema_directory
 from evidence.review import find
 
 HOSTILE = [
@@ -136,14 +137,14 @@ def cache(tmp_path, monkeypatch):
 
 
 def test_a_folder_and_a_bundled_name_are_built_once_and_again_when_they_change(cache, tmp_path):
-    first = query.resolve("parkinson")
+    first = opening.resolve("parkinson")
     assert first.parent == cache
     stamp = first.stat().st_mtime_ns
-    assert query.resolve("parkinson").stat().st_mtime_ns == stamp
+    assert opening.resolve("parkinson").stat().st_mtime_ns == stamp
 
     folder = tmp_path / "mine"
     shutil.copytree(find("parkinson"), folder)
-    mine = query.resolve(folder)
+    mine = opening.resolve(folder)
     assert mine != first
     with evidence.open(folder) as db:
         assert (
@@ -154,7 +155,7 @@ def test_a_folder_and_a_bundled_name_are_built_once_and_again_when_they_change(c
     (folder / "review.toml").write_text(text.replace("Dopamine", "Other dopamine"), encoding="utf-8")
     with evidence.open(folder) as db:
         assert db.value("select title from review").startswith("Other dopamine")
-    assert query.resolve(folder) != mine
+    assert opening.resolve(folder) != mine
 
 
 @pytest.mark.parametrize(
@@ -185,9 +186,9 @@ def test_other_duckdb_files_and_other_files_are_refused(tmp_path):
 
 
 def test_results_are_kept_only_in_a_file_of_ones_own(cache, diabetes_file):
-    assert query.own_file(diabetes_file) == diabetes_file
+    assert opening.own_file(diabetes_file) == diabetes_file
     with pytest.raises(CallError, match=r"evidence build parkinson -o parkinson\.duckdb"):
-        query.own_file("parkinson")
+        opening.own_file("parkinson")
 
 
 def test_a_file_that_was_replaced_is_read_anew(diabetes_file, tmp_path):
@@ -402,7 +403,7 @@ def test_parquet_cannot_be_talked_into_more(diabetes_file, statement, tmp_path, 
 
 def test_only_one_module_connects():
     """Every connection is made with the same safe options."""
-    root = query.schema_directory().parent
+    root = schema_directory().parent
     found = subprocess.run(
         ["grep", "-rln", "--include=*.py", "-E", r"duckdb\.connect\(", str(root / "evidence"), str(root / "analysis")],
         capture_output=True, text=True, check=False,

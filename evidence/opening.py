@@ -1,0 +1,111 @@
+"""Open an evidence base by what users call it: a file, a review folder or the name of a bundled review."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import evidence
+from evidence.database import connect
+from evidence.errors import CallError
+from evidence.query import EvidenceBase
+from evidence.resources import cache_directory, schema_directory, sql_directory
+
+
+def open(  # the name users call: evidence.open
+    source: str | Path, *, locked: bool = True, memory_limit: str | None = None
+) -> EvidenceBase:
+    """Open an evidence base for reading.
+
+    Parameters
+    ----------
+    source : str or Path
+        A file made by `evidence.build`, a review folder, or the name of a bundled review.
+    locked : bool
+        No access to files or network, and the connection's settings cannot be changed.
+    memory_limit : str, optional
+        For example ``"1GB"``; DuckDB's own choice without it.
+
+    Returns
+    -------
+    EvidenceBase
+        To be closed, or used as a context manager.
+
+    Raises
+    ------
+    CallError
+        If there is nothing of that name, or it is not an evidence base.
+    ReviewError
+        If a review folder cannot be built.
+    """
+    path = resolve(source)
+    base = EvidenceBase(connect(path, locked=locked, memory_limit=memory_limit), path)
+    if "build_info" not in base.names():
+        base.close()
+        raise CallError(
+            f"{str(path)!r} is a DuckDB file, but no evidence base: "
+            "build one with `evidence build REVIEW -o FILE`."
+        )
+    return base
+
+
+def resolve(source: str | Path) -> Path:
+    """File of an evidence base given as a file, a review folder or a bundled review's name.
+
+    A folder is built once into the user's cache, under a name made of its content and of this package's SQL,
+    and used again for as long as neither changes.
+
+    Raises
+    ------
+    CallError
+        If there is nothing of that name.
+    ReviewError
+        If the folder cannot be built.
+    """
+    path = Path(source)
+    if path.is_file():
+        return path
+    if path.suffix == ".duckdb":
+        raise CallError(f"There is no file {str(path)!r}: build one with `evidence build REVIEW -o {path}`.")
+    # Not above: most files are there already, and what builds one takes longer to load than a query.
+    from evidence.review import find
+
+    folder = find(source)
+    built = cache_directory() / f"{folder.resolve().name}-{_content_hash(folder)[:16]}.duckdb"
+    if not built.is_file():
+        from evidence.build import build
+
+        build(folder, built)
+    return built
+
+
+def own_file(source: str | Path) -> Path:
+    """File of the user's own, in which results can be kept.
+
+    Raises
+    ------
+    CallError
+        If `source` is a folder or a bundled review's name: what is built from these goes into a cache.
+    """
+    path = Path(source)
+    if not path.is_file():
+        resolve(source)
+        raise CallError(
+            f"Results are kept in a file, and {str(source)!r} is none: "
+            f"`evidence build {source} -o {path.name}.duckdb` makes one."
+        )
+    return path
+
+
+def _content_hash(folder: Path) -> str:
+    digest = hashlib.sha256(evidence.__version__.encode())
+    for root, patterns in (
+        (folder, ("*.csv", "*.toml")),
+        (schema_directory(), ("*.sql", "reference/*.csv")),
+        (sql_directory(), ("*/*.sql",)),
+    ):
+        for path in sorted(path for pattern in patterns for path in root.glob(pattern)):
+            content = path.read_bytes()
+            digest.update(f"\0{path.relative_to(root).as_posix()}\0{len(content)}\0".encode())
+            digest.update(content)
+    return digest.hexdigest()
