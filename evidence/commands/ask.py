@@ -247,11 +247,14 @@ def _bounded_memory() -> Iterator[None]:
     """Have the operating system refuse memory that the engine's own limit does not count (one long list)."""
     try:
         import resource
-    except ImportError:  # Windows has no such bound
+
+        # Pages of data and stack, beside what the process has already.
+        used = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+    except (ImportError, OSError):  # Only Linux has both.
         yield
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    given = [limit for limit in (soft, hard, _MOST_MEMORY) if limit != resource.RLIM_INFINITY]
+    given = [limit for limit in (soft, hard, used + _MOST_MEMORY) if limit != resource.RLIM_INFINITY]
     resource.setrlimit(resource.RLIMIT_DATA, (min(given), hard))
     try:
         yield
