@@ -229,7 +229,7 @@ select
             then concat(
                 'the effect is ', cast(cast(10 * abs(ratio) as integer) / 10.0 as varchar),
                 ' usual deviations from the others and ', cast(cast(10 * abs(mended_ratio) as integer) / 10.0 as varchar),
-                ' if ', column_name, ' ', cast(typed as varchar), ' is ', cast(round(value, 6) as varchar),
+                ' if ', column_name, ' ', cast(typed as varchar), ' is ', cast(floor(1000000 * value + 0.5) / 1000000 as varchar),
                 case cause
                     when 'decimal' then ' (decimal point)'
                     when 'digits' then ' (two digits the wrong way round)'

@@ -34,6 +34,8 @@ create function normal_quantile(a double precision) returns double precision
     return (select value from looked_up l where l.name = 'normal' and l.a = normal_quantile.a);
 create function hedges_correction(a double precision) returns double precision
     return (select value from looked_up l where l.name = 'hedges' and l.a = hedges_correction.a);
+create function slip_log_odds(distance double precision, mended_distance double precision) returns double precision
+    return 3.5 * (ln(1 + distance * distance / 6) - ln(1 + mended_distance * mended_distance / 6));
 """
 
 
