@@ -9,27 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evidence.database import connect
+from evidence.plausibility import STATISTICS
 
 if TYPE_CHECKING:
     import duckdb
 
     from evidence.query import EvidenceBase
 
-_STATISTICS = (
-    "n",
-    "mean",
-    "sd",
-    "se",
-    "median",
-    "q1",
-    "q3",
-    "min",
-    "max",
-    "ci_lower",
-    "ci_upper",
-    "events",
-    "exposure",
-)
 # What the plan does not ask for is shown by the first of these that the outcome has.
 _MEASURES = ("SMD", "MD", "OR", "IRR", "RR", "ROM", "NMD", "RD")
 
@@ -163,10 +149,10 @@ def _mended(
     try:
         for row in rows:
             if row["kept"]:
-                assignments = ", ".join(f'"{name}" = ?' for name in _STATISTICS)
+                assignments = ", ".join(f'"{name}" = ?' for name in STATISTICS)
                 connection.execute(
                     f"update measurement set {assignments} where measurement_id = ?",
-                    [*(row[name] for name in _STATISTICS), row["measurement_id"]],
+                    [*(row[name] for name in STATISTICS), row["measurement_id"]],
                 )
             else:
                 connection.execute(
