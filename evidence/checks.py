@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from evidence import facts
 from evidence.layout import FILES, Column
 from evidence.names import difference, skeleton, suggestion
 from evidence.plausibility import STATISTICS, Finding, arm_findings, contrast_findings, kind_findings
@@ -164,7 +165,7 @@ def _also(sheet: Sheet, rows: list[int]) -> str:
 def _references(sheets: Sheets, units: Mapping[str, tuple[str, float]], problems: Problems) -> None:
     keys: dict[str, tuple[Collection[str], str]] = {
         "unit": (units, "units.csv"),
-        "effect_measure": (keyed("effect_measure"), ""),
+        "effect_measure": ([measure.code for measure in facts.measures(given=facts.REVIEW)], ""),
         "rob_tool": (keyed("rob_tool"), ""),
         "prisma_box": (keyed("prisma_box"), ""),
     }
@@ -412,7 +413,7 @@ def _contrasts(sheets: Sheets, units: Mapping[str, tuple[str, float]], problems:
     if declared := sheets.get("outcomes.csv"):
         kinds = {outcome: kind for _, outcome, kind in declared.rows("outcome", "kind")}
     _units_fit(sheet, sheets, units, problems)
-    measures = keyed("effect_measure")
+    measures = {measure.code: measure for measure in facts.measures(given=facts.REVIEW)}
     seen: dict[tuple[Any, ...], int] = {}
     columns = (
         "study",
@@ -442,18 +443,17 @@ def _contrasts(sheets: Sheets, units: Mapping[str, tuple[str, float]], problems:
                     **sheet.place(index, "arm_a"),
                 )
         kind = kinds.get(outcome)
-        if kind is not None and measure in measures and measures[measure]["kind"] != kind:
-            fitting = ", ".join(name for name, row in measures.items() if row["kind"] == kind)
+        if kind is not None and measure in measures and measures[measure].kind not in (None, kind):
             problems.error(
-                f"{measure} is a measure for {measures[measure]['kind']} outcomes; {outcome!r} is {kind}",
-                f"one of {fitting}",
+                f"{measure} is a measure for {measures[measure].kind} outcomes; {outcome!r} is {kind}",
+                f"one of {', '.join(fit.code for fit in facts.measures(kind=kind, given=facts.REVIEW))}",
                 **sheet.place(index, "measure"),
             )
     statistics = ("estimate", "se", "ci_lower", "ci_upper")
     typed = {name: cells for name, cells in sheet.text.items() if name in statistics}
     for index, (_, measure, *numbers) in enumerate(sheet.rows("measure", *statistics)):
         for finding in contrast_findings(
-            measures.get(measure, {}).get("scale"),
+            measures[measure].scale if measure in measures else None,
             dict(zip(statistics, numbers)),
             {name: cells[index] for name, cells in typed.items()},
         ):

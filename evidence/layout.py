@@ -210,6 +210,7 @@ FILES: tuple[File, ...] = (
             _name("unit", "unit"),
             _name("dimension"),
             Column("lower_is_better", "boolean"),
+            Column("event_is_bad", "boolean"),
             _number("smallest_important_difference", above=0),
             _number("lower_bound"),
             _number("upper_bound"),

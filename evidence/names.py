@@ -14,6 +14,7 @@ _CONFUSABLE = str.maketrans(
     "ABESIJKMHOPCTYXaesijopcyxdqwh" + "ABEZHIKMNOPTYXoaviu" + "-------" + "''''\"\"\"",
 )
 _BLANKS = re.compile(r"\s+")
+_SHORTEST_GUESSED = 4
 
 
 def skeleton(name: str) -> str:
@@ -68,7 +69,9 @@ def nearest(
         by_skeleton.setdefault(skeleton(word), other)
     if wanted in by_skeleton:
         return by_skeleton[wanted]
-    close = difflib.get_close_matches(wanted, by_skeleton, n=1, cutoff=cutoff)
+    # Of codes as short as OR and RR, the nearest in letters is another thing as often as it is the one meant.
+    guessable = [name for name in by_skeleton if len(name) >= _SHORTEST_GUESSED]
+    close = difflib.get_close_matches(wanted, guessable, n=1, cutoff=cutoff)
     return by_skeleton[close[0]] if close else None
 
 

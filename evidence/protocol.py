@@ -12,9 +12,10 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import Any, NamedTuple
 
+from evidence import facts
 from evidence.checks import Sheets
+from evidence.layout import KINDS
 from evidence.names import suggestion
-from evidence.reference import keyed
 from evidence.sheet import Problems
 
 FILE_NAME = "review.toml"
@@ -40,19 +41,17 @@ PROTOCOL_KEYS: dict[str, type] = {
     "figure": list,
 }
 FIGURE_KEYS: dict[str, type] = {"number": str, "title": str, "shows": list}
-MEASURE_OF_KIND = {"continuous": "MD", "binary": "OR", "rate": "IRR", "time_to_event": "HR"}
-"""Effect measure of a default analysis."""
-
 ALL_OUTCOMES = "all outcomes"
 """In place of a list: the treatments that every outcome of the plan compares."""
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "kind": ("pairwise", "network"),
-    "engine": ("frequentist", "exact", "counts", "mcmc"),
+    "engine": tuple(engine.code for engine in facts.engines()),
     "model": ("common", "random", "both"),
-    "tau2": ("REML", "DL", "PM", "ML", "HE", "HS", "SJ", "EB"),
-    "smd": ("d", "g"),
+    "tau2": tuple(facts.estimators()),
+    "smd": tuple(str(form.form) for form in facts.forms("SMD")),
 }
+_MEASURES = {measure.code: measure for measure in facts.measures(given=facts.REVIEW)}
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class Analysis:
     reference: str | None = None
     treatments: tuple[str, ...] | str = ()
     timepoint: str = "last"
-    engine: str = "frequentist"
+    engine: str = facts.default_engine()
     model: str = "both"
     tau2: str = "REML"
     ci: str = "HK"
@@ -355,7 +354,7 @@ def _known(
 def _check_values(entry: Mapping[str, Any], where: str, names: _Names, problems: Problems) -> None:
     """Check each value of an analysis by itself."""
     _known(entry.get("outcome"), names.outcomes, "outcome", where, "outcomes.csv", problems)
-    _known(entry.get("measure"), keyed("effect_measure"), "measure", where, "", problems)
+    _known(entry.get("measure"), _MEASURES, "measure", where, "", problems)
     both = (*names.treatments, *names.classes)
     _known(entry.get("treatment"), both, "treatment", where, "treatments.csv", problems)
     for key in ("versus", "reference"):
@@ -392,17 +391,15 @@ def _compile(
     kind = names.outcomes.get(entry["outcome"])
     settings = {
         "kind": "pairwise" if "treatment" in entry else "network",
-        "measure": MEASURE_OF_KIND.get(kind or "", "MD"),
+        "measure": facts.default_measure(kind).code if kind in KINDS else None,
         **entry,
     }
-    measures = keyed("effect_measure")
     measure = settings["measure"]
-    if measure in measures and kind is not None and measures[measure]["kind"] != kind:
-        fitting = ", ".join(name for name, row in measures.items() if row["kind"] == kind)
+    if measure in _MEASURES and kind in KINDS and _MEASURES[measure].kind not in (None, kind):
         problems.error(
-            f"{where}: {measure} is a measure for {measures[measure]['kind']} outcomes, "
+            f"{where}: {measure} is a measure for {_MEASURES[measure].kind} outcomes, "
             f"{entry['outcome']!r} is {kind}",
-            f"one of {fitting}",
+            f"one of {', '.join(fit.code for fit in facts.measures(kind=kind, given=facts.REVIEW))}",
             file=FILE_NAME,
         )
     if settings["kind"] == "pairwise":
@@ -452,7 +449,9 @@ def _default_entries(sheets: Sheets, names: _Names, reference: str | None) -> li
     for outcome, kind in names.outcomes.items():
         if outcome not in compared:
             continue
-        usual = MEASURE_OF_KIND.get(kind, "MD")
+        if kind not in KINDS:
+            continue
+        usual = facts.default_measure(kind).code
         measure = usual if outcome in measured else reported[outcome].most_common(1)[0][0]
         blocks = [block for block in compared[outcome].values() if len(block) > 1]
         size = Counter(treatment for block in blocks for treatment in block)

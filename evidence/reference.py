@@ -9,7 +9,15 @@ from evidence.resources import schema_directory
 
 REFERENCE_TABLES = (
     "unit",
+    "unit_alias",
     "effect_measure",
+    "measure_form",
+    "measure_name",
+    "engine",
+    "ranking_score",
+    "estimator",
+    "interval_method",
+    "pooling_method",
     "column_alias",
     "missing_code",
     "rob_tool",

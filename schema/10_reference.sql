@@ -17,23 +17,153 @@ comment on column unit.label is 'Name in words. Singular.';
 comment on column unit.note is 'Caveat. What the factor does not cover, such as temperature or method.';
 comment on column unit.source is 'Where the factor stands. Citation.';
 
+create table unit_alias (
+    alias text primary key,
+    unit text not null references unit (unit)
+);
+comment on table unit_alias is 'Other words for units, as people type them in a time rule. Reference data.';
+comment on column unit_alias.alias is 'Word, in lower case. Reference data.';
+comment on column unit_alias.unit is 'Unit that it stands for. Reference data.';
+
 create table effect_measure (
     measure text primary key,
     label text not null,
-    kind text not null check (kind in ('continuous', 'binary', 'rate', 'time_to_event')),
+    title text not null,
+    sentence text not null,
+    kind text check (kind in ('continuous', 'binary', 'rate', 'time_to_event')),
     scale text not null check (scale in ('additive', 'log')),
-    higher_is_better boolean,
-    formula text,
+    unit text check (unit in ('outcome', '%')),
+    analysis_unit text,
+    direction text not null check (direction in ('outcome', 'higher', 'event')),
+    given text not null check (given in ('arms', 'contrasts', 'table')),
+    default_of_kind boolean not null,
+    least_digits integer not null,
+    no_information text not null check (no_information in ('never', 'no events', 'no events or events only')),
+    needs text not null,
+    formula text not null,
     reference text
 );
-comment on table effect_measure is 'Measures of a treatment''s effect. Reference data.';
+comment on table effect_measure is 'Measures of a treatment''s effect: all there is to say of each. Reference data, read by SQL, statistics, charts and reports.';
 comment on column effect_measure.measure is 'Abbreviation. As metafor and meta write it.';
-comment on column effect_measure.label is 'Name in words. Reference data.';
-comment on column effect_measure.kind is 'Kind of outcome it is for. continuous, binary, rate or time_to_event.';
+comment on column effect_measure.label is 'Name in running text. Reference data.';
+comment on column effect_measure.title is 'Name on an axis or above a column. Reference data.';
+comment on column effect_measure.sentence is 'What a Methods section calls the effects that were pooled. Reference data.';
+comment on column effect_measure.kind is 'Kind of outcome it is for: continuous, binary, rate or time_to_event. Empty: any.';
 comment on column effect_measure.scale is 'Scale it is analysed on. log for ratios: estimates are natural logarithms.';
-comment on column effect_measure.higher_is_better is 'Empty: direction of benefit belongs to the outcome. Reference data.';
+comment on column effect_measure.unit is 'Unit in which it is printed: outcome for that of the outcome, or %. Empty: a ratio or a number without unit.';
+comment on column effect_measure.analysis_unit is 'Unit of effects and of tau in words, where it is not that of the outcome. Empty for ratios, whose unit is the log of the measure.';
+comment on column effect_measure.direction is 'Which effect of a minus b is better: as the outcome''s lower_is_better says, always the higher one, or by the event''s hazard. outcome, higher or event (outcome.event_is_bad).';
+comment on column effect_measure.given is 'Where its data come from: computed from arms, reported in contrasts.csv, or only in a table that Python analyses. arms, contrasts or table.';
+comment on column effect_measure.default_of_kind is 'Measure of a default analysis of its kind of outcome. One for each kind.';
+comment on column effect_measure.least_digits is 'Least number of decimals in print. Reference data.';
+comment on column effect_measure.no_information is 'Events of two arms about which it says nothing: no event in either, or the same and events only in both. never, no events, no events or events only.';
+comment on column effect_measure.needs is 'What must be known to compute it. Reference data.';
 comment on column effect_measure.formula is 'How it is computed from two arms, a minus b. Reference data.';
 comment on column effect_measure.reference is 'Where the formula stands. Citation.';
+
+create table measure_form (
+    measure text not null references effect_measure (measure),
+    form text not null,
+    name text not null,
+    label text not null,
+    title text not null,
+    sentence text not null,
+    reference text not null,
+    primary key (measure, form)
+);
+comment on table measure_form is 'Forms in which a measure can be computed, where there are several. Reference data.';
+comment on column measure_form.measure is 'Effect measure. Reference data.';
+comment on column measure_form.form is 'Key of the form: g or d. As in the option smd of a plan.';
+comment on column measure_form.name is 'Name of the form itself. Reference data.';
+comment on column measure_form.label is 'Name of the measure in this form, in running text. Reference data.';
+comment on column measure_form.title is 'Name on an axis or above a column. Reference data.';
+comment on column measure_form.sentence is 'What a Methods section calls the effects that were pooled. Reference data.';
+comment on column measure_form.reference is 'Where the formula stands. Citation.';
+
+create table measure_name (
+    tool text not null,
+    name text not null,
+    measure text not null references effect_measure (measure),
+    written boolean not null
+);
+comment on table measure_name is 'Names of the measures in other tools. Reference data, read by importers and exporters.';
+comment on column measure_name.tool is 'The tool. Reference data.';
+comment on column measure_name.name is 'Name there; case and blanks do not matter when it is read. Reference data.';
+comment on column measure_name.measure is 'Effect measure. Reference data.';
+comment on column measure_name.written is 'The name that an exporter writes. False for names that are only understood.';
+
+create table engine (
+    engine text primary key,
+    label text not null,
+    sentence text not null,
+    framework text not null check (framework in ('frequentist', 'Bayesian')),
+    interval text not null,
+    interval_word text not null,
+    score text not null,
+    likelihood text not null,
+    needs text,
+    is_default boolean not null
+);
+comment on table engine is 'Engines of network meta-analysis. Reference data.';
+comment on column engine.engine is 'Key. As in a plan and on the command line.';
+comment on column engine.label is 'Name in a line. Reference data.';
+comment on column engine.sentence is 'What a Methods section says of it. Reference data.';
+comment on column engine.framework is 'frequentist or Bayesian. Reference data.';
+comment on column engine.interval is 'Abbreviation of its interval. CI or CrI.';
+comment on column engine.interval_word is 'Word before interval. confidence or credible.';
+comment on column engine.score is 'Score by which it ranks. p_score or sucra, see ranking_score.';
+comment on column engine.likelihood is 'Likelihoods it knows. Separated by commas.';
+comment on column engine.needs is 'Packages beyond the plain installation. Separated by commas.';
+comment on column engine.is_default is 'The engine of an analysis that names none. Reference data.';
+
+create table ranking_score (
+    score text primary key,
+    label text not null,
+    plural text not null
+);
+comment on table ranking_score is 'Scores that rank treatments. Reference data.';
+comment on column ranking_score.score is 'Column of result_ranking. Reference data.';
+comment on column ranking_score.label is 'Printed name. Reference data.';
+comment on column ranking_score.plural is 'Printed name of several. Reference data.';
+
+create table estimator (
+    estimator text primary key,
+    label text not null,
+    pairwise boolean not null,
+    network boolean not null,
+    reference text not null
+);
+comment on table estimator is 'Estimators of the between-study variance. Reference data; the first is the default.';
+comment on column estimator.estimator is 'Abbreviation. As metafor writes it.';
+comment on column estimator.label is 'Printed name. Reference data.';
+comment on column estimator.pairwise is 'Pairwise analyses have it. Reference data.';
+comment on column estimator.network is 'The frequentist network has it. Reference data.';
+comment on column estimator.reference is 'Where it stands. Citation.';
+
+create table interval_method (
+    subject text not null check (subject in ('effect', 'prediction', 'tau2')),
+    method text not null,
+    short text not null,
+    label text not null,
+    primary key (subject, method)
+);
+comment on table interval_method is 'Intervals of pairwise analyses. Reference data.';
+comment on column interval_method.subject is 'What it is an interval of. effect (random effects), prediction or tau2.';
+comment on column interval_method.method is 'Key. As in options.';
+comment on column interval_method.short is 'Name in a sentence. Reference data.';
+comment on column interval_method.label is 'Name with quantiles and degrees of freedom. Reference data.';
+
+create table pooling_method (
+    method text primary key,
+    label text not null,
+    measures text,
+    rests_on text not null check (rests_on in ('effects', 'tables', 'likelihood'))
+);
+comment on table pooling_method is 'How pairwise analyses put studies together. Reference data.';
+comment on column pooling_method.method is 'Key. As in the option method.';
+comment on column pooling_method.label is 'Name with its models. Reference data.';
+comment on column pooling_method.measures is 'Effect measures it gives, separated by commas. Empty: all.';
+comment on column pooling_method.rests_on is 'What it takes of a study: effects with variances, the table of events, or the likelihood of the counts. Reference data.';
 
 create table column_alias (
     file text not null,

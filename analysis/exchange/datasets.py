@@ -15,9 +15,9 @@ import numpy as np
 from analysis import network
 from analysis.network.blocks import arm_blocks
 from analysis.network.data import ArmBlock, Block, Network
+from evidence import facts
 from evidence.errors import EvidenceError, RefusedError
 from evidence.export import Selection
-from evidence.protocol import MEASURE_OF_KIND
 from evidence.query import EvidenceBase
 
 ARM_MEASURES = {"continuous": "MD", "binary": "OR", "rate": "IRR"}
@@ -226,7 +226,7 @@ def questions(db: EvidenceBase) -> list[dict[str, Any]]:
         "inner join outcome using (outcome) group by outcome, kind order by outcome"
     ):
         if row["outcome"] not in {outcome for outcome, _ in found}:
-            wanted = MEASURE_OF_KIND[row["kind"]]
+            wanted = facts.default_measure(row["kind"]).code
             measure = wanted if wanted in row["measures"] else min(row["measures"])
             found[row["outcome"], measure] = {**usual, **row, "measure": measure}
     return list(found.values())

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from evidence import facts
 from evidence.errors import CallError, Problem, ReviewError
 from evidence.importers.cells import filled_down, taken_apart
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
@@ -22,7 +23,6 @@ from evidence.importers.table import Table, read_table
 from evidence.importers.wide import LongForm, long_form
 from evidence.layout import FILE
 from evidence.names import suggestion
-from evidence.reference import keyed
 
 _IDENTITY = ("study", "experiment", "arm", "treatment", "outcome")
 _SPREADS = frozenset(("sd", "se", "ci_lower", "q1", "min"))
@@ -133,10 +133,8 @@ def import_table(
     dry_run: bool = False,
 ) -> ImportReport:
     """Make or extend a review folder from a table that was read already; see `import_arms`."""
-    if measure is not None and measure not in keyed("effect_measure"):
-        raise CallError(
-            f"There is no effect measure {measure!r}: {suggestion(measure, keyed('effect_measure'))}."
-        )
+    if measure is not None:
+        facts.review_measure(measure)
     table, chosen = taken_apart(table, mapping or {})
     report = ImportReport(table.name, notes=list(table.notes))
     if wide := long_form(table, chosen, treatment=treatment, control=control):
@@ -315,7 +313,7 @@ def _rows_of_outcome(table: Table, columns: _Columns, outcome: str, report: Impo
 
 def _kind(columns: _Columns, measure: str | None) -> str:
     if measure is not None:
-        return str(keyed("effect_measure")[measure]["kind"])
+        return facts.review_measure(measure).kind or "continuous"
     if "events" in columns.known:
         return "rate" if "exposure" in columns.known else "binary"
     return "continuous"
@@ -469,7 +467,7 @@ def _fill_contrasts(
                 "locator": cells[known["locator"]] if "locator" in known else f"line {line}",
             },
         )
-    if measure is not None and keyed("effect_measure")[measure]["scale"] == "log":
+    if measure is not None and facts.measure(measure).is_ratio:
         report.notes.append(f"estimates and standard errors were taken as log {measure}")
     homes = {
         **dict.fromkeys((*statistics, "arm_a", "arm_b", "variance"), "contrasts.csv"),

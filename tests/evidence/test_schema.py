@@ -12,7 +12,7 @@ from evidence.database import connect
 from evidence.dictionary import data_dictionary
 from evidence.layout import FILE, FILES
 from evidence.objects import create_tables
-from evidence.protocol import MEASURE_OF_KIND, Analysis
+from evidence.protocol import Analysis
 from evidence.reference import REFERENCE_TABLES, reference
 from evidence.resources import schema_directory
 
@@ -281,19 +281,6 @@ def test_prisma_boxes_are_those_of_the_2020_diagram():
         "total_reports",
     ]  # fmt: skip
     assert {row["section"] for row in reference("prisma_box")} == {"identification", "screening", "included"}
-
-
-def test_every_kind_of_outcome_has_a_usual_measure():
-    measures = {row["measure"]: row for row in reference("effect_measure")}
-    for kind, measure in MEASURE_OF_KIND.items():
-        assert measures[measure]["kind"] == kind
-    assert {name for name, row in measures.items() if row["scale"] == "log"} == {
-        "ROM",
-        "OR",
-        "RR",
-        "IRR",
-        "HR",
-    }
 
 
 def test_aliases_lead_to_columns_of_review_folders():

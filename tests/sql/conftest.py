@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from evidence.reference import keyed
+
 CONTROLS = ("control", "placebo", "plac", "no_contact", "no treatment", "no_intervention", "control/placebo")
 
 
@@ -44,6 +46,10 @@ class Rows:
 
     def unit(self, unit: str, dimension: str, factor: float) -> None:
         self.once("unit", (unit,), unit=unit, dimension=dimension, factor=factor)
+
+    def effect_measure(self, measure: str) -> None:
+        """Its row as every evidence base has it."""
+        self.once("effect_measure", (measure,), **keyed("effect_measure")[measure])
 
     def treatment(self, treatment: str, role: str = "active") -> None:
         self.once(
@@ -108,7 +114,7 @@ class Rows:
         self.next_id += 1
         keys = {"study": study, "experiment": experiment, "outcome": outcome, "arm_a": arm_a, "arm_b": arm_b}
         row = {"reported_contrast_id": self.next_id, "measure": "MD", **row, **self.place("contrasts.csv")}
-        self.once("effect_measure", (row["measure"],), **_measure(row["measure"]))
+        self.effect_measure(row["measure"])
         self.insert("reported_contrast", [{**keys, **row}])
         return self.next_id
 
@@ -122,11 +128,6 @@ class Rows:
         """The only row of an answer."""
         (row,) = self.query(sql, parameters)
         return row
-
-
-def _measure(measure: str) -> dict:
-    scale = "additive" if measure in ("MD", "SMD", "RD", "NMD") else "log"
-    return {"measure": measure, "label": measure, "kind": "continuous", "scale": scale}
 
 
 @pytest.fixture(scope="session")

@@ -268,9 +268,7 @@ class TestFlow:
 
 class TestPlan:
     def planned(self, rows, kind, measure, **row):
-        rows.once(
-            "effect_measure", (measure,), measure=measure, label=measure, kind="continuous", scale="additive"
-        )
+        rows.effect_measure(measure)
         rows.insert(
             "plan",
             [

@@ -430,9 +430,7 @@ class TestTimePoints:
         return rows
 
     def plan(self, rows, timepoint, measure="MD", outcome="alt", position=1):
-        rows.once(
-            "effect_measure", (measure,), measure=measure, label=measure, kind="continuous", scale="additive"
-        )
+        rows.effect_measure(measure)
         rows.insert(
             "plan",
             [

@@ -96,9 +96,7 @@ def fill(rows, draw: random.Random) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_every_row_is_used_or_excluded(rows, seed):
     for measure in ("MD", "SMD", "ROM", "OR", "RR", "RD", "IRR", "IRD", "HR"):
-        rows.once(
-            "effect_measure", (measure,), measure=measure, label=measure, kind="continuous", scale="log"
-        )
+        rows.effect_measure(measure)
     fill(rows, random.Random(seed))
     excluded = rows.query("select * from exclusion")
     assert all(

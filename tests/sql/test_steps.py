@@ -158,7 +158,7 @@ def test_printed_counts(rows):
 
 
 def test_printed_estimates_in_both_directions(rows):
-    rows.once("effect_measure", ("OR",), measure="OR", label="OR", kind="binary", scale="log")
+    rows.effect_measure("OR")
     rows.insert(
         "published_estimate",
         [
