@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from evidence import facts
+from evidence.hazard import contradiction, doubtful
 from evidence.layout import FILES, Column
 from evidence.names import difference, skeleton, suggestion
 from evidence.plausibility import STATISTICS, Finding, arm_findings, contrast_findings, kind_findings
@@ -280,6 +281,37 @@ def _outcomes(sheets: Sheets, units: Mapping[str, tuple[str, float]], problems: 
                 f"lower_bound {lower:g} is not below upper_bound {upper:g}",
                 "give the smallest and the largest possible value",
                 **sheet.place(index, "lower_bound"),
+            )
+    _events(sheet, problems)
+
+
+def _events(sheet: Sheet, problems: Problems) -> None:
+    """Check that a hazard ratio of each outcome has a direction, and no contradictory one."""
+    columns = ("outcome", "label", "kind", "lower_is_better", "event_is_bad")
+    typed = sheet.text.get("event_is_bad", [""] * len(sheet))
+    for index, (_, outcome, label, kind, lower, _) in enumerate(sheet.rows(*columns)):
+        if typed[index].strip():
+            if kind not in (None, "time_to_event"):
+                problems.error(
+                    f"event_is_bad is for time_to_event outcomes; {outcome!r} is {kind}",
+                    "leave it empty and say by lower_is_better which direction is good",
+                    **sheet.place(index, "event_is_bad"),
+                )
+        elif kind != "time_to_event":
+            continue
+        elif contradiction(outcome, label, lower):
+            problems.error(
+                f"lower_is_better = {str(lower).lower()} says which time is better, but a hazard ratio is of "
+                f"the event: {label or outcome!r} does not say whether the event is bad",
+                "add the column event_is_bad: true if the event counted is bad (death, relapse), so that "
+                "a hazard ratio below 1 is better; false if it is good (healing, recovery)",
+                **sheet.place(index, "lower_is_better"),
+            )
+        elif doubtful(outcome, label, lower):
+            problems.warning(
+                f"lower_is_better = false says that a higher hazard of {label or outcome!r} is better",
+                "write event_is_bad = true if the event is bad, or event_is_bad = false to confirm it",
+                **sheet.place(index, "lower_is_better"),
             )
 
 

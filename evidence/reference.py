@@ -11,6 +11,7 @@ REFERENCE_TABLES = (
     "unit",
     "unit_alias",
     "effect_measure",
+    "event_word",
     "measure_form",
     "measure_name",
     "engine",

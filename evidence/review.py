@@ -14,6 +14,7 @@ from typing import Any
 
 from evidence.checks import check
 from evidence.errors import CallError, Problem, ReviewError
+from evidence.hazard import event_is_bad
 from evidence.layout import FILE, FILES, Column, File
 from evidence.names import nearest, suggestion
 from evidence.protocol import (
@@ -224,6 +225,12 @@ def _fill(sheets: dict[str, Sheet], problems: Problems) -> None:
         if sheet := sheets.get(file):
             values = sheet.values
             values["label"] = [label or name for label, name in zip(values["label"], values[key])]
+    if outcomes := sheets.get("outcomes.csv"):
+        rows = outcomes.rows("outcome", "label", "kind", "lower_is_better", "event_is_bad")
+        outcomes.values["event_is_bad"] = [
+            event_is_bad(outcome, label, lower) if bad is None and kind == "time_to_event" else bad
+            for _, outcome, label, kind, lower, bad in rows
+        ]
     if arms := sheets.get("arms.csv"):
         roles: dict[Any, Any] = {}
         if treatments := sheets.get("treatments.csv"):

@@ -61,6 +61,16 @@ comment on column effect_measure.needs is 'What must be known to compute it. Ref
 comment on column effect_measure.formula is 'How it is computed from two arms, a minus b. Reference data.';
 comment on column effect_measure.reference is 'Where the formula stands. Citation.';
 
+create table event_word (
+    word text primary key,
+    sense text not null check (sense in ('time', 'bad', 'good')),
+    whole boolean not null
+);
+comment on table event_word is 'Words by which the name of a time_to_event outcome tells what its event is. Reference data, read by the build where event_is_bad is empty.';
+comment on column event_word.word is 'Word or part of one, in lower case. Reference data.';
+comment on column event_word.sense is 'time: the name says a time without the event (survival, time to ...); bad: a bad event; good: a good event. Reference data.';
+comment on column event_word.whole is 'It counts as a whole word only. Reference data.';
+
 create table measure_form (
     measure text not null references effect_measure (measure),
     form text not null,

@@ -41,7 +41,7 @@ comment on column outcome.kind is 'What its statistics are. continuous (mean, SD
 comment on column outcome.unit is 'Unit in which results are given; measurements are converted to it. Empty only if units cannot be converted: then SMD and ratios alone are sensible.';
 comment on column outcome.dimension is 'Quantity it is. Follows from the unit; give it only where there is no unit.';
 comment on column outcome.lower_is_better is 'Direction of benefit, for rankings and for the words beside a plot. true for liver enzymes, false for a score of function; a hazard ratio goes by event_is_bad.';
-comment on column outcome.event_is_bad is 'Whether the event of a time_to_event outcome is bad: a hazard ratio is of the event, so that below 1 is better where it is true (death, relapse) and worse where it is false (healing). Empty: taken from lower_is_better where the name says the event, see docs of outcomes.csv.';
+comment on column outcome.event_is_bad is 'Direction of a hazard ratio, which is of the event: true where the event is bad (death, relapse), so that below 1 is better; false where it is good (healing). For time_to_event; empty: from lower_is_better, where the name of the outcome says the event.';
 comment on column outcome.smallest_important_difference is 'Smallest difference that matters to patients, in the outcome''s unit. Stated before the analysis.';
 comment on column outcome.lower_bound is 'Smallest possible value. 0 for concentrations and counts.';
 comment on column outcome.upper_bound is 'Largest possible value. End of the scale.';

@@ -335,8 +335,10 @@ def try_rebuild(
         Why the others cannot be.
     """
     rows = db.rows(
-        "select cell.*, outcome.lower_is_better from published_contrast as cell"
-        " left join outcome on cell.outcome = outcome.outcome where not cell.reversed"
+        "select cell.*, direction.lower_is_better from published_contrast as cell"
+        " left join outcome_direction as direction"
+        " on cell.outcome = direction.outcome and cell.measure = direction.measure"
+        " where not cell.reversed"
         " order by cell.published_estimate_id"
     )
     controls = [row["treatment"] for row in db.rows("select treatment from treatment where role = 'control'")]

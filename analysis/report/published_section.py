@@ -145,7 +145,9 @@ def _rebuilt(material: Material, units: Mapping[tuple[str, str, str], str | None
 
 def _printed_effect(material: Material, outcome: str, measure: str, unit: str | None) -> Effect:
     """Say what a printed table holds; its unit is the one that is printed, if any."""
-    row = material.db.rows("select * from outcome where outcome = ?", [outcome])
+    row = material.db.rows(
+        "select lower_is_better from outcome_direction where outcome = ? and measure = ?", [outcome, measure]
+    )
     scale = material.db.value("select scale from effect_measure where measure = ?", [measure])
     return Effect(
         measure,

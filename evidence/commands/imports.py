@@ -87,6 +87,11 @@ def mapping_of(columns: tuple[str, ...]) -> dict[str, str]:
 @click.option(
     "--lower-is-better/--higher-is-better", default=None, help="Direction of benefit of the outcome."
 )
+@click.option(
+    "--event-is-bad/--event-is-good",
+    default=None,
+    help="Of a time-to-event outcome: the direction of its hazard ratio.",
+)
 @click.option("--label", metavar="TEXT", help="Printed name of the outcome.")
 @MAP
 @click.option("--treatment", metavar="NAME", help="Name of the first group, where the table has none.")

@@ -14,8 +14,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from evidence import facts
+from evidence import facts, hazard
 from evidence.errors import CallError, Problem, ReviewError
+from evidence.hazard import contradiction
 from evidence.importers.cells import filled_down, taken_apart
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
 from evidence.importers.names import AMBIGUOUS, hints, plain, targets
@@ -46,6 +47,7 @@ def import_arms(
     unit: str | None = None,
     measure: str | None = None,
     lower_is_better: bool | None = None,
+    event_is_bad: bool | None = None,
     label: str | None = None,
     mapping: Mapping[str, str] | None = None,
     treatment: str | None = None,
@@ -73,6 +75,8 @@ def import_arms(
         Effect measure of a contrast-level table, which must be named.
     lower_is_better : bool, optional
         Direction of benefit.
+    event_is_bad : bool, optional
+        Whether the event of a time-to-event outcome is bad: the direction of a hazard ratio.
     label : str, optional
         Printed name of the outcome.
     mapping : mapping of str to str, optional
@@ -108,6 +112,7 @@ def import_arms(
         unit=unit,
         measure=measure,
         lower_is_better=lower_is_better,
+        event_is_bad=event_is_bad,
         label=label,
         mapping=mapping,
         treatment=treatment,
@@ -125,6 +130,7 @@ def import_table(
     unit: str | None = None,
     measure: str | None = None,
     lower_is_better: bool | None = None,
+    event_is_bad: bool | None = None,
     label: str | None = None,
     mapping: Mapping[str, str] | None = None,
     treatment: str | None = None,
@@ -181,6 +187,7 @@ def import_table(
     known = next((row for row in draft.rows("outcomes.csv") if row.get("outcome") == outcome), None)
     if known is not None and known.get("kind") != kind:
         raise ReviewError(f"Outcome {outcome!r} is {known.get('kind')} in the folder and {kind} in {name}.")
+    _check_direction(outcome, label, kind, known, lower_is_better, event_is_bad, report)
     draft.add(
         "outcomes.csv",
         {
@@ -189,12 +196,42 @@ def import_table(
             "kind": kind,
             "unit": unit,
             "lower_is_better": None if lower_is_better is None else str(lower_is_better).lower(),
+            "event_is_bad": None if event_is_bad is None else str(event_is_bad).lower(),
         },
         key=["outcome"],
     )
     if wide:
         _report_wide(report, wide)
     return draft.finish(report, dry_run=dry_run)
+
+
+def _check_direction(
+    outcome: str,
+    label: str | None,
+    kind: str,
+    known: Mapping[str, str] | None,
+    lower_is_better: bool | None,
+    event_is_bad: bool | None,
+    report: ImportReport,
+) -> None:
+    """Ask for the direction of a hazard ratio where neither the call, the folder nor the name gives it."""
+    if kind != "time_to_event":
+        if event_is_bad is not None:
+            raise CallError(
+                f"Whether the event is bad is asked of time-to-event outcomes; {outcome!r} is {kind}: say "
+                "--lower-is-better or --higher-is-better."
+            )
+        return
+    if event_is_bad is not None or (known or {}).get("event_is_bad"):
+        return
+    ask = "say --event-is-bad (death, relapse) or --event-is-good (healing)"
+    if contradiction(outcome, label, lower_is_better):
+        said = "lower" if lower_is_better else "higher"
+        raise CallError(
+            f"{label or outcome!r} is better {said} as a time, but a hazard ratio is of the event: {ask}."
+        )
+    if hazard.event_is_bad(outcome, label, lower_is_better) is None:
+        report.notes.append(f"a hazard ratio of {outcome!r} has no direction of benefit yet: {ask}")
 
 
 def _recognise(table: Table, chosen: Mapping[str, str], shape: str) -> _Columns:

@@ -11,10 +11,17 @@
 create or replace view audit_direction_missing as
 select
     'warning' as severity,
-    concat('outcome ', outcome, ' does not say whether lower is better: treatments cannot be ranked on it') as message,
-    'fill in lower_is_better in outcomes.csv' as remedy,
+    case
+        when kind = 'time_to_event'
+            then concat('outcome ', outcome, ' does not say whether its event is bad: a hazard ratio has no direction')
+        else concat('outcome ', outcome, ' does not say whether lower is better: treatments cannot be ranked on it')
+    end as message,
+    case
+        when kind = 'time_to_event' then 'fill in event_is_bad in outcomes.csv: true for death, false for healing'
+        else 'fill in lower_is_better in outcomes.csv'
+    end as remedy,
     cast(null as varchar) as study,
     source_file,
     source_line
 from outcome
-where lower_is_better is null
+where case when kind = 'time_to_event' then event_is_bad else lower_is_better end is null

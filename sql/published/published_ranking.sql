@@ -2,7 +2,7 @@
 -- Grain: publication x outcome x measure x treatment
 -- Key: publication, outcome, measure, treatment
 -- Formula: sucra = mean over the other treatments of P(better) = normal_cdf of the difference over its standard error,
---   signed by the outcome's direction; mean_rank = 1 + (T - 1) (1 - sucra); position = order of sucra, 1 = best
+--   signed by `outcome_direction`; mean_rank = 1 + (T - 1) (1 - sucra); position = order of sucra, 1 = best
 -- Reference: Ruecker G, Schwarzer G (2015), BMC Med Res Methodol 15:58, doi 10.1186/s12874-015-0060-8 (P-score; the
 --   same number as SUCRA under a normal posterior); Salanti G et al. (2011), J Clin Epidemiol 64:163-171
 -- Caveats: takes the printed posterior as normal; outcomes without a direction of benefit are left out; a treatment that
@@ -22,11 +22,11 @@ with better as (
         cell.measure,
         cell.treatment,
         normal_cdf(
-            case when outcome.lower_is_better then -1.0 else 1.0 end * cell.estimate / nullif(cell.std_error, 0)
+            case when direction.lower_is_better then -1.0 else 1.0 end * cell.estimate / nullif(cell.std_error, 0)
         ) as probability
     from published_contrast as cell
-    inner join outcome on cell.outcome = outcome.outcome
-    where outcome.lower_is_better is not null
+    inner join outcome_direction as direction on cell.outcome = direction.outcome and cell.measure = direction.measure
+    where direction.lower_is_better is not null
 ),
 
 scored as (
