@@ -111,6 +111,8 @@ class Studies:
         Treatment of each arm; within a study ascending.
     arm : (a,) array of str
         Name of each arm.
+    n : (a,) array
+        Animals or participants of each arm; NaN where not known.
     study, low, high : (m,) int arrays
         Of each comparison: its study and its arms, counted within the study, ``low < high``.
     effect, variance : (m,) arrays
@@ -125,6 +127,7 @@ class Studies:
     size: Array
     treatment: Array
     arm: Array
+    n: Array
     study: Array
     low: Array
     high: Array
@@ -143,7 +146,7 @@ def number_arms(
     labels, names : sequence of str
         Studies, and treatments with the reference first.
     arm : DataFrame
-        unit, arm, treatment; one row per arm.
+        unit, arm, treatment, n; one row per arm.
     row : DataFrame
         unit, a, b: positions in `arm`, one row per comparison.
     contrast : DataFrame
@@ -169,6 +172,7 @@ def number_arms(
         size,
         treatment[order],
         arm["arm"].to_numpy()[order],
+        arm["n"].to_numpy(dtype=float)[order],
         row["unit"].to_numpy(),
         np.minimum(a, b),
         np.maximum(a, b),
@@ -225,7 +229,7 @@ def stack(
             problems += _contradictions(studies, block, effect, variance, centred, measure)
     given = {} if simple.all() else covariances()
     for s in np.flatnonzero(~simple).tolist():
-        reduced = _reduce_study(studies, s, given)
+        reduced = _reduce_study(studies, s, given, measure)
         if isinstance(reduced, Problem):
             problems.append(reduced)
             continue
@@ -234,7 +238,13 @@ def stack(
         raise RefusedError("These multi-arm studies cannot be used:", problems)
     if repeated.any():
         combined = ", ".join(studies.labels[s] for s in np.flatnonzero(repeated).tolist())
-        notes.append(("info", f"Arms with the same treatment were combined in: {combined}."))
+        notes.append(
+            (
+                "info",
+                f"Arms with the same treatment were combined by their precision in: {combined}. What "
+                "such arms differ by (dose, route) counts as neither heterogeneity nor inconsistency here.",
+            )
+        )
     return tuple(_join(found[k]) for k in sorted(found)), notes
 
 
@@ -316,12 +326,15 @@ def positive_definite(S: Array) -> Array:
     return proper & (np.linalg.eigvalsh(safe)[..., 0] > 1e-12)
 
 
-def _reduce_study(studies: Studies, s: int, covariance: Mapping[tuple[int, int], float]) -> Block | Problem:
+def _reduce_study(
+    studies: Studies, s: int, covariance: Mapping[tuple[int, int], float], measure: str
+) -> Block | Problem:
     """Reduce a study with several arms of a treatment, or not all comparisons, to effects of treatments.
 
     Comparisons along a spanning tree of the arms say all; their covariance is given, or solved from the
-    variances of other comparisons. Arms with the same treatment are then combined by generalised least
-    squares. Returns a block of one study, or why there is none.
+    variances of other comparisons, or, of standardised differences without a common arm, d_1 d_2 / (2 N)
+    (Crippa and Orsini 2016, doi:10.1186/s12874-016-0189-0). Arms with the same treatment are then combined
+    by generalised least squares. Returns a block of one study, or why there is none.
     """
     k, name = int(studies.size[s]), studies.labels[s]
     arms = slice(studies.first[s], studies.first[s] + k)
@@ -337,6 +350,7 @@ def _reduce_study(studies: Studies, s: int, covariance: Mapping[tuple[int, int],
         return Problem(
             f"no comparison links {apart} to the other arms", "make them experiments of their own", study=name
         )
+    total = studies.n[arms].sum()
     C = np.diag(variance[tree])
     V = np.full((k, k), np.nan)
     V[low, high] = V[high, low] = variance
@@ -350,14 +364,16 @@ def _reduce_study(studies: Studies, s: int, covariance: Mapping[tuple[int, int],
                 i, j, g, h = low[r], high[r], low[t], high[t]
                 value = (V[i, h] + V[j, g] - V[j, h] - V[i, g]) / 2
                 if np.isnan(value) and len({i, j, g, h}) == 4:
-                    value = 0.0
+                    # Independent arms share nothing; standardised differences share the SD of their study.
+                    value = effect[r] * effect[t] / (2 * total) if measure == "SMD" else 0.0
             if np.isnan(value):
                 pairs, told = k * (k - 1) // 2, ", ".join(arm)
                 missing = [f"{arm[j]} - {arm[i]}" for i in range(k) for j in range(i) if np.isnan(V[i, j])]
                 return Problem(
                     f"{len(rows)} of {pairs} comparisons of its {k} arms ({told}), and the variance "
                     "that they share is not known",
-                    f"add {', '.join(missing)}, or var_base, the variance of the base arm",
+                    f"add {', '.join(missing)}, or var_base, the variance of the base arm"
+                    + (", and n of every arm" if measure == "SMD" else ""),
                     study=name,
                 )
             C[p, q] = C[q, p] = value

@@ -77,7 +77,8 @@ def _shared_arms(db: EvidenceBase, outcome: str, measure: str) -> pd.DataFrame:
     """Covariances of the contrasts that share an arm."""
     return db.frame(
         "select contrast_1, contrast_2, arm_shared, coalesce(covariance_g, covariance) as covariance "
-        "from contrast_covariance where outcome = ? and measure = ? order by contrast_1, contrast_2",
+        "from contrast_covariance where outcome = ? and measure = ? and arm_shared is not null "
+        "order by contrast_1, contrast_2",
         [outcome, measure],
     )
 

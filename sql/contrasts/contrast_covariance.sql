@@ -1,19 +1,21 @@
--- Title: Covariance of contrasts that share an arm
--- Grain: pair of contrasts of one study, outcome, time point and measure that share an arm (contrast_1 < contrast_2)
+-- Title: Covariance of contrasts of one study
+-- Grain: pair of contrasts of one study, outcome, time point and measure that share an arm, or, for SMD from arms, the
+--   SD of the study (contrast_1 < contrast_2)
 -- Key: contrast_1, contrast_2
 -- Formula: With c the shared arm and sign = +1 if it stands on the same side of both contrasts, else -1:
 --   additive measures: sign * v_c. SMD (as in `contrast_network`): sign / n_c + d_1 d_2 / (2 N); for g the same with g.
+--   Without a common arm SMD of one study still share the SD that standardises them: d_1 d_2 / (2 N).
 --   Reported contrasts: sign * V_c, V_c the variance of arm c as reported (var_base), else, where the third side of the
 --   triangle is reported too, V_c = (SE_1^2 + SE_2^2 - SE_3^2) / 2.
 -- Reference: Crippa A, Orsini N (2016), BMC Med Res Methodol 16:91, equation 6; Franchini AJ et al. (2012), Res Synth
 --   Methods 3:142-160.
--- Caveats: Contrasts of four different arms share no arm and are not listed. Reported contrasts that give neither V_c nor
+-- Caveats: Contrasts of four different arms are independent and not listed, but for SMD from arms. Reported contrasts that give neither V_c nor
 --   the third side have no covariance: `audit_reported_covariance` names the study, as it does where V_c comes out
 --   negative.
 -- Columns:
 --   study, experiment, outcome, timepoint, measure: where
 --   contrast_1, contrast_2: contrast_id of the two
---   arm_shared: the arm in both
+--   arm_shared: the arm in both; empty where SMD share the SD of their study only
 --   covariance: for the two contrasts as they stand in `contrast_network`
 --   covariance_g: for SMD that of the two g, else the same as covariance
 create or replace view contrast_covariance as
@@ -34,7 +36,10 @@ paired as (
         one.block,
         one.contrast_id as contrast_1,
         two.contrast_id as contrast_2,
-        case when one.arm_a in (two.arm_a, two.arm_b) then one.arm_a else one.arm_b end as arm_shared,
+        case
+            when one.arm_a in (two.arm_a, two.arm_b) then one.arm_a
+            when one.arm_b in (two.arm_a, two.arm_b) then one.arm_b
+        end as arm_shared,
         case when one.arm_a in (two.arm_a, two.arm_b) then one.n_a else one.n_b end as n_shared,
         case when one.arm_a in (two.arm_a, two.arm_b) then one.arm_b else one.arm_a end as arm_1,
         case when two.arm_a in (one.arm_a, one.arm_b) then two.arm_b else two.arm_a end as arm_2,
@@ -54,6 +59,7 @@ paired as (
     where
         one.arm_a in (two.arm_a, two.arm_b)
         or one.arm_b in (two.arm_a, two.arm_b)
+        or (one.measure = 'SMD' and one.origin <> 'reported' and two.origin <> 'reported')
 ),
 
 reported as (
@@ -102,6 +108,7 @@ signed as (
     select
         variance.*,
         sign * case
+            when arm_shared is null then 0
             when origin = 'reported' then case when v_reported >= 0 then v_reported end
             when measure = 'SMD' then 1 / n_shared
             else v

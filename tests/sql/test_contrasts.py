@@ -350,6 +350,21 @@ class TestThreeArms:
         assert loop @ V @ loop == pytest.approx(0, abs=1e-14)
         assert np.linalg.eigvalsh(V)[0] > -1e-14
 
+    def test_standardised_differences_without_a_common_arm_share_the_sd_of_the_study(self, rows):
+        means = {"t1": 70, "t2": 80, "p1": 100, "p2": 90}
+        for arm, mean in means.items():
+            rows.arm("s", arm, {"t": "T", "p": "placebo"}[arm[0]])
+            rows.measure("s", arm, n=10, mean=mean, sd=10)
+        found = rows.query("select * from contrast_covariance where measure = 'SMD' and arm_shared is null")
+        # T1 - P1 with T2 - P2: (-3)(-1) / 80; T1 - P2 with T2 - P1: (-2)(-2) / 80.
+        assert sorted(row["covariance"] for row in found) == pytest.approx([0.0375, 0.05], rel=1e-14)
+        j = math.exp(math.lgamma(18) - math.lgamma(17.5)) / math.sqrt(18)
+        assert sorted(row["covariance_g"] for row in found) == pytest.approx(
+            [0.0375 * j**2, 0.05 * j**2], rel=1e-13
+        )
+        others = "select * from contrast_covariance where measure <> 'SMD' and arm_shared is null"
+        assert rows.query(others) == []
+
     def test_shared_arm(self, three):
         assert {row["shared_arm"] for row in three.query("select shared_arm from contrast")} == {True}
 
