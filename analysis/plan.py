@@ -16,6 +16,7 @@ from inspect import signature
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from analysis import entered
 from analysis.results import frame
 from evidence.errors import CallError, EvidenceError, RefusedError
 from evidence.results import IMPORTANTLY_BETTER, OVER_ALL, Run, hash_rows, versions
@@ -65,7 +66,8 @@ def run_pairwise(
     Returns
     -------
     Run
-        With frames estimates, heterogeneity, leave_one_out, weights, sensitivity, notes and exclusions.
+        With frames estimates, heterogeneity, leave_one_out, weights, sensitivity, notes, contrasts (what
+        entered) and exclusions.
 
     Raises
     ------
@@ -107,6 +109,7 @@ def run_pairwise(
             "weights": fit.weights(),
             "sensitivity": _stacked("sensitivity", sensitivity),
             "notes": fit.notes(),
+            "contrasts": entered.of_pairwise(db, fit, moderators),
             "exclusions": pd.concat([part for part in exclusions if len(part)] or exclusions[:1]),
         },
         analysis=analysis,
@@ -216,6 +219,7 @@ def run_network(
             raise CallError(f"The {engine} engine has one way to split: leave --split-method out.")
         node_split, splits = True, {"method": split_method}
     frames = _network_frames(fit, splits if node_split else None, leave_one_out, league, say)
+    frames["contrasts"] = entered.of_network(db, net)
     if chains:
         say("drawing Markov chains")
         frames |= _chains(fit, frames["notes"], seed)

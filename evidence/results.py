@@ -37,6 +37,7 @@ TABLES: dict[str, str] = {
     "fit": "result_fit",
     "sensitivity": "result_sensitivity",
     "notes": "result_note",
+    "contrasts": "result_contrast",
 }
 """Table that keeps each frame of a run."""
 IMPORTANTLY_BETTER = "better by at least the smallest important difference"
@@ -171,7 +172,7 @@ def save(path: str | Path, runs: Iterable[Run]) -> None:
     Raises
     ------
     CallError
-        If the file is not there or its folder cannot be written.
+        If the file is not there, its folder cannot be written, or an earlier version made it.
     """
     from evidence.claims import record_verdicts
     from evidence.database import connect
@@ -183,6 +184,10 @@ def save(path: str | Path, runs: Iterable[Run]) -> None:
         shutil.copyfile(target, copy)
         connection = connect(copy, write=True)
         try:
+            tables = connection.execute(
+                "select table_name from duckdb_tables() where not internal"
+            ).fetchall()
+            _refuse_older(path, (name for (name,) in tables))
             for run in runs:
                 _replace(connection, run)
             connection.execute("checkpoint")
@@ -224,6 +229,7 @@ def read(db: EvidenceBase, run: str) -> Run:
             f"{len(found)} runs begin with {run!r}." if found else f"There is no run {run!r}.{hint}{known}"
         )
     row = (exact or found)[0]
+    _refuse_older(db.path, db.names())
     frames = {
         name: db.frame(f"select * from {table} where run_id = ? order by rowid", [row["run_id"]]).drop(
             columns="run_id"
@@ -234,6 +240,16 @@ def read(db: EvidenceBase, run: str) -> Run:
     fields["specification"] = json.loads(row["specification"])
     fields["versions"] = json.loads(row["versions"])
     return Run(**fields, where=row["where_sql"], frames=frames)
+
+
+def _refuse_older(path: Any, names: Iterable[str]) -> None:
+    """Refuse a file that an earlier version made, whose runs do not say what entered them."""
+    known = set(names)
+    if absent := [table for table in TABLES.values() if table not in known]:
+        raise CallError(
+            f"{str(path)!r} was made by an earlier version: it has no table {', '.join(absent)}. Build it "
+            "again (`evidence build REVIEW -o FILE`) and run its plan (`evidence analyse FILE`)."
+        )
 
 
 def plain(value: Any) -> Any:

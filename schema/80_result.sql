@@ -50,6 +50,66 @@ comment on column result_run.input_hash is 'Hash of the rows it read. Written by
 comment on column result_run.versions is 'Versions of the software, as JSON. Written by the analysis.';
 comment on column result_run.synthetic is 'The data are simulated. Written by the analysis.';
 
+create table result_contrast (
+    run_id text not null references result_run (run_id),
+    contrast_id text not null,
+    reported_contrast_id bigint,
+    study text not null,
+    experiment text not null,
+    timepoint double,
+    timepoint_unit text,
+    treatment_a text not null,
+    treatment_b text not null,
+    arm_a text not null,
+    arm_b text not null,
+    n_a double,
+    n_b double,
+    estimate double,
+    std_error double,
+    mean_a double,
+    mean_b double,
+    sd_a double,
+    sd_b double,
+    events_a double,
+    events_b double,
+    exposure_a double,
+    exposure_b double,
+    animals_a text not null,
+    animals_b text not null,
+    measurement_ids text,
+    level text,
+    variables text
+);
+comment on table result_contrast is 'Contrasts that entered a run, as they were analysed: nodes, edges and counts of the run follow from them (run_arm, run_node, run_edge, run_design, run_size). Written by the analysis.';
+comment on column result_contrast.run_id is 'Analysis run the row belongs to. Written by the analysis.';
+comment on column result_contrast.contrast_id is 'Contrast, as in the view contrast. Written by the analysis.';
+comment on column result_contrast.reported_contrast_id is 'Row of contrasts.csv it was reported in; empty where it was computed from arms. Written by the analysis.';
+comment on column result_contrast.study is 'Study. Written by the analysis.';
+comment on column result_contrast.experiment is 'Experiment of the study. Written by the analysis.';
+comment on column result_contrast.timepoint is 'Time point that was used. Written by the analysis.';
+comment on column result_contrast.timepoint_unit is 'Unit of the time point. Written by the analysis.';
+comment on column result_contrast.treatment_a is 'Treatment of the first arm, A in A minus B. Written by the analysis.';
+comment on column result_contrast.treatment_b is 'Treatment of the second arm. Written by the analysis.';
+comment on column result_contrast.arm_a is 'First arm. Written by the analysis.';
+comment on column result_contrast.arm_b is 'Second arm. Written by the analysis.';
+comment on column result_contrast.n_a is 'Animals or participants in the first arm. Written by the analysis.';
+comment on column result_contrast.n_b is 'Animals or participants in the second arm. Written by the analysis.';
+comment on column result_contrast.estimate is 'Effect of A minus B as it entered, on the analysis scale (natural log for ratios). Written by the analysis.';
+comment on column result_contrast.std_error is 'Its standard error as it entered. Written by the analysis.';
+comment on column result_contrast.mean_a is 'Mean of the first arm, where it has one. Written by the analysis.';
+comment on column result_contrast.mean_b is 'Mean of the second arm. Written by the analysis.';
+comment on column result_contrast.sd_a is 'Standard deviation of the first arm. Written by the analysis.';
+comment on column result_contrast.sd_b is 'Standard deviation of the second arm. Written by the analysis.';
+comment on column result_contrast.events_a is 'Events in the first arm, for counts. Written by the analysis.';
+comment on column result_contrast.events_b is 'Events in the second arm. Written by the analysis.';
+comment on column result_contrast.exposure_a is 'Exposure of the first arm, for rates. Written by the analysis.';
+comment on column result_contrast.exposure_b is 'Exposure of the second arm. Written by the analysis.';
+comment on column result_contrast.animals_a is 'Group of animals of the first arm: equal within a study where arms of several experiments are one group. Written by the analysis.';
+comment on column result_contrast.animals_b is 'Group of animals of the second arm. Written by the analysis.';
+comment on column result_contrast.measurement_ids is 'Measurements behind it, separated by commas. Written by the analysis.';
+comment on column result_contrast.level is 'Level of the run''s subgroup variable; empty where it has none. Written by the analysis.';
+comment on column result_contrast.variables is 'Values of the other variables that the run used, as JSON. Written by the analysis.';
+
 create table result_estimate (
     run_id text not null references result_run (run_id),
     engine text not null,

@@ -1,0 +1,145 @@
+"""What entered a run, as rows of ``result_contrast``: every count and figure of the run follows from them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from analysis.results import COLUMNS, frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.network.data import Network
+    from analysis.pairwise import PairwiseFit
+    from evidence.query import EvidenceBase
+
+_STATISTICS = ("mean", "sd", "events", "exposure")
+
+
+def of_pairwise(db: EvidenceBase, fit: PairwiseFit, variables: Sequence[str] = ()) -> pd.DataFrame:
+    """Contrasts of a pairwise run, treatment minus comparator, each with its level of the subgroup.
+
+    Parameters
+    ----------
+    db : EvidenceBase
+        Where the fit was read from.
+    fit : PairwiseFit
+    variables : sequence of str
+        Further variables that were used (moderators): kept as JSON.
+
+    Returns
+    -------
+    DataFrame
+        With the columns of ``result_contrast`` but run_id; of a class of treatments each has its member.
+    """
+    from analysis.pairwise.models import level_name
+
+    contrasts = fit.assembly.contrasts
+    members = contrasts.variables.get("treatment")
+    rows = contrasts.frame.assign(
+        treatment_a=contrasts.treatment if members is None else list(members), treatment_b=contrasts.versus
+    )
+    if fit.options.by is not None:
+        rows["level"] = list(fit.variable(fit.options.by).map(level_name))
+    if variables:
+        values = {name: list(fit.variable(name)) for name in dict.fromkeys(variables)}
+        rows["variables"] = [
+            json.dumps({name: _plain(column[place]) for name, column in values.items()}, ensure_ascii=False)
+            for place in range(len(rows))
+        ]
+    return _kept(db, rows, contrasts.outcome)
+
+
+def of_network(db: EvidenceBase, net: Network) -> pd.DataFrame:
+    """Contrasts of a network run, effect and standard error as analysed (for SMD d or g as asked).
+
+    Parameters
+    ----------
+    db : EvidenceBase
+        Where the network was read from.
+    net : Network
+
+    Returns
+    -------
+    DataFrame
+        With the columns of ``result_contrast`` but run_id: every pair of arms within a study.
+    """
+    return frame("contrasts") if net.contrasts is None else _kept(db, net.contrasts, net.outcome)
+
+
+def _kept(db: EvidenceBase, rows: pd.DataFrame, outcome: str) -> pd.DataFrame:
+    """Add what is known of both arms, and keep the columns of the table."""
+    rows = rows.copy()
+    animals, statistics = _animals(db), _statistics(db, outcome)
+    found = [_measured(row, statistics) for row in rows.to_dict("records")]
+    for side in "ab":
+        keys = zip(rows["study"], rows["experiment"], rows[f"arm_{side}"], strict=True)
+        rows[f"animals_{side}"] = [animals.get(key, f"{key[1]}/{key[2]}") for key in keys]
+        for name in _STATISTICS:
+            rows[f"{name}_{side}"] = [row[side].get(name) for row in found]
+    rows["reported_contrast_id"] = _reported(db, rows)
+    return frame("contrasts", rows.reindex(columns=list(COLUMNS["contrasts"])).to_dict("list"))
+
+
+def _animals(db: EvidenceBase) -> dict[tuple[str, str, str], str]:
+    """Name the group of animals of every arm: arms that a review says are one group have one name."""
+    rows = db.rows(
+        """
+        select arm.study, arm.experiment, arm.arm,
+            min(case when origin.arm is not null then concat(origin.experiment, '/', origin.arm) end)
+                as shared
+        from arm
+        left join arm as origin
+            on arm.study = origin.study and origin.shared_control_of is null
+            and (
+                origin.arm = arm.shared_control_of
+                or (origin.experiment = arm.shared_control_of and origin.treatment = arm.treatment)
+            )
+        group by arm.study, arm.experiment, arm.arm
+        """
+    )
+    return {
+        (row["study"], row["experiment"], row["arm"]): row["shared"] or f"{row['experiment']}/{row['arm']}"
+        for row in rows
+    }
+
+
+def _statistics(db: EvidenceBase, outcome: str) -> dict[str, dict[str, Any]]:
+    rows = db.rows(
+        f"select measurement_id, arm, {', '.join(_STATISTICS)} from measurement_standard where outcome = ?",
+        [outcome],
+    )
+    return {str(row["measurement_id"]): row for row in rows}
+
+
+def _measured(
+    row: Mapping[str, Any], statistics: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Mapping[str, Any]]:
+    """Statistics of both arms of a contrast; none for an arm that was put together from several."""
+    ids = str(row.get("measurement_ids") or "").split(",")
+    known = [statistics[item.strip()] for item in ids if item.strip() in statistics]
+    if len(known) != 2:
+        return {"a": {}, "b": {}}
+    by_arm = {item["arm"]: item for item in known}
+    return {side: by_arm.get(row[f"arm_{side}"], {}) for side in "ab"}
+
+
+def _reported(db: EvidenceBase, rows: pd.DataFrame) -> list[Any]:
+    """Find the row of the review folder where a contrast was reported as such."""
+    if "reported_contrast_id" in rows:
+        return list(rows["reported_contrast_id"])
+    if not rows["measurement_ids"].isna().any():
+        return [None] * len(rows)
+    found = db.rows(
+        "select contrast_id, reported_contrast_id from contrast where reported_contrast_id is not null"
+    )
+    known = {row["contrast_id"]: row["reported_contrast_id"] for row in found}
+    return [known.get(name) for name in rows["contrast_id"]]
+
+
+def _plain(value: Any) -> Any:
+    from evidence.results import plain
+
+    return plain(value)

@@ -1,0 +1,167 @@
+"""A run keeps the rows that entered it, and every count of it follows from them."""
+
+from __future__ import annotations
+
+import pytest
+
+import evidence
+from analysis import plan
+from evidence import results
+from evidence.database import connect
+from evidence.errors import CallError
+
+PLAN = """
+[[protocol.analysis]]
+name = "all"
+kind = "network"
+outcome = "y"
+measure = "SMD"
+
+[[protocol.analysis]]
+name = "low"
+kind = "network"
+outcome = "y"
+measure = "SMD"
+exclude_high_rob = true
+smd = "g"
+timepoint = "first"
+
+[[protocol.analysis]]
+name = "pair"
+kind = "pairwise"
+outcome = "y"
+measure = "MD"
+treatment = "a"
+versus = "c"
+subgroup = "model"
+exclude_high_rob = true
+"""
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory, small_review):
+    place = tmp_path_factory.mktemp("entered")
+    folder = small_review.write(place / "small", PLAN, small_review.studies())
+    return evidence.build(folder, place / "small.duckdb")
+
+
+@pytest.fixture(scope="module")
+def db(file):
+    with evidence.open(file) as base:
+        runs = plan.run_plan(base)
+    results.save(file, runs)
+    with evidence.open(file) as base:
+        yield base
+
+
+def arms_of(small_review, low: bool) -> dict[tuple[str, str], int]:
+    return {
+        (study.study, treatment): n
+        for study in small_review.studies()
+        if not (low and study.high_risk)
+        for treatment, n in study.arms.values()
+    }
+
+
+@pytest.mark.parametrize(("name", "low"), [("all", False), ("low", True)])
+def test_nodes_and_size_of_a_run_count_what_entered_it(db, small_review, name, low):
+    arms = arms_of(small_review, low)
+    run = results.read(db, name)
+    found = db.rows("select * from run_size where run_id = ?", [run.run_id])[0]
+    assert found["n_participants"] == sum(arms.values())
+    assert found["n_studies"] == len({study for study, _ in arms}) == run.n_studies
+    assert found["n_arms"] == len(arms) == run.n_arms
+    nodes = {
+        row["treatment"]: row for row in db.rows("select * from run_node where run_id = ?", [run.run_id])
+    }
+    for treatment in "abcd":
+        own = {key: n for key, n in arms.items() if key[1] == treatment}
+        assert nodes[treatment]["n_participants"] == sum(own.values())
+        assert nodes[treatment]["n_studies"] == nodes[treatment]["n_arms"] == len(own)
+
+
+def test_edges_and_designs_of_a_run_count_what_entered_it(db, small_review):
+    low = [study for study in small_review.studies() if not study.high_risk]
+    run = results.read(db, "low")
+    for row in db.rows("select * from run_edge where run_id = ?", [run.run_id]):
+        pair = {row["treatment_a"], row["treatment_b"]}
+        own = [study for study in low if pair <= {t for t, _ in study.arms.values()}]
+        assert row["n_studies"] == row["n_contrasts"] == len(own)
+        assert row["n_participants"] == sum(n for s in own for t, n in s.arms.values() if t in pair)
+        assert row["n_multi_arm"] == sum(len(s.arms) > 2 for s in own)
+    designs = {
+        row["design"]: row["n_studies"]
+        for row in db.rows("select * from run_design where run_id = ?", [run.run_id])
+    }
+    assert sum(designs.values()) == len(low)
+    assert designs["a:b:c"] == sum({t for t, _ in s.arms.values()} == set("abc") for s in low)
+
+
+def test_rows_of_a_run_are_as_analysed_g_at_its_own_time_point(db):
+    run = results.read(db, "low")
+    kept = {row["contrast_id"]: row for row in run.frames["contrasts"].to_dict("records")}
+    views = db.rows("select * from contrast_network where measure = 'SMD' and timepoint = 1")
+    assert kept
+    assert {row["timepoint"] for row in kept.values()} == {1}
+    for row in views:
+        if row["contrast_id"] in kept:
+            own = kept[row["contrast_id"]]
+            assert (own["estimate"], own["std_error"]) == (row["estimate_g"], row["std_error_g"])
+            assert abs(own["estimate"]) < abs(row["estimate"])
+            assert own["mean_a"] is not None
+            assert own["sd_b"] > 0
+
+
+def test_a_pairwise_run_keeps_treatment_minus_comparator_with_the_level_of_its_subgroup(db, small_review):
+    run = results.read(db, "pair")
+    by_study = {study.study: study for study in small_review.studies()}
+    rows = run.frames["contrasts"]
+    assert set(rows["treatment_a"]) == {"a"}
+    assert set(rows["treatment_b"]) == {"c"}
+    assert not any(by_study[name].high_risk for name in rows["study"])
+    assert list(rows["level"]) == [by_study[name].model for name in rows["study"]]
+    assert list(rows["estimate"]) == pytest.approx(list(rows["mean_a"] - rows["mean_b"]))
+
+
+def test_a_control_group_of_several_experiments_counts_once(db, tmp_path):
+    copy = tmp_path / "copy.duckdb"
+    copy.write_bytes(db.path.read_bytes())
+    with connect(copy, write=True) as connection:
+        head = "insert into result_run (run_id, kind, engine, outcome, measure, scale, specification, input_hash, versions)"
+        connection.execute(f"{head} values ('r', 'pairwise', 'e', 'y', 'MD', 'additive', '', '', '')")
+        rows = "(run_id, contrast_id, study, experiment, treatment_a, treatment_b, arm_a, arm_b, n_a, n_b, animals_a, animals_b)"
+        connection.execute(
+            f"insert into result_contrast {rows} values "
+            "('r', '1', 's', 'one', 'a', 'c', 'a1', 'c', 10, 7, 'one/a1', 'one/c'), "
+            "('r', '2', 's', 'one', 'a', 'c', 'a2', 'c', 11, 7, 'one/a2', 'one/c'), "
+            "('r', '3', 's', 'two', 'b', 'c', 'b', 'ctl', 12, 7, 'two/b', 'one/c'), "
+            "('r', '4', 't', 'one', 'b', 'c', 'b', 'c', 5, null, 'one/b', 'one/c')"
+        )
+        size = connection.execute(
+            "select n_participants, n_unknown, n_studies, n_arms, n_multi_arm from run_size where run_id = 'r'"
+        )
+        assert size.fetchone() == (10 + 11 + 12 + 7 + 5, 1, 2, 7, 0)
+        edges = connection.execute(
+            "select treatment_a, n_participants, n_arms from run_edge where run_id = 'r' order by treatment_a"
+        )
+        assert edges.fetchall() == [("a", 28, 3), ("b", 24, 4)]
+        nodes = connection.execute(
+            "select treatment, n_participants from run_node where run_id = 'r' order by treatment"
+        )
+        assert nodes.fetchall() == [("a", 21), ("b", 17), ("c", 7)]
+
+
+def test_a_file_of_an_earlier_version_is_refused_in_words(db, tmp_path):
+    copy = tmp_path / "old.duckdb"
+    copy.write_bytes(db.path.read_bytes())
+    run = results.read(db, "all")
+    with connect(copy, write=True) as connection:
+        for view in ("run_size", "run_node", "run_edge", "run_design", "run_arm"):
+            connection.execute(f"drop view {view}")
+        connection.execute("drop table result_contrast")
+    with evidence.open(copy) as old, pytest.raises(CallError, match=r"earlier version.*result_contrast"):
+        results.read(old, "all")
+    before = copy.read_bytes()
+    with pytest.raises(CallError, match=r"earlier version.*result_contrast"):
+        results.save(copy, [run])
+    assert copy.read_bytes() == before
