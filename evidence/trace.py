@@ -188,13 +188,13 @@ def _of_estimate(db: EvidenceBase, name: str, row: dict[str, Any]) -> Trace:
     notes: list[str] = []
     if row["level"] is not None:
         members = {
-            item["study"]
+            item["contrast_id"]
             for item in db.rows(
-                "select study from study_variable where variable = ? and value = ?",
-                [row["subgroup"], row["level"]],
+                "select contrast_id from result_contrast where run_id = ? and level = ?",
+                [row["run_id"], row["level"]],
             )
         }
-        weights = [item for item in weights if item["study"] in members]
+        weights = [item for item in weights if item["contrast_id"] in members]
         notes.append("Weights are those in the analysis of all studies.")
     if not weights:
         notes.append("This analysis kept no weights for this number.")

@@ -78,9 +78,10 @@ class Links:
         for row in db.rows("select * from result_weight order by weight desc nulls last, study, contrast_id"):
             pair = frozenset((row["treatment"], row["versus"]))
             weights.setdefault((row["run_id"], row["model"], pair), []).append(row)
-        members: dict[tuple[str, str], set[str]] = {}
-        for row in db.rows("select study, variable, value from study_variable"):
-            members.setdefault((row["variable"], row["value"]), set()).add(row["study"])
+        levels = {
+            (row["run_id"], row["contrast_id"]): row["level"]
+            for row in db.rows("select run_id, contrast_id, level from result_contrast")
+        }
         numbers: dict[str, Any] = {}
         contrasts: dict[str, Any] = {}
         for key, (index, estimate, effect) in self._numbers.items():
@@ -88,8 +89,7 @@ class Links:
             parts = weights.get((estimate["run_id"], estimate["model"], pair), [])
             level = plain(estimate.get("level"))
             if level is not None:
-                chosen = members.get((str(estimate["subgroup"]), str(level)), set())
-                parts = [part for part in parts if part["study"] in chosen]
+                parts = [p for p in parts if levels.get((p["run_id"], p["contrast_id"])) == str(level)]
             for part in parts:
                 if part["contrast_id"] is not None and part["contrast_id"] not in contrasts:
                     contrasts[part["contrast_id"]] = self._contrast(part, effect, labels)

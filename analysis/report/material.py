@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _ANIMALS = ("mouse", "mice", "rat", "rabbit", "pig", "dog", "monkey", "sheep", "zebrafish")
+
+
+def _units(species: Iterable[Any]) -> str:
+    known = [str(name) for name in species if name is not None]
+    animals = [name for name in known if any(animal in name for animal in _ANIMALS)]
+    return "animals" if known and len(animals) == len(known) else "participants"
 
 
 @dataclass(frozen=True)
@@ -82,12 +88,20 @@ class Material:
         return bool(self.db.value(n))
 
     @cached_property
+    def _species(self) -> dict[str, str | None]:
+        return {
+            row["study"]: row["species"]
+            for row in self.db.rows("select study, lower(species) as species from study")
+        }
+
+    @cached_property
     def participants(self) -> str:
-        """What the units are: animals where every study's species is one, else participants."""
-        rows = self.db.rows("select distinct lower(species) as species from study")
-        known = [str(row["species"]) for row in rows if row["species"] is not None]
-        animals = [name for name in known if any(animal in name for animal in _ANIMALS)]
-        return "animals" if known and len(animals) == len(known) else "participants"
+        """What the units of the review are: animals where every study's species is one, else participants."""
+        return _units(self._species.values())
+
+    def units(self, run: Run) -> str:
+        """Say what the units of a run are: as `participants`, of the studies that entered it."""
+        return _units(self._species.get(study) for study in set(run.frames["contrasts"]["study"]))
 
     @cached_property
     def plan(self) -> list[dict[str, Any]]:
@@ -129,72 +143,67 @@ class Material:
         """Say what a run estimates."""
         return Effect.of_run(run.row(), self.outcomes.get(run.outcome), self.treatments)
 
-    @cached_property
-    def _nodes(self) -> list[dict[str, Any]]:
-        return self.db.rows("select * from network_node order by n_studies desc, outcome, measure, treatment")
+    def _by_run(self, view: str, order: str) -> dict[str, list[dict[str, Any]]]:
+        found: dict[str, list[dict[str, Any]]] = {}
+        for row in self.db.rows(f"select * from {view} order by run_id, {order}"):
+            found.setdefault(row["run_id"], []).append(row)
+        return found
 
     @cached_property
-    def _edges(self) -> list[dict[str, Any]]:
-        return self.db.rows("select * from network_edge order by outcome, measure, treatment_a, treatment_b")
+    def _nodes(self) -> dict[str, list[dict[str, Any]]]:
+        return self._by_run("run_node", "n_studies desc, treatment")
 
-    def nodes(self, outcome: str | None = None, measure: str | None = None) -> list[dict[str, Any]]:
-        """Rows of ``network_node`` of one network, or of all; most studies first."""
-        return [
-            row
-            for row in self._nodes
-            if outcome is None or (row["outcome"], row["measure"]) == (outcome, measure)
-        ]
+    @cached_property
+    def _edges(self) -> dict[str, list[dict[str, Any]]]:
+        return self._by_run("run_edge", "treatment_a, treatment_b")
+
+    @cached_property
+    def _sizes(self) -> dict[str, list[dict[str, Any]]]:
+        return self._by_run("run_size", "n_studies")
+
+    def nodes(self, run: Run) -> list[dict[str, Any]]:
+        """Treatments of a run with what entered of each (``run_node``); most studies first."""
+        return self._nodes.get(run.run_id, [])
 
     def edges(self, run: Run) -> list[dict[str, Any]]:
-        """Rows of ``network_edge`` of a run's outcome and measure."""
-        return [row for row in self._edges if (row["outcome"], row["measure"]) == (run.outcome, run.measure)]
+        """Direct comparisons of a run with what entered of each (``run_edge``)."""
+        return self._edges.get(run.run_id, [])
 
-    def n_participants(self, run: Run) -> float | None:
-        """Count animals or participants by the network views; None where studies were restricted."""
-        if run.where:
-            return None
-        if run.kind == "pairwise":
-            pair = {run.treatment, run.versus}
-            found = [row for row in self.edges(run) if {row["treatment_a"], row["treatment_b"]} == pair]
-        else:
-            found = self.nodes(run.outcome, run.measure)
-        counts = [row["n_participants"] for row in found if row["n_participants"] is not None]
-        return sum(counts) if counts else None
+    def size(self, run: Run) -> dict[str, Any]:
+        """Give the size of a run (``run_size``): n_studies, n_arms, n_participants, n_unknown and others."""
+        return self._sizes.get(run.run_id, [{}])[0]
 
     def contrasts(self, run: Run) -> pd.DataFrame:
-        """Contrasts that entered a pairwise run, with the statistics of their arms and their weights."""
-        return self.frame(
-            """
-            with weighted as (
-                select study, experiment, contrast_id,
-                    max(case when model = 'common' then weight end) as weight_common,
-                    max(case when model = 'random' then weight end) as weight_random,
-                    max(estimate) as estimate, max(std_error) as std_error
-                from result_weight where run_id = $run
-                group by study, experiment, contrast_id
-            )
-            select weighted.*, contrast.treatment_a, contrast.arm_a, contrast.arm_b,
-                contrast.n_a, contrast.n_b,
-                a.mean as mean_a, a.sd as sd_a, a.events as events_a,
-                b.mean as mean_b, b.sd as sd_b, b.events as events_b, study.year, study.label,
-                case
-                    when $by = 'treatment' and contrast.treatment_a = $versus then contrast.treatment_b
-                    when $by = 'treatment' then contrast.treatment_a
-                    else variable.value
-                end as level
-            from weighted
-            inner join study on weighted.study = study.study
-            left join contrast on weighted.contrast_id = contrast.contrast_id
-            left join measurement_standard as a
-                on a.measurement_id = try_cast(split_part(contrast.measurement_ids, ',', 1) as bigint)
-            left join measurement_standard as b
-                on b.measurement_id = try_cast(split_part(contrast.measurement_ids, ',', 2) as bigint)
-            left join study_variable as variable
-                on weighted.study = variable.study and variable.variable = $by
-            order by study.year nulls last, study.label, weighted.experiment, weighted.contrast_id
-            """,
-            {"run": run.run_id, "by": run.subgroup, "versus": run.versus},  # type: ignore[arg-type]
-        )
+        """Contrasts that entered a run, as analysed, with weights and names of studies; oldest first."""
+        frame = run.frames["contrasts"].copy()
+        weights: dict[tuple[str, str], float] = {}
+        for row in run.frames["weights"].to_dict("records"):
+            weights[row["model"], row["contrast_id"]] = row["weight"]
+        for model in ("common", "random"):
+            frame[f"weight_{model}"] = [weights.get((model, name)) for name in frame["contrast_id"]]
+        place = {study: index for index, study in enumerate(self.by_year)}
+        frame["label"] = [self.studies.get(study, study) for study in frame["study"]]
+        frame["year"] = [self._years.get(study) for study in frame["study"]]
+        order = frame.assign(place=[place.get(study, len(place)) for study in frame["study"]])
+        order = order.sort_values(["place", "experiment", "contrast_id"], kind="stable")
+        return order.drop(columns="place").reset_index(drop=True)
+
+    def judgements(self, run: Run) -> list[dict[str, Any]]:
+        """Risk-of-bias judgements of the studies that entered a run, on its outcome or on all."""
+        entered = set(run.frames["contrasts"]["study"])
+        return [
+            row
+            for row in self._judgements
+            if row["study"] in entered and row["outcome"] in (None, run.outcome)
+        ]
+
+    @cached_property
+    def _judgements(self) -> list[dict[str, Any]]:
+        return self.db.rows("select * from rob_traffic_light order by tool, study, position")
+
+    @cached_property
+    def _years(self) -> dict[str, Any]:
+        return {row["study"]: row["year"] for row in self.db.rows("select study, year from study")}
 
     def results(self) -> dict[str, list[dict[str, Any]]]:
         """Rows of every table of results that has any, with the name of the analysis."""

@@ -49,58 +49,50 @@ def network_section(material: Material, run: Run, links: Links) -> Section:
 
 
 def _geometry(material: Material, run: Run, effect: Effect) -> Section:
-    where = [run.outcome, run.measure]
-    edges = material.frame(
-        """
-        with low as (
-            select study, avg(case when severity = 1 then 1.0 else 0.0 end) as share
-            from rob_traffic_light group by study
-        ),
-        compared as (
-            select distinct treatment_a, treatment_b, study from analysis_contrast
-            where outcome = ? and measure = ?
-        )
-        select edge.treatment_a, edge.treatment_b, edge.n_studies, edge.n_participants,
-            avg(low.share) as low_risk_share
-        from network_edge as edge
-        left join compared
-            on edge.treatment_a = compared.treatment_a and edge.treatment_b = compared.treatment_b
-        left join low on compared.study = low.study
-        where edge.outcome = ? and edge.measure = ?
-        group by edge.treatment_a, edge.treatment_b, edge.n_studies, edge.n_participants
-        order by edge.treatment_a, edge.treatment_b
-        """,
-        [*where, *where],
-    )
-    known = {row["treatment"] for row in records(run.frames["ranking"])} | {
-        t for row in records(run.frames["estimates"]) for t in (row["treatment"], row["versus"])
-    }
-    nodes = pd.DataFrame(
-        [row for row in material.nodes(run.outcome, run.measure) if row["treatment"] in known]
-    )
-    edges = edges[edges["treatment_a"].isin(known) & edges["treatment_b"].isin(known)]
-    designs = material.db.rows(
-        "select distinct study, experiment, treatment from network_arm "
-        "where outcome = ? and measure = ? and n_study_arms > 2 order by study, experiment, treatment",
-        where,
-    )
-    arms: dict[tuple[str, str], list[str]] = {}
-    for row in designs:
-        arms.setdefault((row["study"], row["experiment"]), []).append(row["treatment"])
+    nodes, edges = pd.DataFrame(material.nodes(run)), pd.DataFrame(material.edges(run))
     if not len(nodes):
         return Section(f"{run.analysis}-geometry", "Network")
+    edges["low_risk_share"] = _low_risk_shares(material, run, edges)
     by_participants = bool(nodes["n_participants"].notna().all())
+    units = material.units(run).capitalize()
+    known = set(nodes["treatment"])
     chart = charts.network_diagram(
         nodes,
         edges,
         labels=material.treatments,
-        multi_arm=[members for members in arms.values() if len(members) > 2],
+        multi_arm=_multi_arm(run),
         order=[t for t in material.treatments if t in known],
         size="n_participants" if by_participants else "n_studies",
-        size_title=material.participants.capitalize() if by_participants else "Studies",
+        size_title=units if by_participants else "Studies",
         title=f"{effect.outcome}: network of comparisons",
     )
     return Section(f"{run.analysis}-geometry", "Network", [Figure(f"{run.analysis}-network", chart)])
+
+
+def _multi_arm(run: Run) -> list[list[str]]:
+    """Treatments of each study and experiment of a run that compares more than two."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for row in records(run.frames["contrasts"]):
+        found.setdefault((row["study"], row["experiment"]), set()).update(
+            (row["treatment_a"], row["treatment_b"])
+        )
+    return [sorted(members) for _, members in sorted(found.items()) if len(members) > 2]
+
+
+def _low_risk_shares(material: Material, run: Run, edges: pd.DataFrame) -> list[float | None]:
+    """Share of low-risk judgements in the studies of each direct comparison of a run."""
+    low: dict[str, list[float]] = {}
+    for row in material.judgements(run):
+        low.setdefault(row["study"], []).append(float(row["severity"] == 1))
+    members: dict[frozenset[str], set[str]] = {}
+    for row in records(run.frames["contrasts"]):
+        members.setdefault(frozenset((row["treatment_a"], row["treatment_b"])), set()).add(row["study"])
+
+    def share(pair: frozenset[str]) -> float | None:
+        known = [sum(low[study]) / len(low[study]) for study in sorted(members.get(pair, ())) if study in low]
+        return sum(known) / len(known) if known else None
+
+    return [share(frozenset(pair)) for pair in zip(edges["treatment_a"], edges["treatment_b"], strict=True)]
 
 
 def _effects(material: Material, run: Run, effect: Effect, model: str, links: Links) -> Section:
@@ -256,7 +248,6 @@ def _sensitivity(material: Material, run: Run, effect: Effect, model: str, links
                     )
                 )
             )
-    section.blocks += _priors(run, effect)
     section.blocks += _shares(material, run, effect, model)
     fit = run.frames["fit"]
     by_study = fit[fit["study"].notna() & (fit["model"] == model)] if len(fit) else fit
@@ -281,31 +272,6 @@ def _sensitivity(material: Material, run: Run, effect: Effect, model: str, links
     if len(run.frames["diagnostics"]):
         section.blocks.append(_diagnostics(run, material.treatments))
     return section
-
-
-def _priors(run: Run, effect: Effect) -> Iterator[Block]:
-    frame = run.frames.get("sensitivity")
-    if frame is None or not len(frame):
-        return
-    values: dict[tuple[str, str], dict[str, float]] = {}
-    for row in records(frame):
-        kind, colon, pair = str(row["quantity"]).partition(": ")
-        if row["method"] == "prior" and colon and " versus " in pair:
-            values.setdefault((row["item"], pair), {})[kind] = row["value"]
-    rows = [
-        {
-            "scenario": item,
-            "treatment": pair.split(" versus ")[0],
-            "versus": pair.split(" versus ")[1],
-            **found,
-        }
-        for (item, pair), found in values.items()
-        if {"estimate", "ci_lower", "ci_upper"} <= set(found)
-    ]
-    if rows:
-        yield Figure(
-            f"{run.analysis}-prior-sensitivity", charts.prior_sensitivity(pd.DataFrame(rows), effect=effect)
-        )
 
 
 def _shares(material: Material, run: Run, effect: Effect, model: str) -> Iterator[Block]:
@@ -391,39 +357,44 @@ def league_frames(material: Material, run: Run, model: str) -> tuple[pd.DataFram
 
 def _funnel_rows(material: Material, run: Run, model: str) -> pd.DataFrame:
     """Contrasts of a network with the direct estimate of their comparison."""
+    contrasts = records(material.contrasts(run))
     direct = {
         (row["treatment"], row["versus"]): row["estimate"]
         for row in records(run.frames["estimates"])
         if row["model"] == model and row["evidence"] == "direct" and not missing(row["estimate"])
-    }
-    if not direct and run.measure != "SMD":
-        # An engine without direct estimates of its own: those of the view `pooled`.
-        nodes = {row["treatment"] for row in records(run.frames["estimates"])} | {run.reference}
-        direct = {
-            (row["treatment_a"], row["treatment_b"]): row[f"{model}_estimate"]
-            for row in material.db.rows(
-                "select treatment_a, treatment_b, common_estimate, random_estimate from pooled "
-                "where outcome = ? and measure = ?",
-                [run.outcome, run.measure],
-            )
-            if {row["treatment_a"], row["treatment_b"]} <= nodes
-        }
+    } or _pooled_pairs(run, contrasts, model)
     direct |= {(b, a): -estimate for (a, b), estimate in direct.items()}
-    rows = material.db.rows(
-        "select distinct network.study, network.treatment_a as treatment, network.treatment_b as versus, "
-        "network.estimate, network.std_error "
-        "from contrast_network as network inner join analysis_contrast as picked using (contrast_id) "
-        "where network.outcome = ? and network.measure = ? order by network.study, treatment, versus",
-        [run.outcome, run.measure],
-    )
     return pd.DataFrame(
         [
-            row
-            | {"centre": direct[row["treatment"], row["versus"]], "label": material.studies.get(row["study"])}
-            for row in rows
-            if (row["treatment"], row["versus"]) in direct
+            {
+                "study": row["study"],
+                "treatment": row["treatment_a"],
+                "versus": row["treatment_b"],
+                "estimate": row["estimate"],
+                "std_error": row["std_error"],
+                "centre": direct[row["treatment_a"], row["treatment_b"]],
+                "label": row["label"],
+            }
+            for row in contrasts
+            if (row["treatment_a"], row["treatment_b"]) in direct
         ]
     )
+
+
+def _pooled_pairs(run: Run, contrasts: list[dict[str, Any]], model: str) -> dict[tuple[str, str], float]:
+    """Direct estimate of each comparison by inverse variance with the network's heterogeneity.
+
+    For engines that give no direct estimates of their own.
+    """
+    spread = [row["tau2"] for row in records(run.frames["heterogeneity"]) if row["model"] == model]
+    tau2 = next((value for value in spread if not missing(value)), 0.0) if model == "random" else 0.0
+    sums: dict[tuple[str, str], list[float]] = {}
+    for row in contrasts:
+        weight = 1 / (row["std_error"] ** 2 + tau2)
+        total = sums.setdefault((row["treatment_a"], row["treatment_b"]), [0.0, 0.0])
+        total[0] += weight
+        total[1] += weight * row["estimate"]
+    return {pair: total / weight for pair, (weight, total) in sums.items()}
 
 
 def _tests_of_network(run: Run) -> pd.DataFrame:

@@ -103,7 +103,14 @@ def coverage_section(material: Material) -> Section | None:
         return None
     section = Section("coverage", "What was measured")
     planned = {(run.outcome, run.measure) for run in material.runs}
-    nodes = [row for row in material.nodes() if (row["outcome"], row["measure"]) in planned]
+    # Of the whole review: where there is evidence, whatever a run restricts itself to.
+    nodes = [
+        row
+        for row in material.db.rows(
+            "select * from network_node order by n_studies desc, outcome, measure, treatment"
+        )
+        if (row["outcome"], row["measure"]) in planned
+    ]
     largest = {(row["outcome"], row["treatment"]): row for row in reversed(nodes)}
     if len({row["outcome"] for row in nodes}) > 1:
         chart = charts.evidence_map(

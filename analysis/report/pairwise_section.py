@@ -32,10 +32,7 @@ def pairwise_section(material: Material, run: Run, links: Links) -> Section:
     linked = [row | {"href": links.number(row, effect)} for row in words.estimate_rows(run)]
     pooled = pd.DataFrame(_spelled_levels(material, run, linked))
     spread = pd.DataFrame(_spelled_levels(material, run, records(run.frames["heterogeneity"])))
-    rob = material.frame(
-        "select * from rob_traffic_light where outcome is null or outcome = ?", [run.outcome]
-    )
-    tool = rob["tool"].iloc[0] if len(rob) else None
+    rob = material.judgements(run)
     section.blocks.append(
         Figure(
             f"{run.analysis}-forest",
@@ -46,9 +43,7 @@ def pairwise_section(material: Material, run: Run, links: Links) -> Section:
                 effect=effect,
                 treatment=str(run.treatment),
                 versus=str(run.versus),
-                rob=rob[rob["tool"] == tool]
-                if tool is not None and rob["study"].isin(studies["key"]).any()
-                else None,
+                rob=pd.DataFrame([row for row in rob if row["tool"] == rob[0]["tool"]]) if rob else None,
                 footers=_tests(run),
             ),
         )
@@ -95,9 +90,6 @@ def _study_rows(material: Material, run: Run, links: Links) -> pd.DataFrame:
     """Studies of a pairwise run, arms in the run's direction, each linked to its panel."""
     found = []
     for row in records(material.contrasts(run)):
-        if row["treatment_a"] == run.versus:
-            for key in ("arm", "n", "mean", "sd", "events"):
-                row[f"{key}_a"], row[f"{key}_b"] = row[f"{key}_b"], row[f"{key}_a"]
         label = (
             row["label"] if row["experiment"] in (None, "main") else f"{row['label']} / {row['experiment']}"
         )

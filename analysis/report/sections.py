@@ -121,7 +121,7 @@ def findings(material: Material, links: Links) -> Table:
                 for row in words.estimate_rows(run)
                 if row["model"] == model and missing(row.get("level"))
             ]
-            n: Any = material.n_participants(run)
+            n: Any = material.size(run).get("n_participants")
         else:
             some, n = words.against(run, model), None
             direct = {frozenset((e["treatment_a"], e["treatment_b"])): e for e in material.edges(run)}

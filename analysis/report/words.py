@@ -139,9 +139,13 @@ def details(material: Material, run: Run) -> list[str]:
 
 
 def _size(material: Material, run: Run) -> str:
-    n = material.n_participants(run)
+    size = material.size(run)
+    n, unknown = size.get("n_participants"), size.get("n_unknown")
     studies = f"{count(run.n_studies)} {'study' if run.n_studies == 1 else 'studies'}"
-    return studies if missing(n) else f"{studies} with {count(n)} {material.participants}"
+    if missing(n):
+        return studies
+    of_arms = f" (n of {count(unknown)} {'arm' if unknown == 1 else 'arms'} is not known)" if unknown else ""
+    return f"{studies} with {count(n)} {material.units(run)}{of_arms}"
 
 
 def _whole(run: Run) -> dict[str, dict[str, Any]]:

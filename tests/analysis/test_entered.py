@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from pathlib import Path
+
 import pytest
 
 import evidence
@@ -165,3 +169,18 @@ def test_a_file_of_an_earlier_version_is_refused_in_words(db, tmp_path):
     with pytest.raises(CallError, match=r"earlier version.*result_contrast"):
         results.save(copy, [run])
     assert copy.read_bytes() == before
+
+
+def test_the_report_reads_no_view_beside_the_run():
+    """Where there is evidence (the map of the whole review) is the one question that is not about a run."""
+    beside = re.compile(
+        r"\b(network_(node|edge|arm|design|component)|analysis_contrast|contrast_network|pooled|subgroup|"
+        r"(from|join)\s+contrast)\b(?=[^:]*(where|using|order|on|outcome|group)\b)"
+    )
+    found = {}
+    for path in sorted((Path(plan.__file__).parent / "report").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+            if re.search(r"\b(from|join)\b", text) and beside.search(text):
+                found.setdefault(path.name, []).append(text)
+    assert {name: len(texts) for name, texts in found.items()} == {"opening_sections.py": 1}
