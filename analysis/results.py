@@ -32,6 +32,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "n_studies",
         "subgroup",
         "level",
+        "adhoc_lower",
+        "adhoc_upper",
+        "no_verdict",
     ),
     "heterogeneity": (
         "engine",
@@ -54,6 +57,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "q",
         "df",
         "p_value",
+        "interval_method",
     ),
     "ranking": ("engine", "model", "treatment", "mean_rank", "sucra", "p_score", "p_best"),
     "rank_probabilities": ("engine", "model", "treatment", "rank", "probability", "std_error"),

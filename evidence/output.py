@@ -80,6 +80,38 @@ def significant(value: float, digits: int = 4) -> str:
     return f"{value:.{max(0, digits - 1 - math.floor(math.log10(abs(rounded))))}f}"
 
 
+def p_value(value: float | None) -> str:
+    """Write a p-value: two significant digits, more where they would round it to 0.05; never as 0.
+
+    >>> p_value(0.0123), p_value(0.04966), p_value(0.0)
+    ('0.012', '0.0497', '< 1e-300')
+    """
+    if value is None or value != value:
+        return ""
+    if value < 1e-300:
+        return "< 1e-300"
+    digits = 2
+    while value != 0.05 and float(f"{value:.{digits}g}") == 0.05:
+        digits += 1
+    return f"{value:.{digits}g}"
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """Write a share (0 to 1) in percent; what is not all or nothing is not printed as if it were.
+
+    >>> percent(0.5), percent(0.9998), percent(1.0), percent(0.0001)
+    ('50.0 %', '> 99.9 %', '100.0 %', '< 0.1 %')
+    """
+    if share is None or share != share:
+        return ""
+    text, step = f"{100 * share:.{digits}f}", 10.0**-digits
+    if share < 1 and float(text) == 100:
+        return f"> {100 - step:.{digits}f} %"
+    if share > 0 and float(text) == 0:
+        return f"< {step:.{digits}f} %"
+    return f"{text} %"
+
+
 def write_csv(columns: Sequence[str], rows: Iterable[Row], stream: TextIO) -> None:
     """Write CSV: a header, numbers with all their digits, an empty cell for a missing value."""
     writer = csv.writer(stream, lineterminator="\n")

@@ -126,7 +126,10 @@ create table result_estimate (
     evidence text not null check (evidence in ('network', 'direct', 'indirect')),
     n_studies bigint,
     subgroup text,
-    level text
+    level text,
+    adhoc_lower double,
+    adhoc_upper double,
+    no_verdict text
 );
 comment on table result_estimate is 'Pooled effects of treatments against each other. Written by the analysis.';
 comment on column result_estimate.run_id is 'Analysis run the row belongs to. Written by the analysis.';
@@ -145,6 +148,9 @@ comment on column result_estimate.evidence is 'What it rests on: network, direct
 comment on column result_estimate.n_studies is 'Number of studies that compare the two directly. Written by the analysis.';
 comment on column result_estimate.subgroup is 'Variable whose levels were pooled apart; empty for all studies. Written by the analysis.';
 comment on column result_estimate.level is 'Level of that variable. Written by the analysis.';
+comment on column result_estimate.adhoc_lower is 'Lower end of the Hartung-Knapp interval with its factor kept at 1, where it is below 1 or the interval would have no width. Written by the analysis.';
+comment on column result_estimate.adhoc_upper is 'Upper end of that interval. Written by the analysis.';
+comment on column result_estimate.no_verdict is 'Why no conclusion in words may be drawn from the interval; empty where it may. Written by the analysis.';
 
 create table result_heterogeneity (
     run_id text not null references result_run (run_id),
@@ -167,7 +173,8 @@ create table result_heterogeneity (
     h2_upper double,
     q double,
     df double,
-    p_value double
+    p_value double,
+    interval_method text
 );
 comment on table result_heterogeneity is 'Heterogeneity between studies. Written by the analysis.';
 comment on column result_heterogeneity.run_id is 'Analysis run the row belongs to. Written by the analysis.';
@@ -191,6 +198,7 @@ comment on column result_heterogeneity.h2_upper is 'Upper end of H2''s 95 % inte
 comment on column result_heterogeneity.q is 'Cochran''s Q. Written by the analysis.';
 comment on column result_heterogeneity.df is 'Degrees of freedom of Q. Written by the analysis.';
 comment on column result_heterogeneity.p_value is 'p-value of Q. Written by the analysis.';
+comment on column result_heterogeneity.interval_method is 'How the intervals of tau, tau2, I2 and H2 were made, which may be another way than the estimate''s. Written by the analysis.';
 
 create table result_ranking (
     run_id text not null references result_run (run_id),

@@ -15,6 +15,7 @@ import numpy as np
 from analysis.pairwise import tau2 as between_studies
 from analysis.pairwise.coefficients import t_p_value, t_quantile
 from analysis.pairwise.rows import Array, Rows
+from analysis.verdict import NO_WIDTH
 
 _CELLS = 1 << 16
 """Cells of the mask worked on at once: few enough for the processor's cache, several times faster."""
@@ -54,7 +55,8 @@ class Subsets:
         if ci.startswith("HK"):
             with np.errstate(divide="ignore", invalid="ignore"):
                 factor = np.where(self.df > 0, self.residual_ss / self.df, np.nan)
-            variance = variance * (np.maximum(1, factor) if ci == "HK-adhoc" else factor)
+            kept = (ci == "HK-adhoc") | (factor < NO_WIDTH)
+            variance = variance * np.where(kept, np.maximum(1, factor), factor)
             df = np.where(self.df > 0, self.df, np.nan)
         std_error = np.sqrt(variance)
         half = t_quantile(0.5 + level / 2, df) * std_error

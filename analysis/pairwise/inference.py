@@ -16,6 +16,7 @@ import numpy as np
 from analysis.pairwise.coefficients import Coefficients, coefficients, t_quantile
 from analysis.pairwise.robust import cluster_robust
 from analysis.pairwise.rows import Array, Rows, Solution
+from analysis.verdict import LEAST_FOR_PREDICTION, NO_WIDTH
 
 INTERVALS: dict[str, str] = {
     "Wald": "Wald, normal quantiles",
@@ -36,11 +37,14 @@ PREDICTIONS: dict[str, str] = {
 
 
 def hartung_knapp_factor(solution: Solution, df: int, adhoc: bool = False) -> float:
-    """Factor on the squared standard errors: the residual mean square at tau2; NaN if df is 0."""
+    """Factor on the squared standard errors: the residual mean square at tau2; NaN if df is 0.
+
+    Kept at 1 where effects agree so closely that the interval would have no width (`verdict.NO_WIDTH`).
+    """
     if df < 1:
         return float("nan")
     factor = solution.residual_ss / df
-    return max(1.0, factor) if adhoc else factor
+    return max(1.0, factor) if adhoc or factor < NO_WIDTH else factor
 
 
 def infer(rows: Rows, solution: Solution, ci: str = "Wald", level: float = 0.95) -> Coefficients:
@@ -93,7 +97,7 @@ def predict(
     Returns
     -------
     (lower, upper) : tuple of float
-        NaN where there are not enough studies for the variant's degrees of freedom.
+        NaN with fewer than three effects about one mean, whatever the variant.
     """
     x = np.eye(rows.p)[0] if at is None else np.asarray(at, float)
     centre = float(x @ solution.beta)
@@ -121,6 +125,8 @@ def around(
     level : float
         Coverage wanted.
     """
+    if df < LEAST_FOR_PREDICTION - 1:
+        return float("nan"), float("nan")
     degrees = {"S": np.inf, "HTS": df - 1, "HK-PR": df - 1}.get(variant, df)
     half = float(t_quantile(0.5 + level / 2, degrees)) * float(np.sqrt(variance))
     return centre - half, centre + half

@@ -15,7 +15,6 @@ from analysis.pairwise.contrasts import Contrasts, each, typed
 from analysis.pairwise.inference import PREDICTIONS
 from analysis.pairwise.options import Options, option
 from analysis.pairwise.pooling import ENGINE, InverseVariance, Pooled, Pooling, pooling
-from analysis.pairwise.robust import LEAST_DF
 from analysis.pairwise.rows import Array, Rows
 from analysis.results import frame
 from evidence.errors import CallError, RefusedError
@@ -216,6 +215,9 @@ class PairwiseModels:
                     "n_studies": len(part.studies),
                     "subgroup": variable,
                     "level": level,
+                    "adhoc_lower": item.adhoc[0],
+                    "adhoc_upper": item.adhoc[1],
+                    "no_verdict": item.no_verdict,
                 }
                 for variable, level, part in self._fits()
                 for item in part.pooled
@@ -302,16 +304,10 @@ class PairwiseModels:
         options = self.options
         yield from self.pooling.remarks()
         yield "info", f"Prediction interval {options.prediction}: {PREDICTIONS[options.prediction]}."
-        if self.rows.n == 2 and options.prediction in ("HTS", "HK-PR"):
-            yield (
-                "warning",
-                "Two effects: a prediction interval with k - 2 degrees of freedom does not exist.",
-            )
-        if options.ci == "CR2" and (df := float(self.pooled[1].effect.df[0])) < LEAST_DF:
-            yield (
-                "warning",
-                f"CR2 with {df:.1f} degrees of freedom, fewer than {LEAST_DF:g}: too few to be trusted.",
-            )
+        yield from self.pooling.cautions()
+        for level, part in self.levels.items():
+            for severity, message in part.pooling.cautions():
+                yield severity, f"{options.by} = {level}: {message}"
         if options.by is not None:
             missing = int(self._level_of_contrast.isna().sum())
             if missing:

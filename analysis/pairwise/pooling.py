@@ -13,9 +13,11 @@ from analysis.pairwise import binomial, counts, dependence
 from analysis.pairwise import tau2 as between_studies
 from analysis.pairwise.assembly import Assembly
 from analysis.pairwise.coefficients import Coefficients, chi2_p_value, coefficients
-from analysis.pairwise.inference import INTERVALS, around, hartung_knapp_factor, infer, predict
+from analysis.pairwise.inference import INTERVALS, around, infer, predict
 from analysis.pairwise.options import LIKELIHOODS, METHODS, TABLES, Options
+from analysis.pairwise.robust import LEAST_DF
 from analysis.pairwise.rows import Array, Rows, Solution
+from analysis.verdict import LEAST_FOR_PREDICTION, NARROWS, reason_against
 from evidence.errors import RefusedError
 
 MISSING = float("nan")
@@ -35,12 +37,18 @@ class Pooled:
         With one entry.
     prediction : (lower, upper)
         NaN under the common-effect model.
+    adhoc : (lower, upper)
+        Hartung-Knapp interval with the factor kept at 1, where its own is below 1 and studies are few.
+    no_verdict : str or None
+        Why no conclusion in words may be drawn from the interval.
     """
 
     engine: str
     model: str
     effect: Coefficients
     prediction: tuple[float, float] = (MISSING, MISSING)
+    adhoc: tuple[float, float] = (MISSING, MISSING)
+    no_verdict: str | None = None
 
 
 class Pooling(Protocol):
@@ -57,7 +65,10 @@ class Pooling(Protocol):
         """Weights of the contrasts under both models, each with the sum 1; NaN where there are none."""
 
     def remarks(self) -> Iterator[tuple[str, str]]:
-        """Severity and message of what a reader should know."""
+        """Severity and message of how it was done."""
+
+    def cautions(self) -> Iterator[tuple[str, str]]:
+        """Severity and message of what these data do to it."""
 
 
 @dataclass(frozen=True)
@@ -103,11 +114,26 @@ class InverseVariance:
     def random(self) -> Pooled:
         """Pooled effect at the estimated tau2."""
         solution = self.random_solution
-        effect = infer(self.rows, solution, self.options.ci)
+        ci = self.options.ci
+        effect = infer(self.rows, solution, ci)
         if not np.isfinite(self.tau2):
             return Pooled(ENGINE, "random", effect)
-        limits = predict(self.rows, solution, self.options.prediction, self.options.ci == "HK-adhoc")
-        return Pooled(ENGINE, "random", effect, limits)
+        limits = predict(self.rows, solution, self.options.prediction, ci == "HK-adhoc")
+        reason, beside = self.no_verdict, (MISSING, MISSING)
+        if reason and ci == "HK":
+            wider = infer(self.rows, solution, "HK-adhoc")
+            beside = float(wider.ci_lower[0]), float(wider.ci_upper[0])
+        return Pooled(ENGINE, "random", effect, limits, beside, reason)
+
+    @cached_property
+    def no_verdict(self) -> str | None:
+        """Why no conclusion in words may be drawn from the random-effects interval; None if it may."""
+        ci, k = self.options.ci, self.rows.n
+        if ci == "CR2":
+            df = float(infer(self.rows, self.random_solution, ci).df[0])
+            return reason_against(None, k, df, LEAST_DF)
+        factor = self.random_solution.residual_ss / self.rows.df if ci == "HK" and k > 1 else None
+        return reason_against(factor, k)
 
     def heterogeneity(self, interval: str | None) -> list[dict[str, Any]]:
         """Q about the common effect; tau2, I2 and H2 with their intervals."""
@@ -126,6 +152,7 @@ class InverseVariance:
             "engine": ENGINE,
             "model": "random",
             "method": self.options.tau2_method,
+            "interval_method": between_studies.INTERVALS[interval] if interval and rows.df else None,
             "tau": np.sqrt(self.tau2),
             "tau_lower": np.sqrt(lower),
             "tau_upper": np.sqrt(upper),
@@ -163,27 +190,64 @@ class InverseVariance:
         return self.rows.to_contrasts(weight / (weight @ x))
 
     def remarks(self) -> Iterator[tuple[str, str]]:
-        """Say how the random-effects model was fitted, and what few or very similar effects do to it."""
-        ci = self.options.ci
-        yield "info", f"Random effects: tau2 by {self.options.tau2_method}; interval {INTERVALS[ci]}."
-        k = self.rows.n
+        """Say how the random-effects model was fitted."""
+        said = INTERVALS[self.options.ci]
+        yield "info", f"Random effects: tau2 by {self.options.tau2_method}; interval {said}."
+
+    def cautions(self) -> Iterator[tuple[str, str]]:
+        """Say what few or very similar effects do to the random-effects model."""
+        ci, k = self.options.ci, self.rows.n
         if k == 1:
-            yield "warning", "One effect: its between-study variance cannot be estimated and is taken as 0."
+            if isinstance(self.options.tau2, str):
+                yield (
+                    "warning",
+                    "One effect: its between-study variance cannot be estimated and is taken as 0.",
+                )
             return
         if k < 5 and ci == "Wald":
             yield "warning", f"{k} effects: the Wald interval is too narrow with so few; HK allows for that."
-        if ci == "HK":
-            factor = hartung_knapp_factor(self.random_solution, self.rows.df)
-            if factor < 1:
-                yield (
-                    "warning" if factor < 1e-6 else "info",
-                    f"The Hartung-Knapp factor is {factor:.3g}, below 1: it narrows the interval instead of "
-                    "widening it; HK-adhoc keeps the factor at 1.",
-                )
-        if between_studies.interval(self.rows)[1] == 0:
+        if k < LEAST_FOR_PREDICTION:
+            yield "info", f"{k} effects: no prediction interval, which needs {LEAST_FOR_PREDICTION}."
+        yield from self._narrowed()
+        yield from self._apart()
+
+    def _narrowed(self) -> Iterator[tuple[str, str]]:
+        """Say where Hartung and Knapp's factor narrows the interval, or where CR2 rests on too little."""
+        factor = self.random_solution.residual_ss / self.rows.df
+        if self.no_verdict:
+            beside = (
+                "; the interval with the factor kept at 1 (HK-adhoc) stands beside it"
+                if self.options.ci == "HK"
+                else ""
+            )
+            yield "warning", f"No verdict from the interval: {self.no_verdict}{beside}."
+        elif self.options.ci == "HK" and factor < NARROWS:
+            yield (
+                "info",
+                f"The Hartung-Knapp factor is {factor:.3g}, below 1: it narrows the interval instead of "
+                "widening it; HK-adhoc keeps the factor at 1.",
+            )
+
+    def _apart(self) -> Iterator[tuple[str, str]]:
+        """Say where tau2 and its interval, made in different ways, do not agree."""
+        chosen = self.options.tau2_interval
+        likelihood = "ML" if self.options.tau2 == "ML" else "REML"
+        lower, upper = between_studies.interval(self.rows, chosen, likelihood=likelihood)
+        name, method = between_studies.INTERVALS[chosen], self.options.tau2_method
+        if chosen == "QP" and upper == 0:
             yield (
                 "info",
                 "The effects are more alike than chance explains: the Q-profile interval of tau2 is empty.",
+            )
+        slack = 1e-9 * max(upper, self.tau2)
+        if not lower - slack <= self.tau2 <= upper + slack:
+            own = between_studies.estimate(self.rows, "PM" if chosen == "QP" else likelihood)
+            belongs = "Paule-Mandel (PM)" if chosen == "QP" else likelihood
+            yield (
+                "warning",
+                f"tau by {method}, {np.sqrt(self.tau2):.4g}, lies outside its {name} interval, "
+                f"{np.sqrt(lower):.4g} to {np.sqrt(upper):.4g}: estimate and interval are two methods. The "
+                f"estimate that belongs to this interval is {belongs}: tau {np.sqrt(own):.4g}.",
             )
 
 
@@ -295,6 +359,7 @@ class CountLikelihood:
             if interval:
                 lower, upper = binomial.tau_interval(self.family, random)
                 rows[1] |= {
+                    "interval_method": between_studies.INTERVALS["PL"],
                     "tau_lower": lower,
                     "tau_upper": upper,
                     "tau2_lower": lower**2,
@@ -314,6 +379,16 @@ class CountLikelihood:
         idle = len(self.assembly.contrasts.frame) - len(self.family.a)
         if idle:
             yield "info", f"{idle} contrasts without events, or without any other, say nothing about a ratio."
+
+    def cautions(self) -> Iterator[tuple[str, str]]:
+        """Say what few studies do to it."""
+        k = self.common_fit.k
+        if k == 1:
+            yield "warning", "One study: its between-study variance cannot be estimated and is taken as 0."
+        elif k < LEAST_FOR_PREDICTION:
+            yield "info", f"{k} studies: no prediction interval, which needs {LEAST_FOR_PREDICTION}."
+        if 1 < k < 5:
+            yield "warning", f"{k} studies: a Wald interval from the likelihood is too narrow with so few."
 
 
 @dataclass(frozen=True)
@@ -339,7 +414,9 @@ class ThreeLevel(InverseVariance):
         variance = self.levels.between + self.levels.within + effect.covariance[0, 0]
         df = len(self.assembly.studies) - 1
         limits = around(float(effect.estimate[0]), float(variance), self.options.prediction, df)
-        return Pooled("multilevel", "random", effect, limits)
+        least = LEAST_DF if self.options.ci == "CR2" else 0.0
+        reason = reason_against(None, df + 1, float(effect.df[0]), least)
+        return Pooled("multilevel", "random", effect, limits, no_verdict=reason)
 
     def heterogeneity(self, interval: str | None) -> list[dict[str, Any]]:
         """Variances and their shares in the total; without intervals, so `interval` makes no difference."""
@@ -363,6 +440,14 @@ class ThreeLevel(InverseVariance):
         ci = self.options.ci
         said = INTERVALS[ci] if ci in ("Wald", "CR2") else "t with studies - 1 degrees of freedom"
         yield "info", f"Interval of the three-level model: {said}."
+
+    def cautions(self) -> Iterator[tuple[str, str]]:
+        """Say what few studies do to it."""
+        k = len(self.assembly.studies)
+        if k < LEAST_FOR_PREDICTION:
+            yield "info", f"{k} studies: no prediction interval, which needs {LEAST_FOR_PREDICTION}."
+        if reason := self.pooled[1].no_verdict:
+            yield "warning", f"No verdict from the interval: {reason}."
 
 
 def pooling(assembly: Assembly, options: Options, measure: str) -> Pooling:
@@ -395,5 +480,5 @@ def _about_common(q: float, df: float) -> dict[str, Any]:
         "tau": 0.0,
         "tau2": 0.0,
         "i2": share,
-        "h2": q / df if df > 0 else MISSING,
+        "h2": max(1.0, q / df) if df > 0 else MISSING,
     }

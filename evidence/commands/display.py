@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from evidence.output import SYNTHETIC, display, significant, write_table
+from evidence.output import SYNTHETIC, display, p_value, percent, significant, write_table
 from evidence.reference import keyed
 from evidence.results import IMPORTANTLY_BETTER, OVER_ALL, plain
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from evidence.results import Run
 
+NO_R2 = "not defined: without the moderators tau2 is 0 or given"
 _INTERVAL = {"frequentist": "confidence", "exact": "credible", "counts": "credible", "mcmc": "credible"}
 
 
@@ -70,7 +71,19 @@ def _effects(run: Run, stream: TextIO) -> None:
         rows = [row for row in rows if row["versus"] == run.reference and row["evidence"] == "network"]
     else:
         rows.sort(key=lambda row: row["level"] is not None)
-    columns = ["model", "treatment", "versus", "effect", "interval", "prediction", "p", "studies"]
+    variant = run.specification.get("prediction")
+    prediction = f"prediction ({variant})" if variant else "prediction"
+    columns = [
+        "model",
+        "treatment",
+        "versus",
+        "effect",
+        "interval",
+        "ad hoc interval",
+        prediction,
+        "p",
+        "studies",
+    ]
     cells = [
         [
             row["model"],
@@ -78,8 +91,9 @@ def _effects(run: Run, stream: TextIO) -> None:
             row["versus"],
             _effect(run, row["estimate"]),
             _limits(run, row["ci_lower"], row["ci_upper"]),
+            _limits(run, row["adhoc_lower"], row["adhoc_upper"]),
             _limits(run, row["pi_lower"], row["pi_upper"]),
-            _p(row["p_value"]),
+            p_value(row["p_value"]),
             row["n_studies"],
         ]
         for row in rows
@@ -102,14 +116,18 @@ def _heterogeneity(run: Run, stream: TextIO) -> None:
             display(row["tau"]),
             _between(row["tau_lower"], row["tau_upper"]),
             display(row["tau2"]),
-            _percent(row["i2"]),
+            percent(row["i2"]),
             display(row["q"]),
             display(row["df"]),
-            _p(row["p_value"]),
+            p_value(row["p_value"]),
         ]
         for row in _records(run, "heterogeneity")
     ]
-    columns = ["model", "method", "tau", "tau interval", "tau2", "I2", "Q", "df", "p"]
+    ways = sorted(
+        {row["interval_method"] for row in _records(run, "heterogeneity") if row["interval_method"]}
+    )
+    interval = f"tau interval ({', '.join(ways)})" if ways else "tau interval"
+    columns = ["model", "method", "tau", interval, "tau2", "I2", "Q", "df", "p"]
     _table([*([run.subgroup] if run.subgroup else []), *columns], cells, stream)
 
 
@@ -118,7 +136,7 @@ def _subgroup_tests(run: Run) -> Iterable[str]:
     found = _quantities(run, "subgroups")
     for (model, variable), row in found.items():
         if row["p_value"] is not None:
-            test = f"Q {display(row['q'])}, df {display(row['df'])}, p {_p(row['p_value'])}"
+            test = f"Q {display(row['q'])}, df {display(row['df'])}, p {p_value(row['p_value'])}"
             yield f"Difference between subgroups by {variable} ({model}): {test}."
 
 
@@ -135,7 +153,7 @@ def _meta_regression(run: Run, stream: TextIO) -> None:
             _limits(run, row.get("ci_lower"), row.get("ci_upper")),
             display(row["statistic"]),
             " and ".join(display(row[name]) for name in ("df", "df1", "df2") if row.get(name) is not None),
-            _p(row["p_value"]),
+            p_value(row["p_value"]),
             notes.get(item),
         ]
         for item, row in found.items()
@@ -144,8 +162,8 @@ def _meta_regression(run: Run, stream: TextIO) -> None:
     _table(["meta-regression", "effect", "interval", "statistic", "df", "p", "note"], cells, stream)
     rest = found["residual heterogeneity"]
     stream.write(
-        f"Residual tau2 {display(rest['tau2'])}, I2 {_percent(rest['i2'])}, "
-        f"explained between-study variance (R2) {_percent(rest['r2']) or 'not defined'}.\n"
+        f"Residual tau2 {display(rest['tau2'])}, I2 {percent(rest['i2'])}, "
+        f"explained between-study variance (R2) {percent(rest['r2']) or NO_R2}.\n"
     )
 
 
@@ -205,7 +223,7 @@ def _inconsistency(run: Run, stream: TextIO) -> None:
     rows = _records(run, "inconsistency")
     tests = [row for row in rows if row["difference"] is None and row["df"]]
     names = ("model", "method", "component", "q", "df")
-    _table([*names, "p"], [[*[row[c] for c in names], _p(row["p_value"])] for row in tests], stream)
+    _table([*names, "p"], [[*[row[c] for c in names], p_value(row["p_value"])] for row in tests], stream)
     columns = ("model", "method", "treatment", "versus", "direct", "indirect", "difference", "interval", "p")
     cells = [
         [
@@ -217,7 +235,7 @@ def _inconsistency(run: Run, stream: TextIO) -> None:
             _effect(run, row["indirect"]),
             _effect(run, row["difference"]),
             _limits(run, row["ci_lower"], row["ci_upper"]),
-            _p(row["p_value"]),
+            p_value(row["p_value"]),
         ]
         for row in rows
         if row["difference"] is not None
@@ -313,11 +331,3 @@ def _between(lower: float | None, upper: float | None) -> str:
 
 def _decimals(value: float | None, places: int) -> str:
     return "" if value is None else f"{value:.{places}f}"
-
-
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:.1f} %"
-
-
-def _p(value: float | None) -> str:
-    return "" if value is None else f"{value:.2g}"

@@ -4,7 +4,8 @@
 -- Formula: From the sums of `pooling_sum` and `omission_sum`.
 --   Common effect: m, standard error 1 / sqrt(sum(w)). Random effects: sum(w* y) / sum(w*), 1 / sqrt(sum(w*)).
 --   Both with normal (Wald) intervals. Hartung-Knapp: the random-effects estimate with variance
---   sum(w* (y - estimate)^2) / ((k - 1) sum(w*)) and t with k - 1 degrees of freedom, without the ad hoc correction.
+--   sum(w* (y - estimate)^2) / ((k - 1) sum(w*)) and t with k - 1 degrees of freedom, without the ad hoc correction;
+--   but where the effects agree so closely that this is less than 1e-6 / sum(w*), with 1 / sum(w*) in its place.
 --   Prediction interval: estimate -/+ t(k - 2) sqrt(tau2 + std_error^2), of Higgins, Thompson and Spiegelhalter.
 --   I2 = max(0, (Q - df) / Q); H2 = Q / df, not below 1; p_Q: upper tail of chi-squared with df.
 -- Reference: DerSimonian and Laird 1986, Controlled Clinical Trials 7:177-188; Hartung and Knapp 2001, Statistics in
@@ -83,7 +84,10 @@ estimated as (
         k - 1 as df,
         sqrt(common_variance) as common_std_error,
         sqrt(random_variance) as random_std_error,
-        case when k > 1 then sqrt(residual_variance / (k - 1)) end as hk_std_error,
+        case
+            when k > 1 and residual_variance < 1e-6 * (k - 1) * random_variance then sqrt(random_variance)
+            when k > 1 then sqrt(residual_variance / (k - 1))
+        end as hk_std_error,
         sqrt(tau2 + random_variance) as pi_std_error,
         normal_quantile(0.975) as wald_quantile
     from summed

@@ -226,7 +226,7 @@ def test_subgroups_and_regression_on_what_is_not_there():
 def test_alike_effects_are_said_to_be():
     frame = table().assign(estimate=0.25)
     fit = pairwise.fit(frame)
-    assert fit.notes().query("severity == 'warning'")["message"].str.contains("HK-adhoc keeps").any()
+    assert fit.notes().query("severity == 'warning'")["message"].str.contains("no width").any()
     assert fit.notes()["message"].str.contains("Q-profile interval of tau2 is empty").any()
     assert fit.tau2 == 0
     for method in ("DL", "HE", "HS", "SJ", "PM", "ML", "EB"):

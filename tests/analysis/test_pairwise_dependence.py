@@ -306,7 +306,7 @@ def test_robust_errors_need_more_than_one_study(schools):
     assert row[["std_error", "ci_lower", "p_value", "df"]].isna().all()
     assert np.isnan(found.tests().set_index("term").loc["own", "p_value"])
     few = pairwise.fit(schools[schools["study"].isin([11, 12, 18])], ci="CR2")
-    assert few.notes()["message"].str.contains("too few to be trusted").any()
+    assert few.notes()["message"].str.contains("degrees of freedom, fewer than 4").any()
 
 
 def test_prediction_intervals_of_three_levels(schools):

@@ -1,0 +1,126 @@
+"""Words that hold: what is said of an interval, a tau, a subgroup, a p-value."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import pairwise
+from analysis.verdict import may_be_said
+from evidence.output import p_value, percent
+
+
+def table(estimate, std_error, **more):
+    return pd.DataFrame(
+        {"study": [f"s{i}" for i in range(len(estimate))], "yi": estimate, "sei": std_error} | more
+    )
+
+
+def random(frame):
+    return frame[(frame["model"] == "random") & frame["level"].isna()].iloc[0]
+
+
+def warnings(fit):
+    notes = fit.notes()
+    return list(notes[notes["severity"] == "warning"]["message"])
+
+
+@pytest.mark.parametrize("second", [2.0, 2.0 + 4e-16, 5.1 - 3.1, 2.0 - 1e-12])
+def test_effects_that_agree_have_the_ad_hoc_interval_whatever_the_rounding(second):
+    fit = pairwise.fit(table([2.0, second], [np.sqrt(0.2), np.sqrt(0.2)]))
+    row = random(fit.estimates())
+    # Two effects of variance 0.2: standard error sqrt(0.1), t on one degree of freedom 12.706.
+    assert [row["ci_lower"], row["ci_upper"]] == pytest.approx(
+        [2 - 12.7062047 * np.sqrt(0.1), 2 + 12.7062047 * np.sqrt(0.1)], rel=1e-8
+    )
+    assert row["p_value"] == pytest.approx(2 * (0.5 - np.arctan(2 / np.sqrt(0.1)) / np.pi), rel=1e-8)
+    assert not may_be_said(row)
+    assert any("no width" in message for message in warnings(fit))
+    assert np.isnan(row["pi_lower"])
+    left_out = fit.leave_one_out()
+    assert left_out["estimate"].notna().all()
+
+
+def test_a_factor_below_one_with_few_effects_shows_the_ad_hoc_interval_and_no_verdict():
+    data = table([0.50, 0.55, 0.48, 0.52], [0.2, 0.25, 0.3, 0.2])
+    fit = pairwise.fit(data)
+    row, wider = random(fit.estimates()), random(pairwise.fit(data, ci="HK-adhoc").estimates())
+    assert row["ci_upper"] - row["ci_lower"] < wider["ci_upper"] - wider["ci_lower"]
+    assert [row["adhoc_lower"], row["adhoc_upper"]] == pytest.approx([wider["ci_lower"], wider["ci_upper"]])
+    assert not may_be_said(row)
+    assert may_be_said(wider)
+    assert any("No verdict" in message for message in warnings(fit))
+    many = pairwise.fit(table([0.5, 0.52] * 6, [0.2, 0.3] * 6))
+    assert may_be_said(random(many.estimates()))
+    assert np.isnan(random(many.estimates())["adhoc_lower"])
+
+
+def test_a_factor_that_is_one_is_not_said_to_be_below_it():
+    for data, tau2 in (
+        (table([0.0, 1.0, 3.0], [0.3, 0.3, 0.3]), "REML"),
+        (table([0.0, 1.0, 3.0], [0.3, 0.5, 0.4]), "PM"),
+    ):
+        fit = pairwise.fit(data, tau2=tau2)
+        assert not fit.notes()["message"].str.contains("factor").any()
+        assert may_be_said(random(fit.estimates()))
+
+
+def test_each_subgroup_has_its_own_note_and_ad_hoc_interval():
+    data = table([np.log(0.5), np.log(0.5), -0.4, -0.14], [0.35, 0.29, 0.39, 0.27], setting=list("aabb"))
+    fit = pairwise.fit(data, by="setting")
+    rows = fit.estimates().query("model == 'random'").set_index("level")
+    assert isinstance(rows.loc["a", "no_verdict"], str)
+    assert np.isfinite(rows.loc["a", "adhoc_lower"])
+    assert rows.loc["a", "ci_upper"] > rows.loc["a", "ci_lower"] + 0.1
+    assert any(message.startswith("setting = a: No verdict") for message in warnings(fit))
+
+
+def test_two_effects_have_no_prediction_interval_of_any_kind():
+    for ci in ("HK", "HK-adhoc", "Wald"):
+        for prediction in ("HTS", "V", "S"):
+            row = random(
+                pairwise.fit(table([0.1, 1.4], [0.3, 0.4]), ci=ci, prediction=prediction).estimates()
+            )
+            assert np.isnan(row["pi_lower"])
+            assert np.isfinite(row["ci_lower"])
+    assert np.isfinite(random(pairwise.fit(table([0.1, 1.4, 0.3], [0.3, 0.4, 0.3])).estimates())["pi_lower"])
+
+
+def test_a_tau_outside_its_interval_is_said_with_the_estimate_that_belongs_to_it():
+    rng = np.random.default_rng(3)
+    std_error = np.r_[np.full(4, 0.01), np.full(12, 2.0)]
+    data = table(np.r_[[0, 0.02, 0.01, -0.01], rng.normal(0, 30, 12)], std_error)
+    fit = pairwise.fit(data, tau2="DL")
+    spread = fit.heterogeneity().query("model == 'random'").iloc[0]
+    assert spread["interval_method"] == "Q-profile"
+    assert not spread["tau_lower"] <= spread["tau"] <= spread["tau_upper"]
+    assert any("two methods" in message and "Paule-Mandel" in message for message in warnings(fit))
+    inside = pairwise.fit(data, tau2="PM")
+    assert not any("two methods" in message for message in warnings(inside))
+
+
+def test_h2_is_never_below_one():
+    fit = pairwise.fit(table([0.5, 0.51, 0.52], [0.2, 0.3, 0.3]))
+    assert (fit.heterogeneity()["h2"] >= 1).all()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.04966, "0.0497"), (0.0499999, "0.0499999"), (0.0504, "0.0504"), (0.05, "0.05"), (0.0123, "0.012"), (1e-9, "1e-09"),
+        (0.0, "< 1e-300"), (None, ""),
+    ],
+)  # fmt: skip
+def test_a_p_value_is_never_printed_as_0_nor_rounded_over_the_border(value, text):
+    assert p_value(value) == text
+
+
+def test_nearly_all_is_not_printed_as_all():
+    assert [percent(x) for x in (0.9998, 1.0, 0.0, 1e-5, 0.9994)] == [
+        "> 99.9 %",
+        "100.0 %",
+        "0.0 %",
+        "< 0.1 %",
+        "99.9 %",
+    ]
