@@ -46,9 +46,9 @@ def copy_blank(target: Path) -> None:
         If the target cannot be written.
     """
     with contextlib.suppress(OSError):
-        if not _blank().exists():
-            _make(_blank())
-        shutil.copyfile(_blank(), target)
+        if not blank_file().exists():
+            _make(blank_file())
+        shutil.copyfile(blank_file(), target)
         return
     # No cache to write to, or to read from: do without.
     with connect(target, write=True) as connection:
@@ -58,7 +58,7 @@ def copy_blank(target: Path) -> None:
 def discard_blank() -> None:
     """Forget the cached file: it could not be read."""
     with contextlib.suppress(OSError):
-        _blank().unlink(missing_ok=True)
+        blank_file().unlink(missing_ok=True)
 
 
 def _make(blank: Path) -> None:
@@ -84,7 +84,7 @@ def _tidy(directory: Path) -> None:
 
 
 @cache
-def _blank() -> Path:
+def blank_file() -> Path:
     """Return the place of the blank file of this schema, these views and this DuckDB."""
     import duckdb
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import evidence
 from evidence.blank import copy_blank, discard_blank
 from evidence.database import STORAGE_VERSION, connect
+from evidence.definitions import remember
 from evidence.errors import CallError, EvidenceError
 from evidence.reference import reference
 from evidence.review import Review, Rows, find, read
@@ -76,6 +77,7 @@ def build(review: str | Path, output: str | Path | None = None, *, progress: Pro
         say("putting the file in place")
         _synchronise(building)
         os.replace(building, target)
+        remember(target)
     except OSError as error:
         raise CallError(f"{str(target)!r} cannot be written: {error.strerror or error}.") from None
     finally:

@@ -8,20 +8,22 @@ from printing a sentence that its data do not bear out.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evidence.checks import limits
 from evidence.database import connect
-from evidence.errors import EvidenceError
-from evidence.query import EvidenceBase, ask
+from evidence.errors import CallError
+from evidence.gate import ask_each
+from evidence.query import EvidenceBase
 
 HOLDS, FAILS, UNCHECKED = "holds", "does not hold", "cannot be checked"
 """The three verdicts."""
 
 _TIMEOUT = 30.0
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,16 @@ def check_claims(db: EvidenceBase) -> list[Verdict]:
     list of Verdict
         In the order of ``claims.csv``.
     """
-    rows = db.sql(
+    claims = db.rows(
         "select claim, kind, publication, text, locator, query, operator, expected, tolerance, needs"
         " from claim order by source_line"
-    ).fetchall()
-    return [_judge(db, *row) for row in rows]
+    )
+    asked = [claim["query"] for claim in claims if claim["query"] is not None and claim["operator"]]
+    answers = iter(ask_each(db, asked, timeout=_TIMEOUT, most=_SHOWN) if asked else ())
+    return [
+        _judge(claim, next(answers) if claim["query"] is not None and claim["operator"] else None)
+        for claim in claims
+    ]
 
 
 def record_verdicts(path: Path) -> None:
@@ -93,40 +100,30 @@ def record_verdicts(path: Path) -> None:
         )
 
 
-def _judge(
-    db: EvidenceBase,
-    claim: str,
-    kind: str,
-    publication: str | None,
-    text: str,
-    locator: str | None,
-    query: str | None,
-    operator: str | None,
-    expected: str | None,
-    tolerance: float | None,
-    needs: str | None,
-) -> Verdict:
-    wanted = _in_words(operator, expected, tolerance)
+def _judge(claim: Mapping[str, Any], answer: tuple[list[Any], int] | CallError | None) -> Verdict:
+    """Hold what a claim's query gave against what the claim expects."""
+    operator, expected, needs = claim["operator"], claim["expected"], claim["needs"]
+    wanted = _in_words(operator, expected, claim["tolerance"])
 
     def verdict(outcome: str, found: str | None, why: str | None = None) -> Verdict:
-        return Verdict(claim, kind, publication, text, locator, outcome, found, wanted, why)
+        about = (claim[name] for name in ("claim", "kind", "publication", "text", "locator"))
+        return Verdict(*about, outcome, found, wanted, why)
 
-    if query is None or operator is None:
+    if answer is None:
         return verdict(UNCHECKED, None, needs or "a query and an operator")
-    try:
-        rows = list(ask(db, query, timeout=_TIMEOUT).rows)
-    except EvidenceError as error:
-        return verdict(UNCHECKED, None, f"a query that runs: {error.message}")
+    if isinstance(answer, CallError):
+        return verdict(UNCHECKED, None, f"a query that runs: {answer.message}")
+    rows, count = answer
     if operator == "is empty":
-        return verdict(FAILS if rows else HOLDS, _listed(rows))
-    if len(rows) > 1:
-        return verdict(UNCHECKED, _listed(rows), f"a query that gives one value: it gave {len(rows)} rows")
+        return verdict(FAILS if rows else HOLDS, _listed(rows, count))
+    if count > 1:
+        return verdict(UNCHECKED, _listed(rows, count), f"a query that gives one value: it gave {count} rows")
     if not rows or rows[0][0] is None or rows[0][0] != rows[0][0]:
         return verdict(UNCHECKED, None, needs or "a value: the query gave none")
     value = rows[0][0]
     try:
-        holds = _COMPARE[operator](value, expected, tolerance or 0.0)
-    except ValueError:
+        holds = _COMPARE[operator](value, expected, claim["tolerance"] or 0.0)
+    except (TypeError, ValueError, OverflowError):
         return verdict(
             UNCHECKED,
             _shown(value),
@@ -188,6 +185,6 @@ def _shown(value: Any) -> str:
     return str(value)
 
 
-def _listed(rows: list[Any]) -> str:
-    shown = "; ".join(", ".join(_shown(cell) for cell in row if cell is not None) for row in rows[:5])
-    return "no row" if not rows else shown + (f"; and {len(rows) - 5} more" if len(rows) > 5 else "")
+def _listed(rows: list[Any], count: int) -> str:
+    shown = "; ".join(", ".join(_shown(cell) for cell in row if cell is not None) for row in rows)
+    return "no row" if not rows else shown + (f"; and {count - len(rows)} more" if count > len(rows) else "")

@@ -246,18 +246,19 @@ def select(path: Path, conditions: Conditions = Conditions()) -> Iterator[Select
         }
         if conditions.outcomes is not None or conditions.treatments is not None:
             chosen["study"] = [row["study"] for row in db.rows(_LEFT, chosen)]
-    if not all(chosen.values()):
-        raise RefusedError(f"Nothing meets the condition: {conditions}. There is nothing to export.")
-    with tempfile.TemporaryDirectory(prefix="evidence-export-") as folder:
-        copy = Path(folder) / "selection.duckdb"
-        shutil.copyfile(path, copy)
-        connection = connect(copy, write=True, threads=1)
-        try:
-            if conditions != Conditions():
-                _keep(connection, chosen)
-            yield Selection(EvidenceBase(connection, copy), conditions, tuple(chosen["study"]), n_studies)
-        finally:
-            connection.close()
+        if not all(chosen.values()):
+            raise RefusedError(f"Nothing meets the condition: {conditions}. There is nothing to export.")
+        with tempfile.TemporaryDirectory(prefix="evidence-export-") as folder:
+            copy = Path(folder) / "selection.duckdb"
+            # What is open has the views of this package, whatever the file had: these may be run unlocked.
+            shutil.copyfile(str(db.path), copy)
+            connection = connect(copy, write=True, threads=1)
+            try:
+                if conditions != Conditions():
+                    _keep(connection, chosen)
+                yield Selection(EvidenceBase(connection, copy), conditions, tuple(chosen["study"]), n_studies)
+            finally:
+                connection.close()
 
 
 _READ = re.compile(r"\b(?:from|join)\s+\(*(\w+)", re.IGNORECASE)

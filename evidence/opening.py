@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import evidence
 from evidence.database import connect
+from evidence.definitions import are_ours, own_copy
 from evidence.errors import CallError
 from evidence.query import EvidenceBase
 from evidence.resources import cache_directory, schema_directory, sql_directory
@@ -16,6 +18,9 @@ def open(  # the name users call: evidence.open
     source: str | Path, *, locked: bool = True, memory_limit: str | None = None
 ) -> EvidenceBase:
     """Open an evidence base for reading.
+
+    Of a file whose views are not those of this package (made by another version, or by somebody else) only
+    the rows of the tables are read, under the definitions of this package.
 
     Parameters
     ----------
@@ -39,14 +44,17 @@ def open(  # the name users call: evidence.open
         If a review folder cannot be built.
     """
     path = resolve(source)
-    base = EvidenceBase(connect(path, locked=locked, memory_limit=memory_limit), path)
-    if "build_info" not in base.names():
-        base.close()
-        raise CallError(
-            f"{str(path)!r} is a DuckDB file, but no evidence base: "
-            "build one with `evidence build REVIEW -o FILE`."
-        )
-    return base
+    if path.parent == cache_directory() or are_ours(path):
+        return EvidenceBase(connect(path, locked=locked, memory_limit=memory_limit), path)
+    folder = TemporaryDirectory(prefix="evidence-base-")
+    try:
+        copy = Path(folder.name) / path.name
+        left = own_copy(path, copy)
+        connection = connect(copy, locked=locked, memory_limit=memory_limit)
+    except BaseException:
+        folder.cleanup()
+        raise
+    return EvidenceBase(connection, copy, folder=folder, left_behind=left)
 
 
 def resolve(source: str | Path) -> Path:

@@ -6,24 +6,21 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 
-from evidence.database import connect
 from evidence.errors import CallError
 from evidence.names import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MEMORY_LIMIT = "1GB"
-"""Memory that a query from outside may use."""
 
 _READING = ("SELECT", "EXPLAIN")
 _BLANK = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
@@ -31,7 +28,6 @@ _EXPLAIN = re.compile(
     rf"^{_BLANK}explain\b{_BLANK}(?:analyze\b{_BLANK})?(?:\([\w\s,']*\){_BLANK})?", re.I | re.S
 )
 _BATCH = 2048
-_GRACE = 3.0
 
 Parameters = Sequence[Any] | dict[str, Any] | None
 
@@ -45,6 +41,10 @@ class EvidenceBase:
         A connection to it.
     path : Path, optional
         The file behind the connection; None for a database in memory.
+    folder : TemporaryDirectory, optional
+        Where the file stands, if it is a copy that goes with the connection.
+    left_behind : sequence of str
+        Tables and views of the file asked for that are not in the copy.
 
     Examples
     --------
@@ -53,9 +53,18 @@ class EvidenceBase:
     ...     db.sql("select study, estimate, std_error from contrast where measure = 'MD'").df()
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path | None = None) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        path: Path | None = None,
+        *,
+        folder: TemporaryDirectory[str] | None = None,
+        left_behind: Sequence[str] = (),
+    ) -> None:
         self.connection = connection
         self.path = path
+        self.left_behind = tuple(left_behind)
+        self._folder = folder
         self._kept: dict[str, list[dict[str, Any]]] = {}
 
     def sql(self, query: str, params: Parameters = None) -> duckdb.DuckDBPyRelation:
@@ -141,6 +150,8 @@ class EvidenceBase:
         # DuckDB waits for a query that Ctrl-C has left running; interrupted, it ends at once.
         self.connection.interrupt()
         self.connection.close()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def __enter__(self) -> Self:
         return self
@@ -152,23 +163,6 @@ class EvidenceBase:
 
     def __repr__(self) -> str:
         return f"EvidenceBase({str(self.path) if self.path else 'in memory'})"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a query returned.
-
-    Attributes
-    ----------
-    columns, types : tuple of str
-        Names, and DuckDB's types, of the columns.
-    rows : iterator of tuple
-        The rows, fetched as they are used.
-    """
-
-    columns: tuple[str, ...]
-    types: tuple[str, ...]
-    rows: Iterator[tuple[Any, ...]]
 
 
 def check(db: EvidenceBase, query: str) -> str:
@@ -217,14 +211,8 @@ def _explains_a_query(db: EvidenceBase, statement: str) -> bool:
         return False
 
 
-def ask(
-    db: EvidenceBase,
-    query: str,
-    *,
-    timeout: float | None = None,
-    if_stuck: Callable[[], None] | None = None,
-) -> Answer:
-    """Run one query that somebody else wrote.
+def ask(db: EvidenceBase, query: str, *, timeout: float | None = None) -> Iterator[Any]:
+    """Run one query that somebody else wrote, in this process; `evidence.gate` runs it in one of its own.
 
     Parameters
     ----------
@@ -234,8 +222,11 @@ def ask(
         One statement that reads.
     timeout : float, optional
         Seconds that the engine may work on it, fetching included, until it is interrupted.
-    if_stuck : callable, optional
-        Called, in a thread of its own, where the engine does not heed the interruption within seconds.
+
+    Yields
+    ------
+    tuple of (columns, types), then lists of tuple
+        Names and types of the columns, then the rows in batches.
 
     Raises
     ------
@@ -245,56 +236,25 @@ def ask(
     statement = check(db, query)
     # On a connection of its own: the next query on the same one would end the rows of this one early.
     cursor = db.cursor()
-    clock = _Clock(db, cursor, statement, timeout, if_stuck)
+    clock = _Clock(db, cursor, statement, timeout)
     with clock.running():
         cursor.execute(statement)
         description = cursor.description or []
-
-    def rows() -> Iterator[tuple[Any, ...]]:
-        while True:
-            with clock.running():
-                batch = cursor.fetchmany(_BATCH)
-            if not batch:
-                return
-            yield from batch
-
-    return Answer(tuple(item[0] for item in description), tuple(str(item[1]) for item in description), rows())
+    yield tuple(item[0] for item in description), tuple(str(item[1]) for item in description)
+    while True:
+        with clock.running():
+            batch = cursor.fetchmany(_BATCH)
+        if not batch:
+            return
+        yield batch
 
 
-def save_parquet(
-    source: Path,
-    query: str,
-    target: Path,
-    *,
-    timeout: float | None = None,
-    if_stuck: Callable[[], None] | None = None,
-) -> None:
-    """Write the answer to a query that somebody else wrote into a Parquet file.
-
-    DuckDB itself writes it, on a connection that is locked but for this one path.
-
-    Parameters
-    ----------
-    source : Path
-        File of the evidence base.
-    query : str
-        One statement that reads.
-    target : Path
-        A file that may be overwritten.
-    timeout, if_stuck
-        As `ask`.
-
-    Raises
-    ------
-    CallError
-        As `ask`.
-    """
-    connection = connect(source, locked=True, allowed_path=target, memory_limit=MEMORY_LIMIT)
-    with EvidenceBase(connection, source) as db:
-        statement = check(db, query)
-        with _Clock(db, connection, statement, timeout, if_stuck).running():
-            quoted = str(target).replace("'", "''")
-            connection.execute(f"copy (\n{statement}\n) to '{quoted}' (format parquet, use_tmp_file false)")
+def write_parquet(db: EvidenceBase, query: str, target: Path, *, timeout: float | None = None) -> None:
+    """Write the answer to a query that somebody else wrote into a Parquet file; see `evidence.gate`."""
+    statement = check(db, query)
+    with _Clock(db, db.connection, statement, timeout).running():
+        quoted = str(target).replace("'", "''")
+        db.connection.execute(f"copy (\n{statement}\n) to '{quoted}' (format parquet, use_tmp_file false)")
 
 
 @dataclass
@@ -305,7 +265,6 @@ class _Clock:
     connection: duckdb.DuckDBPyConnection
     query: str
     left: float | None
-    if_stuck: Callable[[], None] | None = None
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -322,7 +281,7 @@ class _Clock:
         except duckdb.InterruptException:
             raise self._reason(begin) or late from None
         except MemoryError:
-            raise _too_much() from None
+            raise too_much() from None
         except duckdb.Error as error:
             raise explain(self.db, self.query, error) from None
         finally:
@@ -351,8 +310,6 @@ class _Clock:
         if self.left is None:
             return []
         timers = [threading.Timer(self.left, self.connection.interrupt)]
-        if self.if_stuck is not None:
-            timers.append(threading.Timer(self.left + _GRACE, self.if_stuck))
         for timer in timers:
             timer.daemon = True
             timer.start()
@@ -395,7 +352,7 @@ def explain(db: EvidenceBase, query: str, error: duckdb.Error) -> CallError:
     if "read-only mode" in text:
         return CallError("A query may only read the evidence: nothing in the file changes.")
     if isinstance(error, duckdb.OutOfMemoryException):
-        return _too_much()
+        return too_much()
     if match := re.search(r"Table with name (\S+) does not exist", text):
         return CallError(_unknown("table or view", match[1], db.names()))
     if (match := re.search(r'(?:Referenced column|column named?) "([^"]+)"', text)) and (
@@ -410,8 +367,12 @@ def explain(db: EvidenceBase, query: str, error: duckdb.Error) -> CallError:
     return CallError(f"The query cannot be run: {what or kind}" + (f"\n{place}" if place else ""))
 
 
-def _too_much() -> CallError:
-    return CallError("The query wants more memory than it may use: narrow it, or aggregate in SQL.")
+def too_much() -> CallError:
+    """Say that a query wants more memory than it may use."""
+    return CallError(
+        "The query wants more memory than it may use: narrow it, aggregate in SQL, or raise the bound "
+        "(--memory)."
+    )
 
 
 def _unknown(kind: str, name: str, known: Sequence[str] | dict[str, None]) -> str:

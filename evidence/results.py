@@ -176,12 +176,16 @@ def save(path: str | Path, runs: Iterable[Run]) -> None:
     """
     from evidence.claims import record_verdicts
     from evidence.database import connect
+    from evidence.definitions import are_ours, own_copy, remember
 
     target = Path(path).resolve()
     if not target.is_file():
         raise CallError(f"There is no file {str(path)!r} to keep results in.")
     with replacing(target) as copy:
-        shutil.copyfile(target, copy)
+        if are_ours(target):
+            shutil.copyfile(target, copy)
+        else:  # Views and triggers of other people's files must not run where files can be written.
+            own_copy(target, copy)
         connection = connect(copy, write=True)
         try:
             tables = connection.execute(
@@ -194,6 +198,7 @@ def save(path: str | Path, runs: Iterable[Run]) -> None:
         finally:
             connection.close()
         record_verdicts(copy)
+    remember(target)
 
 
 def listing(db: EvidenceBase) -> list[dict[str, Any]]:

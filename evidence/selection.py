@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evidence.errors import CallError, RefusedError
+from evidence.gate import ask
 from evidence.names import nearest
-from evidence.query import EvidenceBase, ask
+from evidence.query import EvidenceBase
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -295,7 +296,7 @@ def _keys(
 ) -> list[str]:
     """Ask for keys; explain a name that is not there by those that are."""
     try:
-        return [row[0] for row in ask(db, query, timeout=60).rows]
+        return [row[0] for row in ask(db, query).rows]
     except CallError as error:
         for column in sorted(named - {name.lower() for name in every}):
             if f"{column!r}" in error.message.lower():

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from evidence.commands.options import FILE, announce, example, output_option
+from evidence.commands.options import FILE, announce, example, memory_option, output_option
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
     from evidence.trace import Part
 
 FORMATS = ("table", "csv", "json", "md", "parquet", "xlsx")
-_MOST_MEMORY = 3 << 30  # bytes: the engine's own limit, and room for the program and its threads
 
 
 @click.command(
@@ -45,6 +41,7 @@ _MOST_MEMORY = 3 << 30  # bytes: the engine's own limit, and room for the progra
     metavar="SECONDS",
     help="Stop the query after so many seconds.",
 )
+@memory_option
 def sql(file: str, query: str, form: str | None, output: Path | None, timeout: float) -> None:
     """Run one SQL query, read-only.
 
@@ -52,9 +49,8 @@ def sql(file: str, query: str, form: str | None, output: Path | None, timeout: f
     stopped when it takes too long or wants too much memory. A dash in place of QUERY reads it from
     standard input.
     """
-    from evidence import opening
+    from evidence import gate, opening
     from evidence import output as write
-    from evidence import query as ask
     from evidence.errors import CallError
 
     if query == "-":
@@ -62,22 +58,19 @@ def sql(file: str, query: str, form: str | None, output: Path | None, timeout: f
     form = form or _form_of(output)
     if output is None and form in ("parquet", "xlsx"):
         raise CallError(f"--format {form} needs a file to write to: add -o answer.{form}.")
-    source = opening.resolve(file)
-    if output is None:
-        with _bounded_memory(), opening.open(source, memory_limit=ask.MEMORY_LIMIT) as db:
-            announce(db)
-            answer = ask.ask(db, query, timeout=timeout, if_stuck=_leave)
+    with opening.open(file) as db:
+        announce(db)
+        about = [("query", query), ("evidence base", file), *_build_info(db)]
+        if output is None:
+            answer = gate.ask(db, query, timeout=timeout)
             write.TEXT_WRITERS[form](answer.columns, answer.rows, sys.stdout)
-        return
-    with write.replacing(output) as temporary, _bounded_memory():
-        leave = partial(_leave, temporary)
-        if form == "parquet":
-            ask.save_parquet(source, query, temporary.resolve(), timeout=timeout, if_stuck=leave)
             return
-        with opening.open(source, memory_limit=ask.MEMORY_LIMIT) as db:
-            answer = ask.ask(db, query, timeout=timeout, if_stuck=leave)
+        with write.replacing(output) as temporary:
+            if form == "parquet":
+                gate.save_parquet(db, query, temporary, timeout=timeout)
+                return
+            answer = gate.ask(db, query, timeout=timeout)
             if form == "xlsx":
-                about = [("query", query), ("evidence base", file), *_build_info(db)]
                 write.write_xlsx(answer.columns, answer.rows, temporary, about)
             else:
                 with temporary.open("w", encoding="utf-8", newline="") as stream:
@@ -240,31 +233,3 @@ def _form_of(output: Path | None) -> str:
 
 def _build_info(db: EvidenceBase) -> list[tuple[str, str]]:
     return [(row["key"], row["value"]) for row in db.rows("select key, value from build_info order by key")]
-
-
-@contextmanager
-def _bounded_memory() -> Iterator[None]:
-    """Have the operating system refuse memory that the engine's own limit does not count (one long list)."""
-    try:
-        import resource
-
-        # Pages of data and stack, beside what the process has already.
-        used = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
-    except (ImportError, OSError):  # Only Linux has both.
-        yield
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    given = [limit for limit in (soft, hard, used + _MOST_MEMORY) if limit != resource.RLIM_INFINITY]
-    resource.setrlimit(resource.RLIMIT_DATA, (min(given), hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
-
-
-def _leave(unfinished: Path | None = None) -> None:
-    """End the process where the engine is in a single step so long that it heeds no interruption."""
-    if unfinished is not None:
-        unfinished.unlink(missing_ok=True)
-    os.write(2, b"Error: The query took too long and could not be stopped: the process ends.\n")
-    os._exit(2)

@@ -25,6 +25,9 @@ def announce(db: EvidenceBase) -> None:
 
     if db.value("select coalesce(bool_or(synthetic), false) from review"):
         click.secho(SYNTHETIC, fg="red", bold=True, err=True)
+    if db.left_behind:
+        names = ", ".join(db.left_behind)
+        click.echo(f"Note: not of this package, and not read from the file: {names}.", err=True)
 
 
 FILE = click.argument("file", metavar="FILE")
@@ -49,6 +52,23 @@ WHERE = click.option(
     help="Only studies that meet this condition on their columns and characteristics: \"species = 'rat'\".",
 )
 SAVE = click.option("--save", is_flag=True, help="Keep the result rows in FILE (atomically).")
+
+
+def _set_memory(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        from evidence import gate
+
+        gate.size(value)
+        gate.MEMORY.set(value)
+
+
+memory_option = click.option(
+    "--memory",
+    metavar="SIZE",
+    callback=_set_memory,
+    expose_value=False,
+    help="Memory that a query or condition from outside may use: 2GB. Default: 1GB.",
+)
 
 
 class Choices(click.ParamType):

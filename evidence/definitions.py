@@ -1,0 +1,192 @@
+"""Whether the views of a file are ours: files come from other people, and a view can say anything.
+
+What an evidence base computes is defined by this package, not by the file. A file whose views, macros and
+tables are those of this package is read as it stands; of any other, the rows are put under our definitions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import duckdb
+
+import evidence
+from evidence.blank import blank_file, copy_blank
+from evidence.database import connect
+from evidence.errors import CallError
+from evidence.reference import REFERENCE_TABLES
+from evidence.resources import cache_directory
+from evidence.storage import load_order
+
+_DEFINITIONS = """
+    select 'view', view_name, sql from duckdb_views() where not internal and database_name = $name
+    union all
+    select 'table', table_name, sql from duckdb_tables() where not internal and database_name = $name
+    union all
+    select function_type, function_name || '(' || array_to_string(parameters, ', ') || ')', macro_definition
+    from duckdb_functions() where not internal and database_name = $name
+"""
+_KEPT = 200
+
+
+def are_ours(path: Path) -> bool:
+    """Tell whether a file has the tables, views and macros of this package and no others.
+
+    The answer is kept in the user's cache for as long as the file is the same.
+    """
+    mark = _mark(path)
+    register = _register()
+    with suppress(OSError):
+        if mark in register.read_text(encoding="utf-8").split():
+            return True
+    with connect(path) as connection:
+        same = _digest(connection, "evidence_file") == _own()
+    if same:
+        remember(path)
+    return same
+
+
+def remember(path: Path) -> None:
+    """Note in the user's cache that a file was written by this package."""
+    register = _register()
+    with suppress(OSError):
+        known = register.read_text(encoding="utf-8").split() if register.exists() else []
+        part = register.with_name(f"{register.name}.{os.getpid()}.part")
+        part.write_text("\n".join([*known, _mark(path)][-_KEPT:]), encoding="utf-8")
+        os.replace(part, register)
+
+
+def own_copy(path: Path, target: Path) -> list[str]:
+    """Write the rows of an evidence base under the definitions of this package.
+
+    Parameters
+    ----------
+    path : Path
+        The file, which may be anybody's: nothing in it but rows of tables is read.
+    target : Path
+        Where to write to.
+
+    Returns
+    -------
+    list of str
+        Tables and views of the file that were left behind, for they are none of this package's.
+
+    Raises
+    ------
+    CallError
+        If the tables are those of another version.
+    """
+    copy_blank(target)
+    with connect(target, write=True) as connection:
+        connection.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as foreign_file (read_only)")
+        connection.execute("set enable_external_access = false")
+        connection.execute("set lock_configuration = true")
+        foreign = _columns(connection, "foreign_file")
+        own = _columns(connection, "evidence_file")
+        _check(path, own, foreign)
+        for table in load_order(connection):
+            if table not in foreign:
+                continue
+            names = ", ".join(f'"{name}"' for name in foreign[table])
+            # What a review adds to the reference data is taken; what it says of ours is not.
+            insert = "insert or ignore into" if table in REFERENCE_TABLES else "insert into"
+            try:
+                connection.execute(
+                    f'{insert} {table} ({names}) select {names} from foreign_file.main."{table}"'
+                )
+            except duckdb.Error as error:
+                raise _another_version(path, f"table {table} cannot be read: {error}") from None
+        left = [
+            row[0]
+            for row in connection.execute(
+                "select table_name from duckdb_tables() where database_name = 'foreign_file' "
+                "union all select view_name from duckdb_views() "
+                "where not internal and database_name = 'foreign_file' order by 1"
+            ).fetchall()
+            if row[0] not in own and row[0] not in _views(connection)
+        ]
+        connection.execute("detach foreign_file")
+        connection.execute("checkpoint")
+    return left
+
+
+def _check(path: Path, own: dict[str, list[str]], foreign: dict[str, list[str]]) -> None:
+    if "build_info" not in foreign:
+        raise CallError(
+            f"{str(path)!r} is a DuckDB file, but no evidence base: "
+            "build one with `evidence build REVIEW -o FILE`."
+        )
+    for table, columns in foreign.items():
+        if table in own and (more := [name for name in columns if name not in own[table]]):
+            raise _another_version(path, f"its table {table} has columns {', '.join(more)}")
+
+
+def _another_version(path: Path, why: str) -> CallError:
+    return CallError(
+        f"{str(path)!r} was not built by this version of evidence-base ({why}): "
+        "build it anew from its review folder with `evidence build REVIEW -o FILE`."
+    )
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, list[str]]:
+    """Columns of each table, which is no view."""
+    found: dict[str, list[str]] = {}
+    for table, column in connection.execute(
+        "select table_name, column_name from duckdb_columns() where database_name = $name and not internal "
+        "and table_name in (select table_name from duckdb_tables() where database_name = $name) "
+        "and schema_name = 'main' order by table_name, column_index",
+        {"name": name},
+    ).fetchall():
+        found.setdefault(table, []).append(column)
+    return found
+
+
+def _views(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    return {
+        row[0]
+        for row in connection.execute(
+            "select view_name from duckdb_views() where not internal and database_name = 'evidence_file'"
+        ).fetchall()
+    }
+
+
+def _digest(connection: duckdb.DuckDBPyConnection, name: str) -> str:
+    rows = connection.execute(_DEFINITIONS, {"name": name}).fetchall()
+    with suppress(duckdb.Error):  # Only DuckDB 2 has triggers, and none of ours.
+        rows += connection.execute(
+            "select 'trigger', trigger_name, sql from duckdb_triggers() where database_name = $name",
+            {"name": name},
+        ).fetchall()
+    return hashlib.sha256(json.dumps(sorted(rows, key=repr)).encode()).hexdigest()
+
+
+def _own() -> str:
+    """Digest of this package's definitions, as this DuckDB writes them."""
+    kept = blank_file().with_suffix(".definitions")
+    with suppress(OSError):
+        return kept.read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory(prefix="evidence-base-") as folder:
+        blank = Path(folder) / "blank.duckdb"
+        copy_blank(blank)
+        with connect(blank) as connection:
+            digest = _digest(connection, "evidence_file")
+    with suppress(OSError):
+        kept.write_text(digest, encoding="utf-8")
+    return digest
+
+
+def _register() -> Path:
+    return cache_directory() / "own-files"
+
+
+def _mark(path: Path) -> str:
+    """Tell one state of a file from another, without reading it."""
+    state = path.stat()
+    versions = f"{evidence.__version__}|{duckdb.__version__}"
+    text = f"{path.resolve()}|{state.st_size}|{state.st_mtime_ns}|{state.st_ino}|{versions}"
+    return hashlib.sha256(text.encode()).hexdigest()
