@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 import evidence
-from evidence import opening, query
+from evidence import gate, opening
 from evidence.database import connect
 from evidence.errors import CallError
 from evidence.resources import schema_directory
@@ -216,7 +216,7 @@ def test_what_does_more_than_read_is_refused_and_leaves_no_trace(
     monkeypatch.chdir(tmp_path)
     before = digest(diabetes_file)
     with pytest.raises(CallError) as caught:
-        list(query.ask(db, statement, timeout=20).rows)
+        list(gate.ask(db, statement, timeout=20).rows)
     assert caught.value.exit_code == 2
     assert "Traceback" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
@@ -260,7 +260,7 @@ def test_the_engine_itself_refuses_to_touch_files_and_evidence(diabetes_file, tm
     ],
 )
 def test_what_only_reads_is_answered(db, statement):
-    answer = query.ask(db, statement, timeout=20)
+    answer = gate.ask(db, statement, timeout=20)
     assert len(answer.columns) == len(answer.types)
     assert list(answer.rows)
 
@@ -269,20 +269,20 @@ def test_a_query_that_never_ends_is_stopped(db):
     started = time.monotonic()
     with pytest.raises(CallError, match="took too long"):
         list(
-            query.ask(
+            gate.ask(
                 db,
                 "with recursive r as (select 1 as i union all select i from r) select count(*) from r",
                 timeout=0.5,
             ).rows
         )
     assert time.monotonic() - started < 15
-    assert list(query.ask(db, "select 1", timeout=5).rows) == [(1,)]
+    assert list(gate.ask(db, "select 1", timeout=5).rows) == [(1,)]
 
 
 def test_no_thread_outlives_a_query(db):
     """One that is still on its way out when Python ends would end the process with an abort."""
     before = threading.active_count()
-    assert list(query.ask(db, "select 1", timeout=60, if_stuck=lambda: None).rows) == [(1,)]
+    assert list(gate.ask(db, "select 1", timeout=60).rows) == [(1,)]
     assert threading.active_count() == before
 
 
@@ -290,24 +290,24 @@ def test_control_c_stops_a_query_and_then_python(db):
     usual = signal.getsignal(signal.SIGINT)
     threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):
-        query.ask(
+        gate.ask(
             db,
             "with recursive r as (select 1 as i union all select i from r) select count(*) from r",
             timeout=60,
         )
     assert signal.getsignal(signal.SIGINT) is usual
-    assert list(query.ask(db, "select 1", timeout=5).rows) == [(1,)]
+    assert list(gate.ask(db, "select 1", timeout=5).rows) == [(1,)]
 
 
 def test_rows_that_never_end_are_stopped(db):
-    answer = query.ask(db, "select * from range(100000000000)", timeout=0.5)
+    answer = gate.ask(db, "select * from range(100000000000)", timeout=0.5)
     with pytest.raises(CallError, match="took too long"):
         for _ in answer.rows:
             pass
 
 
 def test_time_spent_outside_the_engine_does_not_count(db):
-    answer = query.ask(db, "select * from range(10000)", timeout=0.5)
+    answer = gate.ask(db, "select * from range(10000)", timeout=0.5)
     next(answer.rows)
     time.sleep(0.7)
     assert sum(1 for _ in answer.rows) == 9999
@@ -322,7 +322,7 @@ def test_time_spent_outside_the_engine_does_not_count(db):
 )
 def test_a_query_that_wants_all_memory_is_refused_and_spills_nothing(db, diabetes_file, statement):
     with pytest.raises(CallError, match="more memory"):
-        list(query.ask(db, statement, timeout=60).rows)
+        list(gate.ask(db, statement, timeout=60).rows)
     assert not list(diabetes_file.parent.glob("*.tmp"))
 
 
@@ -331,7 +331,7 @@ def test_python_variables_are_no_tables(db):
 
     secret = pd.DataFrame({"i": [1]})
     with pytest.raises(CallError, match="no table or view 'secret'"):
-        query.ask(db, "select * from secret")
+        gate.ask(db, "select * from secret")
     assert len(secret) == 1
 
 
@@ -358,7 +358,7 @@ def test_python_variables_are_no_tables(db):
 )
 def test_refusals_say_what_would_be_right(db, statement, words):
     with pytest.raises(CallError) as caught:
-        list(query.ask(db, statement).rows)
+        list(gate.ask(db, statement).rows)
     assert words in str(caught.value)
 
 
@@ -374,9 +374,8 @@ def test_the_same_words_in_python(db):
 
 def test_parquet_is_written_by_the_engine_and_nothing_else_is(diabetes_file, tmp_path):
     target = tmp_path / "it's.parquet"
-    query.save_parquet(
-        diabetes_file, "select study, 1.5::decimal(10, 2) as d, [1, 2] as l from study -- end", target
-    )
+    with evidence.open(diabetes_file) as db:
+        gate.save_parquet(db, "select study, 1.5::decimal(10, 2) as d, [1, 2] as l from study -- end", target)
     connection = connect()
     got = connection.execute("select count(*), min(d), min(l) from read_parquet(?)", [str(target)]).fetchone()
     assert (got[0], str(got[1]), got[2]) == (26, "1.50", [1, 2])
@@ -396,8 +395,8 @@ def test_parquet_is_written_by_the_engine_and_nothing_else_is(diabetes_file, tmp
 )
 def test_parquet_cannot_be_talked_into_more(diabetes_file, statement, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(CallError):
-        query.save_parquet(diabetes_file, statement, tmp_path / "answer.parquet", timeout=10)
+    with evidence.open(diabetes_file) as db, pytest.raises(CallError):
+        gate.save_parquet(db, statement, tmp_path / "answer.parquet", timeout=10)
     assert {path.name for path in tmp_path.iterdir()} <= {"answer.parquet"}
 
 
