@@ -97,8 +97,11 @@ def _look_alikes(sheet: Sheet, problems: Problems) -> None:
                     f"write {first!r} if it is the same, or give it a name that can be told apart",
                     **sheet.place(index, column.name),
                 )
-    if sheet.file.name == "studies.csv":
-        described = [c.name for c in sheet.file.columns if c.type == "text"] + sheet.further
+    if sheet.file.further:
+        described = list(sheet.further)
+        of = "study" if sheet.file.name == "studies.csv" else "row"
+        if sheet.file.name == "studies.csv":
+            described += [c.name for c in sheet.file.columns if c.type == "text"]
         for label in described:
             levels: dict[str, str] = {}
             for index, value in enumerate(sheet.values[label]):
@@ -108,7 +111,7 @@ def _look_alikes(sheet: Sheet, problems: Problems) -> None:
                 if first != value:
                     levels[skeleton(value)] = first
                     problems.warning(
-                        f"{value!r} looks like {first!r} in another study: subgroups would keep them apart",
+                        f"{value!r} looks like {first!r} in another {of}: subgroups would keep them apart",
                         f"write {first!r} in both",
                         **sheet.place(index, label),
                     )

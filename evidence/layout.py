@@ -101,6 +101,11 @@ class File:
         """Columns by their header."""
         return {column.name: column for column in self.columns}
 
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Columns of the table `further` that say which row of `table` a cell belongs to."""
+        return (self.numbered,) if self.numbered else self.key
+
 
 def _name(name: str, references: str | None = None, **options: object) -> Column:
     return Column(name, "name", references=references, **options)  # type: ignore[arg-type]
@@ -240,6 +245,7 @@ FILES: tuple[File, ...] = (
         ),
         key=("study", "experiment", "arm"),
         required=True,
+        further="arm_characteristic",
     ),
     File(
         "measurements.csv",
@@ -267,6 +273,7 @@ FILES: tuple[File, ...] = (
         ),
         key=("study", "experiment", "arm", "outcome", "timepoint", "timepoint_unit", "extractor"),
         numbered="measurement_id",
+        further="measurement_characteristic",
     ),
     File(
         "contrasts.csv",
@@ -300,6 +307,7 @@ FILES: tuple[File, ...] = (
             "extractor",
         ),
         numbered="reported_contrast_id",
+        further="contrast_characteristic",
     ),
     File(
         "risk_of_bias.csv",

@@ -27,6 +27,7 @@ REVIEW_KEYS: dict[str, type] = {
     "licence": str,
     "source": str,
     "synthetic": bool,
+    "variables": dict,
     "protocol": dict,
 }
 PROTOCOL_KEYS: dict[str, type] = {
@@ -141,6 +142,8 @@ class Protocol:
         Entries of ``[[protocol.analysis]]``.
     figures : list of dict
         Entries of ``[[protocol.figure]]``.
+    variables : dict
+        Types of variables, by column: ``[variables]``.
     text : str
         The file, with line ends made the same.
     """
@@ -149,6 +152,7 @@ class Protocol:
     settings: dict[str, Any] = field(default_factory=dict)
     analyses: list[dict[str, Any]] = field(default_factory=list)
     figures: list[dict[str, Any]] = field(default_factory=list)
+    variables: dict[str, Any] = field(default_factory=dict)
     text: str = ""
 
 
@@ -187,8 +191,10 @@ def read_protocol(path: Path, problems: Problems) -> Protocol | None:
     protocol.review = {
         key: content[key]
         for key, kind in REVIEW_KEYS.items()
-        if isinstance(content.get(key), kind) and key != "protocol"
+        if isinstance(content.get(key), kind) and kind is not dict
     }
+    if isinstance(content.get("variables"), dict):
+        protocol.variables = content["variables"]
     settings = content.get("protocol", {})
     if isinstance(settings, dict):
         _keys(settings, PROTOCOL_KEYS, "[protocol]", text, problems)

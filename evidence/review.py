@@ -29,6 +29,7 @@ from evidence.protocol import (
 from evidence.reference import keyed
 from evidence.resources import reviews_directory
 from evidence.sheet import Problems, Sheet, read_sheet
+from evidence.variables import variables
 
 __all__ = [
     "ANALYSIS_KEYS",
@@ -141,6 +142,7 @@ def read(review: str | Path) -> Review:
     sheets = _sheets(folder, problems)
     _fill(sheets, problems)
     check(sheets, problems)
+    described = variables(sheets, protocol.variables if protocol is not None else {}, problems)
     analyses = plan(protocol, sheets, problems) if protocol is not None else []
     figures = numbered(protocol, problems) if protocol is not None else []
     name = folder.resolve().name
@@ -155,6 +157,7 @@ def read(review: str | Path) -> Review:
     ).hexdigest()
     tables = [_table("review", [{"review": name, "synthetic": False} | protocol.review])]
     tables += [rows for sheet in sheets.values() for rows in _rows(sheet)]
+    tables.append(_table("variable", described))
     tables.append(_missing_values(sheets.values()))
     tables.append(_table("plan", [analysis.row(position) for position, analysis in enumerate(analyses, 1)]))
     tables.append(_table("plan_figure", figures))
@@ -269,15 +272,17 @@ def _rows(sheet: Sheet) -> list[Rows]:
             _table(
                 file.further,
                 [
-                    {
-                        "study": study,
+                    dict(zip(file.identity, key))
+                    | {
                         "characteristic": name,
                         "value": value,
                         "source_file": file.name,
                         "source_line": line,
                     }
                     for name in sheet.further
-                    for line, study, value in sheet.rows("study", name)
+                    for line, value, *key in zip(
+                        sheet.lines, sheet.values[name], *(columns[part] for part in file.identity)
+                    )
                     if value is not None
                 ],
             )

@@ -10,6 +10,7 @@ from evidence.errors import CallError, RefusedError
 from evidence.gate import ask
 from evidence.names import nearest
 from evidence.query import EvidenceBase
+from evidence.variables import DESCRIBING, missing_meanings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -233,13 +234,18 @@ def select_studies(db: EvidenceBase, where: str) -> list[str]:
     further = [
         row for row in db.rows(_CHARACTERISTICS) if row["characteristic"].lower() in named - set(fixed)
     ]
-    columns = ["study.*"]
+    described = set(DESCRIBING["studies.csv"]) - {"year"}
+    missing = ", ".join(_quoted(text, "'") for text in sorted(missing_meanings()))
+    columns = [
+        f"case when {name} not in ({missing}) then {name} end as {name}" if name in described else name
+        for name in fixed
+    ]
     for row in further:
         value = "cast(value as double)" if row["numeric"] else "value"
         name = row["characteristic"]
         columns.append(
-            f"(select {value} from characteristic where characteristic.study = study.study "
-            f"and characteristic = {_quoted(name, chr(39))}) as {_quoted(name, chr(34))}"
+            f"(select {value} from study_variable where study_variable.study = study.study "
+            f"and variable = {_quoted(name, chr(39))}) as {_quoted(name, chr(34))}"
         )
     query = (
         f"select study from (select {', '.join(columns)} from study) as study "
@@ -305,8 +311,11 @@ def _keys(
 
 
 _CHARACTERISTICS = """
-    select characteristic, bool_and(try_cast(value as double) is not null) as numeric
-    from characteristic group by characteristic order by characteristic
+    select study_variable.variable as characteristic,
+        coalesce(max(variable.type) = 'numeric', bool_and(try_cast(value as double) is not null)) as numeric
+    from study_variable left join variable on study_variable.variable = variable.variable
+    where study_variable.variable in (select characteristic from characteristic)
+    group by study_variable.variable order by study_variable.variable
 """
 
 

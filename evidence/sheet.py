@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from evidence.errors import Problem
+from evidence.importers.names import AMBIGUOUS, hints, plain
 from evidence.layout import Column, File
 from evidence.names import nearest, skeleton, suggestion
 from evidence.reference import keyed, reference
@@ -289,13 +290,13 @@ def _header(header: Sequence[str], file: File, problems: Problems) -> list[str] 
     for position, name in enumerate(names):
         if not name or name in file.by_name:
             continue
-        likely = nearest(name, known)
-        alike = likely is not None and skeleton(likely) == skeleton(name)
-        if file.further is None or alike:
-            meant = aliases.get(name.casefold())
+        meant = aliases.get(name.casefold())
+        if file.further is None or _mistaken(name, known, meant, file):
             remedy = (
                 f"rename it to {meant!r}" if meant in known else suggestion(name, known or list(file.by_name))
             )
+            if file.further is not None:
+                remedy += "; a column of your own needs a name that is not taken for one of these"
             problems.error(f"{file.name} has no column {name!r}", remedy, file=file.name, line=1, column=name)
             kept[position] = ""
     for column in file.columns:
@@ -305,6 +306,26 @@ def _header(header: Sequence[str], file: File, problems: Problems) -> list[str] 
             )
             usable = False
     return kept if usable else None
+
+
+def _mistaken(name: str, known: Sequence[str], meant: str | None, file: File) -> bool:
+    """Tell whether a column that the file does not declare is one of those it does, under another name.
+
+    Files of numbers are held to more than studies.csv: a column of statistics that is taken for a
+    characteristic would leave its rows without them.
+    """
+    likely = nearest(name, known)
+    if likely is not None and skeleton(likely) == skeleton(name):
+        return True
+    if file.table == "study":
+        return False
+    word = hints([name]).get(name) if name.isalpha() else None
+    return (
+        meant in known
+        or word in known
+        or (file.table != "arm" and (plain(name) in AMBIGUOUS or name.rstrip("0123456789") in file.by_name))
+        or nearest(name, known, cutoff=0.85) is not None
+    )
 
 
 def _hash(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -324,6 +345,8 @@ def _convert(sheet: Sheet, column: Column, raw: Sequence[str], problems: Problem
     text = sheet.text[column.name]
     read = _READERS[column.type]
     codes = keyed("missing_code")
+    # As text a code is a code in any case; in other columns it is kept as typed, in missing_value.
+    meanings = {code.casefold(): row["meaning"] for code, row in codes.items()}
     coded = column.type != "verbatim" and not (
         column.type == "name" and (column.required or column.default is not None)
     )
@@ -331,8 +354,8 @@ def _convert(sheet: Sheet, column: Column, raw: Sequence[str], problems: Problem
     wrong: dict[str, _UnreadableError] = {}
     stated: dict[str, str] = {}
     for cell in set(text) - {""}:
-        if coded and cell in codes:
-            values[cell] = codes[cell]["meaning"] if column.type == "text" else None
+        if coded and (cell in codes or (column.type == "text" and cell.casefold() in meanings)):
+            values[cell] = meanings[cell.casefold()] if column.type == "text" else None
             if column.type != "text" or column.required:
                 stated[cell] = cell
             continue
@@ -369,6 +392,11 @@ def _convert(sheet: Sheet, column: Column, raw: Sequence[str], problems: Problem
                     **sheet.place(index, column.name),
                 )
     return [values[cell] for cell in text]
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell is a number as review folders write them: 3.5, not 3,5 or inf."""
+    return _NUMBER.fullmatch(text) is not None and math.isfinite(float(text))
 
 
 def _read_number(cell: str, column: Column) -> float:

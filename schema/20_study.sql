@@ -89,6 +89,18 @@ comment on column characteristic.value is 'Its value. Text; the same word for th
 comment on column characteristic.source_file is 'File of the review folder that the row was loaded from. Written by the build.';
 comment on column characteristic.source_line is 'Line of that file on which the row begins; the header is line 1. Written by the build.';
 
+create table variable (
+    variable text primary key,
+    type text not null check (type in ('numeric', 'category')),
+    declared boolean not null,
+    files text not null
+);
+comment on table variable is 'What describes studies, arms, measurements and reported contrasts, and can be a moderator, a subgroup or a condition. One row per name; written by the build.';
+comment on column variable.variable is 'Name of the column. Header in the file.';
+comment on column variable.type is 'numeric: every value is a number, and a moderator has a slope; category: each value is a level. Declared under [variables] in review.toml, else found from the cells.';
+comment on column variable.declared is 'Whether review.toml says the type. Without it, all values being numbers makes a variable numeric.';
+comment on column variable.files is 'Files that have the column, comma separated. Written by the build.';
+
 -- Cells that say why they are empty: not reported, not applicable, unclear.
 create table missing_value (
     source_file text not null,

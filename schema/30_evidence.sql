@@ -83,6 +83,26 @@ comment on column arm.label is 'Name in tables and figures. Empty stands for tre
 comment on column arm.source_file is 'File of the review folder that the row was loaded from. Written by the build.';
 comment on column arm.source_line is 'Line of that file on which the row begins; the header is line 1. Written by the build.';
 
+create table arm_characteristic (
+    study text not null,
+    experiment text not null,
+    arm text not null,
+    characteristic text not null,
+    value text not null,
+    source_file text not null,
+    source_line integer not null,
+    primary key (study, experiment, arm, characteristic),
+    foreign key (study, experiment, arm) references arm (study, experiment, arm)
+);
+comment on table arm_characteristic is 'Further characteristics of the arms. Every column of arms.csv that is not a column of arm.';
+comment on column arm_characteristic.study is 'Study. Short name.';
+comment on column arm_characteristic.experiment is 'Experiment of the study. As in arms.csv.';
+comment on column arm_characteristic.arm is 'Arm. As in arms.csv.';
+comment on column arm_characteristic.characteristic is 'Name of the column. Header in arms.csv.';
+comment on column arm_characteristic.value is 'Its value. Text; the same word for the same thing, since each value is a subgroup.';
+comment on column arm_characteristic.source_file is 'File of the review folder that the row was loaded from. Written by the build.';
+comment on column arm_characteristic.source_line is 'Line of that file on which the row begins; the header is line 1. Written by the build.';
+
 create table measurement (
     measurement_id bigint primary key,
     study text not null,
@@ -148,6 +168,21 @@ comment on column measurement.note is 'Anything that the other columns cannot sa
 comment on column measurement.source_file is 'File of the review folder that the row was loaded from. Written by the build.';
 comment on column measurement.source_line is 'Line of that file on which the row begins; the header is line 1. Written by the build.';
 
+create table measurement_characteristic (
+    measurement_id bigint not null references measurement (measurement_id),
+    characteristic text not null,
+    value text not null,
+    source_file text not null,
+    source_line integer not null,
+    primary key (measurement_id, characteristic)
+);
+comment on table measurement_characteristic is 'Further characteristics of the measurements. Every column of measurements.csv that is not a column of measurement.';
+comment on column measurement_characteristic.measurement_id is 'The measurement. Number of the row in measurements.csv.';
+comment on column measurement_characteristic.characteristic is 'Name of the column. Header in measurements.csv.';
+comment on column measurement_characteristic.value is 'Its value. Text; the same word for the same thing, since each value is a subgroup.';
+comment on column measurement_characteristic.source_file is 'File of the review folder that the row was loaded from. Written by the build.';
+comment on column measurement_characteristic.source_line is 'Line of that file on which the row begins; the header is line 1. Written by the build.';
+
 create table reported_contrast (
     reported_contrast_id bigint primary key,
     study text not null,
@@ -206,3 +241,18 @@ comment on column reported_contrast.extractor is 'Who read the numbers. Initials
 comment on column reported_contrast.note is 'Anything that the other columns cannot say. One sentence; symbols such as < or ~ go here.';
 comment on column reported_contrast.source_file is 'File of the review folder that the row was loaded from. Written by the build.';
 comment on column reported_contrast.source_line is 'Line of that file on which the row begins; the header is line 1. Written by the build.';
+
+create table contrast_characteristic (
+    reported_contrast_id bigint not null references reported_contrast (reported_contrast_id),
+    characteristic text not null,
+    value text not null,
+    source_file text not null,
+    source_line integer not null,
+    primary key (reported_contrast_id, characteristic)
+);
+comment on table contrast_characteristic is 'Further characteristics of the reported contrasts. Every column of contrasts.csv that is not a column of reported_contrast.';
+comment on column contrast_characteristic.reported_contrast_id is 'The reported contrast. Number of the row in contrasts.csv.';
+comment on column contrast_characteristic.characteristic is 'Name of the column. Header in contrasts.csv.';
+comment on column contrast_characteristic.value is 'Its value. Text; the same word for the same thing, since each value is a subgroup.';
+comment on column contrast_characteristic.source_file is 'File of the review folder that the row was loaded from. Written by the build.';
+comment on column contrast_characteristic.source_line is 'Line of that file on which the row begins; the header is line 1. Written by the build.';

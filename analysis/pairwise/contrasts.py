@@ -99,9 +99,11 @@ def no_pairs() -> pd.DataFrame:
 
 
 def typed(values: pd.Series) -> pd.Series:
-    """Make a variable a number if it is one throughout."""
+    """Make a variable a number if it is one throughout, unless it is declared a category."""
     import pandas as pd
 
+    if values.dtype == "category":
+        return values
     numbers = pd.to_numeric(values, errors="coerce")
     return numbers.astype(float) if numbers.notna().sum() == values.notna().sum() else values
 

@@ -9,6 +9,7 @@ import numpy as np
 from analysis.pairwise.contrasts import Contrasts, finish, flip, no_pairs, orient
 from evidence.errors import CallError, RefusedError
 from evidence.selection import find_treatment, select_contrasts, treatment_members
+from evidence.variables import variables_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +57,7 @@ def from_database(
     return Contrasts(
         frame=finish(frame),
         covariance=pairs,
-        variables=_study_variables(db, frame).assign(
+        variables=variables_of(db, rows, outcome, reverse).assign(
             treatment=np.where(reverse, rows["treatment_b"], rows["treatment_a"])
         ),
         outcome=outcome,
@@ -99,10 +100,3 @@ def _with_counts(db: EvidenceBase, rows: pd.DataFrame, outcome: str) -> pd.DataF
         for name in ("events", "exposure"):
             rows[f"{name}_{side}"] = pd.to_numeric(ids[column].map(counts[name]), errors="coerce")
     return rows
-
-
-def _study_variables(db: EvidenceBase, frame: pd.DataFrame) -> pd.DataFrame:
-    """Read the variables of each contrast's study, one column each."""
-    long = db.frame("select study, variable, value from study_variable order by study, variable")
-    wide = long.pivot(index="study", columns="variable", values="value")
-    return wide.reindex(frame["study"]).rename(columns=str).reset_index(drop=True)

@@ -73,7 +73,11 @@ def _folder_guide() -> str:
     ]
     for file in FILES:
         need = "" if file.required else ", optional"
-        more = " Any further column describes the study." if file.further else ""
+        more = (
+            " Any further column is a variable: it can be a moderator, a subgroup or a condition."
+            if file.further
+            else ""
+        )
         lines += ["", f"## {file.name}", "", f"One row per {file.grain}{need}.{more}", ""]
         lines += ["| column | holds |", "| --- | --- |"]
         for column in file.columns:

@@ -49,15 +49,14 @@ def _rows(
             if row[file.key[0]] not in brought
         ]
     found = selection.db.rows(f"select * from {file.table} order by source_line")
-    further: dict[str, dict[str, str]] = defaultdict(dict)
+    further: dict[tuple[Any, ...], dict[str, str]] = defaultdict(dict)
     if file.further:
-        key = file.key[0]
         for row in selection.db.rows(f"select * from {file.further} order by source_line"):
-            further[row[key]][row[file.further]] = row["value"]
+            further[tuple(row[key] for key in file.identity)][row["characteristic"]] = row["value"]
     rows = []
     for row in found:
         cells = {column.name: row[column.target] for column in file.columns}
-        cells |= further.get(row[file.key[0]], {}) if file.further else {}
+        cells |= further.get(tuple(row[key] for key in file.identity), {}) if file.further else {}
         cells |= codes.get((file.name, row["source_line"]), {})
         rows.append(cells)
     return rows
@@ -99,6 +98,9 @@ def _text(value: Any) -> str:
 def _protocol(selection: Selection) -> str:
     review = selection.db.rows("select * from review")[0]
     lines = [f"{key} = {_toml(review[key])}" for key in REVIEW_KEYS if review.get(key) not in (None, False)]
+    typed = selection.db.rows("select variable, type from variable where declared order by variable")
+    if typed:
+        lines += ["", "[variables]", *(f"{_toml(row['variable'])} = {_toml(row['type'])}" for row in typed)]
     for row in selection.db.rows("select * from plan where origin = 'plan' order by position"):
         lines += ["", "[[protocol.analysis]]"]
         named = {"analysis": "name", "where_sql": "where"}
