@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis import entered
 from analysis.results import frame
+from evidence import facts
 from evidence.errors import CallError, EvidenceError, RefusedError
 from evidence.results import IMPORTANTLY_BETTER, OVER_ALL, Run, hash_rows, versions
 from evidence.selection import timepoint_rule
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from evidence.query import EvidenceBase
 
 Progress = Callable[[str], None]
-
-_ENGINE_PACKAGES = {"mcmc": ("pymc", "nutpie")}
 
 
 def run_pairwise(
@@ -133,7 +132,7 @@ def run_network(
     *,
     outcome: str,
     measure: str,
-    engine: str = "frequentist",
+    engine: str = facts.default_engine(),
     model: str = "both",
     reference: str | None = None,
     timepoint: str | None = None,
@@ -260,7 +259,7 @@ def run_network(
         n_arms=net.n_arms,
         n_treatments=len(net.treatments),
         synthetic=_synthetic(db),
-        versions=versions(*_ENGINE_PACKAGES.get(engine, ())),
+        versions=versions(*facts.engine(engine).needs),
     )
 
 

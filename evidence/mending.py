@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from evidence import facts
 from evidence.database import connect
 from evidence.plausibility import STATISTICS
 
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
     from evidence.query import EvidenceBase
 
 # What the plan does not ask for is shown by the first of these that the outcome has.
-_MEASURES = ("SMD", "MD", "OR", "IRR", "RR", "ROM", "NMD", "RD")
+# A slip of unit or spread shows in standard deviations first, then in the usual measure of the kind.
+_MEASURES = sorted(
+    (found.code for found in facts.measures(given=("arms",))),
+    key=lambda code: (not facts.forms(code), not facts.measure(code).default_of_kind),
+)
 
 
 _Comparison = tuple[str, str, str]

@@ -54,7 +54,7 @@ class Run:
     ----------
     kind : {"pairwise", "network"}
     engine : str
-        ``frequentist``, ``exact`` or ``mcmc``.
+        As in table ``engine``.
     outcome, measure : str
         What was compared, and how.
     scale : {"additive", "log"}
@@ -101,6 +101,11 @@ class Run:
     n_treatments: int | None = None
     synthetic: bool = False
     versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def form(self) -> str | None:
+        """Which SMD was computed: Hedges' g in pairwise runs, what the option says in networks."""
+        return "g" if self.kind == "pairwise" else self.specification.get("smd")
 
     @cached_property
     def run_id(self) -> str:

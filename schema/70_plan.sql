@@ -38,7 +38,7 @@ comment on column plan.versus is 'Its comparator. Short name from treatments.csv
 comment on column plan.reference is 'Treatment that a network''s results are given against. Short name from treatments.csv.';
 comment on column plan.treatments is 'Treatments that take part, as a JSON list, or "all outcomes" for those that every outcome of the plan compares; empty for all. treatments in review.toml.';
 comment on column plan.timepoint is 'Rule that picks one time point per study. first, last, a number, or nearest:NUMBER.';
-comment on column plan.engine is 'frequentist, exact or mcmc. engine in review.toml.';
+comment on column plan.engine is 'Engine of a network, see table engine. engine in review.toml.';
 comment on column plan.model is 'common, random or both. model in review.toml.';
 comment on column plan.tau2 is 'Estimator of the between-study variance. REML, DL, PM, ML, HE, HS, SJ or EB.';
 comment on column plan.ci is 'Interval of the pooled effect. HK for Hartung and Knapp, or Wald.';

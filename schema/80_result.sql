@@ -29,7 +29,7 @@ comment on table result_run is 'Runs of analyses: what was computed from what. W
 comment on column result_run.run_id is 'Hash of inputs, specification, seed and versions: the same run has the same key. Written by the analysis.';
 comment on column result_run.analysis is 'Planned analysis it carries out; empty for a run by hand. Written by the analysis.';
 comment on column result_run.kind is 'pairwise or network. Written by the analysis.';
-comment on column result_run.engine is 'Engine that computed it: frequentist, exact or mcmc. Written by the analysis.';
+comment on column result_run.engine is 'Engine that computed it, see table engine. Written by the analysis.';
 comment on column result_run.outcome is 'Outcome. Written by the analysis.';
 comment on column result_run.measure is 'Effect measure. Written by the analysis.';
 comment on column result_run.scale is 'Scale of its estimates: log means natural logarithms. Written by the analysis.';
@@ -133,7 +133,7 @@ create table result_estimate (
 );
 comment on table result_estimate is 'Pooled effects of treatments against each other. Written by the analysis.';
 comment on column result_estimate.run_id is 'Analysis run the row belongs to. Written by the analysis.';
-comment on column result_estimate.engine is 'Engine that computed it: frequentist, exact or mcmc. Written by the analysis.';
+comment on column result_estimate.engine is 'Engine that computed it, see table engine. Written by the analysis.';
 comment on column result_estimate.model is 'common or random effects. Written by the analysis.';
 comment on column result_estimate.treatment is 'Treatment of the comparison, A in A minus versus. Written by the analysis.';
 comment on column result_estimate.versus is 'Comparator. Written by the analysis.';
@@ -178,7 +178,7 @@ create table result_heterogeneity (
 );
 comment on table result_heterogeneity is 'Heterogeneity between studies. Written by the analysis.';
 comment on column result_heterogeneity.run_id is 'Analysis run the row belongs to. Written by the analysis.';
-comment on column result_heterogeneity.engine is 'Engine that computed it: frequentist, exact or mcmc. Written by the analysis.';
+comment on column result_heterogeneity.engine is 'Engine that computed it, see table engine. Written by the analysis.';
 comment on column result_heterogeneity.model is 'common or random effects. Written by the analysis.';
 comment on column result_heterogeneity.subgroup is 'Variable whose levels were pooled apart; empty for all studies. Written by the analysis.';
 comment on column result_heterogeneity.level is 'Level of that variable. Written by the analysis.';
@@ -212,7 +212,7 @@ create table result_ranking (
 );
 comment on table result_ranking is 'Ranking of the treatments. Written by the analysis.';
 comment on column result_ranking.run_id is 'Analysis run the row belongs to. Written by the analysis.';
-comment on column result_ranking.engine is 'Engine that computed it: frequentist, exact or mcmc. Written by the analysis.';
+comment on column result_ranking.engine is 'Engine that computed it, see table engine. Written by the analysis.';
 comment on column result_ranking.model is 'common or random effects. Written by the analysis.';
 comment on column result_ranking.treatment is 'Treatment. Written by the analysis.';
 comment on column result_ranking.mean_rank is 'Expected rank; 1 is best. Written by the analysis.';
@@ -231,7 +231,7 @@ create table result_rank_probability (
 );
 comment on table result_rank_probability is 'Probability of each rank. Written by the analysis.';
 comment on column result_rank_probability.run_id is 'Analysis run the row belongs to. Written by the analysis.';
-comment on column result_rank_probability.engine is 'Engine that computed it: frequentist, exact or mcmc. Written by the analysis.';
+comment on column result_rank_probability.engine is 'Engine that computed it, see table engine. Written by the analysis.';
 comment on column result_rank_probability.model is 'common or random effects. Written by the analysis.';
 comment on column result_rank_probability.treatment is 'Treatment. Written by the analysis.';
 comment on column result_rank_probability.rank is 'Rank; 1 is best. Written by the analysis.';
@@ -262,7 +262,7 @@ create table result_inconsistency (
 );
 comment on table result_inconsistency is 'Agreement of direct and indirect evidence. Written by the analysis.';
 comment on column result_inconsistency.run_id is 'Analysis run the row belongs to. Written by the analysis.';
-comment on column result_inconsistency.engine is 'Engine that computed it: frequentist, exact or mcmc. Written by the analysis.';
+comment on column result_inconsistency.engine is 'Engine that computed it, see table engine. Written by the analysis.';
 comment on column result_inconsistency.model is 'common or random effects. Written by the analysis.';
 comment on column result_inconsistency.method is 'Method, such as node-split or design-by-treatment interaction. Written by the analysis.';
 comment on column result_inconsistency.component is 'Part of the network it is about, for methods that split Q. Written by the analysis.';
@@ -300,7 +300,7 @@ create table result_leave_one_out (
 );
 comment on table result_leave_one_out is 'Results without each study. Written by the analysis.';
 comment on column result_leave_one_out.run_id is 'Analysis run the row belongs to. Written by the analysis.';
-comment on column result_leave_one_out.engine is 'Engine that computed it: frequentist, exact or mcmc. Written by the analysis.';
+comment on column result_leave_one_out.engine is 'Engine that computed it, see table engine. Written by the analysis.';
 comment on column result_leave_one_out.model is 'common or random effects. Written by the analysis.';
 comment on column result_leave_one_out.study is 'Study left out. Written by the analysis.';
 comment on column result_leave_one_out.treatment is 'Treatment of the comparison, A in A minus versus. Written by the analysis.';
@@ -330,7 +330,7 @@ create table result_weight (
 );
 comment on table result_weight is 'How much each contrast counts in an estimate. Written by the analysis.';
 comment on column result_weight.run_id is 'Analysis run the row belongs to. Written by the analysis.';
-comment on column result_weight.engine is 'Engine that computed it: frequentist, exact or mcmc. Written by the analysis.';
+comment on column result_weight.engine is 'Engine that computed it, see table engine. Written by the analysis.';
 comment on column result_weight.model is 'common or random effects. Written by the analysis.';
 comment on column result_weight.treatment is 'Treatment of the comparison, A in A minus versus. Written by the analysis.';
 comment on column result_weight.versus is 'Comparator. Written by the analysis.';
@@ -356,7 +356,7 @@ create table result_diagnostic (
 );
 comment on table result_diagnostic is 'Whether the chains of a Bayesian run converged. Written by the analysis.';
 comment on column result_diagnostic.run_id is 'Analysis run the row belongs to. Written by the analysis.';
-comment on column result_diagnostic.engine is 'Engine that computed it: frequentist, exact or mcmc. Written by the analysis.';
+comment on column result_diagnostic.engine is 'Engine that computed it, see table engine. Written by the analysis.';
 comment on column result_diagnostic.model is 'common or random effects. Written by the analysis.';
 comment on column result_diagnostic.parameter is 'Parameter. Written by the analysis.';
 comment on column result_diagnostic.rhat is 'Potential scale reduction factor, rank-normalised. Written by the analysis.';
@@ -393,7 +393,7 @@ create table result_fit (
 );
 comment on table result_fit is 'How well a model fits. Written by the analysis.';
 comment on column result_fit.run_id is 'Analysis run the row belongs to. Written by the analysis.';
-comment on column result_fit.engine is 'Engine that computed it: frequentist, exact or mcmc. Written by the analysis.';
+comment on column result_fit.engine is 'Engine that computed it, see table engine. Written by the analysis.';
 comment on column result_fit.model is 'common or random effects. Written by the analysis.';
 comment on column result_fit.study is 'Study; empty for the whole model. Written by the analysis.';
 comment on column result_fit.quantity is 'What the value is. Written by the analysis.';
@@ -413,7 +413,7 @@ create table result_sensitivity (
 );
 comment on table result_sensitivity is 'Results of sensitivity analyses: influence, small-study effects and others. Written by the analysis.';
 comment on column result_sensitivity.run_id is 'Analysis run the row belongs to. Written by the analysis.';
-comment on column result_sensitivity.engine is 'Engine that computed it: frequentist, exact or mcmc. Written by the analysis.';
+comment on column result_sensitivity.engine is 'Engine that computed it, see table engine. Written by the analysis.';
 comment on column result_sensitivity.model is 'common or random effects. Written by the analysis.';
 comment on column result_sensitivity.method is 'Method. Written by the analysis.';
 comment on column result_sensitivity.item is 'What was varied. Written by the analysis.';

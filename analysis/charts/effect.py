@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import altair as alt
 
 from analysis.charts.theme import decimals, log_ticks, missing, number, plain, ticks
-
-MEASURES = {
-    "MD": "Mean difference",
-    "SMD": "Standardised mean difference",
-    "ROM": "Ratio of means",
-    "NMD": "Normalised mean difference",
-    "OR": "Odds ratio",
-    "RR": "Risk ratio",
-    "RD": "Risk difference",
-    "IRR": "Rate ratio",
-    "IRD": "Rate difference",
-    "HR": "Hazard ratio",
-}
-"""Printed names of the effect measures."""
+from evidence import facts
 
 NORMAL_975 = 1.959963984540054
 
@@ -35,28 +24,28 @@ class Effect:
     Attributes
     ----------
     measure : str
-        MD, SMD, ROM, NMD, OR, RR, RD, IRR, IRD or HR.
+        Its abbreviation, see `evidence.facts.measures`.
     outcome : str
         Printed name of the outcome.
-    scale : {"additive", "log"}
-        Scale of the stored numbers; ratios are stored as logarithms and shown as ratios.
     unit : str or None
-        Unit of the outcome, printed with a mean difference.
+        Unit of the outcome, printed with measures that have it.
     lower_is_better : bool or None
         Direction of benefit of the effect; None where the outcome does not say.
     treatments : mapping of str to str
         Printed names of treatments.
     bayesian : bool
         Intervals are credible intervals.
+    form : str or None
+        Which SMD was computed, ``g`` or ``d``; None where it is not known.
     """
 
     measure: str
     outcome: str = ""
-    scale: Literal["additive", "log"] = "additive"
     unit: str | None = None
     lower_is_better: bool | None = None
     treatments: Mapping[str, str] | None = None
     bayesian: bool = False
+    form: str | None = None
 
     @classmethod
     def of_run(
@@ -81,12 +70,27 @@ class Effect:
         return cls(
             measure=str(run["measure"]),
             outcome=outcome or str(run["outcome"]),
-            scale="log" if run["scale"] == "log" else "additive",
             unit=plain(run["unit"]),
             lower_is_better=None if direction is None else bool(direction),
             treatments=treatments,
-            bayesian=run["engine"] in ("exact", "counts", "mcmc"),
+            bayesian=facts.engine(run["engine"]).bayesian,
+            form=form_of(run),
         )
+
+    @cached_property
+    def about(self) -> facts.Measure:
+        """What the measure is."""
+        return facts.measure(self.measure, self.form)
+
+    @property
+    def scale(self) -> Literal["additive", "log"]:
+        """Scale of the stored numbers; ratios are stored as logarithms and shown as ratios."""
+        return self.about.scale
+
+    @property
+    def printed_unit(self) -> str | None:
+        """Unit of an effect as printed; None for what has none."""
+        return self.about.unit_of(self.unit)
 
     @property
     def interval(self) -> str:
@@ -96,17 +100,17 @@ class Effect:
     @property
     def null(self) -> float:
         """No effect, as shown."""
-        return 1.0 if self.scale == "log" else 0.0
+        return self.about.null
 
     @property
     def name(self) -> str:
         """Printed name of the measure."""
-        return MEASURES.get(self.measure, self.measure)
+        return self.about.title
 
     @property
     def title(self) -> str:
         """Title of an axis: measure, outcome and unit."""
-        unit = {"MD": self.unit, "NMD": "%"}.get(self.measure)
+        unit = self.printed_unit
         named = f"{self.name}: {self.outcome}" if self.outcome else self.name
         return f"{named} ({unit})" if unit else named
 
@@ -118,7 +122,7 @@ class Effect:
         """Bring a stored number to the scale on which it is read."""
         if missing(value):
             return None
-        return math.exp(value) if self.scale == "log" else float(value)  # type: ignore[arg-type]
+        return self.about.shown(float(value))  # type: ignore[arg-type]
 
     def better(self, value: float | None) -> bool | None:
         """Tell whether a stored effect of A minus B speaks for A; None without direction or effect."""
@@ -148,7 +152,7 @@ class Effect:
         """Choose decimals that show about two figures of the usual half interval (two or more for SMD)."""
         if self.scale == "log":
             return 2
-        least = 0 if self.measure in ("MD", "NMD") else 2
+        least = self.about.least_digits
         known = sorted(abs(width) for width in half_widths if not missing(width) and width)  # type: ignore[arg-type]
         if not known:
             return 2
@@ -289,6 +293,15 @@ class Effect:
                 values=values, format=style, title=self.title if title is None else title, **axis
             ),
         }
+
+
+def form_of(run: Mapping[str, Any]) -> str | None:
+    """Tell which SMD a run computed: pairwise runs Hedges' g, networks what their option says."""
+    if run["kind"] == "pairwise":
+        return "g"
+    said = run.get("specification") or {}
+    form = (json.loads(said) if isinstance(said, str) else said).get("smd")
+    return None if form is None else str(form)
 
 
 def normal_interval(estimate: Any, std_error: Any) -> tuple[float | None, float | None]:

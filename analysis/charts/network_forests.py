@@ -28,6 +28,7 @@ from analysis.charts.theme import (
     records,
     text_width,
 )
+from evidence import facts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,10 +70,11 @@ def network_forest(
     given.sort(key=lambda row: row["estimate"], reverse=effect.lower_is_better is False)
     digits = effect.digits((row["ci_upper"] - row["ci_lower"]) / 2 for row in given)
     scores = {row["treatment"]: row for row in records(ranking)} if ranking is not None else {}
-    score = next(
-        (key for key in ("sucra", "p_score") if any(not missing(row.get(key)) for row in scores.values())),
-        None,
-    )
+    engines = {row["engine"] for row in scores.values() if not missing(row.get("engine"))}
+    ranked = "sucra" if effect.bayesian else facts.engine(facts.default_engine()).score
+    if len(engines) == 1:
+        ranked = facts.engine(engines.pop()).score
+    score = ranked if any(not missing(row.get(ranked)) for row in scores.values()) else None
     rows = []
     for row in given:
         predicted = not missing(row.get("pi_lower"))
@@ -108,7 +110,7 @@ def network_forest(
     if any(row["pi_text"] for row in rows):
         right.append(Column("pi_text", "95% prediction\ninterval"))
     if score:
-        right.append(Column("score_text", {"sucra": "SUCRA", "p_score": "P-score"}[score]))
+        right.append(Column("score_text", facts.score(score)["label"]))
     table = Table(rows, left, right, PANEL)
     name = effect.label(reference)
     model = next((MODELS[row["model"]] for row in given if row.get("model") in MODELS), "")

@@ -20,6 +20,7 @@ from analysis.charts.theme import (
     records,
     wrap,
 )
+from evidence import facts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,7 +136,7 @@ def rank_heat_plot(
             }
         )  # fmt: skip
     base = alt.Chart(dataset(cells, "scores"))
-    name = {"sucra": "SUCRA", "p_score": "P-score"}[score]
+    name = facts.score(score)["label"]
     return finish(
         alt.layer(
             base.mark_rect(stroke="white", strokeWidth=2).encode(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from analysis.exchange.datasets import MEANINGS, Dataset, datasets, quoted, write_rows
+from evidence import facts
 from evidence.export import Selection
 
 Row = dict[str, Any]
@@ -183,7 +184,7 @@ def _gemtc_script(dataset: Dataset, shape: str, ids: Mapping[str, str]) -> str:
     if shape == "data.ab":
         likelihood, link = _LIKELIHOOD[dataset.kind]
         model = f', likelihood = "{likelihood}", link = "{link}"'
-    elif dataset.net.measure in ("OR", "RR", "HR", "IRR", "ROM"):
+    elif dataset.net.scale == "log":
         model = ', likelihood = "normal", link = "identity"'
     return f"""\
 library(gemtc)
@@ -321,7 +322,7 @@ def _do_file(dataset: Dataset, row: Row) -> str:
     if dataset.kind == "rate":
         return read + "describe\n"
     variables = " ".join(column for column in row if column not in ("study", "treatment"))
-    measure = {"OR": "or", "RR": "rr", "RD": "rd", "MD": "md", "SMD": "smd"}.get(dataset.net.measure, "")
+    measure = facts.name_in("stata", dataset.net.measure) or ""
     lower = dataset.net.lower_is_better
     rank = "" if lower is None else f"network rank {'min' if lower else 'max'}\n"
     return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from analysis.exchange.datasets import MEANINGS, Dataset, datasets, quoted, write_rows
+from evidence import facts
 from evidence.export import Selection
 
 CONTRAST_COLUMNS = {
@@ -18,7 +19,7 @@ CONTRAST_COLUMNS = {
 }
 """Columns of netmeta, and what each holds in our words."""
 
-_TAU2 = frozenset(("REML", "DL", "ML"))
+_TAU2 = frozenset(name for name, row in facts.estimators().items() if row.network)
 
 
 def write_netmeta(selection: Selection, directory: Path) -> list[Path]:
@@ -43,8 +44,7 @@ def write_netmeta(selection: Selection, directory: Path) -> list[Path]:
 
 def _script(dataset: Dataset) -> str:
     net = dataset.net
-    # netmeta has no NMD: it is a difference, and prints as one.
-    measure = "MD" if net.measure == "NMD" else net.measure
+    measure = facts.name_in("netmeta", net.measure) or net.measure
     tau2 = dataset.tau2 if dataset.tau2 in _TAU2 else "REML"
     small, rank = "", ""
     if net.lower_is_better is not None:

@@ -20,9 +20,6 @@ from evidence.errors import EvidenceError, RefusedError
 from evidence.export import Selection
 from evidence.query import EvidenceBase
 
-ARM_MEASURES = {"continuous": "MD", "binary": "OR", "rate": "IRR"}
-"""Effect measure of each kind of outcome that models of the arms themselves estimate."""
-
 
 @dataclass(frozen=True)
 class Dataset:
@@ -60,7 +57,7 @@ class Dataset:
     @property
     def by_arm(self) -> bool:
         """Whether a model of the arms estimates the measure asked for."""
-        return self.arms is not None and ARM_MEASURES.get(self.kind) == self.net.measure
+        return self.arms is not None and facts.default_measure(self.kind).code == self.net.measure
 
     def studies(self) -> Iterator[Study]:
         """Give the studies, two-armed ones first, in the order of the network's blocks."""

@@ -9,6 +9,7 @@ from analysis import pairwise
 from analysis.exchange.datasets import computed, file_name, questions, write_rows
 from analysis.pairwise import PairwiseFit
 from analysis.pairwise.dependence import TRUE_EFFECT_CORRELATION
+from evidence import facts
 from evidence.errors import EvidenceError, RefusedError
 from evidence.export import Selection
 
@@ -163,7 +164,8 @@ _ESCALC = {
 
 def _script(name: str, measure: str, kind: str, tau2: str, shared: bool) -> str:
     again = ""
-    if kind in _ESCALC and measure in ("MD", "SMD", "ROM", "OR", "RR", "RD", "IRR"):
+    # escalc takes the same statistics: the difference it finds is a check of the views.
+    if kind in _ESCALC and facts.measure(measure).given == "arms" and facts.name_in("metafor", measure):
         again = f"""\
 again <- escalc("{measure}", {_ESCALC[kind]}, data = data)
 cat("largest difference from escalc:", max(abs(again$yi - data$yi), na.rm = TRUE), "\\n")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.network.assemble import from_arms, from_contrasts
 from analysis.network.blocks import set_reference
 from analysis.network.load import load
+from evidence import facts
 from evidence.errors import CallError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ENGINES", "MODELS", "fit", "from_arms", "from_contrasts", "load", "set_reference"]
 
-ENGINES = ("frequentist", "exact", "counts", "mcmc")
+ENGINES = tuple(engine.code for engine in facts.engines())
 """Modules of this package with a function ``fit(net, model=..., **options)``."""
 
 MODELS = ("both", "common", "random")
@@ -32,7 +33,7 @@ MODELS = ("both", "common", "random")
 
 def fit(
     net: Network,
-    engine: str = "frequentist",
+    engine: str = facts.default_engine(),
     model: str = "both",
     *,
     reference: str | None = None,
@@ -44,9 +45,8 @@ def fit(
     ----------
     net : Network
         From `load`, `from_contrasts` or `from_arms`.
-    engine : {"frequentist", "exact", "counts", "mcmc"}
-        Generalised least squares; exact Bayesian inference for normal likelihoods; Bayesian inference for
-        counts by importance sampling; Markov chain Monte Carlo.
+    engine : str
+        One of `ENGINES`; what each is says ``evidence.facts.engine``.
     model : {"both", "common", "random"}
         Which models are fitted.
     reference : str, optional
@@ -65,8 +65,7 @@ def fit(
     RefusedError
         If the data do not determine what was asked.
     """
-    if engine not in ENGINES:
-        raise CallError(f"There is no engine {engine!r}; there are {', '.join(ENGINES)}.")
+    facts.engine(engine)
     if model not in MODELS:
         raise CallError(f"There is no model {model!r}; there are {', '.join(MODELS)}.")
     if reference is not None:

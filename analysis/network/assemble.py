@@ -16,13 +16,11 @@ import numpy as np
 from analysis.network.blocks import arm_blocks, number_arms, stack
 from analysis.network.data import Array, Network, unit_label
 from analysis.network.graph import components
+from evidence import facts
 from evidence.errors import CallError, Problem, RefusedError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-LOG_MEASURES = frozenset({"OR", "RR", "HR", "IRR", "ROM", "PETO"})
-"""Measures analysed as logarithms of ratios."""
 
 ALIASES = {
     "studlab": "study",
@@ -282,7 +280,7 @@ def _assemble(
     return Network(
         outcome=outcome,
         measure=measure,
-        scale=given.pop("scale", "log" if measure in LOG_MEASURES else "additive"),
+        scale=given.pop("scale", None) or facts.measure(measure).scale,
         treatments=names,
         studies=units,
         blocks=blocks,

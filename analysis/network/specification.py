@@ -14,6 +14,7 @@ from analysis.network.graph import comparisons, components
 from analysis.network.posterior import Posterior, fixed, integrate, moments_of_tau
 from analysis.network.priors import Prior
 from analysis.network.rows import BlockRows, Rows, arm_rows, block_rows
+from evidence import facts
 from evidence.errors import CallError, Problem, RefusedError
 
 
@@ -36,13 +37,7 @@ def effect_scale(net: Network) -> float:
 
 def unit_of(net: Network) -> str:
     """Name the unit of effects and tau on the analysis scale."""
-    if net.scale == "log":
-        return f"(log {net.measure})"
-    if net.measure == "SMD":
-        return "(standard deviations)"
-    if net.measure == "NMD":
-        return "(percent of the sham-control difference)"
-    return net.unit or ""
+    return facts.measure(net.measure).unit_of_analysis(net.unit)
 
 
 def refuse_disconnected(net: Network) -> None:

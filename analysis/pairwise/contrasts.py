@@ -12,9 +12,6 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-LOG_MEASURES = frozenset({"OR", "RR", "IRR", "HR", "ROM"})
-"""Effect measures that are pooled as logarithms."""
-
 COUNTS = ("n_a", "n_b", "events_a", "events_b", "exposure_a", "exposure_b")
 """Sizes and counts of both arms; missing where they are not known."""
 

@@ -20,16 +20,8 @@ from analysis.pairwise.assembly import Assembly, uses_of_arms
 from analysis.pairwise.coefficients import chi2_p_value
 from analysis.pairwise.contrasts import each
 from analysis.pairwise.rows import Array
+from evidence import facts
 from evidence.errors import Problem, RefusedError
-
-MEASURES: dict[str, tuple[str, ...]] = {
-    "MH": ("OR", "RR", "RD", "IRR"),
-    "Peto": ("OR",),
-    "binomial": ("OR", "IRR"),
-    "CM.AL": ("OR", "IRR"),
-    "UM.FS": ("OR",),
-}
-"""Effect measures each method gives."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +66,7 @@ def check(assembly: Assembly, measure: str, method: str, shared: str) -> None:
     assembly : Assembly
         The contrasts, with their counts.
     measure, method : str
-        Effect measure, and one of `MEASURES`.
+        Effect measure, and a method that rests on tables or likelihood.
     shared : str
         What is done about contrasts that share an arm, see `assembly.SHARED`.
 
@@ -83,9 +75,10 @@ def check(assembly: Assembly, measure: str, method: str, shared: str) -> None:
     RefusedError
         If the measure is not one of the method's, contrasts came without counts, or arms are shared.
     """
-    if measure not in MEASURES[method]:
+    given = facts.pooling_methods()[method].measures
+    if measure not in given:
         raise RefusedError(
-            f"{method} gives {', '.join(MEASURES[method])}, not {measure}: choose one of these measures, "
+            f"{method} gives {', '.join(given)}, not {measure}: choose one of these measures, "
             'or method="inverse_variance".'
         )
     needed = [f"{name}_{side}" for name in ("events", _size(measure)) for side in "ab"]

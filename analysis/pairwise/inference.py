@@ -17,22 +17,12 @@ from analysis.pairwise.coefficients import Coefficients, coefficients, t_quantil
 from analysis.pairwise.robust import cluster_robust
 from analysis.pairwise.rows import Array, Rows, Solution
 from analysis.verdict import LEAST_FOR_PREDICTION, NO_WIDTH
+from evidence import facts
 
-INTERVALS: dict[str, str] = {
-    "Wald": "Wald, normal quantiles",
-    "HK": "Hartung-Knapp, t with k - p degrees of freedom",
-    "HK-adhoc": "Hartung-Knapp, its factor not below 1, t with k - p degrees of freedom",
-    "CR2": "cluster-robust by study (CR2), t with Satterthwaite degrees of freedom",
-}
+INTERVALS: dict[str, str] = facts.interval_methods("effect")
 """Confidence intervals of the random-effects model by name."""
 
-PREDICTIONS: dict[str, str] = {
-    "HTS": "Higgins-Thompson-Spiegelhalter: t with k - 2 degrees of freedom, classic standard error",
-    "V": "Veroniki: t with k - 1 degrees of freedom, classic standard error",
-    "HK": "Hartung-Knapp: t with k - 1 degrees of freedom, Hartung-Knapp standard error",
-    "HK-PR": "Partlett-Riley: t with k - 2 degrees of freedom, Hartung-Knapp standard error",
-    "S": "normal quantiles, classic standard error",
-}
+PREDICTIONS: dict[str, str] = facts.interval_methods("prediction")
 """Prediction intervals by name; HK is metafor's after ``test = "knha"``, S is metafor's without it."""
 
 

@@ -11,24 +11,22 @@ import numpy as np
 from analysis.pairwise import tau2 as between_studies
 from analysis.pairwise.assembly import SHARED
 from analysis.pairwise.inference import INTERVALS, PREDICTIONS
+from evidence import facts
 from evidence.errors import CallError
 from evidence.names import nearest
 
 METHODS: dict[str, str] = {
-    "inverse_variance": "inverse variance, common and random effects",
-    "MH": "Mantel-Haenszel for the common effect (OR, RR, RD, IRR), inverse variance for random effects",
-    "Peto": "Peto for the common effect (OR), inverse variance for random effects",
-    "binomial": "exact conditional likelihood of the counts (OR, IRR), normal random effects (CM.EL)",
-    "CM.AL": "approximate conditional likelihood of the counts (OR, IRR), normal random effects",
-    "UM.FS": "binomial likelihood with fixed study effects (OR), normal random effects",
-    "multilevel": "effects within studies, studies (three-level model), REML",
+    name: f"{method.label} ({', '.join(method.measures)})" if method.measures else method.label
+    for name, method in facts.pooling_methods().items()
 }
 """How studies are put together, by name."""
 
-TABLES = ("MH", "Peto")
+TABLES = tuple(name for name, method in facts.pooling_methods().items() if method.rests_on == "tables")
 """Methods that pool the events of all tables for the common effect."""
 
-LIKELIHOODS = ("binomial", "CM.AL", "UM.FS")
+LIKELIHOODS = tuple(
+    name for name, method in facts.pooling_methods().items() if method.rests_on == "likelihood"
+)
 """Methods on the likelihood of counts."""
 
 

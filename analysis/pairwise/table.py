@@ -6,31 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.pairwise.contrasts import COUNTS, LOG_MEASURES, Contrasts, finish, flip, no_pairs, orient
+from analysis.pairwise.contrasts import COUNTS, Contrasts, finish, flip, no_pairs, orient
+from evidence import facts
 from evidence.errors import CallError, EvidenceError, Problem, RefusedError
 from evidence.names import difference, nearest, skeleton
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MEASURES = (
-    "MD",
-    "SMD",
-    "SMDH",
-    "ROM",
-    "NMD",
-    "OR",
-    "RR",
-    "RD",
-    "IRR",
-    "IRD",
-    "HR",
-    "PETO",
-    "COR",
-    "ZCOR",
-    "GEN",
-)
-"""Names of effect measures a table may give; GEN is any other effect on an additive scale."""
 
 _ALIASES: dict[str, tuple[str, ...]] = {
     "estimate": ("yi", "te", "effect", "y"),
@@ -69,8 +51,7 @@ def from_table(
     question: dict[str, str | None] = {}
     for name, wanted in (("outcome", outcome), ("measure", measure)):
         question[name], position = _pick(texts.get(name), name, wanted, position)
-    if question["measure"] is not None and question["measure"] not in MEASURES:
-        raise CallError(_unknown("effect measure", question["measure"], list(MEASURES), "There is"))
+    about = facts.measure(question["measure"] or "GEN")
     question["treatment"], question["versus"] = treatment, versus
     reverse = np.zeros(len(position), bool)
     if set(_TREATMENTS) <= texts.keys():
@@ -103,10 +84,10 @@ def from_table(
         covariance=pairs,
         variables=table.iloc[position[~missing]].rename(columns=str).reset_index(drop=True),
         outcome=question["outcome"] or "outcome",
-        measure=question["measure"] or "GEN",
+        measure=about.code,
         treatment=question["treatment"] or "treatment",
         versus=question["versus"] or "control",
-        scale="log" if question["measure"] in LOG_MEASURES else "additive",
+        scale=about.scale,
         exclusions=_exclusions(gone),
         notes=tuple(notes),
     )
@@ -289,7 +270,7 @@ def _exclusions(gone: pd.DataFrame) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
-def _unknown(what: str, name: str, there: list[str], head: str = "The table has") -> str:
+def _unknown(what: str, name: str, there: list[str]) -> str:
     close = nearest(name, there)
     hint = f" Did you mean {close!r}?" if close else ""
-    return f"{head} no {what} {name!r}.{hint} There are: {', '.join(there[:30])}."
+    return f"The table has no {what} {name!r}.{hint} There are: {', '.join(there[:30])}."

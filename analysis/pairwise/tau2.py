@@ -20,20 +20,12 @@ from collections.abc import Callable
 import numpy as np
 
 from analysis.pairwise.rows import Array, Profile, Rows, Sums
+from evidence import facts
 
-METHODS: dict[str, str] = {
-    "DL": "DerSimonian-Laird",
-    "REML": "restricted maximum likelihood",
-    "ML": "maximum likelihood",
-    "PM": "Paule-Mandel",
-    "HE": "Hedges-Olkin",
-    "HS": "Hunter-Schmidt",
-    "SJ": "Sidik-Jonkman",
-    "EB": "empirical Bayes",
-}
+METHODS: dict[str, str] = {name: row.label for name, row in facts.estimators().items() if row.pairwise}
 """Estimators of the between-study variance by name."""
 
-INTERVALS: dict[str, str] = {"QP": "Q-profile", "PL": "profile likelihood"}
+INTERVALS: dict[str, str] = facts.interval_methods("tau2")
 """Intervals of the between-study variance by name."""
 
 

@@ -14,6 +14,7 @@ from analysis.charts.theme import count, missing, records
 from analysis.report.blocks import Block, Figure, Section, Text, stem
 from analysis.report.links import Links, chosen
 from analysis.report.material import Material
+from evidence import facts
 
 
 def checked_claims(material: Material) -> list[dict[str, Any]]:
@@ -148,11 +149,10 @@ def _printed_effect(material: Material, outcome: str, measure: str, unit: str | 
     row = material.db.rows(
         "select lower_is_better from outcome_direction where outcome = ? and measure = ?", [outcome, measure]
     )
-    scale = material.db.value("select scale from effect_measure where measure = ?", [measure])
+    known = any(measure == found.code for found in facts.measures())
     return Effect(
-        measure,
+        measure if known else "GEN",
         outcome=material.outcomes.get(outcome, outcome),
-        scale="log" if scale == "log" else "additive",
         unit=unit,
         lower_is_better=row[0]["lower_is_better"] if row else None,
         treatments=material.treatments,

@@ -33,6 +33,7 @@ from analysis.report.opening_sections import (
 )
 from analysis.report.pairwise_section import pairwise_section
 from analysis.report.published_section import checked_claims, published_section
+from evidence import facts
 
 __all__ = ["Block", "Figure", "Section", "Text", "assemble", "everything", "findings", "league_tables"]
 
@@ -240,7 +241,9 @@ def _several(material: Material, links: Links) -> Section:
     if league is not None:
         section.blocks.append(league)
     if len({row["outcome"] for row in rows}) > 1:
-        score = "sucra" if all(not missing(row["sucra"]) for row in rows) else "p_score"
+        # Where engines differ, SUCRA: the P-score of a posterior is its SUCRA.
+        scores = {facts.engine(row["engine"]).score for row in rows}
+        score = scores.pop() if len(scores) == 1 else "sucra"
         if all(not missing(row[score]) for row in rows):
             chart = charts.rank_heat_plot(
                 pd.DataFrame(rows), labels=material.treatments, outcomes=material.outcomes, score=score

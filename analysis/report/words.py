@@ -5,41 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.charts.effect import Effect
+from analysis.charts.effect import Effect, form_of
 from analysis.charts.intervals import turned
 from analysis.charts.theme import count, missing, number, p_value, percent, records
 from analysis.report.links import Links, mark
 from analysis.report.material import Material
+from evidence import facts
 from evidence.results import Run
 
 MODELS = {"common": "common effect", "random": "random effects"}
-
-_ENGINES = {
-    "frequentist": "generalised least squares with the covariance of multi-arm studies",
-    "exact": "Bayesian, with study effects and treatment effects integrated out in closed form and the "
-    "heterogeneity by quadrature (no simulation)",
-    "counts": "Bayesian, with the likelihood of the arms' counts: heterogeneity and study effects by "
-    "quadrature, treatment effects by importance sampling",
-    "mcmc": "Bayesian, by Markov chain Monte Carlo (No-U-Turn sampler)",
-}
-
-_MEASURES = {
-    "MD": "mean differences in the outcome's unit",
-    "SMD": "standardised mean differences (Hedges' g with the exact correction for small samples)",
-    "ROM": "log ratios of means, printed as ratios",
-    "NMD": "mean differences in percent of the difference between control and sham",
-    "OR": "log odds ratios, printed as odds ratios",
-    "RR": "log risk ratios, printed as risk ratios",
-    "RD": "risk differences",
-    "IRR": "log rate ratios, printed as rate ratios",
-    "IRD": "rate differences",
-    "HR": "log hazard ratios, printed as hazard ratios",
-}
-
-_INTERVALS = {
-    "HK": "Hartung-Knapp", "HK-adhoc": "Hartung-Knapp with the factor held at 1 or more", "Wald": "Wald",
-}  # fmt: skip
-
 
 _MOST_LISTED = 8
 """Treatments that a sentence of the answer lists, the best first."""
@@ -55,7 +29,7 @@ def estimate_rows(run: Run) -> list[dict[str, Any]]:
     """Rows of ``result_estimate`` of a run, with what their address and their writing need beside them."""
     rows = records(run.frames["estimates"])
     half = [(row["ci_upper"] - row["ci_lower"]) / 2 for row in rows if not missing(row["ci_lower"])]
-    digits = Effect(run.measure, scale="log" if run.scale == "log" else "additive").digits(half)
+    digits = Effect(run.measure).digits(half)
     about = {"run_id": run.run_id, "analysis": run.analysis, "kind": run.kind, "digits": digits}
     return [about | row for row in rows]
 
@@ -81,13 +55,13 @@ def against(run: Run, model: str, evidence: str = "network") -> list[dict[str, A
 
 
 def ranked(run: Run, model: str) -> tuple[list[str], str | None, dict[str, dict[str, Any]]]:
-    """Treatments best first, the score that says so (sucra, p_score or None), and the rows by treatment."""
+    """Treatments best first, the score that says so (as the engine computes), and the rows by treatment."""
     rows = [row for row in records(run.frames["ranking"]) if row["model"] == model]
-    for score in ("sucra", "p_score"):
-        scored = [row for row in rows if not missing(row.get(score))]
-        if scored:
-            scored.sort(key=lambda row: -row[score])
-            return [row["treatment"] for row in scored], score, {row["treatment"]: row for row in scored}
+    score = facts.engine(run.engine).score
+    scored = [row for row in rows if not missing(row.get(score))]
+    if scored:
+        scored.sort(key=lambda row: -row[score])
+        return [row["treatment"] for row in scored], score, {row["treatment"]: row for row in scored}
     order = [row["treatment"] for row in against(run, model)]
     place = next((i for i, row in enumerate(against(run, model)) if _after(row, run)), len(order))
     return [*order[:place], str(run.reference), *order[place:]], None, {}
@@ -220,7 +194,7 @@ def _network_answer(run: Run, effect: Effect, links: Links) -> str:
             sentences.append(f"For {unclear} of {len(rows)} the interval includes no effect.")
     order, score, scores = ranked(run, model)
     if score:
-        name = {"sucra": "SUCRA", "p_score": "P-score"}[score]
+        name = facts.score(score)["label"]
         first = [f"{effect.label(t)} ({percent(scores[t][score], 0)})" for t in order[:3]]
         sentences.append(f"Ranked by {name}: {', then '.join(first)}.")
         best = scores[order[0]].get("p_best")
@@ -267,7 +241,7 @@ def spread(material: Material, run: Run) -> str:
         return ""
     parts = []
     if not missing(row.get("tau")):
-        unit = effect.unit if effect.measure == "MD" and effect.unit else ""
+        unit = effect.printed_unit or ""
         unit = unit if unit in ("", "%") else f" {unit}"
         scale = " on the log scale" if effect.scale == "log" else ""
         ends = ""
@@ -304,11 +278,13 @@ def methods(material: Material) -> list[str]:
         "be "
         "used, and why, is listed under Exclusions."
     )
-    used = list(dict.fromkeys(run.measure for run in runs))
-    if used:
+    used = list(dict.fromkeys((run.measure, form_of(run.row())) for run in runs))
+    # Measures without forms are the same in every form.
+    said = list(dict.fromkeys(f"{facts.measure(*measure).sentence} ({measure[0]})" for measure in used))
+    if said:
         paragraphs.append(
             "Effects are "
-            + "; ".join(f"{_MEASURES.get(measure, measure)} ({measure})" for measure in used)
+            + "; ".join(said)
             + ". A contrast exists only within one study and experiment. Direction of benefit is a property "
             "of the outcome" + _directions(material) + ". " + _timepoints(runs)
         )
@@ -369,7 +345,7 @@ def _pairwise_methods(runs: list[Run]) -> str:
     text = (
         f"Pairwise meta-analyses ({len(runs)}): inverse-variance common effect, and random effects with the "
         f"between-study variance by {options.get('tau2')}, "
-        f"{_INTERVALS.get(str(options.get('ci')), options.get('ci'))} "
+        f"{facts.interval_method('effect', str(options.get('ci')))} "
         f"intervals, and prediction intervals ({options.get('prediction')})."
     )
     if options.get("shared") == "covariance":
@@ -394,8 +370,8 @@ def _priors(run: Run) -> str:
 
 def _network_methods(runs: list[Run], engine: str, names: Mapping[str, str]) -> str:
     options = runs[0].specification
-    text = f"Network meta-analyses ({len(runs)}), {engine} engine: {_ENGINES.get(engine, engine)}."
-    if engine == "frequentist":
+    text = f"Network meta-analyses ({len(runs)}), {engine} engine: {facts.engine(engine).sentence}."
+    if not facts.engine(engine).bayesian:
         text += (
             f" Between-study variance by {options.get('tau2')}, one for the whole network. Inconsistency: Q "
             "decomposed "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from analysis import pairwise
 from analysis.pairwise import tau2 as between_studies
 from analysis.pairwise.contrasts import each
+from evidence import facts
 from evidence.errors import CallError, EvidenceError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def effect_measures(
     outcome: str,
     treatment: str,
     versus: str,
-    measures: Sequence[str] = ("MD", "SMD", "ROM", "NMD"),
+    measures: Sequence[str] = (),
     **options: Any,
 ) -> pd.DataFrame:
     """Answer one question in several effect measures, in one table.
@@ -39,7 +40,7 @@ def effect_measures(
     outcome, treatment, versus : str
         The question.
     measures : sequence of str
-        Effect measures; for a binary outcome take OR, RR, RD.
+        Effect measures; without them, all that are computed from arms for the outcome's kind.
     **options
         Of `pairwise.fit`: tau2, ci, timepoint, where, ...
 
@@ -51,11 +52,13 @@ def effect_measures(
         this one does not, with the reason), refused (why there is no estimate). A measure that was refused
         has one row.
     """
+    kind = db.value("select kind from outcome where outcome = ?", [outcome])
+    usual = [found.code for found in facts.measures(kind=kind, given=("arms",))]
     questions = {
         measure: {
             "outcome": outcome, "measure": measure, "treatment": treatment, "versus": versus, **options
         }
-        for measure in measures
+        for measure in measures or usual
     }  # fmt: skip
     return _table(db, questions)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from evidence import facts
 from evidence.commands.options import FILE, MEASURE, OUTCOME, SAVE, TIMEPOINT, WHERE, example
 from evidence.commands.progress import status
 
@@ -25,6 +27,14 @@ _FORMAT = click.option(
 )
 
 
+def _listed(meanings: Mapping[str, str]) -> str:
+    """Keys with what they mean, for a help text."""
+    return "; ".join(f"{key}: {meaning}" for key, meaning in meanings.items()) + "."
+
+
+_NETWORK_TAU2 = ", ".join(name for name, estimator in facts.estimators().items() if estimator.network)
+
+
 @click.command(
     epilog=example("evidence pool diabetes --outcome hba1c --measure MD --treatment metf --versus plac")
 )
@@ -38,14 +48,14 @@ _FORMAT = click.option(
     default="REML",
     show_default=True,
     metavar="METHOD",
-    help="Between-study variance: REML, DL, PM, ML, HE, HS, SJ, EB, or its value.",
+    help=f"Between-study variance: {', '.join(facts.estimators())}, or its value.",
 )
 @click.option(
     "--ci",
     default="HK",
     show_default=True,
     metavar="METHOD",
-    help="Interval of the random-effects model: HK (Hartung-Knapp), HK-adhoc, Wald, CR2.",
+    help=f"Interval of the random-effects model: {', '.join(facts.interval_methods('effect'))}.",
 )
 @click.option("--prediction", metavar="METHOD", help="Prediction interval: HK, HK-PR, HTS, V, S.")
 @click.option(
@@ -105,14 +115,14 @@ def pool(file: str, form: str, save: bool, tau2: str, **options: Any) -> None:
 @MEASURE
 @click.option(
     "--engine",
-    type=click.Choice(("frequentist", "exact", "counts", "mcmc")),
-    default="frequentist",
+    type=click.Choice([engine.code for engine in facts.engines()]),
+    default=facts.default_engine(),
     show_default=True,
-    help="Generalised least squares; exact Bayesian (normal likelihood); Bayesian for counts; MCMC.",
+    help=_listed({engine.code: engine.label for engine in facts.engines()}),
 )
 @click.option("--model", default="both", show_default=True, metavar="MODEL", help="common, random or both.")
 @click.option(
-    "--tau2", metavar="METHOD", help="Between-study variance (frequentist): REML, DL, ML, or its value."
+    "--tau2", metavar="METHOD", help=f"Between-study variance (frequentist): {_NETWORK_TAU2}, or its value."
 )
 @click.option("--reference", metavar="TREATMENT", help="Reference treatment. Default: the plan's.")
 @click.option(
@@ -125,10 +135,10 @@ def pool(file: str, form: str, save: bool, tau2: str, **options: Any) -> None:
 @click.option("--exclude-high-rob", is_flag=True, help="Leave out studies at high risk of bias.")
 @click.option(
     "--smd",
-    type=click.Choice(("d", "g")),
+    type=click.Choice([str(form.form) for form in facts.forms("SMD")]),
     default="d",
     show_default=True,
-    help="For SMD: Cohen's or Hedges'.",
+    help="For SMD: " + _listed({str(form.form): str(form.form_name) for form in facts.forms("SMD")}),
 )
 @click.option("--tau-prior", metavar="PRIOR", help='Prior of tau (Bayesian), e.g. "uniform(0, 5)".')
 @click.option("--effect-prior-sd", type=float, metavar="SD", help="Standard deviation of the effects' prior.")

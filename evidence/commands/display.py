@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from evidence import facts
 from evidence.output import SYNTHETIC, display, p_value, percent, significant, write_table
-from evidence.reference import keyed
 from evidence.results import IMPORTANTLY_BETTER, OVER_ALL, plain
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from evidence.results import Run
 
 NO_R2 = "not defined: without the moderators tau2 is 0 or given"
-_INTERVAL = {"frequentist": "confidence", "exact": "credible", "counts": "credible", "mcmc": "credible"}
 
 
 def show_run(run: Run, stream: TextIO) -> None:
@@ -45,14 +44,15 @@ def show_run(run: Run, stream: TextIO) -> None:
 
 
 def _head(run: Run) -> list[str]:
-    label = keyed("effect_measure")[run.measure]["label"]
-    unit = f", in {run.unit}" if run.unit and run.scale == "additive" and run.measure != "SMD" else ""
+    about = facts.measure(run.measure, run.form)
+    unit = about.unit_of(run.unit)
+    unit = f", in {unit}" if unit else ""
     question = f"{run.treatment} versus {run.versus}" if run.kind == "pairwise" else f"versus {run.reference}"
     size = f"{run.n_studies} {'study' if run.n_studies == 1 else 'studies'}, {run.n_arms} arms"
     if run.kind == "network":
         size += f", {run.n_treatments} treatments"
-    lines = [f"{run.outcome}: {label} ({run.measure}{unit}), {question}; {size}; {run.engine}."]
-    none = 1 if run.scale == "log" else 0
+    lines = [f"{run.outcome}: {about.label} ({run.measure}{unit}), {question}; {size}; {run.engine}."]
+    none = f"{about.null:g}"
     if run.lower_is_better is None:
         lines.append("The outcome does not say which direction is better: no ranking.")
     else:
@@ -60,7 +60,7 @@ def _head(run: Run) -> list[str]:
         lines.append(f"{better} is better: {side} {none} favours the treatment named first.")
     if run.scale == "log":
         lines.append("Effects and limits are ratios; tau is on the logarithmic scale.")
-    lines.append(f"Intervals are 95 % {_INTERVAL[run.engine]} intervals; run {run.run_id}.")
+    lines.append(f"Intervals are 95 % {facts.engine(run.engine).interval_word} intervals; run {run.run_id}.")
     return lines
 
 
@@ -183,7 +183,8 @@ def _ranking(run: Run, stream: TextIO) -> None:
         for row in _records(run, "sensitivity")
         if (row["method"], row["quantity"]) == (IMPORTANTLY_BETTER, OVER_ALL)
     }
-    columns = ("mean_rank", "sucra", "p_score", "p_best")
+    score = facts.engine(run.engine).score
+    columns = ("mean_rank", score, "p_best")
     cells = [
         [
             row["model"],
@@ -193,7 +194,8 @@ def _ranking(run: Run, stream: TextIO) -> None:
         ]
         for row in rows
     ]
-    _table(("model", "treatment", *columns, "p_importantly_better"), cells, stream)
+    headings = [facts.score(score)["label"] if column == score else column for column in columns]
+    _table(("model", "treatment", *headings, "p_importantly_better"), cells, stream)
     for row in _records(run, "fit"):
         if row["quantity"] == "POTH":
             about = f"{row['model']}: {row['value']:.3f}, {row['note']}"

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from evidence import facts
+
 if TYPE_CHECKING:
     from evidence.query import EvidenceBase
 
@@ -38,7 +40,7 @@ MEASURE = click.option(
     "--measure",
     required=True,
     metavar="MEASURE",
-    help="Effect measure: MD, SMD, ROM, NMD, OR, RR, RD, IRR ...",
+    help=f"Effect measure: {', '.join(found.code for found in facts.measures(given=facts.REVIEW))}.",
 )
 TIMEPOINT = click.option(
     "--timepoint",

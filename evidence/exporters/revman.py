@@ -10,20 +10,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from evidence import facts
 from evidence.errors import RefusedError
 from evidence.export import Selection
-from evidence.reference import keyed
 
-_WORDS = {
-    "MD": ("Continuous", "Mean Difference"),
-    "SMD": ("Continuous", "Std. Mean Difference"),
-    "OR": ("Dichotomous", "Odds Ratio"),
-    "RR": ("Dichotomous", "Risk Ratio"),
-    "RD": ("Dichotomous", "Risk Difference"),
-    "HR": ("Contrast level", "Hazard Ratio"),
-    "IRR": ("Contrast level", "Rate Ratio"),
-}
-"""Data type and effect measure in RevMan's words; it has no others."""
+_DATA_TYPE = {"continuous": "Continuous", "binary": "Dichotomous"}
+"""Data type of a kind of outcome in RevMan's words; others are entered as contrasts."""
 
 _ROWS = (
     "Analysis group", "Analysis number", "Analysis name", "Subgroup", "Study", "Study year",
@@ -49,7 +41,7 @@ def write_revman(selection: Selection, directory: Path) -> list[Path]:
     left_out = {
         f"{row['outcome']} by {row['measure']} is not written: RevMan has no such measure"
         for row in db.rows("select distinct outcome, measure from analysis_contrast")
-        if row["measure"] not in _WORDS and not _has_other(db, row["outcome"])
+        if facts.name_in("revman", row["measure"]) is None and not _has_other(db, row["outcome"])
     }
     selection.lose("revman", *sorted(left_out))
     planned = {(row["outcome"], row["measure"]) for row in db.rows("select outcome, measure from plan")}
@@ -61,7 +53,8 @@ def write_revman(selection: Selection, directory: Path) -> list[Path]:
     for pair in pooled:
         outcome, measure = pair["outcome"], pair["measure"]
         asked = any(o == outcome for o, _ in planned)
-        if measure not in _WORDS or (asked and (outcome, measure) not in planned):
+        words = facts.name_in("revman", measure)
+        if words is None or (asked and (outcome, measure) not in planned):
             continue
         number[outcome] = number.get(outcome, 0) + 1
         place: dict[str, Any] = {
@@ -70,7 +63,7 @@ def write_revman(selection: Selection, directory: Path) -> list[Path]:
         }
         a, b = labels[pair["treatment_a"]], labels[pair["treatment_b"]]
         place["Analysis name"] = f"{outcome}, {a} versus {b}, {measure}"
-        kind, words = _WORDS[measure]
+        kind = _DATA_TYPE.get(str(facts.measure(measure).kind), "Contrast level")
         rows = _data_rows(selection, pair, kind)
         contrast_level = kind == "Contrast level" or any("GIV Mean" in row for row in rows)
         if contrast_level:
@@ -98,7 +91,7 @@ def write_revman(selection: Selection, directory: Path) -> list[Path]:
         )
     if not settings:
         raise RefusedError(
-            "There is no comparison in a measure that RevMan has (MD, SMD, OR, RR, RD, HR, IRR)."
+            f"There is no comparison in a measure that RevMan has ({', '.join(facts.names_in('revman'))})."
         )
     name = db.value("select review from review")
     members = {
@@ -121,7 +114,7 @@ def write_revman(selection: Selection, directory: Path) -> list[Path]:
 
 def _has_other(db: Any, outcome: str) -> bool:
     found = db.rows("select distinct measure from analysis_contrast where outcome = ?", [outcome])
-    return any(row["measure"] in _WORDS for row in found)
+    return any(facts.name_in("revman", row["measure"]) for row in found)
 
 
 def _data_rows(selection: Selection, pair: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
@@ -169,7 +162,7 @@ def _data_rows(selection: Selection, pair: Mapping[str, Any], kind: str) -> list
 
 def _effect(measure: str, *values: float | None) -> dict[str, float | None]:
     """Return estimate and interval as RevMan prints them: ratios as ratios."""
-    ratio = keyed("effect_measure")[measure]["scale"] == "log"
+    ratio = facts.measure(measure).is_ratio
     printed = [None if value is None else math.exp(value) if ratio else value for value in values]
     return dict(zip(("Mean", "CI start", "CI end"), printed, strict=True))
 

@@ -14,32 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evidence import facts
 from evidence.errors import Problem, ReviewError
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
 from evidence.importers.names import Spellings, plain
 from evidence.importers.sources import decode, read_archive, read_xml, unreadable
 from evidence.importers.table import Table, table_of
-from evidence.reference import keyed, reference
+from evidence.reference import reference
 
-_MEASURES = {
-    "oddsratio": "OR",
-    "or": "OR",
-    "petooddsratio": "OR",
-    "petoor": "OR",
-    "riskratio": "RR",
-    "rr": "RR",
-    "riskdifference": "RD",
-    "rd": "RD",
-    "meandifference": "MD",
-    "md": "MD",
-    "wmd": "MD",
-    "stdmeandifference": "SMD",
-    "standardisedmeandifference": "SMD",
-    "standardizedmeandifference": "SMD",
-    "smd": "SMD",
-    "hazardratio": "HR",
-    "rateratio": "IRR",
-}
 _METHODS = {"mantelhaenszel": "MH", "mh": "MH", "peto": "Peto", "petooe": "Peto", "expoev": "Peto"}
 _STATISTICS = {
     "Experimental mean": ("a", "mean"),
@@ -228,7 +210,7 @@ def import_revman(
 def _add_analysis(
     path: Path, analysis: Analysis, active: set[str], draft: Draft, report: ImportReport
 ) -> None:
-    if analysis.measure not in keyed("effect_measure"):
+    if analysis.measure not in {found.code for found in facts.measures(given=facts.REVIEW)}:
         report.left_out.append(
             Problem(
                 f"analysis {analysis.outcome!r}: no effect measure {analysis.measure!r} is known here", ""
@@ -237,7 +219,7 @@ def _add_analysis(
         return
     if analysis.swapped:
         report.notes.append(f"analysis {analysis.outcome!r} counts those without the event; events are kept")
-    kind = str(keyed("effect_measure")[analysis.measure]["kind"])
+    kind = str(facts.measure(analysis.measure).kind)
     counted = Counter(row.study for row in analysis.rows)
     seen: Counter[str] = Counter()
     added = 0
@@ -458,7 +440,7 @@ def _of_package(row: dict[str, str], rows: tuple[StudyRow, ...]) -> Analysis:
 
 
 def _measure(words: str) -> str:
-    known = _MEASURES.get(plain(re.sub(r"\(.*?\)", "", words)))
+    known = facts.read_name("revman", re.sub(r"\(.*?\)", "", words))
     return known or words
 
 

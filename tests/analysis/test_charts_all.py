@@ -25,7 +25,7 @@ def _checked_once():
 
 
 NAMES = {"a": "Drug α", "b": "药物 B", "c": "Placebo"}
-EFFECT = Effect("OR", outcome="Death", scale="log", lower_is_better=True, treatments=NAMES)
+EFFECT = Effect("OR", outcome="Death", lower_is_better=True, treatments=NAMES)
 PAIRS = [("a", "b"), ("a", "c"), ("b", "c")]
 
 

@@ -25,7 +25,7 @@ def _checked_once():
 NAMES = {"a": "Drug A", "b": "Placebo"}
 LOWER = Effect("MD", outcome="HbA1c", unit="%", lower_is_better=True, treatments=NAMES)
 HIGHER = Effect("SMD", outcome="Memory", lower_is_better=False, treatments=NAMES)
-ODDS = Effect("OR", outcome="Death", scale="log", lower_is_better=True, treatments=NAMES)
+ODDS = Effect("OR", outcome="Death", lower_is_better=True, treatments=NAMES)
 
 
 def studies(k: int = 3, **extra) -> pd.DataFrame:

@@ -169,7 +169,7 @@ def test_every_cell_of_a_triangle_has_the_same_decimals():
 
 
 def test_two_outcomes_share_one_table():
-    second = Effect("OR", outcome="Weight gain", scale="log", lower_is_better=True)
+    second = Effect("OR", outcome="Weight gain", lower_is_better=True)
     other = network().assign(estimate=[0.0, math.log(2), 0.0], ci_lower=-1.0, ci_upper=1.0)
     cell = at(1, 2, second=other, second_effect=second)
     assert (cell["outcome"], cell["estimate"]) == ("Weight gain", pytest.approx(2.0))

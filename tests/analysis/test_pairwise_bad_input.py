@@ -160,9 +160,10 @@ def test_rows_without_a_name():
 
 
 def test_measures_are_known_ones():
-    with pytest.raises(CallError, match="Did you mean 'SMD'"):
+    with pytest.raises(CallError, match=r"There is no effect measure 'SMDD'. There are: MD, SMD, ROM"):
         pairwise.fit(table(), measure="SMDD")
-    assert pairwise.fit(table(), measure="OR").contrasts.scale == "log"
+    for measure, scale in (("OR", "log"), ("PETO", "log"), ("ZCOR", "additive")):
+        assert pairwise.fit(table(), measure=measure).contrasts.scale == scale
 
 
 def test_what_is_wrong_elsewhere_does_not_matter():

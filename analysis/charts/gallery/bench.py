@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.charts.effect import Effect
+from evidence import facts
 
 if TYPE_CHECKING:
     from analysis.network.result import NetworkFit
@@ -45,9 +46,8 @@ class Bench:
         return Effect(
             measure,
             outcome=row["label"],
-            scale="log" if measure in ("OR", "RR", "IRR", "ROM", "HR") else "additive",
             unit=row["unit"],
-            lower_is_better=row["lower_is_better"],
+            lower_is_better=facts.measure(measure).lower_is_better(row),
             treatments=self.labels(review, "treatment"),
             bayesian=bayesian,
         )
