@@ -26,6 +26,7 @@ from analysis.charts.one_by_one import cumulative, leave_one_out
 from analysis.charts.theme import (
     count,
     dataset,
+    figures,
     finish,
     ink_on,
     missing,
@@ -301,18 +302,6 @@ def heterogeneity_text(row: Mapping[str, Any]) -> str:
         method = f" ({row['method']})" if not missing(row.get("method")) and row["method"] else ""
         parts.append(f"τ² = {figures(tau2)}{method}")
     return "Heterogeneity: " + "; ".join(parts) if parts else ""
-
-
-def figures(value: float | None) -> str:
-    """Three significant figures, grouped and without an exponent where that is readable."""
-    if missing(value):
-        return ""
-    if value == 0:
-        return "0"
-    text = f"{value:.3g}"
-    if "e" in text and 1e-6 < abs(value) < 1e12:  # type: ignore[arg-type]
-        text = f"{float(text):,.0f}" if abs(value) >= 1 else f"{float(text):.8f}".rstrip("0")  # type: ignore[arg-type]
-    return text.replace("-", "−")
 
 
 def _main(estimates: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:

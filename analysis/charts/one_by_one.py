@@ -16,9 +16,9 @@ from analysis.charts.intervals import (
 from analysis.charts.layout import Column, Table
 from analysis.charts.network_forests import printed
 from analysis.charts.theme import (
+    figures,
     finish,
     missing,
-    number,
     percent,
     records,
 )
@@ -127,7 +127,7 @@ def _one_by_one(
                 else f"{effect.text(row['estimate'], digits)} (no interval)"
                 if alone
                 else note or "cannot be estimated",
-                "tau_text": number(row.get("tau"), max(digits, 2)),
+                "tau_text": figures(row.get("tau")),
                 "i2_text": percent(row.get("i2"), 0),
                 "tau": row.get("tau"),
                 "i2": row.get("i2"),

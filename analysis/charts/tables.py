@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.charts.effect import Effect
 from analysis.charts.leagues import caption, cells
-from analysis.charts.theme import count, missing, number, p_value, percent, plain, records
+from analysis.charts.theme import count, figures, missing, number, p_value, percent, plain, records
+from analysis.verdict import may_be_said
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -191,9 +192,9 @@ def summary_of_findings(rows: Iterable[Mapping[str, Any]], *, n_label: str = "Pa
     Parameters
     ----------
     rows : iterable of mapping
-        outcome, comparison, n_studies, n_participants, model, effect (an `Effect`), estimate, ci_lower,
-        ci_upper, pi_lower, pi_upper, tau, i2, certainty, linked (the effect as it is to be
-        written, with its link).
+        outcome, comparison, treatment, versus, n_studies, n_participants, model, effect (an `Effect`),
+        estimate, ci_lower, ci_upper, no_verdict, pi_lower, pi_upper, tau, i2, certainty, linked (the effect
+        as it is to be written, with its link).
     n_label : str
         "Animals" or "Participants".
 
@@ -217,7 +218,7 @@ def summary_of_findings(rows: Iterable[Mapping[str, Any]], *, n_label: str = "Pa
                 "model": row["model"],
                 "effect": row.get("linked") or text,
                 "prediction": effect.interval_text(row.get("pi_lower"), row.get("pi_upper"), digits),
-                "heterogeneity": _spread(row, digits),
+                "heterogeneity": _spread(row),
                 "reading": _reading(effect, row),
                 "certainty": row.get("certainty") or "",
             }
@@ -365,7 +366,7 @@ def heterogeneity_and_inconsistency(
                 )
                 + (f", {which}" if which else ""),
                 "method": _text(row.get("method")),
-                "tau": _range(row, "tau", 3),
+                "tau": _tau(row),
                 "i2": _range(row, "i2", 0, share=True),
                 "q": number(row.get("q"), 1),
                 "df": count(row.get("df")),
@@ -460,20 +461,30 @@ def _range(row: Mapping[str, Any], key: str, digits: int, share: bool = False) -
     return write(row[key]) + ("" if missing(limits[0]) else f" [{write(limits[0])}, {write(limits[1])}]")
 
 
-def _spread(row: Mapping[str, Any], digits: int) -> str:
+def _tau(row: Mapping[str, Any]) -> str:
+    if missing(row.get("tau")):
+        return ""
+    ends = [figures(row.get(f"tau_{end}")) for end in ("lower", "upper")]
+    method = row.get("interval_method")
+    by = f" ({method})" if ends[0] and not missing(method) and method else ""
+    return figures(row["tau"]) + (f" [{', '.join(ends)}]{by}" if ends[0] else "")
+
+
+def _spread(row: Mapping[str, Any]) -> str:
     parts = []
     if not missing(row.get("tau")):
-        parts.append(f"τ = {number(row['tau'], max(digits, 2))}")
+        parts.append(f"τ = {figures(row['tau'])}")
     if not missing(row.get("i2")):
         parts.append(f"I² = {percent(row['i2'], 0)}")
     return "; ".join(parts)
 
 
 def _reading(effect: Effect, row: Mapping[str, Any]) -> str:
+    if not may_be_said(row):
+        return "no conclusion is drawn: see the notes of the analysis"
     if row["ci_lower"] <= 0 <= row["ci_upper"]:
         return "interval includes no effect"
     better = effect.better(row["estimate"])
     if better is None:
         return "interval excludes no effect"
-    treatment, _, versus = str(row["comparison"]).partition(" versus ")
-    return f"favours {treatment if better else versus}"
+    return f"favours {effect.label(row['treatment'] if better else row['versus'])}"

@@ -148,16 +148,51 @@ def count(value: float | None) -> str:
     return number(value, 0 if float(value or 0).is_integer() else 1)
 
 
-def p_value(value: float | None) -> str:
-    """Write a p-value: three decimals, or that it is smaller."""
+def figures(value: float | None) -> str:
+    """Three significant figures, grouped and without an exponent where that is readable."""
     if missing(value):
         return ""
-    return "< 0.001" if value < 0.001 else f"= {value:.3f}" if value < 0.1 else f"= {value:.2f}"  # type: ignore[operator]
+    if value == 0:
+        return "0"
+    text = f"{value:.3g}"
+    if "e" in text and 1e-6 < abs(value) < 1e12:  # type: ignore[arg-type]
+        text = f"{float(text):,.0f}" if abs(value) >= 1 else f"{float(text):.8f}".rstrip("0")  # type: ignore[arg-type]
+    elif abs(value) >= 1000:  # type: ignore[arg-type]
+        text = f"{float(text):,.0f}"
+    return text.replace("-", "−")
+
+
+def p_value(value: float | None) -> str:
+    """Write a p-value: two or three decimals, more where they would round it to 0.05, or that it is smaller.
+
+    >>> p_value(0.0123), p_value(0.04966), p_value(0.0), p_value(0.3)
+    ('= 0.012', '= 0.0497', '< 0.001', '= 0.30')
+    """
+    if missing(value):
+        return ""
+    if value < 0.001:  # type: ignore[operator]
+        return "< 0.001"
+    digits = 3 if value < 0.1 else 2  # type: ignore[operator]
+    while value != 0.05 and digits < 15 and float(f"{value:.{digits}f}") == 0.05:
+        digits += 1
+    return f"= {value:.{digits}f}"
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """Write a share (0 to 1) as a percentage."""
-    return "" if missing(value) else f"{number(100 * value, digits)}%"  # type: ignore[operator]
+    """Write a share (0 to 1) as a percentage; what is not all or nothing is not written as if it were.
+
+    >>> percent(0.5), percent(0.9998), percent(1.0), percent(0.0001), percent(0.9998, 0)
+    ('50.0%', '>99.9%', '100.0%', '<0.1%', '>99%')
+    """
+    if missing(value):
+        return ""
+    text, step = f"{100 * value:.{digits}f}", 10.0**-digits  # type: ignore[operator]
+    # Sums of weights miss 1 by rounding.
+    if value < 1 - 1e-9 and float(text) == 100:  # type: ignore[operator]
+        return f">{number(100 - step, digits)}%"
+    if value > 1e-9 and float(text) == 0:  # type: ignore[operator]
+        return f"<{number(step, digits)}%"
+    return f"{number(100 * value, digits)}%"  # type: ignore[operator]
 
 
 def missing(value: Any) -> bool:

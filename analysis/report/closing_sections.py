@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from analysis.charts import tables
@@ -11,6 +11,7 @@ from analysis.charts.theme import count, missing
 from analysis.report.blocks import Section, Text
 from analysis.report.links import Links, mark, readings
 from analysis.report.material import Material
+from evidence.results import Run
 
 
 def refused_section(material: Material) -> Section:
@@ -39,8 +40,12 @@ def exclusions_section(material: Material) -> Section:
         if row["measure"] is None or row["measure"] in planned
     ]
     section = Section("exclusions", "Exclusions")
+    section.blocks.append(Text(tuple(_left_out(rows)), items=False))
+    if lines := [line for run in material.runs if (line := _unused(material, run))]:
+        section.blocks.append(Text(tuple(lines), items=True))
+    elif not rows:
+        section.blocks.append(Text(("Every study with data on a planned outcome entered its analysis.",)))
     if not rows:
-        section.blocks.append(Text(("Nothing that was entered had to be left out of the planned analyses.",)))
         return section
     alike = rows_alike(rows, ("study", "outcome", "measure", "reason", "remedy"))
     section.blocks.append(
@@ -73,6 +78,45 @@ def exclusions_section(material: Material) -> Section:
         )
     )
     return section
+
+
+def _left_out(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Count the rows that were left out, apart by whether something could be done about them."""
+    if not rows:
+        return ["No row that was entered had to be left out of the planned analyses."]
+    idle = sum(1 for row in rows if needs_nothing(row))
+    found = []
+    if idle < len(rows):
+        found.append(f"{_rows_of(len(rows) - idle)} could be used after a remedy, which the table names.")
+    if idle:
+        found.append(
+            f"{_rows_of(idle)} need nothing, for example another time point of a study that is used."
+        )
+    return [" ".join(found)]
+
+
+def needs_nothing(row: Mapping[str, Any]) -> bool:
+    """Tell whether an excluded row needs no remedy."""
+    remedy = str(row["remedy"] or "").strip().lower()
+    return not remedy or remedy.startswith(("none", "nothing"))
+
+
+def _rows_of(n: int) -> str:
+    return f"{count(n)} {'row' if n == 1 else 'rows'}"
+
+
+def _unused(material: Material, run: Run) -> str:
+    """Say which studies with data on a run's outcome did not enter it."""
+    entered = set(run.frames["contrasts"]["study"])
+    found = [study for study in material.with_data(run.outcome) if study not in entered]
+    if not found:
+        return ""
+    names = _several_names([material.studies.get(study, study) for study in found])
+    outcome = material.outcomes.get(run.outcome, run.outcome)
+    return (
+        f"{run.analysis}: {count(len(entered))} of {count(len(entered) + len(found))} studies with data on "
+        f"{outcome} entered; not {names}."
+    )
 
 
 def audits_section(material: Material) -> Section:

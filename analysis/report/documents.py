@@ -75,7 +75,7 @@ def word(
     leagues: Sequence[Table],
     path: Path,
     *,
-    lines: Sequence[str] = (),
+    lines: Sequence[tuple[str, str]] = (),
     synthetic: bool = False,
 ) -> Path:
     """Write the summary of findings and the league tables as a Word file.
@@ -90,8 +90,8 @@ def word(
         One for each network.
     path : Path
         The ``.docx`` file.
-    lines : sequence of str
-        Sentences that stand before the tables: the answer.
+    lines : sequence of (str, str)
+        What stands before the tables: each answer's heading and its sentences.
     synthetic : bool
         The review's data are simulated: the file says so above every table.
 
@@ -117,7 +117,11 @@ def word(
     document.styles["Normal"].font.name = "Arial"  # type: ignore[attr-defined]
     document.styles["Normal"].font.size = Pt(9.5)  # type: ignore[attr-defined]
     document.add_heading(title, level=1)
-    for line in lines:
+    heading = ""
+    for title_of_line, line in lines:
+        if title_of_line != heading:
+            document.add_heading(as_text(title_of_line), level=2)
+        heading = title_of_line
         document.add_paragraph(as_text(line))
     for table in (findings, *leagues):
         if synthetic:

@@ -76,6 +76,13 @@ class Material:
         return {row["treatment"]: row["label"] for row in rows}
 
     @cached_property
+    def roles(self) -> dict[str, str]:
+        """Role of each treatment: active, control or sham."""
+        return {
+            row["treatment"]: row["role"] for row in self.db.rows("select treatment, role from treatment")
+        }
+
+    @cached_property
     def outcomes(self) -> dict[str, str]:
         """Printed names of outcomes."""
         rows = self.db.rows("select outcome, label from outcome order by source_line")
@@ -187,6 +194,16 @@ class Material:
         order = frame.assign(place=[place.get(study, len(place)) for study in frame["study"]])
         order = order.sort_values(["place", "experiment", "contrast_id"], kind="stable")
         return order.drop(columns="place").reset_index(drop=True)
+
+    def with_data(self, outcome: str) -> list[str]:
+        """Studies with data on an outcome, in any measure; the oldest first."""
+        rows = self.db.rows(
+            "select study from measurement where outcome = ? "
+            "union select study from reported_contrast where outcome = ?",
+            [outcome, outcome],
+        )
+        known = {row["study"] for row in rows}
+        return [study for study in self.by_year if study in known]
 
     def judgements(self, run: Run) -> list[dict[str, Any]]:
         """Risk-of-bias judgements of the studies that entered a run, on its outcome or on all."""

@@ -9,7 +9,8 @@ import pandas as pd
 
 from analysis import charts
 from analysis.charts import tables
-from analysis.charts.effect import Effect
+from analysis.charts.effect import Effect, normal_interval
+from analysis.charts.intervals import turned
 from analysis.charts.tables import Column, Table
 from analysis.charts.theme import count, missing, records
 from analysis.report import words
@@ -199,20 +200,74 @@ def _inconsistency(material: Material, run: Run, effect: Effect, model: str, lin
                 ),
             )
         )
-    order, _, _ = words.ranked(run, model)
+    section.blocks += _unrelated(run, effect, model)
     funnel = _funnel_rows(material, run, model)
     if len(funnel) > 2:
-        chart = charts.comparison_adjusted_funnel(funnel, effect=effect, order=order)
+        chart = charts.comparison_adjusted_funnel(funnel, effect=effect, order=_funnel_order(material, run))
         section.blocks.append(Figure(f"{run.analysis}-funnel", chart))
         section.blocks.append(
             Text(
                 (
-                    "The order of treatments is that of their ranking here: a funnel plot of a network needs "
-                    "one.",
+                    "Each comparison is drawn as the treatment that stands earlier in treatments.csv minus "
+                    "the other, active treatments before controls: a funnel plot of a network needs an "
+                    "order that was not found in the results it examines (Chaimani and Salanti 2012).",
                 )
             )
         )
     return section
+
+
+def _funnel_order(material: Material, run: Run) -> list[str]:
+    """Treatments of a run as the review lists them, active ones before controls."""
+    known = {row["treatment"] for row in material.nodes(run)}
+    order = [treatment for treatment in material.treatments if treatment in known]
+    return sorted(order, key=lambda treatment: material.roles.get(treatment) != "active")
+
+
+def _unrelated(run: Run, effect: Effect, model: str) -> Iterator[Block]:
+    """Tabulate the model without consistency: its fit beside that of the network, and its effects."""
+    frame = run.frames["inconsistency"]
+    some = frame[(frame["method"] == words.UNRELATED) & (frame["model"] == model)] if len(frame) else frame
+    if not len(some):
+        return
+    whole = {
+        frozenset((row["treatment"], row["versus"])): row
+        for row in words.estimate_rows(run)
+        if row["model"] == model and row["evidence"] == "network"
+    }
+    rows, notes = [], []
+    for row in records(some):
+        if missing(row["treatment"]):
+            notes.append(str(row["note"]))
+            continue
+        other = whole.get(frozenset((row["treatment"], row["versus"])))
+        if other is not None and other["treatment"] != row["treatment"]:
+            other = turned(other)
+        digits = 2 if other is None else other["digits"]
+        lower, upper = normal_interval(row["direct"], row["direct_std_error"])
+        rows.append(
+            {
+                "comparison": f"{effect.label(row['treatment'])} versus {effect.label(row['versus'])}",
+                "free": row["note"]
+                if lower is None
+                else effect.estimate_text(row["direct"], lower, upper, digits),
+                "network": ""
+                if other is None
+                else effect.estimate_text(other["estimate"], other["ci_lower"], other["ci_upper"], digits),
+            }
+        )
+    yield Table(
+        f"{run.analysis}-unrelated",
+        "With and without consistency",
+        (
+            Column("comparison", "Comparison"),
+            Column("free", "Unrelated mean effects [95% interval]", "right"),
+            Column("network", "Network [95% interval]", "right"),
+        ),
+        tuple(rows),
+        note=" ".join(f"{note}." for note in notes),
+        data=tuple(records(some)),
+    )
 
 
 def _sensitivity(material: Material, run: Run, effect: Effect, model: str, links: Links) -> Section:

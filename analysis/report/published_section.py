@@ -33,22 +33,20 @@ def published_section(material: Material, links: Links) -> Section:
     """Redraw what a publication printed, and say whether it holds together."""
     section = Section("published", "What is published, checked")
     claims = checked_claims(material)
-    if claims:
+    said, asked = ([row for row in claims if row["kind"] == kind] for kind in ("claim", "check"))
+    if said:
+        section.blocks.append(_claims("claims", "Claims, each put as a query", ("Claim", "Claimed"), said))
+    if asked:
         section.blocks.append(
-            Table(
-                "claims",
-                "Claims, each put as a query",
+            Text(
                 (
-                    Column("text", "Claim"),
-                    Column("found", "Found"),
-                    Column("expected", "Claimed"),
-                    Column("locator", "Where"),
-                    Column("needs", "What a check would need"),
-                ),
-                tuple(row | {"group": str(row["verdict"]).capitalize()} for row in claims),
-                data=tuple(claims),
+                    "The authors did not say the following in these words: they are checks of our own, what "
+                    "a reader would ask of what is printed.",
+                )
             )
         )
+        heads = "What a reader would ask", "Would be right"
+        section.blocks.append(_claims("checks", "Checks of our own, each put as a query", heads, asked))
     if not material.has("published_contrast"):
         return section
     printed = material.db.rows(
@@ -88,6 +86,23 @@ def published_section(material: Material, links: Links) -> Section:
     section.blocks += _rebuilt(material, units)
     section.blocks += _published_checks(material)
     return section
+
+
+def _claims(name: str, title: str, heads: tuple[str, str], rows: list[dict[str, Any]]) -> Table:
+    """Tabulate claims or checks with their verdicts."""
+    return Table(
+        name,
+        title,
+        (
+            Column("text", heads[0]),
+            Column("found", "Found"),
+            Column("expected", heads[1]),
+            Column("locator", "Where"),
+            Column("needs", "What a check would need"),
+        ),
+        tuple(row | {"group": str(row["verdict"]).capitalize()} for row in rows),
+        data=tuple(rows),
+    )
 
 
 def _rebuilt(material: Material, units: Mapping[tuple[str, str, str], str | None]) -> Iterator[Block]:

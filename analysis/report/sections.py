@@ -203,10 +203,7 @@ def _answer(material: Material, links: Links) -> Section:
         )
     claims = checked_claims(material)
     if claims:
-        verdicts = Counter(row["verdict"] for row in claims)
-        words_ = {"holds": "hold", "does not hold": "do not hold"}
-        counted = ", ".join(f"{count(n)} {words_.get(verdict, verdict)}" for verdict, n in verdicts.items())
-        section.blocks.append(Text((f"{count(len(claims))} claims were put as queries: {counted}.",)))
+        section.blocks.append(Text(tuple(_counted(claims))))
         # Of the review's own sentences those that hold are printed; of a publication's, those that do not.
         own = [str(row["text"]) for row in claims if row["publication"] is None and row["verdict"] == "holds"]
         wrong = [
@@ -225,6 +222,25 @@ def _answer(material: Material, links: Links) -> Section:
     elif not claims:
         section.blocks.append(Text(("The review's plan has no analysis that could be carried out.",)))
     return section
+
+
+def _counted(claims: list[dict[str, Any]]) -> list[str]:
+    """Count what holds: claims, and apart from them the checks of our own."""
+    verbs = {"holds": "hold", "does not hold": "do not hold"}
+    found = []
+    for kind, one, several in (
+        ("claim", "claim was put as a query", "claims were put as queries"),
+        ("check", "check of our own, which nobody claimed", "checks of our own, which nobody claimed"),
+    ):
+        verdicts = Counter(row["verdict"] for row in claims if row["kind"] == kind)
+        n = sum(verdicts.values())
+        if n:
+            each = ", ".join(
+                f"{count(k)} {verdict if k == 1 else verbs.get(verdict, verdict)}"
+                for verdict, k in verdicts.items()
+            )
+            found.append(f"{count(n)} {one if n == 1 else several}: {each}.")
+    return found
 
 
 def _several(material: Material, links: Links) -> Section:

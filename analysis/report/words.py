@@ -7,11 +7,16 @@ from typing import Any
 
 from analysis.charts.effect import Effect, form_of
 from analysis.charts.intervals import turned
-from analysis.charts.theme import count, missing, number, p_value, percent, records
+from analysis.charts.theme import count, figures, missing, number, p_value, percent, records
+from analysis.report import procedures
 from analysis.report.links import Links, mark
 from analysis.report.material import Material
 from evidence import facts
+from analysis.verdict import LEAST_FOR_PREDICTION, may_be_said
 from evidence.results import Run
+
+UNRELATED = "unrelated mean effects"
+"""Method of the rows of a model without consistency."""
 
 MODELS = {"common": "common effect", "random": "random effects"}
 
@@ -104,9 +109,9 @@ def answer(material: Material, run: Run, links: Links) -> str:
 def details(material: Material, run: Run) -> list[str]:
     """Say what a reader of a run's figures should know: prediction, heterogeneity, agreement."""
     effect = material.effect(run)
-    found = [f"{_size(material, run)}.", spread(material, run)]
+    found = [f"{_size(material, run)}.", *procedures.of_run(material, run), spread(material, run)]
     if run.kind == "pairwise":
-        found.append(_prediction(run, effect))
+        found += [_prediction(run, effect), procedures.single_subgroups(run)]
     else:
         found.append(_agreement(run))
     return [sentence for sentence in found if sentence]
@@ -136,7 +141,7 @@ def _pairwise_answer(run: Run, effect: Effect, links: Links) -> str:
     if not whole:
         return "No effect could be estimated."
     parts = [
-        f"{linked(whole[model], effect, links)} ({MODELS[model]})"
+        f"{linked(whole[model], effect, links)} ({MODELS[model]}{_beside(whole[model], effect)})"
         for model in ("random", "common")
         if model in whole
     ]
@@ -150,14 +155,29 @@ def _pairwise_answer(run: Run, effect: Effect, links: Links) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
+def _beside(row: Mapping[str, Any], effect: Effect) -> str:
+    """Write the interval that stands beside one that chance has narrowed."""
+    if missing(row.get("adhoc_lower")):
+        return ""
+    text = effect.interval_text(row["adhoc_lower"], row["adhoc_upper"], row["digits"])
+    return f"; with the Hartung-Knapp factor kept at 1 {text}"
+
+
 def _prediction(run: Run, effect: Effect) -> str:
     main = _whole(run).get("random")
-    if main is None or missing(main.get("pi_lower")):
+    if main is None or missing(main.get("pi_lower")) or (run.n_studies or 0) < LEAST_FOR_PREDICTION:
         return ""
-    text = effect.interval_text(main["pi_lower"], main["pi_upper"], main["digits"])
-    crosses = main["pi_lower"] <= 0 <= main["pi_upper"]
-    meaning = "could lie on either side of no effect" if crosses else "is expected on the same side"
-    return f"95% prediction interval {text}: the effect in a new study {meaning}."
+    text = (
+        f"95% prediction interval {effect.interval_text(main['pi_lower'], main['pi_upper'], main['digits'])}"
+    )
+    row = _spread_of(run, "random")
+    if row is not None and row.get("tau") == 0:
+        return f"{text}: it allows for no differences between studies, for τ is estimated as 0."
+    if main["pi_lower"] <= 0 <= main["pi_upper"]:
+        return f"{text}: the effect in a new study could lie on either side of no effect."
+    if not may_be_said(main):
+        return f"{text}."
+    return f"{text}: the effect in a new study is expected on the same side."
 
 
 def _network_answer(run: Run, effect: Effect, links: Links) -> str:
@@ -206,21 +226,40 @@ def _network_answer(run: Run, effect: Effect, links: Links) -> str:
 
 
 def _agreement(run: Run) -> str:
-    tested = [row for row in records(run.frames["inconsistency"]) if row["method"] == "design-by-treatment"]
-    if not tested or missing(tested[0]["p_value"]):
-        return ""
-    p = tested[0]["p_value"]
-    said = (
-        "The network's designs disagree"
-        if p < 0.05
-        else "No clear disagreement between the network's designs"
+    rows = records(run.frames["inconsistency"])
+    tested = [row for row in rows if row["method"] == "design-by-treatment" and not missing(row["p_value"])]
+    if tested:
+        p = tested[0]["p_value"]
+        said = (
+            "The network's designs disagree"
+            if p < 0.05
+            else "No clear disagreement between the network's designs"
+        )
+        return f"{said} (design-by-treatment test, p {p_value(p)})."
+    model = main_model(run)
+    free = [
+        row
+        for row in rows
+        if row["method"] == UNRELATED and row["component"] == "network" and row["model"] == model
+    ]
+    if free:
+        return f"Consistency against {UNRELATED} (lower DIC fits better): {free[0]['note']}."
+    if any(not missing(row["difference"]) for row in rows):
+        return "Direct and indirect evidence were set against each other: see Inconsistency."
+    return (
+        "No test of inconsistency was made: node_split = true in the plan sets direct against indirect "
+        "evidence."
     )
-    return f"{said} (design-by-treatment test, p {p_value(p)})."
 
 
 def _verdict(row: Mapping[str, Any], effect: Effect, names: tuple[str, str]) -> str:
     if missing(row["ci_lower"]):
         return ""
+    if not may_be_said(row):
+        reason = row.get("no_verdict")
+        return "No conclusion is drawn from this interval" + (
+            f": {reason}." if reason else ", which has no width."
+        )
     if row["ci_lower"] <= 0 <= row["ci_upper"]:
         return "The interval includes no effect."
     better = effect.better(row["estimate"])
@@ -229,14 +268,16 @@ def _verdict(row: Mapping[str, Any], effect: Effect, names: tuple[str, str]) -> 
     return f"The interval favours {names[0] if better else names[1]}."
 
 
+def _spread_of(run: Run, model: str) -> dict[str, Any] | None:
+    """Find the heterogeneity of a run over all studies under one model."""
+    rows = records(run.frames["heterogeneity"])
+    return next((row for row in rows if row["model"] == model and missing(row.get("level"))), None)
+
+
 def spread(material: Material, run: Run) -> str:
     """Say how far the studies of a run differ, beyond chance."""
     effect = material.effect(run)
-    model = main_model(run)
-    row = next(
-        (r for r in records(run.frames["heterogeneity"]) if r["model"] == model and missing(r.get("level"))),
-        None,
-    )
+    row = _spread_of(run, main_model(run))
     if row is None:
         return ""
     parts = []
@@ -244,15 +285,26 @@ def spread(material: Material, run: Run) -> str:
         unit = effect.printed_unit or ""
         unit = unit if unit in ("", "%") else f" {unit}"
         scale = " on the log scale" if effect.scale == "log" else ""
-        ends = ""
-        if not missing(row.get("tau_lower")):
-            ends = f" [{number(row['tau_lower'], 2)}, {number(row['tau_upper'], 2)}]"
-        parts.append(f"between-study standard deviation τ = {number(row['tau'], 2)}{unit}{ends}{scale}")
+        said = f"between-study standard deviation τ = {figures(row['tau'])}{unit}"
+        parts.append(f"{said}{_ends(row)}{scale}")
     if not missing(row.get("i2")):
         parts.append(f"I² = {percent(row['i2'], 0)}")
     if not missing(row.get("q")):
         parts.append(f"Q = {number(row['q'], 1)} (df {count(row['df'])}, p {p_value(row['p_value'])})")
     return f"Heterogeneity: {', '.join(parts)}." if parts else ""
+
+
+def _ends(row: Mapping[str, Any]) -> str:
+    """Write the interval of tau; both methods where the estimate lies outside it."""
+    if missing(row.get("tau_lower")) or missing(row.get("tau_upper")):
+        return ""
+    lower, upper = row["tau_lower"], row["tau_upper"]
+    text = f" [{figures(lower)}, {figures(upper)}]"
+    slack = 1e-9 * max(upper, row["tau"])
+    if lower - slack <= row["tau"] <= upper + slack:
+        return text
+    by = row.get("interval_method") or "another method"
+    return f" by {row['method']}, outside its interval{text} by {by}: they are two methods"
 
 
 def methods(material: Material) -> list[str]:
@@ -299,6 +351,7 @@ def methods(material: Material) -> list[str]:
         )
         for engine in dict.fromkeys(run.engine for run in runs if run.kind == "network")
     ]
+    paragraphs += procedures.each(material)
     versions: dict[str, str] = {}
     for run in runs:
         versions |= dict(run.versions)

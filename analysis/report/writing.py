@@ -171,7 +171,7 @@ def _write(db: Any, folder: Path, refused: dict[str, str], database: str, say: P
     findings = next((table for table in tables if table.name == "summary-of-findings"), None)
     if findings is not None:
         lines = [
-            line
+            (part.title, line)
             for section in made
             if section.anchor == "answer"
             for part in section.parts

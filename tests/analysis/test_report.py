@@ -341,7 +341,9 @@ def test_tables_are_html_with_ids_of_their_own():
 def test_the_word_file_repeats_headings_and_groups(tmp_path):
     from docx import Document
 
-    path = word("Title", small_table(note="Note"), [], tmp_path / "t.docx", lines=[mark("answer", "#n1")])
+    path = word(
+        "Title", small_table(note="Note"), [], tmp_path / "t.docx", lines=[("Outcome", mark("answer", "#n1"))]
+    )
     document = Document(str(path))
     assert [row.cells[0].text for row in document.tables[0].rows] == [
         "A & B",
