@@ -265,6 +265,10 @@ def _summary(
         if found is None or missing(found.get("estimate")) or missing(found.get("ci_lower")):
             continue
         rows.append({**pooled_row(found, effect, digits, MODELS[model]), "level": level})
+        if not missing(found.get("adhoc_lower")):
+            beside = effect.interval_text(found["adhoc_lower"], found["adhoc_upper"], digits)
+            said = f"Too few and too alike for a conclusion: with the Hartung-Knapp factor kept at 1 {beside}"
+            rows.append({"kind": "note", "label": said, "level": level, "span": True})
         if not missing(found.get("pi_lower")):
             rows.append(
                 {
