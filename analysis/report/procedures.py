@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from analysis.charts.effect import Effect
+from analysis.charts.effect import Effect, form_of
 from analysis.charts.theme import count, missing, records
 from analysis.report.material import Material
 from evidence import facts
@@ -69,7 +69,7 @@ def _reported(run: Run) -> str:
     forms = facts.forms(run.measure)
     if not forms:
         return said + "."
-    form = facts.measure(run.measure, _form(run)).form_name
+    form = facts.measure(run.measure, form_of(run.row())).form_name
     others = " and ".join(str(other.form_name) for other in forms)
     if len(reported) == len(rows):
         return f"{said}: whether these are {others} is as reported."
@@ -77,13 +77,6 @@ def _reported(run: Run) -> str:
         f"{said}, whatever their form ({others}), beside {form} computed from arms: in small studies the "
         "two differ."
     )
-
-
-def _form(run: Run) -> str | None:
-    if run.kind == "pairwise":
-        return "g"
-    said = run.specification.get("smd")
-    return None if said is None else str(said)
 
 
 def _several_arms(run: Run) -> str:
@@ -143,7 +136,7 @@ def each(material: Material) -> list[str]:
 
 def _asked(material: Material, run: Run) -> list[str]:
     effect = material.effect(run)
-    found = [f"{effect.outcome}, {facts.measure(run.measure, _form(run)).sentence}"]
+    found = [f"{effect.outcome}, {facts.measure(run.measure, form_of(run.row())).sentence}"]
     found += _pairwise(run) if run.kind == "pairwise" else _network(run, effect)
     if run.timepoint:
         found.append(f"time point: {run.timepoint}")

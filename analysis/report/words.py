@@ -11,8 +11,8 @@ from analysis.charts.theme import count, figures, missing, number, p_value, perc
 from analysis.report import procedures
 from analysis.report.links import Links, mark
 from analysis.report.material import Material
-from evidence import facts
 from analysis.verdict import LEAST_FOR_PREDICTION, may_be_said
+from evidence import facts
 from evidence.results import Run
 
 UNRELATED = "unrelated mean effects"
