@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.continuity import network_note
 from analysis.network.assemble import (
     EXCLUSION_COLUMNS,
     exclusion,
@@ -93,6 +94,7 @@ def load(
     )
     contrast, exclusions = selection.contrasts, selection.exclusions
     notes += selection.notes
+    notes += network_note(contrast)
     if exclude_high_rob:
         contrast, exclusions = _without_high_risk(db, contrast, exclusions, outcome)
     covariance = db.frame(

@@ -19,6 +19,7 @@ _SIDES = ("treatment", "arm", "n", "events", "exposure")
 _COLUMNS = (
     "contrast_id", "study", "experiment", "label", "estimate", "std_error", "arm_a", "arm_b", "n_a", "n_b",
     "events_a", "events_b", "exposure_a", "exposure_b", "timepoint", "timepoint_unit", "measurement_ids",
+    "continuity",
 )  # fmt: skip
 
 
@@ -31,7 +32,7 @@ class Contrasts:
     frame : DataFrame
         One row per contrast, treatment minus comparator: contrast_id, study, experiment, label (the printed
         name), estimate, std_error, arm_a, arm_b, n_a, n_b, events_a, events_b, exposure_a, exposure_b,
-        timepoint, timepoint_unit, measurement_ids.
+        timepoint, timepoint_unit, measurement_ids, continuity (what was added to the counts of each arm).
     covariance : DataFrame
         contrast_1, contrast_2, arm_shared, covariance: of contrasts that share an arm, as oriented in
         `frame`.

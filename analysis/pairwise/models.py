@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from analysis.continuity import pairwise_note
 from analysis.pairwise import tau2 as between_studies
 from analysis.pairwise.assembly import Assembly, assemble
 from analysis.pairwise.contrasts import Contrasts, each, typed
@@ -303,6 +304,8 @@ class PairwiseModels:
     def _remarks(self) -> Iterator[tuple[str, str]]:
         options = self.options
         yield from self.pooling.remarks()
+        contrasts = self.assembly.contrasts
+        yield from pairwise_note(contrasts.frame, contrasts.measure, options.method)
         yield "info", f"Prediction interval {options.prediction}: {PREDICTIONS[options.prediction]}."
         yield from self.pooling.cautions()
         for level, part in self.levels.items():

@@ -12,7 +12,7 @@
 --   study, experiment, outcome, timepoint, timepoint_unit, measure: as in `contrast`
 --   treatment_a, treatment_b, arm_a, arm_b, n_a, n_b: as in `contrast`
 --   estimate, std_error: A minus B on the analysis scale
---   shared_arm, measurement_ids, origin, reported_contrast_id, block: as in `contrast`
+--   continuity, shared_arm, measurement_ids, origin, reported_contrast_id, block: as in `contrast`
 --   rule: the rule that picked the time point
 create or replace view analysis_contrast as
 with every_contrast as (
@@ -96,6 +96,7 @@ select
     every_contrast.n_b,
     every_contrast.estimate,
     every_contrast.std_error,
+    every_contrast.continuity,
     every_contrast.shared_arm,
     every_contrast.measurement_ids,
     every_contrast.origin,

@@ -12,9 +12,9 @@
 --   NMD: Vesterinen HM et al. (2014), J Neurosci Methods 221:92-102. ROM: Hedges LV et al. (1999), Ecology 80:1150-1156.
 -- Caveats: In a study of three or more arms the zero-cell rule looks at all arms, as a network needs consistent
 --   contrasts (netmeta does the same); a tool that looks at one pair at a time adds 0.5 to fewer pairs. Studies without
---   any event, or with events only, are left out of OR and RR, studies without any event out of IRR; RD and IRD keep
---   them. ROM needs means above 0. NMD needs exactly one control and one sham arm with different means in the same study,
---   and takes both means as known. All that is left out stands in `exclusion`.
+--   any event are left out of OR, RR and IRR, those with events only out of OR (`effect_measure`.no_information); RR keeps
+--   these, and RD and IRD keep all. ROM needs means above 0. NMD needs exactly one control and one sham arm with different
+--   means in the same study, and takes both means as known. All that is left out stands in `exclusion`.
 -- Columns:
 --   study, experiment, arm: in whom
 --   treatment, role: the arm's treatment and that treatment's role
@@ -23,6 +23,7 @@
 --   measure: MD, ROM, NMD (continuous), OR, RR, RD (binary), IRR, IRD (rate)
 --   y: the arm's statistic; treatment A minus treatment B is the effect
 --   v: sampling variance of y
+--   continuity: what was added to the events (and non-events) of the arm: 0.5 where the study has a zero cell, else 0
 --   unit: unit of the outcome's means
 --   measurement_id: the row of `measurement`
 --   block: number of the study, experiment, outcome and time point: arms of one block are compared
@@ -71,8 +72,7 @@ corrected as (
         counted.*,
         events + increment as e,
         n - events + increment as f,
-        n + 2 * increment as total,
-        not no_event and not only_events as informative
+        n + 2 * increment as total
     from counted
 )
 
@@ -89,6 +89,7 @@ select
     'MD' as measure,
     mean as y,
     sd * sd / nullif(n, 0) as v,
+    0.0 as continuity,
     unit,
     measurement_id,
     block
@@ -107,6 +108,7 @@ select
     'ROM' as measure,
     ln(case when mean > 0 then mean end) as y,
     sd * sd / nullif(n * mean * mean, 0) as v,
+    0.0 as continuity,
     unit,
     measurement_id,
     block
@@ -126,6 +128,7 @@ select
     'NMD' as measure,
     percent * (control_mean - mean) as y,
     percent * percent * sd * sd / nullif(n, 0) as v,
+    0.0 as continuity,
     unit,
     measurement_id,
     block
@@ -145,11 +148,12 @@ select
     'OR' as measure,
     ln(case when e > 0 and f > 0 then e / f end) as y,
     1 / nullif(e, 0) + 1 / nullif(f, 0) as v,
+    increment as continuity,
     unit,
     measurement_id,
     block
 from corrected
-where kind = 'binary' and informative
+where kind = 'binary' and not no_event and not only_events
 union all
 select
     study,
@@ -164,11 +168,12 @@ select
     'RR' as measure,
     ln(case when e > 0 and total > 0 then e / total end) as y,
     1 / nullif(e, 0) - 1 / nullif(total, 0) as v,
+    increment as continuity,
     unit,
     measurement_id,
     block
 from corrected
-where kind = 'binary' and informative
+where kind = 'binary' and not no_event
 union all
 select
     study,
@@ -183,6 +188,7 @@ select
     'RD' as measure,
     e / nullif(total, 0) as y,
     e * f / nullif(power(total, 3), 0) as v,
+    increment as continuity,
     unit,
     measurement_id,
     block
@@ -202,6 +208,7 @@ select
     'IRR' as measure,
     ln(case when e > 0 and exposure > 0 then e / exposure end) as y,
     1 / nullif(e, 0) as v,
+    increment as continuity,
     unit,
     measurement_id,
     block
@@ -221,6 +228,7 @@ select
     'IRD' as measure,
     e / nullif(exposure, 0) as y,
     e / nullif(exposure * exposure, 0) as v,
+    increment as continuity,
     unit,
     measurement_id,
     block

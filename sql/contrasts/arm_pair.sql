@@ -12,6 +12,7 @@
 --   treatment_a, treatment_b, arm_a, arm_b: what is compared
 --   n_a, n_b: animals or participants
 --   y_a, y_b, v_a, v_b: statistic of each arm with its sampling variance
+--   continuity: what was added to the events of both arms, see `arm_effect`
 --   measurement_id_a, measurement_id_b: the rows of `measurement`
 --   block: number of the study, experiment, outcome and time point
 create or replace view arm_pair as
@@ -39,6 +40,7 @@ select
     b.y as y_b,
     a.v as v_a,
     b.v as v_b,
+    a.continuity,
     a.measurement_id as measurement_id_a,
     b.measurement_id as measurement_id_b,
     a.block

@@ -21,6 +21,8 @@
 --   n_a, n_b: animals or participants
 --   estimate: A minus B on the analysis scale, log for ratios
 --   std_error: its standard error
+--   continuity: what was added to the events and non-events of each arm, as a zero cell gives no logarithm or variance: 0.5,
+--     else 0; empty for reported contrasts
 --   shared_arm: true if another contrast of the same study, outcome, time point and measure has one of the two arms
 --   measurement_ids: the two rows of `measurement`, comma separated; empty for reported contrasts
 --   origin: arms or reported
@@ -66,6 +68,7 @@ computed as (
         n_b,
         estimate,
         std_error,
+        continuity,
         measurement_id_a,
         measurement_id_b,
         block
@@ -86,6 +89,7 @@ computed as (
         n_b,
         g as estimate,
         sqrt(1 / n_a + 1 / n_b + g * g / (2 * (n_a + n_b))) as std_error,
+        continuity,
         measurement_id_a,
         measurement_id_b,
         block
@@ -158,6 +162,7 @@ combined as (
         n_b,
         estimate,
         std_error,
+        continuity,
         shared_arm,
         concat(cast(measurement_id_a as varchar), ',', cast(measurement_id_b as varchar)) as measurement_ids,
         'arms' as origin,
@@ -180,6 +185,7 @@ combined as (
         n_b,
         estimate,
         std_error,
+        cast(null as double) as continuity,
         shared_arm,
         cast(null as varchar) as measurement_ids,
         'reported' as origin,
@@ -206,6 +212,7 @@ select
     n_b,
     estimate,
     std_error,
+    continuity,
     shared_arm,
     measurement_ids,
     origin,

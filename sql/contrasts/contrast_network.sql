@@ -14,7 +14,7 @@
 --   estimate, std_error: A minus B; for SMD d
 --   estimate_g, std_error_g: for SMD g, for other measures the same as estimate and std_error
 --   n_study: N, animals or participants in all arms of the study; SMD from arms only
---   shared_arm, measurement_ids, origin, reported_contrast_id, block: as in `contrast`
+--   continuity, shared_arm, measurement_ids, origin, reported_contrast_id, block: as in `contrast`
 create or replace view contrast_network as
 with every_contrast as (
     select * from contrast
@@ -69,6 +69,7 @@ select
     coalesce(g, contrast.estimate) as estimate_g,
     coalesce(sqrt(1 / n_a + 1 / n_b + g * g / (2 * n_total)), contrast.std_error) as std_error_g,
     standardised.n_total as n_study,
+    contrast.continuity,
     contrast.shared_arm,
     contrast.measurement_ids,
     contrast.origin,
