@@ -153,7 +153,7 @@ def comparison_adjusted_funnel(
         )
     title_x = (
         f"Study effect {'divided by' if effect.scale == 'log' else 'minus'} its comparison's effect "
-        f"({effect.title.partition(':')[0].lower()})"
+        f"({effect.about.label})"
     )
     middle = -domain[0] / (domain[1] - domain[0]) * _WIDTH
     layers = [

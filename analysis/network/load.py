@@ -19,6 +19,7 @@ from analysis.network.assemble import (
 )
 from analysis.network.blocks import arm_blocks
 from analysis.network.data import Network
+from evidence import facts
 from evidence.errors import CallError, RefusedError
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def load(
         [outcome, measure],
     )
     if measure == "SMD":
-        name = {"d": "Cohen's d", "g": "Hedges' g"}[smd]
+        name = facts.measure(measure, smd).form_name
         notes.append(("info", f"Standardised by the SD pooled over all arms of a study; {name}."))
         if smd == "g":
             contrast = contrast.assign(estimate=contrast["estimate_g"], std_error=contrast["std_error_g"])
@@ -127,9 +128,8 @@ def load(
         covariance=covariance,
         covariates=_study_variables(db, covariates) if covariates else None,
         scale=how["scale"],
-        unit={"MD": about["unit"], "NMD": "%"}.get(measure),
-        # Per cent of the way from the diseased to the healthy is good whichever way the outcome itself runs.
-        lower_is_better=False if measure == "NMD" else about["lower_is_better"],
+        unit=facts.measure(measure).unit_of(about["unit"]),
+        lower_is_better=facts.measure(measure).lower_is_better(about),
         labels={name: labels[name] for name in found},
         smallest_important_difference=_important(about, how),
         exclusions=exclusions.reindex(columns=list(EXCLUSION_COLUMNS)).astype(object),

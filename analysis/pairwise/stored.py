@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.pairwise.contrasts import Contrasts, finish, flip, no_pairs, orient
+from evidence import facts
 from evidence.errors import CallError, RefusedError
 from evidence.selection import find_treatment, select_contrasts, treatment_members
 from evidence.variables import variables_of
@@ -47,8 +48,8 @@ def from_database(
         notes.append(("info", f"{treatment} is a class of treatments: {', '.join(members)}."))
     else:
         treatment = members[0]
-    about = db.rows("select unit, lower_is_better from outcome where outcome = ?", [outcome])[0]
-    scale = db.value("select scale from effect_measure where measure = ?", [measure])
+    about = db.rows("select * from outcome where outcome = ?", [outcome])[0]
+    how = facts.measure(measure)
     reverse = (rows["treatment_a"] == versus).to_numpy()
     frame = orient(_with_counts(db, rows, outcome), reverse)
     sign = dict(zip(frame["contrast_id"], np.where(reverse, -1.0, 1.0), strict=True))
@@ -64,9 +65,9 @@ def from_database(
         measure=measure,
         treatment=treatment,
         versus=versus,
-        scale=str(scale),
-        unit=about["unit"] if scale == "additive" and measure in ("MD",) else None,
-        lower_is_better=about["lower_is_better"],
+        scale=how.scale,
+        unit=how.unit_of(about["unit"]),
+        lower_is_better=how.lower_is_better(about),
         exclusions=selection.exclusions,
         notes=tuple(notes),
         timepoint=str(selection.timepoint),

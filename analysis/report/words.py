@@ -187,7 +187,7 @@ def _network_answer(run: Run, effect: Effect, links: Links) -> str:
     clear = [row for row in rows if not row["ci_lower"] <= 0 <= row["ci_upper"]]
     better = [row for row in clear if effect.better(row["estimate"])]
     worse = [row for row in clear if effect.better(row["estimate"]) is False]
-    measure = f"{effect.name.lower()}, {MODELS[model]}"
+    measure = f"{effect.about.label}, {MODELS[model]}"
     sentences = []
 
     def listed(some: list[dict[str, Any]]) -> str:
@@ -338,7 +338,10 @@ def methods(material: Material) -> list[str]:
             "Effects are "
             + "; ".join(said)
             + ". A contrast exists only within one study and experiment. Direction of benefit is a property "
-            "of the outcome" + _directions(material) + ". " + _timepoints(runs)
+            "of the outcome, or of the measure where it has its own"
+            + _directions(material)
+            + ". "
+            + _timepoints(runs)
         )
     pairwise = [run for run in runs if run.kind == "pairwise"]
     if pairwise:
@@ -371,13 +374,16 @@ def methods(material: Material) -> list[str]:
 
 
 def _directions(material: Material) -> str:
-    rows = material.db.rows("select label, lower_is_better from outcome order by source_line")
-    said = [
-        f"{row['label']}: {'lower' if row['lower_is_better'] else 'higher'} is better"
-        for row in rows
-        if row["lower_is_better"] is not None
-    ]
-    return f" ({'; '.join(said)})" if said else ""
+    said = []
+    for run in material.runs:
+        if run.lower_is_better is None:
+            continue
+        better = "lower" if run.lower_is_better else "higher"
+        # A measure with a direction of its own is named: the outcome's may be the other way round.
+        about = facts.measure(run.measure)
+        own = "" if about.direction == "outcome" else f" {about.label}"
+        said.append(f"{material.outcomes.get(run.outcome, run.outcome)}: {better}{own} is better")
+    return f" ({'; '.join(dict.fromkeys(said))})" if said else ""
 
 
 def _timepoints(runs: list[Run]) -> str:
