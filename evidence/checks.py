@@ -36,6 +36,7 @@ def check(sheets: Sheets, problems: Problems) -> None:
     _units(sheets, problems)
     for sheet in sheets.values():
         _look_alikes(sheet, problems)
+        _consensus(sheet, problems)
         _duplicates(sheet, problems)
     _references(sheets, units, problems)
     _arms(sheets, problems)
@@ -115,6 +116,18 @@ def _look_alikes(sheet: Sheet, problems: Problems) -> None:
                         f"write {first!r} in both",
                         **sheet.place(index, label),
                     )
+
+
+def _consensus(sheet: Sheet, problems: Problems) -> None:
+    """What was agreed on counts only under its one name: another spelling would be one more person."""
+    for column in ("assessor", "extractor", "reviewer"):
+        for index, name in enumerate(sheet.values.get(column, ())):
+            if name is not None and name != "consensus" and skeleton(name) == "consensus":
+                problems.error(
+                    f"{name!r} looks like 'consensus', and would count as one more {column}",
+                    "write 'consensus'",
+                    **sheet.place(index, column),
+                )
 
 
 def _duplicates(sheet: Sheet, problems: Problems) -> None:

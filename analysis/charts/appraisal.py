@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
@@ -41,6 +41,49 @@ STATUS = {
 """Symbol and colour of what became of a study's data on an outcome."""
 
 
+DISAGREEMENT = " * assessors differ, and no consensus is entered: the worst judgement counts."
+"""What the mark beside a dot means."""
+
+
+def unsettled(row: Mapping[str, Any]) -> bool:
+    """Whether a row of ``rob_traffic_light`` was settled by the worst of several judgements."""
+    return row.get("settled_by") == "worst"
+
+
+def told(row: Mapping[str, Any]) -> str:
+    """Who judged what, where assessors differ and nothing was agreed on; else nothing."""
+    return str(row["judgements"]) if unsettled(row) else ""
+
+
+def disagreement(dots: Iterable[Mapping[str, Any]], aside: float) -> list[Any]:
+    """Mark, to the upper right of their dots, judgements that assessors do not agree on.
+
+    Parameters
+    ----------
+    dots : iterable of mapping
+        x, y and judgements (empty where there is nothing to mark) of each dot.
+    aside : float
+        Pixels from the middle of a dot to its mark, either way.
+
+    Returns
+    -------
+    list of altair layers
+        None where nothing is to be marked.
+    """
+    marked = [
+        {"x": dot["x"] + aside - 2, "y": dot["y"] - aside + 4, "mark": "*"}
+        for dot in dots
+        if dot["judgements"]
+    ]
+    if not marked:
+        return []
+    return [
+        alt.Chart(dataset(marked, "unsettled"))
+        .mark_text(baseline="middle", fontSize=12, fontWeight="bold", color=INK, aria=False)
+        .encode(x=alt.X("x:Q", scale=None, axis=None), y=pixels(), text=alt.Text("mark:N"))
+    ]
+
+
 def traffic_light(
     judgements: pd.DataFrame,
     *,
@@ -53,8 +96,9 @@ def traffic_light(
     Parameters
     ----------
     judgements : DataFrame
-        Rows of the view ``rob_traffic_light`` of one tool (and one outcome and assessor, where there are
-        several): study, tool, position, domain, label, judgement, symbol, color, color_blind_safe.
+        Rows of the view ``rob_traffic_light`` of one tool (and one outcome, where there are several): study,
+        tool, position, domain, label, judgement, symbol, color, color_blind_safe, and as far as known
+        settled_by and judgements: where assessors differ without a consensus, the dot is marked.
     labels : mapping of str to str, optional
         Printed names of studies.
     palette : {"color", "color_blind_safe"}
@@ -81,6 +125,7 @@ def traffic_light(
                 "item": row["label"],
                 "judgement": row["judgement"],
                 "symbol": row["symbol"],
+                "judgements": told(row),
                 "color": row[palette],
                 "ink": ink_on(row[palette]),
                 "x": start + (items.index(row["label"]) + 0.5) * _CELL,
@@ -96,11 +141,17 @@ def traffic_light(
             x=x,
             y=pixels(),
             color=alt.Color("color:N", scale=None),
-            tooltip=[alt.Tooltip("study:N"), alt.Tooltip("item:N"), alt.Tooltip("judgement:N")],
+            tooltip=[
+                alt.Tooltip("study:N"),
+                alt.Tooltip("item:N"),
+                alt.Tooltip("judgement:N"),
+                alt.Tooltip("judgements:N", title="judged by"),
+            ],
         ),
         base.mark_text(baseline="middle", fontWeight="bold", fontSize=13, aria=False).encode(
             x=x, y=pixels(), text=alt.Text("symbol:N"), color=alt.Color("ink:N", scale=None)
         ),
+        *disagreement(dots.values(), _CELL / 2),
         names_column(names, _ROW),
         words(["Study"], 0, -7, bold=True),
         *(
@@ -115,9 +166,11 @@ def traffic_light(
         alt.layer(*layers).properties(width=width, height=height),
         name="traffic_light",
         title=heading,
-        caption="; ".join(f"{index}:\xa0{item}" for index, item in enumerate(items, 1)) + ".",
+        caption="; ".join(f"{index}:\xa0{item}" for index, item in enumerate(items, 1))
+        + "."
+        + (DISAGREEMENT if any(unsettled(row) for row in given) else ""),
         description=f"{heading}: {len(studies)} studies, {len(items)} items. {_tally(given)}",
-        tables={"judgements": ("study", "domain", "item", "judgement")},
+        tables={"judgements": ("study", "domain", "item", "judgement", "judgements")},
         width=max(width, 420),
         cuts=[index * _ROW for index in range(len(studies) + 1)],
     )

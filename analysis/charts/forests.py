@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
+from analysis.charts.appraisal import DISAGREEMENT, disagreement, told, unsettled
 from analysis.charts.effect import Effect, normal_interval
 from analysis.charts.intervals import (
     MODELS,
@@ -89,7 +90,8 @@ def forest(
     treatment, versus : str
         Keys of the treatments compared; the effect is `treatment` minus `versus`.
     rob : DataFrame, optional
-        Rows of the view ``rob_traffic_light`` (one tool); drawn as dots on the right.
+        Rows of the view ``rob_by_outcome`` (one tool, one outcome); drawn as dots on the right of every row
+        of the study.
     footers : sequence of str
         Lines beneath: tests for overall effect and for subgroup differences.
     title : str, optional
@@ -324,17 +326,21 @@ def _rob_dots(
     items = list(dict.fromkeys((row["position"], row["label"]) for row in judged))
     letters = {item: "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[index] for index, item in enumerate(items)}
     start = table.width + GAP
-    places = {row["study"]: row["y"] for row in rows if row["kind"] == "study"}
-    dots: dict[tuple[Any, Any], dict[str, Any]] = {}
+    places: dict[str, list[float]] = {}
+    for row in rows:
+        # A study of several arms or experiments has several rows.
+        if row["kind"] == "study":
+            places.setdefault(row["study"], []).append(row["y"])
+    dots: dict[tuple[Any, Any, float], dict[str, Any]] = {}
     for row in judged:
         item = (row["position"], row["label"])
-        if row["study"] in places and (row["study"], item) not in dots:
-            place = start + (items.index(item) + 0.5) * _DOT
-            dots[row["study"], item] = {
+        place = start + (items.index(item) + 0.5) * _DOT
+        for y in places.get(row["study"], ()):
+            dots.setdefault((row["study"], item, y), {
                 "study": row["study"], "item": row["label"], "judgement": row["judgement"],
-                "symbol": row["symbol"],
-                "color": row[palette], "ink": ink_on(row[palette]), "x": place, "y": places[row["study"]],
-            }  # fmt: skip
+                "symbol": row["symbol"], "judgements": told(row),
+                "color": row[palette], "ink": ink_on(row[palette]), "x": place, "y": y,
+            })  # fmt: skip
     base = alt.Chart(dataset(dots.values(), "risk_of_bias"))
     x = alt.X("x:Q", scale=None, axis=None)
     layers = [
@@ -342,11 +348,17 @@ def _rob_dots(
             x=x,
             y=pixels(),
             color=alt.Color("color:N", scale=None),
-            tooltip=[alt.Tooltip("study:N"), alt.Tooltip("item:N"), alt.Tooltip("judgement:N")],
+            tooltip=[
+                alt.Tooltip("study:N"),
+                alt.Tooltip("item:N"),
+                alt.Tooltip("judgement:N"),
+                alt.Tooltip("judgements:N", title="judged by"),
+            ],
         ),
         base.mark_text(baseline="middle", fontSize=10, fontWeight="bold", aria=False).encode(
             x=x, y=pixels(), text=alt.Text("symbol:N"), color=alt.Color("ink:N", scale=None)
         ),
+        *disagreement(dots.values(), _DOT / 2),
     ]
     layers = [alt.layer(*layers).resolve_scale(x="independent")]
     layers += [
@@ -363,6 +375,7 @@ def _rob_dots(
     )
     width = max(GAP + len(items) * _DOT, GAP + text_width("Risk of bias", bold=True))
     legend = "Risk of bias: " + "; ".join(f"{letter} {label}" for (_, label), letter in letters.items()) + "."
+    legend += DISAGREEMENT if any(unsettled(row) for row in judged) else ""
     return layers, legend, width
 
 

@@ -206,17 +206,13 @@ class Material:
         return [study for study in self.by_year if study in known]
 
     def judgements(self, run: Run) -> list[dict[str, Any]]:
-        """Risk-of-bias judgements of the studies that entered a run, on its outcome or on all."""
+        """Risk-of-bias judgements of the studies that entered a run, as they count for its outcome."""
         entered = set(run.frames["contrasts"]["study"])
-        return [
-            row
-            for row in self._judgements
-            if row["study"] in entered and row["outcome"] in (None, run.outcome)
-        ]
+        return [row for row in self._judgements if row["study"] in entered and row["outcome"] == run.outcome]
 
     @cached_property
     def _judgements(self) -> list[dict[str, Any]]:
-        return self.db.rows("select * from rob_traffic_light order by tool, study, position")
+        return self.db.rows("select * from rob_by_outcome order by tool, study, position")
 
     @cached_property
     def _years(self) -> dict[str, Any]:

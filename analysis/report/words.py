@@ -355,6 +355,7 @@ def methods(material: Material) -> list[str]:
         for engine in dict.fromkeys(run.engine for run in runs if run.kind == "network")
     ]
     paragraphs += procedures.each(material)
+    paragraphs += _settling(material)
     versions: dict[str, str] = {}
     for run in runs:
         versions |= dict(run.versions)
@@ -371,6 +372,28 @@ def methods(material: Material) -> list[str]:
             "test of heterogeneity."
         )
     return paragraphs
+
+
+def _settling(material: Material) -> list[str]:
+    """Say how what two people saw differently was settled, where they did and agreed on nothing."""
+    (row,) = material.db.rows(
+        "select (select count(*) from rob_traffic_light where settled_by = 'worst') as judgements, "
+        "(select count(*) from rob_traffic_light) as judged, "
+        "(select count(*) from audit_extractor_disagreement) as readings"
+    )
+    sentences = []
+    if row["judgements"]:
+        sentences.append(
+            f"Assessors of risk of bias differ in {count(row['judgements'])} of {count(row['judged'])} "
+            "judgements for which no consensus is entered; there the worst judgement counts (marked * in the figures)."
+        )
+    if row["readings"]:
+        sentences.append(
+            f"Extractors read {count(row['readings'])} "
+            f"result{'s' if row['readings'] != 1 else ''} differently without an entered consensus; "
+            "there the more cautious reading counts, which is the one that gives the arm the least weight."
+        )
+    return [" ".join(sentences)] if sentences else []
 
 
 def _directions(material: Material) -> str:

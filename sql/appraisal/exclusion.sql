@@ -242,12 +242,13 @@ select
         when extractor = final_extractor
             then
                 concat(
-                    'the same arm, outcome and time point is typed twice by ', extractor, '; the row typed first counts (',
+                    'the same arm, outcome and time point is typed twice by ', extractor, '; the more cautious row counts (',
                     final_file, ':', cast(final_line as varchar), ')'
                 )
         else
             concat(
-                'another reading of the same arm, outcome and time point counts, that of ', final_extractor, ' (',
+                case when final_extractor = 'consensus' then 'another' else 'a more cautious' end,
+                ' reading of the same arm, outcome and time point counts, that of ', final_extractor, ' (',
                 final_file, ':', cast(final_line as varchar), ')'
             )
     end as reason,

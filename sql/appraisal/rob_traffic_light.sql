@@ -1,8 +1,10 @@
 -- Title: Risk of bias of each study, item by item
 -- Grain: study x tool x item (x outcome, where a judgement is for one outcome)
 -- Key: study, tool, item, outcome
--- Formula: Where several assessors judged, the judgement of 'consensus' counts, else that of the assessor first by name.
--- Caveats: What assessors disagree about is in `audit_assessor_disagreement`, items not judged in `audit_item_not_judged`.
+-- Formula: Where several assessors judged, the judgement of 'consensus' counts; without one, the judgement they agree on, else
+--   the worst of theirs. No information is worse than a low risk, and better than any other answer.
+-- Caveats: What assessors disagree about is in `audit_assessor_disagreement`, items not judged in `audit_item_not_judged`. Which
+--   of these judgements counts for an outcome says `rob_by_outcome`.
 -- Columns:
 --   study, study_label: the study
 --   tool, item: what was judged
@@ -11,20 +13,43 @@
 --   judgement, judgement_label: the answer
 --   severity: 1 the lowest risk; empty for no information
 --   symbol, color, color_blind_safe: how it is drawn
---   assessor: whose judgement it is
+--   assessor: whose judgement it is; of several who judge the same, the one typed first
 --   n_assessors: how many judged
+--   settled_by: consensus, agreement, single (one assessor alone) or worst (they differ, and there is no consensus)
+--   judgements: who judged what, in the order typed
 --   support: what the judgement rests on
 --   rob_judgement_id: the row of `rob_judgement`
 create or replace view rob_traffic_light as
-with ranked as (
+with told as (
     select
-        rob_judgement.*,
-        row_number() over (
-            partition by study, tool, item, outcome
-            order by case when assessor = 'consensus' then 0 else 1 end, assessor, rob_judgement_id
-        ) as choice,
-        count(*) over (partition by study, tool, item, outcome) as n_assessors
+        study,
+        tool,
+        item,
+        outcome,
+        count(*) as n_assessors,
+        count(distinct judgement) as n_answers,
+        string_agg(concat(assessor, ': ', judgement), ', ' order by rob_judgement_id) as judgements
     from rob_judgement
+    group by study, tool, item, outcome
+),
+
+ranked as (
+    select
+        judged.*,
+        rob_answer.label as judgement_label,
+        rob_answer.severity,
+        rob_answer.symbol,
+        rob_answer.color,
+        rob_answer.color_blind_safe,
+        row_number() over (
+            partition by judged.study, judged.tool, judged.item, judged.outcome
+            order by
+                case when judged.assessor = 'consensus' then 0 else 1 end,
+                coalesce(rob_answer.severity, 1.5) desc,
+                judged.rob_judgement_id
+        ) as choice
+    from rob_judgement as judged
+    inner join rob_answer on judged.tool = rob_answer.tool and judged.judgement = rob_answer.judgement
 )
 
 select
@@ -37,17 +62,29 @@ select
     rob_item.label,
     ranked.outcome,
     ranked.judgement,
-    rob_answer.label as judgement_label,
-    rob_answer.severity,
-    rob_answer.symbol,
-    rob_answer.color,
-    rob_answer.color_blind_safe,
+    ranked.judgement_label,
+    ranked.severity,
+    ranked.symbol,
+    ranked.color,
+    ranked.color_blind_safe,
     ranked.assessor,
-    ranked.n_assessors,
+    told.n_assessors,
+    case
+        when ranked.assessor = 'consensus' then 'consensus'
+        when told.n_assessors = 1 then 'single'
+        when told.n_answers = 1 then 'agreement'
+        else 'worst'
+    end as settled_by,
+    told.judgements,
     ranked.support,
     ranked.rob_judgement_id
 from ranked
+inner join told
+    on
+        ranked.study = told.study
+        and ranked.tool = told.tool
+        and ranked.item = told.item
+        and ranked.outcome is not distinct from told.outcome
 inner join study on ranked.study = study.study
 inner join rob_item on ranked.tool = rob_item.tool and ranked.item = rob_item.item
-inner join rob_answer on ranked.tool = rob_answer.tool and ranked.judgement = rob_answer.judgement
 where ranked.choice = 1

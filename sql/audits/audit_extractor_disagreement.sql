@@ -46,7 +46,8 @@ select
     'warning' as severity,
     concat(
         'arm ', cell.arm, ', outcome ', cell.outcome, ': ', cast(cell.n_readings as varchar), ' readings (',
-        cell.extractors, ') differ in ', cell.differing
+        cell.extractors, ') differ in ', cell.differing, '; until they are settled, the most cautious counts, that of ',
+        final.extractor
     ) as message,
     'look it up, and add the right reading with extractor consensus' as remedy,
     cell.study,

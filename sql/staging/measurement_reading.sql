@@ -2,9 +2,14 @@
 -- Grain: row of `measurement`
 -- Key: measurement_id
 -- Formula: Rows of the same arm, outcome and time point are readings of one measurement. That of extractor 'consensus'
---   counts, else that of the extractor first by name, else the row typed first. Time points are equal if they are so
+--   counts; without one, the most cautious: the reading that gives the arm the least weight, which has the largest standard
+--   error (SD, else SE, interval, quartiles or range, over the square root of n, in one unit), then the smallest n. What is
+--   equal in both is told apart by the smallest mean, median, events and exposure, so that neither the names of the
+--   extractors nor the order of the rows decide. Time points are equal if they are so
 --   once converted to one unit: 1 week and 7 days are one. Converted time points are rounded to 1e-9 days, so that rounding
 --   in the last digit keeps no two apart.
+-- Caveats: The order of the spreads takes an SD for interval width sqrt(n)/3.92, quartiles' distance/1.35, range/4. A
+--   disagreement without consensus is listed in `audit_extractor_disagreement`.
 -- Columns:
 --   measurement_id: the row of `measurement`
 --   study, experiment, arm, outcome: what was measured in whom
@@ -76,10 +81,28 @@ chosen as (
         blocked.measurement_id,
         first_value(blocked.measurement_id) over (
             partition by blocked.block, blocked.arm
-            order by case when blocked.extractor = 'consensus' then 0 else 1 end, blocked.extractor, blocked.measurement_id
+            order by
+                case when blocked.extractor = 'consensus' then 0 else 1 end,
+                case when coalesce(blocked.mean, blocked.median, blocked.events) is null then 1 else 0 end,
+                coalesce(
+                    blocked.sd / sqrt(coalesce(blocked.n, arm.n)),
+                    blocked.se,
+                    (blocked.ci_upper - blocked.ci_lower) / 3.92,
+                    (blocked.q3 - blocked.q1) / (1.35 * sqrt(coalesce(blocked.n, arm.n))),
+                    (blocked.max - blocked.min) / (4 * sqrt(coalesce(blocked.n, arm.n)))
+                ) * coalesce(unit.factor, 1) desc nulls last,
+                coalesce(blocked.n, arm.n) asc nulls last,
+                blocked.mean asc nulls last,
+                blocked.median asc nulls last,
+                blocked.events asc nulls last,
+                blocked.exposure asc nulls last,
+                blocked.measurement_id asc
         ) as final_measurement_id
     from blocked
     inner join repeated on blocked.block = repeated.block and blocked.arm = repeated.arm
+    inner join arm
+        on blocked.study = arm.study and blocked.experiment = arm.experiment and blocked.arm = arm.arm
+    left join unit on blocked.unit = unit.unit
 )
 
 select

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from itertools import pairwise
 
@@ -202,6 +203,33 @@ def test_dots_of_risk_of_bias_stand_beside_their_study_with_their_symbol():
     assert all(dot["y"] == rows[dot["study"]] and dot["symbol"] == "+" for dot in dots)
     assert "A Item 1; B Item 2" in " ".join(specification(chart)["title"]["subtitle"])
     assert min(dot["x"] for dot in dots) > 0
+
+
+def test_every_row_of_a_study_has_its_dots():
+    rob = pd.DataFrame(
+        [
+            {"study": "s0", "position": p, "label": f"Item {p}", "judgement": "low", "symbol": "+",
+             "color": "#02C100", "color_blind_safe": "#FED98E"}
+            for p in (1, 2)
+        ]
+    )  # fmt: skip
+    frame = studies(study=["s0", "s0", "s1"], label=["S0 / a", "S0 / b", "S1"])
+    chart = forest(frame, rob=rob)
+    expected = [row["y"] for row in drawn(chart) if row["kind"] == "study" and row["study"] == "s0"]
+    assert len(expected) == 2
+    for item in ("Item 1", "Item 2"):
+        assert sorted(dot["y"] for dot in drawn(chart, "risk_of_bias") if dot["item"] == item) == expected
+
+
+def test_a_disagreement_settled_by_the_worst_is_marked():
+    row = {"study": "s0", "position": 1, "label": "Item", "judgement": "high", "symbol": "×",
+           "color": "#BF0000", "color_blind_safe": "#D95F0E", "judgements": "a: low, b: high"}  # fmt: skip
+    for settled_by, marks in (("worst", 1), ("consensus", 0), ("agreement", 0), ("single", 0)):
+        chart = forest(rob=pd.DataFrame([row | {"settled_by": settled_by}]))
+        text = json.dumps(specification(chart))
+        assert text.count('"mark": "*"') == marks
+        assert ("assessors differ" in text) == bool(marks)
+        assert ("a: low, b: high" in text) == bool(marks)
 
 
 def test_long_names_widen_the_figure_instead_of_being_cut():

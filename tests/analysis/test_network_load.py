@@ -423,6 +423,21 @@ def test_conditions_and_risk_of_bias_decide_what_enters(deaths: EvidenceBase) ->
     assert "high risk of bias" in sound.exclusions["reason"].tolist()
 
 
+def test_a_consensus_keeps_a_study_that_an_assessor_judged_high(tmp_path) -> None:
+    folder = tmp_path / "deaths"
+    folder.mkdir()
+    judged = "study,tool,item,judgement,assessor\nS1,RoB 2,D1,low,JM\nS1,RoB 2,D1,high,ZS\n"
+    loaded = {}
+    for name, more in (("open", ""), ("settled", "S1,RoB 2,D1,low,consensus\n")):
+        files = REVIEW | {"risk_of_bias.csv": judged + more, "review.toml": TITLE}
+        for file, text in files.items():
+            (folder / file).write_text(text, encoding="utf-8")
+        with evidence.open(evidence.build(folder, output=tmp_path / f"{name}.duckdb")) as db:
+            net = network.load(db, "death", "OR", exclude_high_rob=True)
+            loaded[name] = [study for study, _ in net.studies]
+    assert loaded == {"open": ["S2", "S4"], "settled": ["S1", "S2", "S4"]}
+
+
 PLAN = """title = "Deaths"
 [protocol]
 exclude_high_rob = true

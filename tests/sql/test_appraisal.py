@@ -109,6 +109,83 @@ class TestRiskOfBias:
             ("2", "high", "x", "bert", 2),
         ]
 
+    @pytest.mark.parametrize(
+        ("given", "judgement", "settled_by", "told"),
+        [
+            ([("low", "anna")], "low", "single", "anna: low"),
+            ([("low", "zoe"), ("low", "anna")], "low", "agreement", "zoe: low, anna: low"),
+            ([("low", "anna"), ("unclear", "zoe")], "unclear", "worst", "anna: low, zoe: unclear"),
+            ([("unclear", "anna"), ("low", "zoe")], "unclear", "worst", "anna: unclear, zoe: low"),
+            (
+                [("high", "b"), ("low", "a"), ("low", "consensus")],
+                "low",
+                "consensus",
+                "b: high, a: low, consensus: low",
+            ),
+            ([("low", "a"), ("no information", "b")], "no information", "worst", "a: low, b: no information"),
+            (
+                [("no information", "a"), ("unclear", "b")],
+                "unclear",
+                "worst",
+                "a: no information, b: unclear",
+            ),
+        ],
+    )
+    def test_consensus_counts_then_agreement_then_the_worst(self, judged, given, judgement, settled_by, told):
+        judged.insert(
+            "rob_answer",
+            [
+                {
+                    "tool": "SYRCLE",
+                    "judgement": "no information",
+                    "label": "",
+                    "symbol": "?",
+                    "color": "#0",
+                    "color_blind_safe": "#0",
+                }
+            ],
+        )
+        for answer, assessor in given:
+            judged.judge("s", "1", answer, assessor)
+        row = judged.one("select judgement, settled_by, judgements from rob_traffic_light")
+        assert row == {"judgement": judgement, "settled_by": settled_by, "judgements": told}
+
+    def test_an_item_counts_once_however_many_assessors_judge_it(self, judged):
+        judged.outcome("alt")
+        for item in ("1", "2"):
+            judged.judge("s", item, "high", "anna")
+            judged.judge("s", item, "high", "zoe")
+        assert judged.query("select study, outcome, n_high from high_risk_study") == [
+            {"study": "s", "outcome": "alt", "n_high": 2}
+        ]
+
+    def test_consensus_takes_a_study_off_the_list_of_high_risk(self, judged):
+        judged.outcome("alt")
+        for item in ("1", "2"):
+            judged.judge("s", item, "low", "anna")
+            judged.judge("s", item, "high", "zoe")
+        assert judged.one("select n_high from high_risk_study") == {"n_high": 2}
+        for item in ("1", "2"):
+            judged.judge("s", item, "low", "consensus")
+        assert judged.query("select * from high_risk_study") == []
+
+    def test_a_judgement_for_the_outcome_goes_before_one_for_all(self, judged):
+        judged.outcome("alt")
+        judged.outcome("ast")
+        judged.judge("s", "1", "high")
+        judged.judge("s", "1", "low", "anna", outcome="alt")
+        judged.judge("s", "1", "unclear", "zoe", outcome="alt")
+        found = judged.query(
+            "select outcome, judged_for, judgement, settled_by from rob_by_outcome order by 1"
+        )
+        assert [tuple(row.values()) for row in found] == [
+            ("alt", "outcome", "unclear", "worst"),
+            ("ast", "study", "high", "single"),
+        ]
+        assert judged.query("select outcome, n_high from high_risk_study") == [
+            {"outcome": "ast", "n_high": 1}
+        ]
+
     def test_summary_with_and_without_weights(self, judged):
         for study, n, judgement in (
             ("a", 10, "low"),

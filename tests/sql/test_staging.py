@@ -32,15 +32,33 @@ class TestReadings:
             "mean": 2,
         }
 
-    def test_first_extractor_by_name_counts_without_consensus(self, rows):
-        rows.measure("s", "a", n=8, mean=1, sd=1, extractor="zoe")
-        rows.measure("s", "a", n=8, mean=2, sd=1, extractor="anna")
-        assert rows.one("select mean from measurement_final")["mean"] == 2
+    def test_the_reading_of_least_weight_counts_without_consensus(self, rows):
+        rows.unit("mg", "mass", 0.001)
+        rows.unit("g", "mass", 1)
+        pairs = [
+            ({"sd": 2, "n": 8}, {"sd": 1, "n": 8}),
+            ({"sd": 1, "n": 6}, {"sd": 1, "n": 8}),
+            ({"se": 1, "n": 8}, {"sd": 1, "n": 8}),
+            ({"ci_lower": 0, "ci_upper": 9, "n": 8}, {"se": 1, "n": 8}),
+            ({"sd": 1, "n": 8}, {"n": 8}),
+            ({"sd": 2, "n": 8, "unit": "g"}, {"sd": 3, "n": 8, "unit": "mg"}),
+        ]
+        for number, (cautious, bold) in enumerate(pairs):
+            for names in (("anna", "zoe"), ("zoe", "anna"), ("anna", "anna")):
+                for order in (1, -1):
+                    study = f"s{number}{names}{order}"
+                    for extractor, row, mean in [(names[0], cautious, 7), (names[1], bold, 5)][::order]:
+                        rows.measure(study, "a", extractor=extractor, mean=mean, **row)
+        found = rows.query("select mean, count(*) as n from measurement_final group by mean")
+        assert found == [{"mean": 7, "n": 36}]
 
-    def test_row_typed_first_counts_of_one_extractor(self, rows):
-        rows.measure("s", "a", n=8, mean=1, sd=1)
-        rows.measure("s", "a", n=8, mean=2, sd=1)
-        assert rows.one("select mean from measurement_final")["mean"] == 1
+    def test_neither_names_nor_order_decide_between_readings_of_one_precision(self, rows):
+        for study, names in (("s", ("anna", "zoe")), ("t", ("zoe", "anna"))):
+            for extractor, mean in zip(names, (1, 2), strict=True):
+                rows.measure(study, "a", n=8, mean=mean, sd=1, extractor=extractor)
+        rows.measure("u", "a", n=8, mean=2, sd=1, extractor="anna")
+        rows.measure("u", "a", n=8, mean=1, sd=1, extractor="zoe")
+        assert {row["mean"] for row in rows.query("select mean from measurement_final")} == {1}
 
     def test_other_time_points_are_no_readings_of_the_same(self, rows):
         rows.measure("s", "a", n=8, mean=1, sd=1, timepoint=1)
@@ -242,7 +260,10 @@ class TestProblems:
         rows.measure("s", "a", n=8, mean=2, sd=1, extractor="zoe")
         row = rows.one("select * from exclusion where stage = 'measurement_final'")
         assert row["source_line"] == rows.line
-        assert f"anna (measurements.csv:{line})" in row["reason"]
+        assert row["reason"] == (
+            "a more cautious reading of the same arm, outcome and time point counts, that of anna "
+            f"(measurements.csv:{line})"
+        )
 
 
 class TestReportedContrasts:

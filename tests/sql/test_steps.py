@@ -41,8 +41,8 @@ def test_unit_of_time_of_each_outcome(rows):
 
 
 def test_every_reading_says_which_one_counts(rows):
-    first = rows.measure("s", "drug", n=5, mean=1, sd=1, extractor="zoe")
-    second = rows.measure("s", "drug", n=5, mean=2, sd=1, extractor="anna")
+    first = rows.measure("s", "drug", n=5, mean=1, sd=1, extractor="anna")
+    second = rows.measure("s", "drug", n=5, mean=2, sd=2, extractor="zoe")
     other = rows.measure("s", "control", n=5, mean=2, sd=1, extractor="zoe")
     columns = "measurement_id, final_measurement_id, block"
     assert table(rows, "measurement_reading", columns) == [
