@@ -119,7 +119,7 @@ def _look_alikes(sheet: Sheet, problems: Problems) -> None:
 
 
 def _consensus(sheet: Sheet, problems: Problems) -> None:
-    """What was agreed on counts only under its one name: another spelling would be one more person."""
+    """Refuse other spellings of the name of what was agreed on: each would be one more person."""
     for column in ("assessor", "extractor", "reviewer"):
         for index, name in enumerate(sheet.values.get(column, ())):
             if name is not None and name != "consensus" and skeleton(name) == "consensus":

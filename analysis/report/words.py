@@ -385,7 +385,8 @@ def _settling(material: Material) -> list[str]:
     if row["judgements"]:
         sentences.append(
             f"Assessors of risk of bias differ in {count(row['judgements'])} of {count(row['judged'])} "
-            "judgements for which no consensus is entered; there the worst judgement counts (marked * in the figures)."
+            "judgements for which no consensus is entered; there the worst judgement counts (marked * in the "
+            "figures)."
         )
     if row["readings"]:
         sentences.append(

@@ -35,10 +35,13 @@ def messages(rows, name: str) -> list[str]:
 class TestReaders:
     def test_disagreement(self, rows):
         rows.measure("s", "a", n=8, mean=1, sd=1, extractor="anna")
-        line = rows.line
         rows.measure("s", "a", n=8, mean=2, sd=3, extractor="zoe")
+        line = rows.line
         row = rows.one("select * from audit_extractor_disagreement")
-        assert row["message"] == "arm a, outcome alt: 2 readings (anna, zoe) differ in mean, sd"
+        assert row["message"] == (
+            "arm a, outcome alt: 2 readings (anna, zoe) differ in mean, sd; until they are settled, the most cautious"
+            " counts, that of zoe"
+        )
         assert (row["study"], row["source_file"], row["source_line"]) == ("s", "measurements.csv", line)
 
     def test_settled_by_consensus(self, rows):
@@ -222,7 +225,9 @@ class TestRiskOfBias:
             "T item 2 (i2) is not judged",
             "the risk of bias of this study is not judged",
         ]
-        assert messages(rows, "audit_assessor_disagreement") == ["T item 1: anna says low, zoe says high"]
+        assert messages(rows, "audit_assessor_disagreement") == [
+            "T item 1: anna says low, zoe says high; until they agree, the worst counts"
+        ]
 
 
 class TestFlow:
