@@ -7,10 +7,7 @@ import datetime
 import decimal
 import json
 import math
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -221,35 +218,6 @@ TEXT_WRITERS: dict[str, Callable[[Sequence[str], Iterable[Row], TextIO], None]] 
     "md": write_markdown,
 }
 """Formats that can be printed as well as written to a file."""
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary file that takes the place of `path` when all went well, and vanishes if not.
-
-    Raises
-    ------
-    CallError
-        If the folder is not there or cannot be written.
-    """
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    except OSError as error:
-        raise CallError(f"{str(path)!r} cannot be written: {error.strerror}.") from None
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        # Files that mkstemp makes are private; this one becomes as readable as what it replaces.
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~mask)
-        os.replace(temporary, path)
-    except IsADirectoryError:
-        raise CallError(f"{str(path)!r} is a folder: name a file.") from None
-    finally:
-        for leftover in (temporary, temporary.with_name(temporary.name + ".wal")):
-            leftover.unlink(missing_ok=True)
 
 
 def unique(columns: Sequence[str]) -> list[str]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import evidence
 from evidence.errors import CallError
 from evidence.names import nearest
-from evidence.output import replacing
+from evidence.files import locked, replacing
 
 if TYPE_CHECKING:
     import duckdb
@@ -186,7 +186,7 @@ def save(path: str | Path, runs: Iterable[Run]) -> None:
     target = Path(path).resolve()
     if not target.is_file():
         raise CallError(f"There is no file {str(path)!r} to keep results in.")
-    with replacing(target) as copy:
+    with locked(target.parent), replacing(target) as copy:
         if are_ours(target):
             shutil.copyfile(target, copy)
         else:  # Views and triggers of other people's files must not run where files can be written.

@@ -49,7 +49,7 @@ def sql(file: str, query: str, form: str | None, output: Path | None, timeout: f
     stopped when it takes too long or wants too much memory. A dash in place of QUERY reads it from
     standard input.
     """
-    from evidence import gate, opening
+    from evidence import files, gate, opening
     from evidence import output as write
     from evidence.errors import CallError
 
@@ -58,14 +58,15 @@ def sql(file: str, query: str, form: str | None, output: Path | None, timeout: f
     form = form or _form_of(output)
     if output is None and form in ("parquet", "xlsx"):
         raise CallError(f"--format {form} needs a file to write to: add -o answer.{form}.")
-    with opening.open(file) as db:
+    resolved = opening.resolve(file)
+    with opening.open(resolved) as db:
         announce(db)
         about = [("query", query), ("evidence base", file), *_build_info(db)]
         if output is None:
             answer = gate.ask(db, query, timeout=timeout)
             write.TEXT_WRITERS[form](answer.columns, answer.rows, sys.stdout)
             return
-        with write.replacing(output) as temporary:
+        with files.replacing(output, inputs=[resolved]) as temporary:
             if form == "parquet":
                 gate.save_parquet(db, query, temporary, timeout=timeout)
                 return
