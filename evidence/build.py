@@ -7,14 +7,13 @@ has the old one open goes on reading it, and a build that fails or is killed lea
 from __future__ import annotations
 
 import contextlib
-import os
-import re
-import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import duckdb
 
 import evidence
+from evidence import files
 from evidence.blank import copy_blank, discard_blank
 from evidence.database import STORAGE_VERSION, connect
 from evidence.definitions import remember
@@ -22,9 +21,6 @@ from evidence.errors import CallError, EvidenceError
 from evidence.reference import reference
 from evidence.review import Review, Rows, find, read
 from evidence.storage import insert
-
-if TYPE_CHECKING:
-    import duckdb
 
 FORMAT_VERSION = "1"
 
@@ -57,12 +53,12 @@ def build(review: str | Path, output: str | Path | None = None, *, progress: Pro
     """
     say = progress or (lambda step: None)
     folder = find(review)
-    target = Path(output) if output is not None else Path(f"{folder.resolve().name}.duckdb")
-    _check_target(target)
+    named = Path(output) if output is not None else Path(f"{folder.resolve().name}.duckdb")
+    target = _target(named)
     say("reading and checking the review folder")
     content = read(folder)
-    _remove_stale(target)
-    building = target.with_name(f".{target.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.building")
+    files.tidy(target)
+    building = files.beside(target, "part")
     try:
         say("creating tables and views")
         with _empty(building) as connection:
@@ -75,14 +71,16 @@ def build(review: str | Path, output: str | Path | None = None, *, progress: Pro
             say("checking claims")
             record_verdicts(building)
         say("putting the file in place")
-        _synchronise(building)
-        os.replace(building, target)
+        with files.locked(target.parent):
+            files.put(building, target)
         remember(target)
     except OSError as error:
-        raise CallError(f"{str(target)!r} cannot be written: {error.strerror or error}.") from None
+        raise files.cannot_write(named, error) from None
+    except duckdb.IOException as error:
+        raise CallError(f"{str(named)!r} cannot be written: {error}.") from None
     finally:
         _remove(building)
-    return target
+    return named
 
 
 def _empty(path: Path) -> duckdb.DuckDBPyConnection:
@@ -106,8 +104,6 @@ def fill(connection: duckdb.DuckDBPyConnection, review: Review) -> None:
     EvidenceError
         If a row did not arrive.
     """
-    import duckdb
-
     expected = {"unit": len(reference("unit"))}
     connection.execute("begin")
     try:
@@ -126,8 +122,6 @@ def fill(connection: duckdb.DuckDBPyConnection, review: Review) -> None:
 
 
 def _build_info(review: Review) -> Rows:
-    import duckdb
-
     info = {
         "format_version": FORMAT_VERSION,
         "package_version": evidence.__version__,
@@ -139,49 +133,21 @@ def _build_info(review: Review) -> Rows:
     return Rows("build_info", {"key": list(info), "value": list(info.values())})
 
 
-def _check_target(target: Path) -> None:
-    if target.is_dir():
-        example = str(target / "review.duckdb")
-        raise CallError(f"{str(target)!r} is a folder: name the file to write, for example {example!r}.")
-    if not target.absolute().parent.is_dir():
-        raise CallError(f"There is no folder {str(target.parent)!r} to write {target.name!r} into.")
+def _target(named: Path) -> Path:
+    """Find the file to write, which is new or a DuckDB file."""
+    if named.is_dir():
+        example = str(named / "review.duckdb")
+        raise CallError(f"{str(named)!r} is a folder: name the file to write, for example {example!r}.")
+    target = files.target(named)
     if target.exists():
         with target.open("rb") as stream:
             start = stream.read(12)
         if start and start[8:12] != b"DUCK":
-            raise CallError(f"{str(target)!r} exists and is not a DuckDB file: name another output.")
-
-
-def _remove_stale(target: Path) -> None:
-    """Remove what killed builds of the same target left behind."""
-    pattern = re.compile(re.escape(f".{target.name}.") + r"(\d+)-[0-9a-f]{8}\.building")
-    for path in target.absolute().parent.iterdir():
-        match = pattern.match(path.name)
-        if match and not _alive(int(match[1])):
-            _remove(path)
-
-
-def _alive(process: int) -> bool:
-    if process == os.getpid():
-        return True
-    if os.name == "nt":
-        # There os.kill ends a process; a file that a live build has open cannot be removed anyway.
-        return False
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+            raise CallError(f"{str(named)!r} exists and is not a DuckDB file: name another output.")
+    return target
 
 
 def _remove(path: Path) -> None:
     for leftover in (path, path.with_name(path.name + ".wal")):
         with contextlib.suppress(PermissionError):
             leftover.unlink(missing_ok=True)
-
-
-def _synchronise(path: Path) -> None:
-    with path.open("rb") as stream:
-        os.fsync(stream.fileno())

@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 import shutil
-import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from evidence.database import connect
 from evidence.errors import CallError, RefusedError
 from evidence.exporters import LOSSES, WRITERS
+from evidence.files import directory as whole_directory
+from evidence.files import scratch
 from evidence.names import nearest
 from evidence.opening import open as open_base
 from evidence.opening import resolve
@@ -174,7 +175,7 @@ def export(
     source : str or Path
         An evidence base: a file, a review folder, or a bundled review's name.
     directory : path
-        Folder to write into; made where it is not there. Files of the same names are replaced.
+        Folder to write; made where it is not there. What an earlier export wrote goes, files of others stay.
     formats : sequence of str
         Keys of `WRITERS`.
     where : str, optional
@@ -196,32 +197,32 @@ def export(
         If nothing meets the conditions, or none of the formats can hold anything of it.
     """
     writers = {name: _writer(name) for name in formats}
-    path = resolve(source)
     target = Path(directory)
-    with select(path, Conditions(where, outcomes, treatments)) as selection:
-        try:
-            target.mkdir(parents=True, exist_ok=True)
-            files: list[Path] = []
-            refused: list[str] = []
-            for name, write in writers.items():
-                selection.lose(name, *([LOSSES[name]] if name in LOSSES else []))
-                try:
-                    files += write(selection, target)
-                except RefusedError as error:
-                    refused.append(error.message)
-                    selection.lose(name, f"nothing is written: {error.message}")
-            if not files:
-                raise RefusedError("\n".join(refused))
-            files += _dictionary(selection, target)
-            if selection.synthetic:
-                notice = target / "SIMULATED-DATA.txt"
-                notice.write_text(f"{SYNTHETIC}\n", encoding="utf-8")
-                files.append(notice)
-            provenance = target / "provenance.json"
-            provenance.write_text(_provenance(selection, target, files), encoding="utf-8")
-        except OSError as error:
-            raise CallError(f"{str(target)!r} cannot be written: {error.strerror}.") from None
-    return [*files, provenance]
+    # The evidence may stand in the folder written to; a review folder may not be it.
+    inputs = [Path(source)] if Path(source).is_dir() else []
+    with (
+        select(resolve(source), Conditions(where, outcomes, treatments)) as selection,
+        whole_directory(target, inputs=inputs) as staged,
+    ):
+        files: list[Path] = []
+        refused: list[str] = []
+        for name, write in writers.items():
+            selection.lose(name, *([LOSSES[name]] if name in LOSSES else []))
+            try:
+                files += write(selection, staged)
+            except RefusedError as error:
+                refused.append(error.message)
+                selection.lose(name, f"nothing is written: {error.message}")
+        if not files:
+            raise RefusedError("\n".join(refused))
+        files += _dictionary(selection, staged)
+        if selection.synthetic:
+            notice = staged / "SIMULATED-DATA.txt"
+            notice.write_text(f"{SYNTHETIC}\n", encoding="utf-8")
+            files.append(notice)
+        provenance = staged / "provenance.json"
+        provenance.write_text(_provenance(selection, staged, files), encoding="utf-8")
+        return [target / file.relative_to(staged) for file in (*files, provenance)]
 
 
 @contextmanager
@@ -248,8 +249,8 @@ def select(path: Path, conditions: Conditions = Conditions()) -> Iterator[Select
             chosen["study"] = [row["study"] for row in db.rows(_LEFT, chosen)]
         if not all(chosen.values()):
             raise RefusedError(f"Nothing meets the condition: {conditions}. There is nothing to export.")
-        with tempfile.TemporaryDirectory(prefix="evidence-export-") as folder:
-            copy = Path(folder) / "selection.duckdb"
+        with scratch() as folder:
+            copy = folder / "selection.duckdb"
             # What is open has the views of this package, whatever the file had: these may be run unlocked.
             shutil.copyfile(str(db.path), copy)
             connection = connect(copy, write=True, threads=1)

@@ -1,7 +1,7 @@
 """Whole files or none: what is written appears in one step, as a whole, or not at all.
 
-A file or a folder is made under another name beside its target and put in place by one rename. A process that is
-killed, a full disk or Ctrl-C leaves what was there as it was; what was left beside it goes with the next run.
+A file or a folder is made under another name beside its target and put in place by one rename. A process that
+is killed, a full disk or Ctrl-C leaves what was there as it was; what it left beside goes with the next run.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def target(path: str | Path, *, inputs: Iterable[Path] = ()) -> Path:
     Raises
     ------
     CallError
-        If it is a folder, a device, a pipe, a link to nothing or one of the inputs, or has no folder to go to.
+        If it is a folder, a device, a pipe, a link to nothing or one of the inputs, or has no folder.
     """
     named = Path(path)
     real = Path(os.path.realpath(named))
@@ -104,9 +104,9 @@ def replacing(path: str | Path, *, inputs: Iterable[Path] = ()) -> Iterator[Path
 def directory(path: str | Path, *, inputs: Iterable[Path] = ()) -> Iterator[Path]:
     """Give an empty folder whose content takes the place of that in `path` when all went well.
 
-    Files that an earlier run wrote go, files of others stay. The folder is put in place as a whole, but for one
-    that cannot be (a mount point, the working directory, one with thousands of other files): there the files
-    are replaced one by one, what describes them last.
+    Files that an earlier run wrote go, files of others stay. The folder is put in place as a whole, but for
+    one that cannot be (a mount point, the working directory, one with thousands of other files): there the
+    files are replaced one by one, what describes them last.
 
     Parameters
     ----------
@@ -403,8 +403,8 @@ def _written_before(real: Path) -> set[str]:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         names |= set(json.loads((real / "provenance.json").read_text(encoding="utf-8"))["files"])
     with contextlib.suppress(OSError, ValueError, csv.Error):
-        with (real / "manifest.csv").open(encoding="utf-8", newline="") as stream:
-            names |= {row["file"] for row in csv.DictReader(stream) if row.get("file")}
+        lines = (real / "manifest.csv").read_text(encoding="utf-8").splitlines()
+        names |= {row["file"] for row in csv.DictReader(lines) if row.get("file")}
     return names
 
 

@@ -10,6 +10,7 @@ import evidence
 from evidence.database import connect
 from evidence.definitions import are_ours, own_copy
 from evidence.errors import CallError
+from evidence.files import refuse_log
 from evidence.query import EvidenceBase
 from evidence.resources import cache_directory, schema_directory, sql_directory
 
@@ -44,6 +45,7 @@ def open(  # the name users call: evidence.open
         If a review folder cannot be built.
     """
     path = resolve(source)
+    refuse_log(path)
     if path.parent == cache_directory() or are_ours(path):
         return EvidenceBase(connect(path, locked=locked, memory_limit=memory_limit), path)
     folder = TemporaryDirectory(prefix="evidence-base-")
@@ -113,6 +115,8 @@ def _content_hash(folder: Path) -> str:
         (sql_directory(), ("*/*.sql",)),
     ):
         for path in sorted(path for pattern in patterns for path in root.glob(pattern)):
+            if not path.is_file():  # A pipe would be waited for, a device read for ever; a build says so.
+                continue
             content = path.read_bytes()
             digest.update(f"\0{path.relative_to(root).as_posix()}\0{len(content)}\0".encode())
             digest.update(content)

@@ -156,6 +156,18 @@ class Protocol:
     text: str = ""
 
 
+_DEEP_KEY = re.compile(r"^\s*\[{0,2}\s*(?:[^.=\s\"']+\s*\.\s*){32}", re.MULTILINE)
+
+
+def _absurd(text: str) -> str | None:
+    """Tell what no person writes into a review.toml and what the parser would work on for minutes."""
+    if len(text) > 2_000_000:
+        return "the file has more than two million characters"
+    if _DEEP_KEY.search(text):
+        return "a key has more than 32 parts"
+    return None
+
+
 def read_protocol(path: Path, problems: Problems) -> Protocol | None:
     """Read ``review.toml`` and check its keys and their types.
 
@@ -171,11 +183,14 @@ def read_protocol(path: Path, problems: Problems) -> Protocol | None:
         return None
     try:
         text = path.read_bytes().removeprefix(b"\xef\xbb\xbf").decode("utf-8").replace("\r\n", "\n")
+        if (absurd := _absurd(text)) is not None:
+            problems.error(absurd, "write a review.toml as `evidence new` does", file=FILE_NAME)
+            return None
         content = tomllib.loads(text)
     except UnicodeDecodeError:
         problems.error("the file is not UTF-8", "save it as UTF-8", file=FILE_NAME)
         return None
-    except tomllib.TOMLDecodeError as error:
+    except (RecursionError, ValueError) as error:  # the parser's own, and of numbers without end
         line = re.search(r"line (\d+)", str(error))
         problems.error(
             f"the file is not TOML: {error}",
@@ -217,8 +232,9 @@ def read_protocol(path: Path, problems: Problems) -> Protocol | None:
             missing = [key for key in FIGURE_KEYS if not entry.get(key)]
             for key in missing:
                 problems.error(f"{where} has no {key}", f"write `{key} = ...`", file=FILE_NAME)
-            if not missing:
-                protocol.figures.append(_usable(entry, FIGURE_KEYS))
+            usable = _usable(entry, FIGURE_KEYS)
+            if len(usable) == len(FIGURE_KEYS):
+                protocol.figures.append(usable)
     return protocol
 
 

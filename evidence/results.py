@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import evidence
 from evidence.errors import CallError
-from evidence.names import nearest
 from evidence.files import locked, replacing
+from evidence.names import nearest
 
 if TYPE_CHECKING:
     import duckdb

@@ -7,13 +7,16 @@ everything that is wrong in one pass, and returns the rows of each table, ready 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Container, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evidence.checks import check
 from evidence.errors import CallError, Problem, ReviewError
+from evidence.files import recover
 from evidence.hazard import event_is_bad
 from evidence.layout import FILE, FILES, Column, File
 from evidence.names import nearest, suggestion
@@ -137,6 +140,8 @@ def read(review: str | Path) -> Review:
         If anything in it is wrong; its `problems` are all errors, in the order of files and lines.
     """
     folder = find(review)
+    with suppress(OSError):
+        recover(folder)
     problems = Problems()
     protocol = read_protocol(folder / FILE_NAME, problems)
     sheets = _sheets(folder, problems)
@@ -183,12 +188,14 @@ def _position(problem: Problem) -> tuple[int, int]:
 
 
 def _sheets(folder: Path, problems: Problems) -> dict[str, Sheet]:
-    present = {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
+    present = {path.name: path for path in sorted(folder.iterdir())}
     sheets: dict[str, Sheet] = {}
     for file in FILES:
         if file.name in present:
-            if (sheet := read_sheet(present[file.name], file, problems)) is not None:
-                sheets[file.name] = sheet
+            if _is_plain(present[file.name], problems):
+                sheet = read_sheet(present[file.name], file, problems)
+                if sheet is not None:
+                    sheets[file.name] = sheet
         elif file.required:
             problems.error(
                 f"the review folder has no {file.name}", f"add it: one row per {file.grain}", file=file.name
@@ -197,6 +204,22 @@ def _sheets(folder: Path, problems: Problems) -> dict[str, Sheet]:
         if name.lower().endswith((".csv", ".tsv", ".xlsx", ".xls")):
             _report_stranger(name, present, problems)
     return sheets
+
+
+def _is_plain(path: Path, problems: Problems) -> bool:
+    """Tell whether a file of the folder can be read; what cannot is an error: its rows would be missing."""
+    if path.is_file():
+        if os.access(path, os.R_OK):
+            return True
+        problems.error("the file may not be read", "give yourself the right to read it", file=path.name)
+    elif path.is_symlink() and not path.exists():
+        problems.error(
+            "the file is a link to nothing", "bring what it points to, or delete it", file=path.name
+        )
+    else:
+        what = "a folder" if path.is_dir() else "a pipe or a device"
+        problems.error(f"{path.name} is {what}, not a file", "put a plain file there", file=path.name)
+    return False
 
 
 def _report_stranger(name: str, present: Container[str], problems: Problems) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from evidence import files
 from evidence.errors import CallError
 
 Array = np.ndarray
@@ -427,7 +428,12 @@ def simulate(shape: Shape, directory: str | Path, *, seed: int = 1) -> Path:
     if folder.exists() and any(folder.iterdir()):
         raise CallError(f"The folder {str(directory)!r} is not empty: name a new one.")
     _check(shape)
-    folder.mkdir(parents=True, exist_ok=True)
+    with files.directory(folder) as staged:
+        _write_review(shape, staged, seed)
+    return folder
+
+
+def _write_review(shape: Shape, folder: Path, seed: int) -> None:
     rng = np.random.default_rng(seed)
     designs = [design for design, count in shape.designs.items() for _ in range(count)]
     rng.shuffle(designs)
@@ -454,7 +460,6 @@ def simulate(shape: Shape, directory: str | Path, *, seed: int = 1) -> Path:
         header = ("claim", "text", "query", "operator", "expected")
         _write(folder / "claims.csv", header, shape.claims)
     (folder / "review.toml").write_text(_protocol(shape, seed), encoding="utf-8")
-    return folder
 
 
 def truth(shape: Shape) -> dict[tuple[str, str], float]:

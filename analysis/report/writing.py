@@ -6,14 +6,13 @@ import csv
 import hashlib
 import io
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from evidence.errors import CallError, EvidenceError, Problem
+from evidence.errors import EvidenceError, Problem
 
 Progress = Callable[[str], None]
 
@@ -53,27 +52,26 @@ def write(
     """
     from analysis import plan
     from evidence import results
+    from evidence.files import directory as directory_of
     from evidence.opening import open as open_evidence
 
     say = progress or (lambda step: None)
     folder = Path(directory)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CallError(f"{str(folder)!r} cannot be made: {error.strerror or error}.") from None
-    database = _database(review, folder, say)
-    with open_evidence(database) as db:
-        runs, refused = plan.try_plan(db, progress=progress)
-    if refused and strict:
-        raise EvidenceError("\n".join(f"{name}: {error}" for name, error in refused.items()))
-    say("keeping the results")
-    results.save(database, runs)
-    with open_evidence(database) as db:
-        page = _write(db, folder, {name: str(error) for name, error in refused.items()}, database.name, say)
-        failed = db.rows(
-            "select text, found, expected from published_claim_check"
-            " where publication is null and verdict <> 'holds'"
-        )
+    with directory_of(folder, inputs=[Path(review)]) as staged:
+        database = _database(review, staged, say)
+        with open_evidence(database) as db:
+            runs, refused = plan.try_plan(db, progress=progress)
+        if refused and strict:
+            raise EvidenceError("\n".join(f"{name}: {error}" for name, error in refused.items()))
+        say("keeping the results")
+        results.save(database, runs)
+        with open_evidence(database) as db:
+            said = {name: str(error) for name, error in refused.items()}
+            page = folder / _write(db, staged, said, database.name, say).name
+            failed = db.rows(
+                "select text, found, expected from published_claim_check"
+                " where publication is null and verdict <> 'holds'"
+            )
     if strict and failed:
         raise EvidenceError(
             f"{page} is written; these sentences of the review are not borne out:",
@@ -84,14 +82,14 @@ def write(
 
 def _database(review: str | Path, folder: Path, say: Progress) -> Path:
     import evidence
+    from evidence.opening import open as open_evidence
     from evidence.review import find
 
     given = Path(review)
     if given.suffix == ".duckdb" and given.is_file():
-        target = folder / given.name
-        if given.resolve() != target.resolve():
-            shutil.copyfile(given, target)
-        return target
+        with open_evidence(given) as db:  # under the views of this package, whatever the file has
+            shutil.copyfile(str(db.path), folder / given.name)
+        return folder / given.name
     name = find(review).resolve().name
     return evidence.build(review, folder / f"{name}.duckdb", progress=say)
 
@@ -123,9 +121,7 @@ def _write(db: Any, folder: Path, refused: dict[str, str], database: str, say: P
     def put(name: str, content: bytes, what: str) -> None:
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_name(f".{file.name}.part")
-        part.write_bytes(content)
-        os.replace(part, file)
+        file.write_bytes(content)
         files.append((name, what))
 
     def titled(name: str, title: str) -> str:

@@ -46,16 +46,15 @@ def new(directory: Path) -> None:
 
     The folder builds as it stands; its README.md says what each file and column holds.
     """
+    from evidence import files
     from evidence.errors import CallError
     from evidence.resources import template_directory
 
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise CallError(f"{str(directory)!r} is there already and not empty: name a new folder.")
-    try:
-        shutil.copytree(template_directory(), directory, dirs_exist_ok=True)
-        (directory / "README.md").write_text(_folder_guide(), encoding="utf-8")
-    except OSError as error:
-        raise CallError(f"{str(directory)!r} cannot be written: {error.strerror}.") from None
+    with files.directory(directory) as staged:
+        shutil.copytree(template_directory(), staged, dirs_exist_ok=True)
+        (staged / "README.md").write_text(_folder_guide(), encoding="utf-8")
     click.echo(f"{directory} holds a worked example with invented numbers. Replace them, then:")
     click.echo(f"  evidence build {directory}")
 

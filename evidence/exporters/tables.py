@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from evidence.export import Selection
-from evidence.output import SYNTHETIC, jsonable, replacing, write_workbook
+from evidence.files import replacing
+from evidence.output import SYNTHETIC, jsonable, write_workbook
 from evidence.output import write_json as write_objects
 from evidence.query import EvidenceBase
 from evidence.storage import load_order

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from evidence import files
 from evidence.errors import Problem, ReviewError
 from evidence.layout import FILES
 
@@ -94,6 +94,7 @@ class Draft:
         """File and line of the source that is being read: errors in the rows added meanwhile name it."""
         self._places: dict[int, tuple[str, int]] = {}
         self._indexes: dict[tuple[str, tuple[str, ...]], dict[tuple[str, ...], Row]] = {}
+        files.recover(self.directory)
         for name in _FILES:
             path = self.directory / name
             if path.is_file():
@@ -183,10 +184,10 @@ class Draft:
             raise ReviewError(f"There is no folder {str(parent)!r} to put the review in.")
         with tempfile.TemporaryDirectory() as scratch:
             staged = Path(scratch) / (self.directory.resolve().name or "review")
-            if self.directory.is_dir():
-                shutil.copytree(self.directory, staged)
-            else:
-                staged.mkdir()
+            staged.mkdir()
+            for path in self.directory.iterdir() if self.directory.is_dir() else ():
+                if path.is_file():
+                    shutil.copyfile(path, staged / path.name)
             if not (staged / "review.toml").is_file():
                 title = self.title.replace("\\", "\\\\").replace('"', '\\"')
                 (staged / "review.toml").write_text(f'title = "{title}"\n', encoding="utf-8")
@@ -202,13 +203,16 @@ class Draft:
                 raise self._at_source(error) from None
             if dry_run:
                 return
-            self.directory.mkdir(exist_ok=True)
-            for path in sorted(staged.iterdir()):
-                if path.name == "review.toml" or path.name in self.changed:
-                    target = self.directory / path.name
-                    part = target.with_name(f".{target.name}.part")
-                    shutil.copyfile(path, part)
-                    os.replace(part, target)
+            changed = {
+                path.name: path
+                for path in sorted(staged.iterdir())
+                if path.name == "review.toml" or path.name in self.changed
+            }
+            try:
+                self.directory.mkdir(exist_ok=True)
+                files.change(self.directory, changed)
+            except OSError as error:
+                raise files.cannot_write(self.directory, error) from None
 
     def _at_source(self, error: ReviewError) -> ReviewError:
         """Name the lines of the source in place of those of files that are not written yet."""

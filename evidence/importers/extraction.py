@@ -196,7 +196,7 @@ def as_read_by(file: str | Path, extractor: str, output: str | Path) -> Path:
         If there is no such extractor.
     """
     from evidence.database import connect
-    from evidence.output import replacing
+    from evidence.files import replacing
 
     with replacing(Path(output)) as part:
         shutil.copyfile(file, part)

@@ -211,7 +211,7 @@ def test_what_a_running_build_writes_is_left_alone(built, review_folder):
     with subprocess.Popen(
         [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
     ) as running:
-        other = built.with_name(f".{built.name}.{running.pid}-0123abcd.building")
+        other = built.with_name(f".{built.name}.{running.pid}-0123abcd.part")
         other.write_bytes(b"being written")
         build(review_folder(), built)
         assert other.exists()
@@ -281,15 +281,15 @@ def test_other_clients_can_read_the_file(built):
 def own_cache(tmp_path, monkeypatch):
     """A cache of the test's own, and few views, which take long to create."""
     from evidence import blank, objects
-    from evidence.blank import _blank
+    from evidence.blank import blank_file
 
     monkeypatch.setattr(
         blank, "create_objects", lambda connection: objects.create_objects(connection, ["study_variable"])
     )
     monkeypatch.setenv("EVIDENCE_CACHE", str(tmp_path / "cache"))
-    _blank.cache_clear()
+    blank_file.cache_clear()
     yield tmp_path / "cache"
-    _blank.cache_clear()
+    blank_file.cache_clear()
 
 
 def test_a_damaged_blank_is_made_again(own_cache, review_folder, tmp_path):

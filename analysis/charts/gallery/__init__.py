@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from html import escape
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from analysis.charts.gallery.bench import Bench
 from analysis.charts.gallery.drawings import DRAW
 from analysis.charts.registry import CHARTS
-from evidence.errors import CallError
+from evidence import files
 
 Progress = Callable[[str], None]
 
@@ -40,18 +39,14 @@ def write(directory: str | Path, *, progress: Progress | None = None) -> Path:
 
     say = progress or (lambda step: None)
     folder = Path(directory)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CallError(f"{str(folder)!r} cannot be made: {error.strerror or error}.") from None
     parts = []
-    with tempfile.TemporaryDirectory() as scratch:
-        for name, chart in examples(Path(scratch), say):
-            save(chart, folder / name, ("svg", "png", "csv"))
+    with files.scratch() as scratch, files.directory(folder) as staged:
+        for name, chart in examples(scratch, say):
+            save(chart, staged / name, ("svg", "png", "csv"))
             parts.append(_part(name, svg(chart)))
-    page = folder / "index.html"
-    page.write_text(_PAGE.replace("PARTS", "\n".join(parts)), encoding="utf-8")
-    return page
+        page = _PAGE.replace("PARTS", "\n".join(parts))
+        (staged / "index.html").write_text(page, encoding="utf-8")
+    return folder / "index.html"
 
 
 def overview(directory: Path, *, progress: Progress | None = None) -> Any:
