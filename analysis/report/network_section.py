@@ -405,9 +405,28 @@ def league_frames(material: Material, run: Run, model: str) -> tuple[pd.DataFram
     network = []
     for row in chosen(rows, evidence="network"):
         pair = frozenset((row["treatment"], row["versus"]))
-        row = row | {"proportion_direct": shares.get(pair)}
+        # Where the engine gives no share: all of it is direct if nothing else links the two.
+        share = shares.get(pair, 1.0 if pair in studies and not _linked_otherwise(run, pair) else None)
+        row = row | {"proportion_direct": share}
         network.append(row if direct else row | {"n_direct": studies.get(pair, 0)})
     return pd.DataFrame(network), pd.DataFrame(direct) if direct else None
+
+
+def _linked_otherwise(run: Run, pair: frozenset[str]) -> bool:
+    """Tell whether studies that do not compare two treatments link them (van Valkenhoef et al. 2016).
+
+    Without such a link there is no indirect evidence: what a study of three arms says of a pair by way of its
+    third arm is direct.
+    """
+    members: dict[tuple[str, str], set[str]] = {}
+    for row in records(run.frames["contrasts"]):
+        unit = members.setdefault((row["study"], row["experiment"]), set())
+        unit |= {row["treatment_a"], row["treatment_b"]}
+    start, goal = sorted(pair)
+    reached, others = {start}, [unit for unit in members.values() if not pair <= unit]
+    while grown := [unit for unit in others if unit & reached and not unit <= reached]:
+        reached = reached.union(*grown)
+    return goal in reached
 
 
 def _funnel_rows(material: Material, run: Run, model: str) -> pd.DataFrame:
