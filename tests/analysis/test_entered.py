@@ -10,17 +10,19 @@ import pytest
 
 import evidence
 from analysis import plan
+from analysis.charts.files import tables
+from analysis.report import words
+from analysis.report.blocks import Figure, everything
+from analysis.report.links import Links
+from analysis.report.material import Material
+from analysis.report.network_section import network_section
+from analysis.report.sections import findings
 from evidence import results
 from evidence.database import connect
 from evidence.errors import CallError
+from evidence.trace import trace
 
 PLAN = """
-[[protocol.analysis]]
-name = "all"
-kind = "network"
-outcome = "y"
-measure = "SMD"
-
 [[protocol.analysis]]
 name = "low"
 kind = "network"
@@ -67,10 +69,9 @@ def arms_of(small_review, low: bool) -> dict[tuple[str, str], int]:
     }
 
 
-@pytest.mark.parametrize(("name", "low"), [("all", False), ("low", True)])
-def test_nodes_and_size_of_a_run_count_what_entered_it(db, small_review, name, low):
-    arms = arms_of(small_review, low)
-    run = results.read(db, name)
+def test_nodes_and_size_of_a_run_count_what_entered_it(db, small_review):
+    arms = arms_of(small_review, low=True)
+    run = results.read(db, "low")
     found = db.rows("select * from run_size where run_id = ?", [run.run_id])[0]
     assert found["n_participants"] == sum(arms.values())
     assert found["n_studies"] == len({study for study, _ in arms}) == run.n_studies
@@ -127,6 +128,47 @@ def test_a_pairwise_run_keeps_treatment_minus_comparator_with_the_level_of_its_s
     assert list(rows["estimate"]) == pytest.approx(list(rows["mean_a"] - rows["mean_b"]))
 
 
+def test_figures_of_a_restricted_run_draw_its_own_rows(db, small_review):
+    """Seven or nine studies at low risk are drawn and counted, at day 1, as g: not the twelve of the review."""
+    material, links = Material(db, {}), Links()
+    run = next(run for run in material.runs if run.analysis == "low")
+    low = {study.study for study in small_review.studies() if not study.high_risk}
+    section = network_section(material, run, links)
+    figures = {
+        block.name: tables(block.chart) for block in everything([section]) if isinstance(block, Figure)
+    }
+    nodes = {row["treatment"]: row for row in figures["low-network"]["nodes"]}
+    arms = arms_of(small_review, low=True)
+    for treatment, node in nodes.items():
+        assert node["n_participants"] == sum(n for (_, t), n in arms.items() if t == treatment)
+    kept = run.frames["contrasts"]
+    assert set(kept["study"]) == low
+    (drawn,) = (rows for rows in figures["low-funnel"].values() if rows and "study" in rows[0])
+    assert len(drawn) == len(kept)
+    assert sorted(round(row["std_error"], 9) for row in drawn) == sorted(
+        round(se, 9) for se in kept["std_error"]
+    )
+    text = words.answer(material, run, links)
+    assert text.startswith(f"{len(low)} studies with {sum(arms.values())} animals.")
+    table = findings(material, links)
+    edges = {(row["treatment_a"], row["treatment_b"]): row for row in material.edges(run)}
+    counted = {
+        (row["comparison"], row["n_studies"], row["n_participants"])
+        for row in table.data
+        if row["measure"] == "SMD"
+    }
+    for (a, b), edge in edges.items():
+        if b == "c":
+            assert (f"Drug {a} versus Drug c", edge["n_studies"], edge["n_participants"]) in counted
+
+
+def test_a_subgroups_number_leads_to_the_contrasts_of_its_level(db, small_review):
+    by_study = {study.study: study for study in small_review.studies()}
+    found = trace(db, "pair/a/c/common/model=acute")
+    assert found.parts
+    assert {by_study[part.study].model for part in found.parts} == {"acute"}
+
+
 def test_a_control_group_of_several_experiments_counts_once(db, tmp_path):
     copy = tmp_path / "copy.duckdb"
     copy.write_bytes(db.path.read_bytes())
@@ -158,13 +200,13 @@ def test_a_control_group_of_several_experiments_counts_once(db, tmp_path):
 def test_a_file_of_an_earlier_version_is_refused_in_words(db, tmp_path):
     copy = tmp_path / "old.duckdb"
     copy.write_bytes(db.path.read_bytes())
-    run = results.read(db, "all")
+    run = results.read(db, "low")
     with connect(copy, write=True) as connection:
         for view in ("run_size", "run_node", "run_edge", "run_design", "run_arm"):
             connection.execute(f"drop view {view}")
         connection.execute("drop table result_contrast")
     with evidence.open(copy) as old, pytest.raises(CallError, match=r"earlier version.*result_contrast"):
-        results.read(old, "all")
+        results.read(old, "low")
     before = copy.read_bytes()
     with pytest.raises(CallError, match=r"earlier version.*result_contrast"):
         results.save(copy, [run])
