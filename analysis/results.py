@@ -151,6 +151,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "animals_a",
         "animals_b",
         "measurement_ids",
+        "continuity",
         "level",
         "variables",
     ),

@@ -77,6 +77,7 @@ create table result_contrast (
     animals_a text not null,
     animals_b text not null,
     measurement_ids text,
+    continuity double,
     level text,
     variables text
 );
@@ -107,6 +108,7 @@ comment on column result_contrast.exposure_b is 'Exposure of the second arm. Wri
 comment on column result_contrast.animals_a is 'Group of animals of the first arm: equal within a study where arms of several experiments are one group. Written by the analysis.';
 comment on column result_contrast.animals_b is 'Group of animals of the second arm. Written by the analysis.';
 comment on column result_contrast.measurement_ids is 'Measurements behind it, separated by commas. Written by the analysis.';
+comment on column result_contrast.continuity is 'What was added to the counts of each arm because a cell was empty; 0 or empty where nothing was. Written by the analysis.';
 comment on column result_contrast.level is 'Level of the run''s subgroup variable; empty where it has none. Written by the analysis.';
 comment on column result_contrast.variables is 'Values of the other variables that the run used, as JSON. Written by the analysis.';
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 from analysis.charts.effect import Effect, form_of
 from analysis.charts.theme import count, missing, records
@@ -11,52 +10,32 @@ from analysis.report.material import Material
 from evidence import facts
 from evidence.results import Run
 
-_NORMAL = "normal"
-"""Likelihood of effects; others take the counts of the arms as they are."""
-
 
 def of_run(material: Material, run: Run) -> list[str]:
-    """Say what a reader must know of a run's rows: counts corrected, effects as reported, several arms."""
-    return [s for s in (_corrected(run), _reported(run), _several_arms(run)) if s]
+    """Say what a reader must know of a run's rows: effects as reported, several arms of one treatment."""
+    return [s for s in (_reported(run), _several_arms(run)) if s]
 
 
-def _corrected(run: Run) -> str:
-    """Count the studies whose counts were corrected because a cell was empty."""
-    measure = facts.measure(run.measure)
-    if not _takes_effects(run) or measure.kind not in ("binary", "rate"):
-        return ""
-    studies = {row["study"] for row in records(run.frames["contrasts"]) if _has_empty_cell(row, measure.kind)}
-    if not studies:
-        return ""
-    what = "events and non-events" if measure.kind == "binary" else "events"
-    said = (
-        f"In {count(len(studies))} {'study' if len(studies) == 1 else 'studies'} an arm had no event"
-        f"{' or nothing but events' if measure.kind == 'binary' else ''}: 0.5 was added to the {what} of all "
-        "its arms"
-    )
-    if not measure.is_ratio:
+def _corrected(run: Run) -> list[str]:
+    """Say to how many studies' counts something was added, where the analysis takes their effects."""
+    rows = records(run.frames["contrasts"])
+    added = [row for row in rows if not missing(row["continuity"]) and row["continuity"] > 0]
+    if not added or not _takes_effects(run):
+        return []
+    value, studies = max(row["continuity"] for row in added), len({row["study"] for row in added})
+    which = f"{count(studies)} {'study' if studies == 1 else 'studies'} with a zero cell"
+    said = f"{value:g} added to the counts of {which}"
+    if not facts.measure(run.measure).is_ratio:
         said += ", which moves the difference itself (as in metafor; RevMan and meta add nothing there)"
-    return said + "."
+    return [said]
 
 
 def _takes_effects(run: Run) -> bool:
-    """Tell whether a run pools effects with standard errors, which an empty cell leaves without."""
+    """Tell whether a run pools effects with standard errors, and not the counts themselves."""
     if run.kind == "pairwise":
         method = str(run.specification.get("method", "inverse_variance"))
-        return facts.pooling_methods()[method].rests_on == "effects"
-    return _NORMAL in facts.engine(run.engine).likelihood and not (
-        run.engine == "mcmc" and facts.measure(run.measure).kind in ("binary", "rate")
-    )
-
-
-def _has_empty_cell(row: dict[str, Any], kind: str) -> bool:
-    for side in "ab":
-        events, n = row.get(f"events_{side}"), row.get(f"n_{side}")
-        if missing(events):
-            continue
-        if events == 0 or (kind == "binary" and events == n):
-            return True
-    return False
+        return facts.pooling_methods()[method].rests_on != "likelihood"
+    return facts.engine(run.engine).likelihood == ("normal",)
 
 
 def _reported(run: Run) -> str:
@@ -138,6 +117,7 @@ def _asked(material: Material, run: Run) -> list[str]:
     effect = material.effect(run)
     found = [f"{effect.outcome}, {facts.measure(run.measure, form_of(run.row())).sentence}"]
     found += _pairwise(run) if run.kind == "pairwise" else _network(run, effect)
+    found += _corrected(run)
     if run.timepoint:
         found.append(f"time point: {run.timepoint}")
     if run.where:
