@@ -23,7 +23,7 @@ class Study:
 
 DESIGNS = ("ac", "bc", "ab", "abc", "acd", "bc")
 EFFECT = {"a": -6.0, "b": -3.0, "c": 0.0, "d": -1.0}
-SPECIES = {"rat": "rat", "human": "human"}
+CLASS = {"a": "drugs", "b": "drugs", "c": "controls", "d": "others"}
 
 
 def studies(n: int = 12, seed: int = 1) -> list[Study]:
@@ -88,7 +88,15 @@ def write(
     used = sorted({t for _, arms in kept for t, _ in arms.values()})
     _csv(
         folder / "treatments.csv",
-        [{"treatment": t, "label": f"Drug {t}", "role": "control" if t == "c" else "active"} for t in used],
+        [
+            {
+                "treatment": t,
+                "label": f"Drug {t}",
+                "role": "control" if t == "c" else "active",
+                "class": CLASS[t],
+            }
+            for t in used
+        ],
     )
     _csv(
         folder / "outcomes.csv",

@@ -41,6 +41,14 @@ treatment = "a"
 versus = "c"
 subgroup = "model"
 exclude_high_rob = true
+
+[[protocol.analysis]]
+name = "class"
+kind = "pairwise"
+outcome = "y"
+measure = "MD"
+treatment = "drugs"
+versus = "c"
 """
 
 
@@ -83,6 +91,15 @@ def test_nodes_and_size_of_a_run_count_what_entered_it(db, small_review):
         own = {key: n for key, n in arms.items() if key[1] == treatment}
         assert nodes[treatment]["n_participants"] == sum(own.values())
         assert nodes[treatment]["n_studies"] == nodes[treatment]["n_arms"] == len(own)
+
+
+def test_an_analysis_of_a_class_counts_its_animals_a_shared_control_once(db, small_review):
+    run = results.read(db, "class")
+    arms = [study.arms.values() for study in small_review.studies()]
+    used = [[n for t, n in some if t in "abc"] for some in arms if {"c"} < {t for t, _ in some if t in "abc"}]
+    found = db.rows("select * from run_size where run_id = ?", [run.run_id])[0]
+    assert found["n_participants"] == sum(map(sum, used))
+    assert found["n_studies"] == len(used)
 
 
 def test_edges_and_designs_of_a_run_count_what_entered_it(db, small_review):
