@@ -153,7 +153,7 @@ class Material:
     def _by_run(self, view: str, order: str) -> dict[str, list[dict[str, Any]]]:
         found: dict[str, list[dict[str, Any]]] = {}
         for row in self.db.rows(f"select * from {view} order by run_id, {order}"):
-            found.setdefault(row["run_id"], []).append(row)
+            found.setdefault(row.pop("run_id"), []).append(row)
         return found
 
     @cached_property

@@ -86,10 +86,17 @@ def pairwise_section(material: Material, run: Run, links: Links) -> Section:
     return section
 
 
+_BEHIND = (
+    "measurement_ids", "reported_contrast_id", "animals_a", "animals_b", "variables", "continuity",
+    "timepoint", "timepoint_unit", "exposure_a", "exposure_b",
+)  # fmt: skip
+"""Columns of a run's contrasts that no figure draws."""
+
+
 def _study_rows(material: Material, run: Run, links: Links) -> pd.DataFrame:
     """Studies of a pairwise run, arms in the run's direction, each linked to its panel."""
     found = []
-    for row in records(material.contrasts(run)):
+    for row in records(material.contrasts(run).drop(columns=list(_BEHIND))):
         label = (
             row["label"] if row["experiment"] in (None, "main") else f"{row['label']} / {row['experiment']}"
         )
