@@ -21,6 +21,7 @@ REFERENCE_TABLES = (
     "pooling_method",
     "column_alias",
     "missing_code",
+    "reason",
     "rob_tool",
     "rob_item",
     "rob_answer",

@@ -10,6 +10,7 @@ from evidence.errors import CallError, RefusedError
 from evidence.gate import ask
 from evidence.names import nearest
 from evidence.query import EvidenceBase
+from evidence.reasons import words
 from evidence.variables import DESCRIBING, missing_meanings
 
 if TYPE_CHECKING:
@@ -191,15 +192,8 @@ def select_contrasts(
     chosen = rows[meets & among & timely].drop(columns="at_timepoint").reset_index(drop=True)
     left_out = [
         *_excluded_before(db, outcome, measure),
-        *_excluded_by(
-            rows[~meets], "where", f"the study does not meet the condition: {where}", "change --where"
-        ),
-        *_excluded_by(
-            rows[meets & ~among],
-            "treatments",
-            "the study does not compare two of the treatments analysed",
-            "",
-        ),
+        *_excluded_by(rows[~meets], words("where", "condition", detail=where or "")),
+        *_excluded_by(rows[meets & ~among], words("treatments", "not_compared")),
         *_untimely(rows[meets & among & ~timely], rule),
     ]
     exclusions = _exclusion_frame(left_out, set(zip(chosen["study"], chosen["experiment"], strict=True)))
@@ -409,12 +403,9 @@ def _excluded_before(db: EvidenceBase, outcome: str, measure: str) -> list[dict[
     return [row for row in rows if row["outcome"] in (None, outcome) and row["measure"] in (None, measure)]
 
 
-def _excluded_by(rows: pd.DataFrame, stage: str, reason: str, remedy: str) -> list[dict[str, Any]]:
+def _excluded_by(rows: pd.DataFrame, why: dict[str, str]) -> list[dict[str, Any]]:
     units = dict.fromkeys(zip(rows["study"], rows["experiment"], strict=True))
-    return [
-        {"stage": stage, "study": study, "experiment": experiment, "reason": reason, "remedy": remedy}
-        for study, experiment in units
-    ]
+    return [{"study": study, "experiment": experiment} | why for study, experiment in units]
 
 
 def _untimely(rows: pd.DataFrame, rule: TimepointRule) -> list[dict[str, Any]]:
@@ -426,16 +417,9 @@ def _untimely(rows: pd.DataFrame, rule: TimepointRule) -> list[dict[str, Any]]:
         when = (
             "no time point" if pd.isna(time) else f"time point {time:g}{'' if pd.isna(unit) else f' {unit}'}"
         )
-        reason = f"{when} does not count under the rule {rule}"
-        remedy = "another time point of the study is used, or choose one with --timepoint"
         found.append(
-            {
-                "stage": "timepoint",
-                "study": study,
-                "experiment": experiment,
-                "reason": reason,
-                "remedy": remedy,
-            }
+            {"study": study, "experiment": experiment}
+            | words("timepoint", "not_chosen", detail=when, more=str(rule))
         )
     return found
 

@@ -255,3 +255,20 @@ comment on column prisma_box.box is 'Key of the box, as in the PRISMA2020 packag
 comment on column prisma_box.position is 'Order in the diagram, from 1. Reference data.';
 comment on column prisma_box.section is 'identification, screening or included. Reference data.';
 comment on column prisma_box.label is 'Text of the box. Reference data.';
+
+create table reason (
+    stage text not null,
+    code text not null,
+    reason text not null,
+    remedy text not null,
+    detail text,
+    more text,
+    primary key (stage, code)
+);
+comment on table reason is 'Why something that was entered is not used, and what would make it usable. Reference data, read by the view exclusion and by the analyses.';
+comment on column reason.stage is 'Step that could not use it: a view, or a choice of the analysis. Reference data.';
+comment on column reason.code is 'Word for the reason, unique within the stage. Reference data.';
+comment on column reason.reason is 'What is wrong, in words. <detail>, <more> and <measure> stand for what the case fills in.';
+comment on column reason.remedy is 'What would make it usable, true for the question asked; begins with none where nothing is needed. The same placeholders.';
+comment on column reason.detail is 'What <detail> stands for. Empty if nothing.';
+comment on column reason.more is 'What <more> stands for. Empty if nothing.';

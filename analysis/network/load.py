@@ -21,6 +21,7 @@ from analysis.network.blocks import arm_blocks
 from analysis.network.data import Network
 from evidence import facts
 from evidence.errors import CallError, RefusedError
+from evidence.reasons import words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -230,7 +231,7 @@ def _without_high_risk(
     if high.all():
         raise RefusedError(f"Every study with outcome {outcome!r} is at high risk of bias: none is left.")
     out = [
-        exclusion(*unit, None, "risk_of_bias", "high risk of bias", "include studies at high risk")
+        exclusion(*unit, None, **words("risk_of_bias", "high"))
         for unit in dict.fromkeys(units_of(contrast[high]))
     ]
     return contrast[~high].reset_index(drop=True), with_exclusions(exclusions, out)

@@ -20,6 +20,7 @@ from analysis.pairwise.rows import Array, Rows
 from analysis.results import frame
 from evidence.errors import CallError, RefusedError
 from evidence.names import nearest
+from evidence.reasons import words
 from evidence.selection import EXCLUSION_COLUMNS
 
 if TYPE_CHECKING:
@@ -288,12 +289,10 @@ class PairwiseModels:
         """Exclusions of the contrasts, (n,) bool, that have no value of a variable."""
         table = self.assembly.contrasts.frame[missing]
         return table[["study", "experiment"]].assign(
-            stage=stage,
             arm=table["arm_a"],
             source_file=None,
             source_line=None,
-            reason=f"the study has no value of {name}",
-            remedy="fill it in",
+            **words("moderator", "no_value", detail=name) | {"stage": stage},
         )[list(EXCLUSION_COLUMNS)]
 
     def notes(self) -> pd.DataFrame:

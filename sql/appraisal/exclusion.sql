@@ -4,7 +4,9 @@
 -- Formula: Every reading, measurement or reported contrast that one step of
 --   measurement -> measurement_final -> measurement_standard -> arm_effect -> contrast -> analysis_contrast
 --   takes in and the next does not give back.
--- Caveats: A row left out by one step is not listed again by the steps after it. NMD is asked for only where the outcome
+--   What a study reports in one measure only is listed under every other measure that the outcome has contrasts in or the
+--   plan asks for, unless the study gives the comparison in that measure, too (stage 'other_measure').
+-- Caveats: The words are rows of `reason`. A row left out by one step is not listed again by the steps after it. NMD is asked for only where the outcome
 --   was measured in a sham arm somewhere.
 -- Columns:
 --   source_file, source_line: where the row stands in the review folder
@@ -12,7 +14,7 @@
 --   outcome: of what
 --   timepoint, timepoint_unit: when, in the outcome's unit of time
 --   measure: the effect measure that is lost; empty if all are
---   stage: the view that does not have the row
+--   stage: the view that does not have the row; other_measure if it is there in another measure only
 --   reason: what is wrong
 --   remedy: what would make it usable
 --   measurement_id, reported_contrast_id: the row
@@ -223,227 +225,246 @@ at_other_time as materialized (
         other_time.source_file, other_time.source_line, other_time.study, other_time.experiment, other_time.arm,
         other_time.outcome, other_time.timepoint, other_time.timepoint_unit, other_time.measure,
         other_time.measurement_id, other_time.reported_contrast_id
+),
+
+-- Measures that an outcome can be asked for: those it has contrasts in, and those of the plan.
+wanted as materialized (
+    select
+        outcome,
+        measure
+    from compared
+    union
+    select
+        outcome,
+        measure
+    from plan
+),
+
+-- Comparisons that a study gives in some measure.
+available as materialized (
+    select distinct
+        study,
+        experiment,
+        outcome,
+        measure,
+        treatment_a,
+        treatment_b
+    from compared
+),
+
+reported_otherwise as materialized (
+    select
+        reported.*,
+        wanted.measure as wanted_measure
+    from reported_contrast_standard as reported
+    inner join wanted on reported.outcome = wanted.outcome and reported.measure <> wanted.measure
+    left join available
+        on
+            reported.study = available.study
+            and reported.experiment = available.experiment
+            and reported.outcome = available.outcome
+            and wanted.measure = available.measure
+            and reported.treatment_a = available.treatment_a
+            and reported.treatment_b = available.treatment_b
+    where
+        available.study is null
+        and (reported.problem is null or reported.problem not in ('superseded', 'same_treatment'))
+),
+
+found as (
+    select
+        source_file,
+        source_line,
+        study,
+        experiment,
+        arm,
+        outcome,
+        timepoint,
+        timepoint_unit,
+        cast(null as varchar) as measure,
+        'measurement_final' as stage,
+        case
+            when final_measurement_id is null then 'no_time_unit'
+            when extractor = final_extractor then 'typed_twice'
+            when final_extractor = 'consensus' then 'consensus'
+            else 'cautious_reading'
+        end as code,
+        final_extractor as detail,
+        concat(final_file, ':', cast(final_line as varchar)) as more,
+        measurement_id,
+        cast(null as bigint) as reported_contrast_id
+    from reading
+    union all
+    select
+        source_file,
+        source_line,
+        study,
+        experiment,
+        arm,
+        outcome,
+        timepoint,
+        timepoint_unit,
+        cast(null as varchar) as measure,
+        'measurement_standard' as stage,
+        problem as code,
+        unit_typed as detail,
+        unit as more,
+        measurement_id,
+        cast(null as bigint) as reported_contrast_id
+    from derived
+    where problem is not null
+    union all
+    select
+        source_file,
+        source_line,
+        study,
+        experiment,
+        arm,
+        outcome,
+        timepoint,
+        timepoint_unit,
+        measure,
+        'arm_effect' as stage,
+        case
+            when measure = 'ROM' then 'mean_not_positive'
+            when measure = 'NMD' and n_sham = 0 then 'no_sham'
+            when measure = 'NMD' and n_control = 0 then 'no_control'
+            when measure = 'NMD' and (n_sham > 1 or n_control > 1) then 'several_controls'
+            when measure = 'NMD' then 'no_lesion'
+            when most_events = 0 then 'no_event'
+            else 'only_events'
+        end as code,
+        case
+            when measure = 'IRR' then 'IRD'
+            when most_events = 0 then 'RD'
+            else 'RR and RD'
+        end as detail,
+        cast(null as varchar) as more,
+        measurement_id,
+        cast(null as bigint) as reported_contrast_id
+    from lost
+    union all
+    select
+        source_file,
+        source_line,
+        study,
+        experiment,
+        arm,
+        outcome,
+        timepoint,
+        timepoint_unit,
+        measure,
+        'contrast' as stage,
+        case
+            when measure = 'MD' then 'mixed_units'
+            when measure is not null then 'no_partner'
+            when n_arms = 1 then 'no_other_arm'
+            when first_treatment = last_treatment then 'one_treatment'
+            else 'other_units'
+        end as code,
+        cast(null as varchar) as detail,
+        cast(null as varchar) as more,
+        measurement_id,
+        cast(null as bigint) as reported_contrast_id
+    from single
+    union all
+    select
+        reported.source_file,
+        reported.source_line,
+        reported.study,
+        reported.experiment,
+        concat(reported.arm_a, ', ', reported.arm_b) as arm,
+        reported.outcome,
+        reported.timepoint,
+        reported.timepoint_unit,
+        reported.measure,
+        'contrast' as stage,
+        coalesce(reported.problem, 'arms_give_it') as code,
+        cast(null as varchar) as detail,
+        cast(null as varchar) as more,
+        cast(null as bigint) as measurement_id,
+        reported.reported_contrast_id
+    from reported_contrast_standard as reported
+    where
+        reported.problem is not null
+        or reported.reported_contrast_id not in (
+            select reported_contrast_id from compared where reported_contrast_id is not null
+        )
+    union all
+    select
+        otherwise.source_file,
+        otherwise.source_line,
+        otherwise.study,
+        otherwise.experiment,
+        concat(otherwise.arm_a, ', ', otherwise.arm_b) as arm,
+        otherwise.outcome,
+        otherwise.timepoint,
+        otherwise.timepoint_unit,
+        otherwise.wanted_measure as measure,
+        'other_measure' as stage,
+        'reported_only' as code,
+        otherwise.measure as detail,
+        coalesce(effect_measure.needs, 'the numbers of its arms') as more,
+        cast(null as bigint) as measurement_id,
+        otherwise.reported_contrast_id
+    from reported_otherwise as otherwise
+    left join effect_measure on otherwise.wanted_measure = effect_measure.measure
+    union all
+    select
+        source_file,
+        source_line,
+        study,
+        experiment,
+        arm,
+        outcome,
+        timepoint,
+        timepoint_unit,
+        measure,
+        'analysis_contrast' as stage,
+        case
+            when rule is null then 'not_at_time'
+            when first_timepoint = last_timepoint then 'other_time'
+            else 'other_times'
+        end as code,
+        cast(last_timepoint as varchar) as detail,
+        rule as more,
+        measurement_id,
+        reported_contrast_id
+    from at_other_time
 )
 
 select
-    source_file,
-    source_line,
-    study,
-    experiment,
-    arm,
-    outcome,
-    timepoint,
-    timepoint_unit,
-    cast(null as varchar) as measure,
-    'measurement_final' as stage,
-    case
-        when final_measurement_id is null
-            then 'the time point has no unit, while other time points of this outcome have different ones'
-        when extractor = final_extractor
-            then
-                concat(
-                    'the same arm, outcome and time point is typed twice by ', extractor, '; the more cautious row counts (',
-                    final_file, ':', cast(final_line as varchar), ')'
-                )
-        else
-            concat(
-                case when final_extractor = 'consensus' then 'another' else 'a more cautious' end,
-                ' reading of the same arm, outcome and time point counts, that of ', final_extractor, ' (',
-                final_file, ':', cast(final_line as varchar), ')'
-            )
-    end as reason,
-    case
-        when final_measurement_id is null then 'give its timepoint_unit'
-        when extractor = final_extractor
-            then 'delete one row, or tell them apart by outcome, time point or experiment'
-        else 'none needed; to decide otherwise add a row with extractor consensus'
-    end as remedy,
-    measurement_id,
-    cast(null as bigint) as reported_contrast_id
-from reading
-
-union all
-
-select
-    source_file,
-    source_line,
-    study,
-    experiment,
-    arm,
-    outcome,
-    timepoint,
-    timepoint_unit,
-    cast(null as varchar) as measure,
-    'measurement_standard' as stage,
-    case problem
-        when 'unit' then concat('the unit ', unit_typed, ' cannot be converted into ', unit, ', the unit of the outcome')
-        when 'no_mean' then 'there is neither a mean nor a median'
-        when 'no_n' then 'there is no n, neither in the measurement nor in the arm'
-        when 'n_below_2' then 'n is below 2: a single animal or participant has no spread'
-        when 'median_only' then 'there is a median without both quartiles or minimum and maximum'
-        when 'no_spread' then 'there is no SD, SE, confidence interval, quartiles or range'
-        when 'zero_spread' then 'the spread is 0: a printed error of 0 would give this arm infinite weight'
-        when 'negative_spread' then 'the limits of the interval, quartiles or range stand in the wrong order'
-        when 'no_events' then 'there is no number of events'
-        when 'no_exposure' then 'there is no exposure'
-        when 'events_above_n' then 'there are more events than animals or participants'
-        when 'time_to_event' then 'a time-to-event outcome cannot be compared by the numbers of one arm'
-        when 'not_finite' then 'the numbers are too large or too small to compute with'
-    end as reason,
-    case problem
-        when 'unit' then 'type the value in a unit of the same dimension, or give it an outcome of its own'
-        when 'no_mean' then 'add the mean, or the median with quartiles or range'
-        when 'no_n' then 'add n to measurements.csv or arms.csv'
-        when 'n_below_2' then 'check n; leave the study out if it is right'
-        when 'median_only' then 'add q1 and q3, or min and max; or ask the authors for mean and SD'
-        when 'no_spread' then 'add one of them; or ask the authors'
-        when 'zero_spread' then 'look the value up again: it is often rounded off, or the SE of a value scaled to the control'
-        when 'negative_spread' then 'look the values up again'
-        when 'no_events' then 'add events (and n for a binary outcome, exposure for a rate)'
-        when 'no_exposure' then 'add exposure, the time at risk summed over animals or participants'
-        when 'events_above_n' then 'look both numbers up again'
-        when 'time_to_event' then 'type the hazard ratio with its SE or interval in contrasts.csv (on the log scale)'
-        when 'not_finite' then 'look the values up again, or choose another unit for the outcome'
-    end as remedy,
-    measurement_id,
-    cast(null as bigint) as reported_contrast_id
-from derived
-where problem is not null
-
-union all
-
-select
-    source_file,
-    source_line,
-    study,
-    experiment,
-    arm,
-    outcome,
-    timepoint,
-    timepoint_unit,
-    measure,
-    'arm_effect' as stage,
-    case
-        when measure = 'ROM' then 'the mean is 0 or negative: it has no logarithm'
-        when measure = 'NMD' and n_sham = 0 then 'the study has no sham arm for this outcome and time point'
-        when measure = 'NMD' and n_control = 0 then 'the study has no control arm for this outcome and time point'
-        when measure = 'NMD' and (n_sham > 1 or n_control > 1)
-            then 'the study has several control or sham arms for this outcome and time point'
-        when measure = 'NMD' then 'control and sham have the same mean: there is no lesion to normalise by'
-        when most_events = 0 then 'no arm of the study has an event: the ratio is unknown'
-        else 'all animals or participants of all arms have the event: the ratio is unknown'
-    end as reason,
-    case
-        when measure = 'ROM' then 'use MD or SMD for this outcome'
-        when measure = 'NMD' and (n_sham > 1 or n_control > 1)
-            then 'make an experiment of each control with the arms that belong to it'
-        when measure = 'NMD' then 'use SMD or ROM, or add the missing arm'
-        when measure = 'IRR' then 'none; the study counts in the characteristics only'
-        else 'use RD, or a model of the counts that needs no correction'
-    end as remedy,
-    measurement_id,
-    cast(null as bigint) as reported_contrast_id
-from lost
-
-union all
-
-select
-    source_file,
-    source_line,
-    study,
-    experiment,
-    arm,
-    outcome,
-    timepoint,
-    timepoint_unit,
-    measure,
-    'contrast' as stage,
-    case
-        when measure = 'MD'
-            then 'the outcome has no unit and is measured in several: raw means cannot be compared between studies'
-        when measure is not null
-            then concat('no arm with another treatment in the same study and experiment gives ', measure)
-        when n_arms = 1 then 'no other arm of the same study and experiment has this outcome at this time point'
-        when first_treatment = last_treatment
-            then 'all arms of the study and experiment that have this outcome were given the same treatment'
-        else 'the other arms measured this outcome in other units, and the outcome has no unit to convert to'
-    end as reason,
-    case
-        when measure = 'MD' then 'use SMD or ROM, or give the outcome a unit to which all can be converted'
-        when measure is not null then 'see why the other arms were left out; use another measure'
-        when n_arms = 1
-            then 'add the other arm, or check that study, experiment, outcome and time point are typed alike in both'
-        when first_treatment = last_treatment then 'give the arms different treatments, if they differ'
-        else 'give the outcome a unit'
-    end as remedy,
-    measurement_id,
-    cast(null as bigint) as reported_contrast_id
-from single
-
-union all
-
-select
-    reported.source_file,
-    reported.source_line,
-    reported.study,
-    reported.experiment,
-    concat(reported.arm_a, ', ', reported.arm_b) as arm,
-    reported.outcome,
-    reported.timepoint,
-    reported.timepoint_unit,
-    reported.measure,
-    'contrast' as stage,
-    case reported.problem
-        when 'superseded' then 'another reading of the same reported contrast counts'
-        when 'time_unit' then 'the time point has no unit, while other time points of this outcome have different ones'
-        when 'unit' then 'the unit cannot be converted into that of the outcome'
-        when 'same_treatment' then 'both arms were given the same treatment'
-        when 'no_std_error' then 'there is neither a standard error nor a confidence interval'
-        when 'zero_spread' then 'the interval has no width, or its limits stand in the wrong order'
-        else 'the arms of this study give this outcome, time point and measure'
-    end as reason,
-    case reported.problem
-        when 'superseded' then 'none needed; to decide otherwise add a row with extractor consensus'
-        when 'time_unit' then 'give its timepoint_unit'
-        when 'unit' then 'type the contrast in a unit of the same dimension'
-        when 'same_treatment' then 'give the arms different treatments, if they differ'
-        when 'no_std_error' then 'add the SE or the interval'
-        when 'zero_spread' then 'look the interval up again'
-        else 'delete the reported contrast, or the measurements, whichever is less trustworthy'
-    end as remedy,
-    cast(null as bigint) as measurement_id,
-    reported.reported_contrast_id
-from reported_contrast_standard as reported
-where
-    reported.problem is not null
-    or reported.reported_contrast_id not in (
-        select reported_contrast_id from compared where reported_contrast_id is not null
-    )
-
-union all
-
-select
-    source_file,
-    source_line,
-    study,
-    experiment,
-    arm,
-    outcome,
-    timepoint,
-    timepoint_unit,
-    measure,
-    'analysis_contrast' as stage,
-    case
-        when rule is null then 'the study has no contrast at the time point that the plan asks for'
-        when first_timepoint = last_timepoint
-            then
-                concat(
-                    'another time point of the study, ', cast(last_timepoint as varchar),
-                    ', is analysed by the rule ', rule
-                )
-        else concat('another time point of the study is analysed by the rule ', rule)
-    end as reason,
-    'none needed; the contrast view has it, and the time point of an analysis can be chosen' as remedy,
-    measurement_id,
-    reported_contrast_id
-from at_other_time
+    found.source_file,
+    found.source_line,
+    found.study,
+    found.experiment,
+    found.arm,
+    found.outcome,
+    found.timepoint,
+    found.timepoint_unit,
+    found.measure,
+    found.stage,
+    coalesce(
+        replace(
+            replace(
+                replace(reason.reason, '<detail>', coalesce(found.detail, '')),
+                '<more>', coalesce(found.more, '')
+            ),
+            '<measure>', coalesce(found.measure, '')
+        ),
+        found.code
+    ) as reason,
+    coalesce(
+        replace(
+            replace(
+                replace(reason.remedy, '<detail>', coalesce(found.detail, '')),
+                '<more>', coalesce(found.more, '')
+            ),
+            '<measure>', coalesce(found.measure, '')
+        ),
+        'look the numbers up again'
+    ) as remedy,
+    found.measurement_id,
+    found.reported_contrast_id
+from found
+left join reason on found.stage = reason.stage and found.code = reason.code

@@ -135,9 +135,14 @@ def database():
     """Tables, macros and views, made once."""
     from evidence.database import connect
     from evidence.objects import create_objects, create_tables
+    from evidence.reference import reference
+    from evidence.storage import insert
 
     connection = connect()
     create_tables(connection)
+    # The words of the view `exclusion`; other reference data each test fills in as it needs them.
+    words = reference("reason")
+    insert(connection, "reason", {name: [row[name] for row in words] for name in words[0]})
     create_objects(connection)
     yield connection
     connection.close()
@@ -149,6 +154,12 @@ def empty_database(database):
     database.execute("begin transaction")
     yield database
     database.execute("rollback")
+
+
+@pytest.fixture
+def review_rows() -> type[Rows]:
+    """What fills a review, for tests that make several."""
+    return Rows
 
 
 @pytest.fixture
