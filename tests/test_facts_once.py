@@ -91,3 +91,79 @@ def test_what_computes_still_stands_where_it_is_allowed():
     for name in COMPUTES.keys() - MOVING:
         text = (ROOT / name).read_text(encoding="utf-8")
         assert (lists_in_python if name.endswith(".py") else lists_in_sql)(text), f"{name} needs no exception"
+
+
+FAKE = {
+    "measure": "HDL", "label": "helpful difference", "title": "Helpful difference", "sentence": "helpful differences",
+    "kind": "continuous", "scale": "log", "unit": "%", "analysis_unit": None, "direction": "higher",
+    "given": "contrasts", "default_of_kind": "false", "least_digits": "1", "no_information": "never",
+    "needs": "nothing", "formula": "none", "reference": None,
+}  # fmt: skip
+
+
+@pytest.fixture
+def with_a_new_measure(monkeypatch):
+    """The reference tables with one row more, as if a contributor had added it."""
+    true = facts.reference
+
+    def extended(table):
+        return (*true(table), FAKE) if table == "effect_measure" else true(table)
+
+    monkeypatch.setattr(facts, "reference", extended)
+    facts._measures.cache_clear()
+    yield
+    monkeypatch.undo()
+    facts._measures.cache_clear()
+
+
+def test_a_new_measure_needs_its_row_and_nothing_else_to_be_named_drawn_and_read(with_a_new_measure):
+    import pandas as pd
+
+    from analysis import network, pairwise
+    from analysis.charts.effect import Effect
+    from analysis.network.specification import unit_of
+    from evidence.database import connect
+    from evidence.objects import create_objects, create_tables
+
+    effect = Effect("HDL", outcome="Pain", unit="mm", lower_is_better=False)
+    assert (effect.name, effect.title, effect.null) == (
+        "Helpful difference", "Helpful difference: Pain (%)", 1.0,
+    )  # fmt: skip
+    assert effect.text(0.0) == "1.00"
+    assert facts.measure("HDL").sentence == "helpful differences"
+    assert facts.review_measure("HDL").lower_is_better({"lower_is_better": True}) is False
+
+    table = pd.DataFrame(
+        {"study": ["a", "b", "c"], "treatment_a": "x", "treatment_b": "y",
+         "estimate": [0.1, 0.2, 0.3], "std_error": [0.1, 0.1, 0.1]}
+    )  # fmt: skip
+    assert pairwise.fit(table, measure="HDL").contrasts.scale == "log"
+    net = network.from_contrasts(table, measure="HDL")
+    assert net.scale == "log"
+    assert unit_of(net) == "(log HDL)"
+
+    with connect() as connection:
+        create_tables(connection)
+        create_objects(connection)
+        connection.execute(
+            f"insert into effect_measure ({', '.join(FAKE)}) values ({', '.join('?' for _ in FAKE)})",
+            list(FAKE.values()),
+        )
+        connection.execute(
+            "insert into outcome (outcome, label, kind, lower_is_better, source_file, source_line) "
+            "values ('pain', 'Pain', 'continuous', true, 'outcomes.csv', 2)"
+        )
+        assert connection.execute("from outcome_direction").fetchall() == [("pain", "HDL", False)]
+
+
+def test_a_measure_that_nobody_knows_is_refused_in_tables_too():
+    import pandas as pd
+
+    from analysis import network
+    from evidence.errors import CallError
+
+    table = pd.DataFrame(
+        {"study": ["a"], "treatment_a": ["x"], "treatment_b": ["y"], "estimate": [0.1], "std_error": [0.1]}
+    )
+    with pytest.raises(CallError, match=r"no effect measure 'HDL'\. There are: MD, "):
+        network.from_contrasts(table, measure="HDL")
