@@ -91,6 +91,16 @@ def run_pairwise(
         sensitivity.append(regression.frame())
         exclusions.append(regression.left_out)
     rule = str(timepoint_rule(db, outcome, measure, timepoint)[0])
+    frames = {
+        "estimates": fit.estimates(),
+        "heterogeneity": fit.heterogeneity(),
+        "leave_one_out": fit.leave_one_out(),
+        "weights": fit.weights(),
+        "sensitivity": _stacked("sensitivity", sensitivity),
+        "notes": fit.notes(),
+        "contrasts": entered.of_pairwise(db, fit, moderators),
+        "exclusions": pd.concat([part for part in exclusions if len(part)] or exclusions[:1]),
+    }
     return Run(
         kind="pairwise",
         engine="frequentist",
@@ -101,16 +111,7 @@ def run_pairwise(
         | {"timepoint": rule, "where": where, "moderators": list(moderators)}
         | asdict(fit.options),
         input_hash=_pairwise_hash(fit, [*filter(None, [fit.options.by]), *moderators]),
-        frames={
-            "estimates": fit.estimates(),
-            "heterogeneity": fit.heterogeneity(),
-            "leave_one_out": fit.leave_one_out(),
-            "weights": fit.weights(),
-            "sensitivity": _stacked("sensitivity", sensitivity),
-            "notes": fit.notes(),
-            "contrasts": entered.of_pairwise(db, fit, moderators),
-            "exclusions": pd.concat([part for part in exclusions if len(part)] or exclusions[:1]),
-        },
+        frames=frames | _forms_mixed(frames, measure, "g"),
         analysis=analysis,
         unit=contrasts.unit,
         lower_is_better=contrasts.lower_is_better,
@@ -219,6 +220,7 @@ def run_network(
         node_split, splits = True, {"method": split_method}
     frames = _network_frames(fit, splits if node_split else None, leave_one_out, league, say)
     frames["contrasts"] = entered.of_network(db, net)
+    frames |= _forms_mixed(frames, measure, smd)
     if chains:
         say("drawing Markov chains")
         frames |= _chains(fit, frames["notes"], seed)
@@ -416,6 +418,21 @@ def engine_options(engine: str, options: Mapping[str, Any]) -> dict[str, Any]:
         spelled = ", ".join("--" + name.replace("_", "-") for name in unknown)
         raise CallError(f"The {engine} engine has no option {spelled}; it has {', '.join(sorted(accepted))}.")
     return dict(options)
+
+
+def _forms_mixed(frames: Mapping[str, pd.DataFrame], measure: str, form: str) -> dict[str, pd.DataFrame]:
+    """Add a note that names the studies whose SMD is of whatever form their authors printed."""
+    rows = frames["contrasts"]
+    reported = rows[rows["reported_contrast_id"].notna()]
+    if not facts.forms(measure) or reported.empty:
+        return {}
+    which = " or ".join(str(known.form_name) for known in facts.forms(measure))
+    said = (
+        f"{measure} as reported, {which} as the authors have it: {', '.join(sorted(set(reported['study'])))}."
+    )
+    if len(reported) < len(rows):
+        said = f"{said[:-1]}; the others are {facts.measure(measure, form).form_name}, computed from arms."
+    return {"notes": _stacked("notes", [frames["notes"], _note("warning", said)])}
 
 
 def _network_frames(

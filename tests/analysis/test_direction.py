@@ -15,9 +15,10 @@ import pytest
 from analysis import charts
 from analysis.charts.effect import Effect
 from analysis.charts.files import specification
-from analysis.plan import run_network, run_pairwise
+from analysis.plan import _forms_mixed, run_network, run_pairwise
 from analysis.report import words
 from analysis.report.links import Links, as_text
+from analysis.results import frame
 from evidence import build, facts
 from evidence.commands.display import show_run
 from evidence.opening import open as open_base
@@ -259,3 +260,15 @@ def test_an_outcome_without_direction_favours_nothing():
     effect = Effect("HR", outcome="Endpoint")
     assert effect.better(-0.5) is None
     assert effect.favours("Drug", "Control") is None
+
+
+def test_reported_smds_among_computed_ones_are_named_by_study():
+    rows = pd.DataFrame({"study": ["s1", "r2", "r1"], "reported_contrast_id": [None, 4, 3]})
+    frames = {"contrasts": rows, "notes": frame("notes", [])}
+    (note,) = _forms_mixed(frames, "SMD", "d")["notes"]["message"]
+    assert note == (
+        "SMD as reported, Hedges' g or Cohen's d as the authors have it: r1, r2; the others are Cohen's d, "
+        "computed from arms."
+    )
+    assert not _forms_mixed(frames, "MD", "d")
+    assert not _forms_mixed({**frames, "contrasts": rows[:1]}, "SMD", "d")
