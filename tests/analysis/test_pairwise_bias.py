@@ -137,6 +137,7 @@ def test_pet_peese_equals_lm():
 @pytest.mark.parametrize("name", METAFOR)
 def test_trim_and_fill(name):
     y, v = effects(name)
+    assert len(METAFOR[name]["trimfill"]) == 6
     for key, expected in METAFOR[name]["trimfill"].items():
         model, estimator = key.split("_")
         found = bias.trim_fill(y, v, None if model == "EE" else model, estimator)

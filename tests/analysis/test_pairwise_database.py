@@ -356,6 +356,7 @@ def test_leave_one_out_in_sql_and_python(pooled):
     for row in some(views["leave_one_out"]):
         part = contrasts[key_of(row)]
         compare(row, part[part["study"] != row.omitted_study])
+    assert contrasts
     for key, part in list(contrasts.items())[:2]:
         whole = views["leave_one_out"]
         rows = whole[(whole[PAIR] == list(key)).all(axis=1)].set_index("omitted_study")

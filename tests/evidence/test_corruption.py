@@ -400,6 +400,7 @@ def test_reviews_side_by_side_give_what_they_give_alone(tmp_path):
 
 
 def test_rows_are_equally_long():
+    assert len(read("maternal-diet").rows) > 1
     for rows in read("maternal-diet").rows:
         assert isinstance(rows, Rows)
         assert {len(values) for values in rows.columns.values()} == {len(rows)}

@@ -167,7 +167,9 @@ def test_a_dry_run_writes_nothing(tmp_path):
 def test_the_reference_networks_are_read_whole(tmp_path, oracle_directory):
     import json
 
-    for meta_file in sorted((oracle_directory / "data").glob("*.meta.json")):
+    found = sorted((oracle_directory / "data").glob("*.meta.json"))
+    assert len(found) >= 20
+    for meta_file in found:
         meta = json.loads(meta_file.read_text(encoding="utf-8"))
         if meta["kind"] != "network":
             continue

@@ -212,13 +212,6 @@ class TestOtherMeasures:
         # GALENOS LSR3: 100 (C - T) / (C - S); SDs scaled by the same factor.
         for arm, mean in (("drug", 60), ("control", 100), ("sham", 20)):
             rows.measure("s", arm, n=8, mean=mean, sd=16)
-        found = {
-            row["treatment_a"]: row for row in rows.query("select * from contrast where measure = 'NMD'")
-        }
-        assert (
-            found["drug"]["estimate"] == pytest.approx(50, rel=1e-15)
-            or found["drug"]["treatment_b"] == "sham"
-        )
         drug = rows.one(
             "select * from contrast where measure = 'NMD' and treatment_a = 'drug' and treatment_b = 'control'"
         )

@@ -121,6 +121,7 @@ def test_loops_close_and_names_only_turn_signs(fill, data):
 
     found = fill("continuous", {"plain": named(plain), "swapped": named(swapped)})
     mirror = dict(zip("abcd", "zyxw", strict=True))
+    assert any(outcome == "plain" for outcome, *_ in found)
     for (outcome, study, measure, one, two), row in found.items():
         if outcome == "plain":
             turned = found["swapped", study, measure, mirror[two], mirror[one]]
@@ -145,6 +146,7 @@ def test_ratios_are_finite_and_turn_with_the_arms(fill, data):
     # What is an event and what is none: the log odds ratio and the risk difference change sign, nothing else.
     others = [{**row, "events": row["n"] - row["events"]} for row in rows]
     found = fill("binary", {"event": rows, "none": others})
+    assert found
     for (outcome, *key), row in found.items():
         assert math.isfinite(row["estimate"])
         assert 0 < row["std_error"] < math.inf

@@ -107,7 +107,9 @@ class TestDerivation:
         half = 1.75
         for study, (level, n) in cases.items():
             rows.measure(study, "a", n=n, mean=10, ci_lower=10 - half, ci_upper=10 + half, ci_level=level)
-        for row in rows.query("select * from measurement_standard"):
+        found = rows.query("select * from measurement_standard")
+        assert {row["study"] for row in found} == set(cases)
+        for row in found:
             level, n = cases[row["study"]]
             t = stats.t.ppf(0.5 + (level or 0.95) / 2, n - 1)
             assert row["sd"] == pytest.approx(math.sqrt(n) * half / t, rel=1e-10)
