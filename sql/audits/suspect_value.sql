@@ -3,11 +3,13 @@
 -- Key: measurement_id, other_measurement_id, cause, column_name, value
 -- Formula: The effect y_a - y_b of two arms, the control last: y is the log mean where all means of the outcome are above 0,
 --   else the mean; the log odds; the log rate (0.5 added to all counts). It is held against the median of the comparison
---   where that has five or more pairs, else of all pairs with a control, else against 0; scale 1.4826 times the median
---   absolute deviation there, or the pair's own standard error if that is greater. For pairs more than 2 scales away
---   each slip is undone in turn: the two arms swapped; a decimal point one place off; two neighbouring digits in the wrong
---   order; a minus sign lost. score = `slip_log_odds` and the log of the prior odds, 1 to 12 for a swap, 1 to 150 for the
---   others. Only slips that, undone, leave the effect within 3 scales.
+--   where that has five or more pairs, else of all pairs with a control, else against 0. The scale is the root of the variance
+--   between pairs, of the pair's own sampling variance, and of that of the median; between pairs 1.4826 times the median
+--   absolute deviation, squared, less the median sampling variance, mixed as k pairs to five with half of that median. For pairs more
+--   than 2 scales away each slip is undone in turn: the two arms swapped; a decimal point up to nine places off; two
+--   neighbouring digits in the wrong order; a minus sign lost. score = `slip_log_odds` and the log of the prior odds: 1 to 12
+--   for a swap; 1 to 150 for one place, for two digits, for a sign, less for more places. Only slips
+--   that, undone, leave the effect within 3 scales.
 -- Reference: see `slip_log_odds`
 -- Caveats: Digits are those of the number as it was read: trailing zeros are gone. A slip that leaves the effect within the
 --   usual range cannot be seen, and does little harm.
@@ -42,6 +44,16 @@ with standard as materialized (
     inner join measurement on standard.measurement_id = measurement.measurement_id
 ),
 
+-- Of what is typed either number may be wrong: sampling goes by the outcome's median.
+usual_cv as (
+    select
+        outcome,
+        percentile_cont(0.5) within group (order by sd * sd / nullif(mean * mean, 0)) as cv2
+    from standard
+    where positive and kind = 'continuous'
+    group by outcome
+),
+
 arm_value as materialized (
     select
         standard.*,
@@ -54,11 +66,12 @@ arm_value as materialized (
         case
             when kind = 'binary' then 1 / (events + 0.5) + 1 / (n - events + 0.5)
             when kind = 'rate' then 1 / (events + 0.5)
-            when positive then sd * sd / nullif(n * mean * mean, 0)
+            when positive then usual_cv.cv2 / n
             else sd * sd / n
         end as v,
         concat(case role when 'active' then '1' when 'control' then '2' else '3' end, treatment) as rank
     from standard
+    left join usual_cv on standard.outcome = usual_cv.outcome
 ),
 
 effect as materialized (
@@ -81,7 +94,9 @@ effect as materialized (
 centre as (
     select
         peers,
-        case when peers like '%|any' then 0 else percentile_cont(0.5) within group (order by estimate) end as usual
+        case when peers like '%|any' then 0 else percentile_cont(0.5) within group (order by estimate) end as usual,
+        percentile_cont(0.5) within group (order by std_error * std_error) as v,
+        count(*) as k
     from effect
     group by peers
     having count(*) >= 5
@@ -91,66 +106,80 @@ deviation as (
     select
         effect.peers,
         min(centre.usual) as usual,
-        1.4826 * percentile_cont(0.5) within group (order by abs(effect.estimate - centre.usual)) as scale
+        min(centre.v) as v,
+        min(centre.k) as k,
+        power(1.4826 * percentile_cont(0.5) within group (order by abs(effect.estimate - centre.usual)), 2) as variance
     from effect
     inner join centre on effect.peers = centre.peers
     group by effect.peers
 ),
 
-unusual as materialized (
+scaled as (
     select
         effect.block,
         effect.measurement_id_a,
         effect.measurement_id_b,
         effect.estimate,
         deviation.usual,
-        greatest(deviation.scale, effect.std_error) as scale
+        sqrt(
+            (deviation.k * greatest(deviation.variance - deviation.v, 0) + 2.5 * deviation.v) / nullif(deviation.k + 5, 0)
+            + 1.5707963267948966 * greatest(deviation.variance, deviation.v) / nullif(deviation.k, 0)
+            + effect.std_error * effect.std_error
+        ) as scale
     from effect
     inner join deviation on effect.peers = deviation.peers
-    where abs(effect.estimate - deviation.usual) > 2 * greatest(deviation.scale, effect.std_error)
+),
+
+unusual as materialized (
+    select *
+    from scaled
+    where abs(estimate - usual) > 2 * scale
 ),
 
 -- Each arm of a pair seen from its own side: the effect is its y less the other's, times the direction.
 sided (measurement_id, other_measurement_id, direction, block, estimate, usual, scale) as materialized (
     select
-measurement_id_a,
-measurement_id_b,
-1,
-block,
-estimate,
-usual,
-scale
-from unusual
+        measurement_id_a,
+        measurement_id_b,
+        1,
+        block,
+        estimate,
+        usual,
+        scale
+    from unusual
     union all
     select
-measurement_id_b,
-measurement_id_a,
--1,
-block,
-estimate,
-usual,
-scale
-from unusual
+        measurement_id_b,
+        measurement_id_a,
+        -1,
+        block,
+        estimate,
+        usual,
+        scale
+    from unusual
 ),
 
 number (measurement_id, column_name, typed) as (
     select
-measurement_id,
-'mean' as column_name,
-typed_mean as typed
-from arm_value where typed_mean <> 0
+        measurement_id,
+        'mean' as column_name,
+        typed_mean as typed
+    from arm_value
+    where typed_mean <> 0
     union all
     select
-measurement_id,
-'events' as column_name,
-events as typed
-from arm_value where events > 0
+        measurement_id,
+        'events' as column_name,
+        events as typed
+    from arm_value
+    where events > 0
     union all
     select
-measurement_id,
-'n' as column_name,
-n as typed
-from arm_value where kind = 'binary'
+        measurement_id,
+        'n' as column_name,
+        n as typed
+    from arm_value
+    where kind = 'binary'
 ),
 
 suspect_number as materialized (
@@ -187,6 +216,7 @@ rewritten as (
         measurement_id,
         column_name,
         typed,
+        -5.0 as log_prior,
         'digits' as cause,
         case when typed < 0 then -1 else 1 end * cast(
             concat(
@@ -200,13 +230,20 @@ rewritten as (
     union all
     select
         suspect_number.*,
+        shift.log_prior,
         'decimal' as cause,
         suspect_number.typed * shift.up / nullif(shift.down, 0) as value
     from suspect_number
-    cross join (values (10.0, 1.0), (1.0, 10.0)) as shift (up, down)
+    cross join (
+        values
+        (1e1, 1.0, -5.0), (1e2, 1.0, -6.0), (1e3, 1.0, -6.0), (1e4, 1.0, -7.0), (1e5, 1.0, -7.0), (1e6, 1.0, -7.0),
+        (1e7, 1.0, -8.0), (1e8, 1.0, -8.0), (1e9, 1.0, -8.0), (1.0, 1e1, -5.0), (1.0, 1e2, -6.0), (1.0, 1e3, -6.0),
+        (1.0, 1e4, -7.0), (1.0, 1e5, -7.0), (1.0, 1e6, -7.0), (1.0, 1e7, -8.0), (1.0, 1e8, -8.0), (1.0, 1e9, -8.0)
+    ) as shift (up, down, log_prior)
     union all
     select
         suspect_number.*,
+        -5.0 as log_prior,
         'sign' as cause,
         -suspect_number.typed as value
     from suspect_number
@@ -254,7 +291,7 @@ every_slip as (
         recomputed.value,
         (sided.estimate - sided.usual) / nullif(sided.scale, 0) as distance,
         (sided.estimate + sided.direction * recomputed.change - sided.usual) / nullif(sided.scale, 0) as mended_distance,
-        -5.0 as log_prior
+        recomputed.log_prior
     from recomputed
     inner join sided on recomputed.measurement_id = sided.measurement_id
     where recomputed.change is not null

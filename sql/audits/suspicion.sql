@@ -1,8 +1,10 @@
 -- Title: What was probably mistyped, the likely cause, and what would be right
 -- Grain: suspicion
 -- Key: suspicion
--- Formula: Of each block of arms the likeliest slip that `suspect_spread`, `suspect_unit` and `suspect_value` find there, if
---   its score is above 1 (odds of nearly 3 to 1); every row of `suspect_copy` and `suspect_outcome` with a score above 0; every
+-- Formula: The slips that `suspect_spread`, `suspect_unit` and `suspect_value` find in a block of arms shut each other out, so
+--   their odds against chance add up: score = ln(sum of exp(score)), each slip counted once, is the log odds that
+--   something in the block is mistyped. Where it is above 1 (odds of nearly 3 to 1) the likeliest slip is shown. Beside that
+--   every row of `suspect_copy` and `suspect_outcome` with a score above 0; every
 --   row of `suspect_score`.
 -- Reference: see the views it is made of
 -- Caveats: A suspicion is a reason to open the article at that page, not to change the number: see `mended_measurement` and
@@ -17,7 +19,7 @@
 --   measurement_id, other_measurement_id: the row, and the row it was copied from or swapped with, where it is one row
 --   column_name, typed, value: the number, and what it would be, where it is one number
 --   factor: what the block's statistics are multiplied with, where it is all of them
---   score: log odds that it is no chance; empty where it is impossible
+--   score: log odds that it is no chance, with this cause or a less likely one; empty where it is impossible
 --   likely: what probably happened, in words
 --   remedy: what to check
 --   source_file, source_line: where the first of the rows stands
@@ -37,7 +39,6 @@ with numeric_slip as (
         mended_ratio,
         score
     from suspect_spread
-    where score > 1
     union all
     select
         block,
@@ -53,7 +54,6 @@ with numeric_slip as (
         mended_ratio,
         score
     from suspect_unit
-    where score > 1
     union all
     select
         block,
@@ -69,16 +69,29 @@ with numeric_slip as (
         mended_distance as mended_ratio,
         score
     from suspect_value
-    where score > 1
+),
+
+-- A number is weighed in every pair of its arm: one slip, once.
+distinct_slip as (
+    select
+        numeric_slip.*,
+        row_number() over (
+            partition by block, cause, arm, column_name, value, factor order by score desc, other_measurement_id asc
+        ) as occurrence
+    from numeric_slip
 ),
 
 ranked as (
     select
-        numeric_slip.*,
+        distinct_slip.*,
+        sum(exp(least(score, 300))) over (partition by block) as odds,
         row_number() over (
-            partition by block order by score desc, cause asc, arm asc, column_name asc, value asc, factor asc
+            -- The same to six decimals is a tie: rounding does not choose.
+            partition by block
+            order by floor(1000000 * score + 0.5) desc, cause asc, arm asc, column_name asc, value asc, factor asc
         ) as place
-    from numeric_slip
+    from distinct_slip
+    where occurrence = 1
 ),
 
 found as (
@@ -94,9 +107,9 @@ found as (
         factor,
         ratio,
         mended_ratio,
-        score
+        ln(case when odds > 0 then odds end) as score
     from ranked
-    where place = 1
+    where place = 1 and odds > exp(1.0)
     union all
     select
         block,
@@ -190,29 +203,30 @@ select
     case
         when cause = 'se_as_sd'
             then concat(
-                'the SD is ', cast(cast(100 * ratio as integer) as varchar), ' % of the usual one, and ',
+                'the SD is ', cast(cast(100 * ratio as bigint) as varchar), ' % of the usual one, and ',
                 cast(cast(100 * mended_ratio as integer) as varchar), ' % if it is a standard error'
             )
         when cause = 'se_divided'
             then concat(
-                'the SD is ', cast(cast(100 * ratio as integer) as varchar), ' % of the usual one, and ',
+                'the SD is ', cast(cast(100 * ratio as bigint) as varchar), ' % of the usual one, and ',
                 cast(cast(100 * mended_ratio as integer) as varchar),
                 ' % if a standard error was divided by root n where it was to be multiplied'
             )
         when cause = 'sd_as_se'
             then concat(
-                'the SD computed from the SE is ', cast(cast(100 * ratio as integer) as varchar),
+                'the SD computed from the SE is ', cast(cast(100 * ratio as bigint) as varchar),
                 ' % of the usual one, and ', cast(cast(100 * mended_ratio as integer) as varchar),
                 ' % if the SE is a standard deviation'
             )
         when cause = 'spread_decimal'
             then concat(
-                'the spread is ', cast(cast(100 * ratio as integer) as varchar), ' % of the usual one, and ',
-                cast(cast(100 * mended_ratio as integer) as varchar), ' % with the decimal point one place on'
+                'the spread is ', cast(cast(100 * ratio as bigint) as varchar), ' % of the usual one, and ',
+                cast(cast(100 * mended_ratio as integer) as varchar), ' % with the decimal point elsewhere (times ',
+                cast(factor as varchar), ')'
             )
         when cause = 'unit'
             then concat(
-                'the means are ', cast(cast(100 * ratio as integer) as varchar), ' % of the usual ones, and ',
+                'the means are ', cast(cast(100 * ratio as bigint) as varchar), ' % of the usual ones, and ',
                 cast(cast(100 * mended_ratio as integer) as varchar), ' % in a unit ',
                 case
                     when factor > 1 then concat(cast(cast(factor as integer) as varchar), ' times as large')

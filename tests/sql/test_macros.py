@@ -24,6 +24,8 @@ DISTRIBUTIONS = (
     "t_quantile",
     "chi2_cdf",
     "chi2_sf",
+    "digamma",
+    "trigamma",
 )
 PINNED = json.loads(Path(__file__).parents[1].joinpath("oracles", "distributions.json").read_text())
 REPEATED = settings(
@@ -58,6 +60,26 @@ def relative_error(found: np.ndarray, expected: np.ndarray) -> float:
 
 
 class TestSciPy:
+    def test_derivatives_of_the_log_gamma_function(self, macros):
+        x = np.concatenate([np.arange(1, 400) / 2, np.geomspace(0.01, 1e8, 300)])
+        for name, order in (("digamma", 0), ("trigamma", 1)):
+            found = evaluate(macros, f"{name}(a)", x)
+            assert np.abs(found - special.polygamma(order, x)).max() < 1e-9
+            assert relative_error(found, special.polygamma(order, x)) < 1e-7
+
+    def test_the_sd_of_normal_numbers_has_that_bias_and_variance_in_its_logarithm(self, macros):
+        """By integration over the distribution of chi-squared: E and Var of ln(s / sigma)."""
+        for n in (2, 3, 5, 9, 30):
+            log = stats.chi2(n - 1).expect(lambda q, n=n: np.log(q / (n - 1)) / 2, epsabs=1e-11)
+            square = stats.chi2(n - 1).expect(lambda q, n=n: (np.log(q / (n - 1)) / 2) ** 2, epsabs=1e-11)
+            half = (n - 1) / 2
+            bias, variance = (
+                evaluate(macros, "(digamma(a) - ln(a)) / 2", half),
+                evaluate(macros, "trigamma(a) / 4", half),
+            )
+            assert bias[0] == pytest.approx(log, rel=1e-6)
+            assert variance[0] == pytest.approx(square - log**2, rel=1e-6)
+
     def test_normal_tails(self, macros):
         z = np.linspace(-37, 37, 7401)
         assert relative_error(evaluate(macros, "normal_sf(a)", z), stats.norm.sf(z)) < 1e-12

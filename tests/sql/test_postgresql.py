@@ -36,6 +36,15 @@ create function hedges_correction(a double precision) returns double precision
     return (select value from looked_up l where l.name = 'hedges' and l.a = hedges_correction.a);
 create function slip_log_odds(distance double precision, mended_distance double precision) returns double precision
     return 3.5 * (ln(1 + distance * distance / 6) - ln(1 + mended_distance * mended_distance / 6));
+create function digamma(x double precision) returns double precision
+    return ln(x + 6) - 1 / (2 * (x + 6)) - (1 / 12.0 - (1 / 120.0 - (1 / 252.0 - 1 / (240 * power(x + 6, 2)))
+        / power(x + 6, 2)) / power(x + 6, 2)) / power(x + 6, 2)
+        - 1 / x - 1 / (x + 1) - 1 / (x + 2) - 1 / (x + 3) - 1 / (x + 4) - 1 / (x + 5);
+create function trigamma(x double precision) returns double precision
+    return 1 / (x + 6) + 1 / (2 * power(x + 6, 2)) + (1 / 6.0 - (1 / 30.0 - (1 / 42.0 - 1 / (30 * power(x + 6, 2)))
+        / power(x + 6, 2)) / power(x + 6, 2)) / power(x + 6, 3)
+        + 1 / power(x, 2) + 1 / power(x + 1, 2) + 1 / power(x + 2, 2) + 1 / power(x + 3, 2) + 1 / power(x + 4, 2)
+        + 1 / power(x + 5, 2);
 """
 
 

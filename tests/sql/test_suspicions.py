@@ -84,6 +84,31 @@ def test_decimal_point_of_a_spread(sound):
     assert mended(sound, "sd") == [(pytest.approx(8.4),)]
 
 
+def test_a_decimal_point_any_number_of_places_off(rows):
+    """Of a spread or of a mean: every power of ten, each in an outcome of its own."""
+    wrong = {}
+    for column, powers in (("sd", (-9, -6, -3, -2, 1, 2, 3, 6, 9)), ("mean", (-6, -3, -2, 2, 3, 6))):
+        for power in powers:
+            name = f"{column} {power:+d}"
+            rows.outcome(name, lower_is_better=True)
+            for i in range(8):
+                rows.measure(f"{name} {i}", "drug", name, n=16, mean=80 + 2 * i + 0.13, sd=8 + 0.31 * i)
+                rows.measure(f"{name} {i}", "placebo", name, n=16, mean=100 + 2 * i + 0.17, sd=10 + 0.29 * i)
+            drug = {"mean": 84.1, "sd": 8.4}
+            wrong[name] = {**drug, column: drug[column] * 10.0**power}
+            rows.measure(name, "drug", name, n=16, **wrong[name])
+            rows.measure(name, "placebo", name, n=16, mean=103.3, sd=10.4)
+    found = {row["outcome"]: row for row in rows.query("select * from suspicion")}
+    assert {(row["study"], row["arm"]) for row in found.values()} == {(name, "drug") for name in wrong}
+    assert len(found) == len(wrong)
+    for name, row in found.items():
+        column = name.split()[0]
+        assert row["cause"] == {"sd": "spread_decimal", "mean": "decimal"}[column]
+        right = wrong[name]["sd"] * row["factor"] if column == "sd" else row["value"]
+        assert right == pytest.approx({"sd": 8.4, "mean": 84.1}[column])
+        assert row["likely"]
+
+
 @pytest.mark.parametrize("factor", [10, 60, 1000, 1 / 10, 1 / 100])
 def test_unit(sound, factor):
     sound.measure("x", "drug", n=16, mean=84.1 * factor, sd=8.4 * factor)
