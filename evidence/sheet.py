@@ -12,7 +12,7 @@ import hashlib
 import io
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -269,22 +269,7 @@ def _header(header: Sequence[str], file: File, problems: Problems) -> list[str] 
     """Check the names of the columns; one that must not be there becomes '' and is skipped."""
     names = [cell.strip() for cell in header]
     usable = True
-    aliases = {
-        str(row["alias"]).casefold(): str(row["column_name"])
-        for row in reference("column_alias")
-        if row["column_name"] in file.by_name
-    }
-    for position, name in enumerate(names):
-        if not name:
-            problems.error(
-                f"column {position + 1} has no name", "name it, or delete it", file=file.name, line=1
-            )
-            usable = False
-        elif name in names[:position]:
-            problems.error(
-                "the column is given twice", "keep one of the two", file=file.name, line=1, column=name
-            )
-            usable = False
+    aliases = _aliases(file)
     known = [column for column in file.by_name if column not in names]
     kept = list(names)
     for position, name in enumerate(names):
@@ -306,6 +291,23 @@ def _header(header: Sequence[str], file: File, problems: Problems) -> list[str] 
             )
             usable = False
     return kept if usable else None
+
+
+def is_own_column(name: str, file: File, given: Collection[str]) -> bool:
+    """Whether a file with some declared columns takes a further one of this name as a variable."""
+    if not name or file.further is None or name in file.by_name:
+        return False
+    meant = _aliases(file).get(name.casefold())
+    return not _mistaken(name, [column for column in file.by_name if column not in given], meant, file)
+
+
+def _aliases(file: File) -> dict[str, str]:
+    """Names that other tools give to the file's columns."""
+    return {
+        str(row["alias"]).casefold(): str(row["column_name"])
+        for row in reference("column_alias")
+        if row["column_name"] in file.by_name
+    }
 
 
 def _mistaken(name: str, known: Sequence[str], meant: str | None, file: File) -> bool:

@@ -180,7 +180,7 @@ def _type(name: str, cells: list[_Cell], declared: str | None, problems: Problem
             problems.error(
                 f"{cell.value!r} is no number, {why}",
                 "write a number, leave the cell empty or write NR, or declare the column a category: "
-                f'{name} = "category" under [variables] in review.toml',
+                f'{name} = "category" under [variables] in review.toml; an import can leave it out',
                 **cell.sheet.place(cell.row, name),
             )
         return "numeric"

@@ -10,7 +10,7 @@ import math
 import re
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from evidence.importers.table import Table, read_table
 from evidence.importers.wide import LongForm, long_form
 from evidence.layout import FILE
 from evidence.names import suggestion
+from evidence.sheet import is_own_column
 
 _IDENTITY = ("study", "experiment", "arm", "treatment", "outcome")
 _SPREADS = frozenset(("sd", "se", "ci_lower", "q1", "min"))
@@ -370,6 +371,9 @@ def _fill_arms(
         c.name for c in FILE["studies.csv"].columns if c.name in known and c.name not in ("study", *of_arm)
     ]
     by_study, varying = _study_columns(table, columns)
+    own = _varying(
+        table, columns, varying, ("arms.csv", "measurements.csv"), ("study", "experiment", "arm", "treatment")
+    )
     named: Counter[tuple[str, ...]] = Counter()
     describing = [known[name] for name in of_study]
     studies: set[tuple[str, tuple[str, ...]]] = set()
@@ -422,6 +426,7 @@ def _fill_arms(
                 "treatment": treatment,
                 "n": cells[known["n"]] if "n" in known else None,
                 **{name: cells[known[name]] for name in of_arm},
+                **_own(table, own, "arms.csv", cells),
             },
             key=["study", "experiment", "arm"],
         )
@@ -433,6 +438,7 @@ def _fill_arms(
                 "arm": arm,
                 "outcome": outcome,
                 **{name: cells[known[name]] for name in statistics},
+                **_own(table, own, "measurements.csv", cells),
                 "source": cells[known["source"]] if "source" in known else table.name,
                 "locator": cells[known["locator"]] if "locator" in known else f"line {line}",
             },
@@ -449,7 +455,7 @@ def _fill_arms(
             "no column holds an SD, SE, interval or quartiles, without which no mean can be analysed; if one"
             " does, say which with --map"
         )
-    _report_columns(table, columns, report, homes, varying)
+    _report_columns(table, columns, report, homes, varying, own)
 
 
 def _fill_contrasts(
@@ -459,6 +465,7 @@ def _fill_contrasts(
     identity = ("study", "experiment", "outcome", "arm_a", "arm_b", "measure")
     statistics = [c.name for c in FILE["contrasts.csv"].columns if c.name in known and c.name not in identity]
     by_study, varying = _study_columns(table, columns)
+    own = _varying(table, columns, varying, ("contrasts.csv",), ())
     base = {} if "arm_b" in known else _base_rows(table, columns)
     for line, cells in table.rows:
         draft.place = table.name, line
@@ -500,6 +507,7 @@ def _fill_contrasts(
                 "arm_b": b,
                 "measure": measure,
                 **row,
+                **_own(table, own, "contrasts.csv", cells),
                 "source": cells[known["source"]] if "source" in known else table.name,
                 "locator": cells[known["locator"]] if "locator" in known else f"line {line}",
             },
@@ -512,7 +520,7 @@ def _fill_contrasts(
         "outcome": "outcomes.csv",
         "experiment": "arms.csv",
     }
-    _report_columns(table, columns, report, homes, varying)
+    _report_columns(table, columns, report, homes, varying, own)
 
 
 def _base_rows(table: Table, columns: _Columns) -> dict[str, tuple[str, str]]:
@@ -556,7 +564,7 @@ def _power(text: str, exponent: float, table: Table, line: int) -> str:
 
 
 def _study_columns(table: Table, columns: _Columns) -> tuple[dict[str, dict[str, str]], set[int]]:
-    """Sort columns of no known meaning: constant within each study (a characteristic), or not (left out)."""
+    """Sort columns of no known meaning: constant within each study (a characteristic), or `_varying`."""
     values: dict[tuple[str, int], set[str]] = defaultdict(set)
     for _, cells in table.rows:
         for position in columns.further:
@@ -570,6 +578,42 @@ def _study_columns(table: Table, columns: _Columns) -> tuple[dict[str, dict[str,
     return by_study, varying
 
 
+def _varying(
+    table: Table, columns: _Columns, varying: set[int], files: Sequence[str], within: Sequence[str]
+) -> dict[int, str]:
+    """Find the file that takes each column that differs within a study.
+
+    Parameters
+    ----------
+    table, columns, varying
+        The table, what is known of it, and positions of the columns.
+    files : sequence of str
+        Where rows go; the first takes a column that is constant for equal cells of `within`, the last any.
+    within : sequence of str
+        Known columns that say what a row of the first file is.
+
+    Returns
+    -------
+    dict of int to str
+        File by position; a column is missing whose name the file would take for one of its own.
+    """
+    names = [name for name in within if name in columns.known]
+    found = {}
+    for position in sorted(varying):
+        seen: dict[tuple[str, ...], set[str]] = defaultdict(set)
+        for _, cells in table.rows:
+            seen[tuple(cells[columns.known[name]] for name in names)].add(cells[position])
+        home = files[0] if all(len(cells) == 1 for cells in seen.values()) else files[-1]
+        if is_own_column(table.header[position], FILE[home], columns.known):
+            found[position] = home
+    return found
+
+
+def _own(table: Table, homes: Mapping[int, str], file: str, cells: Sequence[str]) -> dict[str, str]:
+    """Cells of a row's own columns that go into one file."""
+    return {table.header[position]: cells[position] for position, home in homes.items() if home == file}
+
+
 def _add_study(
     draft: Draft, study: str, cells: Mapping[str, str], characteristics: Mapping[str, str]
 ) -> None:
@@ -577,7 +621,12 @@ def _add_study(
 
 
 def _report_columns(
-    table: Table, columns: _Columns, report: ImportReport, homes: Mapping[str, str], varying: set[int]
+    table: Table,
+    columns: _Columns,
+    report: ImportReport,
+    homes: Mapping[str, str],
+    varying: set[int],
+    own: Mapping[int, str],
 ) -> None:
     target = {position: name for name, position in columns.known.items()}
     for position, name in enumerate(table.header):
@@ -586,6 +635,10 @@ def _report_columns(
             became = "se" if what == "variance" else what
             note = "square root taken" if what == "variance" else ""
             report.mappings.append(ColumnMapping(name, f"{homes.get(what, '')}: {became}", note))
+        elif position in own:
+            of = {"arms.csv": "arm", "measurements.csv": "measurement"}.get(own[position], "contrast")
+            note = f"differs within a study: a variable of the {of}"
+            report.mappings.append(ColumnMapping(name, f"{own[position]}: {name}", note))
         elif position in varying:
             report.mappings.append(
                 ColumnMapping(name, "", "no known meaning, and it differs within a study; name it with --map")

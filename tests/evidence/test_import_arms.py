@@ -50,7 +50,7 @@ def test_every_column_is_accounted_for(tmp_path):
     assert became["y"] == "measurements.csv: mean"
     assert became["se"] == "measurements.csv: se"
     assert became["country"] == "studies.csv: country"
-    assert became["note2"] == ""
+    assert became["note2"] == "arms.csv: note2"
     assert "differs within a study" in str(report)
     assert rows(tmp_path / "review" / "studies.csv")[0]["country"] == "DE"
 
@@ -179,3 +179,21 @@ def test_the_reference_networks_are_read_whole(tmp_path, oracle_directory):
         assert report.added["arms.csv"] == meta["n_arms"]
         assert report.added["treatments.csv"] == meta["n_treatments"]
         assert not report.left_out
+
+
+def test_columns_that_differ_within_a_study_describe_arms_measurements_and_contrasts(tmp_path):
+    arms = tmp_path / "arms.csv"
+    arms.write_text(
+        "study,treatment,mean,sd,n,batch,assay\n"
+        "s1,T,1,1,9,b1,x\ns1,C,2,1,9,b0,x\ns1,T,3,1,9,b1,y\ns1,C,4,1,9,b0,y\n"
+    )
+    report = import_arms(arms, tmp_path / "one", outcome="y")
+    became = {item.column: item.became for item in report.mappings}
+    assert became["batch"] == "arms.csv: batch"
+    assert became["assay"] == "measurements.csv: assay"
+    contrasts = tmp_path / "contrasts.csv"
+    contrasts.write_text("study,treat1,treat2,TE,seTE,weeks\ns1,A,C,1,1,4\ns1,B,C,2,1,NR\ns2,A,C,3,1,8\n")
+    import_arms(contrasts, tmp_path / "two", outcome="y", measure="MD")
+    text = (tmp_path / "two" / "contrasts.csv").read_text()
+    assert text.splitlines()[0].endswith(",weeks")
+    assert [line.rsplit(",", 1)[1] for line in text.splitlines()[1:]] == ["4", "NR", "8"]
