@@ -8,7 +8,6 @@ from typing import Any
 from analysis import pairwise
 from analysis.exchange.datasets import computed, file_name, questions, write_rows
 from analysis.pairwise import PairwiseFit
-from analysis.pairwise.dependence import TRUE_EFFECT_CORRELATION
 from evidence import facts
 from evidence.errors import EvidenceError, RefusedError
 from evidence.export import Selection
@@ -24,8 +23,7 @@ def write_metafor(selection: Selection, directory: Path) -> list[Path]:
     """Write the contrasts of each outcome and measure, the arms behind them, and a script that pools them.
 
     The script gives what ``evidence pool`` gives: random effects by the plan's estimator with the interval of
-    Hartung and Knapp where contrasts are independent, a multivariate model with their covariance where
-    contrasts of one comparison share an arm.
+    Hartung and Knapp, the effects of one study combined by their sampling covariance.
     """
     db = computed(selection)
     target = directory / "metafor"
@@ -36,9 +34,7 @@ def write_metafor(selection: Selection, directory: Path) -> list[Path]:
         rows, covariances = [], []
         for treatment, versus in _pairs(selection, outcome, measure):
             try:
-                fit = pairwise.fit(
-                    db, outcome=outcome, measure=measure, treatment=treatment, versus=versus, ci="Wald"
-                )
+                fit = pairwise.fit(db, outcome=outcome, measure=measure, treatment=treatment, versus=versus)
             except EvidenceError as error:
                 selection.lose(
                     "metafor", f"{outcome} by {measure}, {treatment} against {versus}: {error.message}"
@@ -170,37 +166,26 @@ def _script(name: str, measure: str, kind: str, tau2: str, shared: bool) -> str:
 again <- escalc("{measure}", {_ESCALC[kind]}, data = data)
 cat("largest difference from escalc:", max(abs(again$yi - data$yi), na.rm = TRUE), "\\n")
 """
-    fit = f'rma(yi, sei = sei, data = rows, method = "{tau2}", test = "knha")'
-    if not shared:
-        return f"""\
-# Pairwise meta-analyses of {name}: random effects, {tau2}, intervals of Hartung and Knapp.
-library(metafor)
-data <- read.csv("{name}.csv")
-{again}for (rows in split(data, data$comparison)) {{
-  if (nrow(rows) < 2) next
-  fit <- {fit}
-  numbers <- c(fit$k, fit$beta, fit$se, fit$ci.lb, fit$ci.ub, fit$tau2)
-  cat(rows$comparison[1], "HK", numbers, "\\n", sep = "|")
-}}
-"""
-    return f"""\
-# Pairwise meta-analyses of {name}: random effects, {tau2}, intervals of Hartung and Knapp; where contrasts
-# share an arm, a multivariate model with their covariance (REML, normal intervals).
-library(metafor)
-data <- read.csv("{name}.csv")
-shared <- read.csv("{name}-covariance.csv")
-{again}for (rows in split(data, data$comparison)) {{
-  if (nrow(rows) < 2) next
-  V <- diag(rows$sei^2)
+    read = f'shared <- read.csv("{name}-covariance.csv")\n' if shared else ""
+    fill = """\
   at <- cbind(match(shared$contrast_1, rows$contrast), match(shared$contrast_2, rows$contrast))
   found <- !is.na(at[, 1]) & !is.na(at[, 2])
   V[rbind(at[found, , drop = FALSE], at[found, 2:1, drop = FALSE])] <- rep(shared$covariance[found], 2)
-  rows$block <- paste(rows$study, rows$experiment)
-  fit <- if (any(found)) {{
-    rma.mv(yi, V, random = ~ contrast | block, struct = "CS", rho = {TRUE_EFFECT_CORRELATION}, data = rows)
-  }} else {fit}
-  interval <- if (any(found)) "Wald" else "HK"
+""" if shared else ""  # fmt: skip
+    return f"""\
+# Pairwise meta-analyses of {name}: random effects, {tau2}, intervals of Hartung and Knapp; the effects of one
+# study are combined by their sampling covariance first.
+library(metafor)
+data <- read.csv("{name}.csv")
+{read}{again}for (rows in split(data, data$comparison)) {{
+  V <- diag(rows$sei^2, nrow(rows))
+{fill}  combined <- do.call(rbind, lapply(split(seq_len(nrow(rows)), rows$study), function(i) {{
+    W <- solve(V[i, i, drop = FALSE])
+    data.frame(yi = sum(W %*% rows$yi[i]) / sum(W), vi = 1 / sum(W))
+  }}))
+  if (nrow(combined) < 2) next
+  fit <- rma(yi, vi, data = combined, method = "{tau2}", test = "knha")
   numbers <- c(fit$k, fit$beta, fit$se, fit$ci.lb, fit$ci.ub, fit$tau2)
-  cat(rows$comparison[1], interval, numbers, "\\n", sep = "|")
+  cat(rows$comparison[1], "HK", numbers, "\\n", sep = "|")
 }}
 """

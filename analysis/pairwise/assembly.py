@@ -1,13 +1,15 @@
-"""From contrasts to independent rows, with what is done about shared arms said aloud."""
+"""From contrasts to independent rows, with what is done about shared arms and about studies said aloud."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.pairwise.combining import Combined, Pairs, apart, combine
 from analysis.pairwise.contrasts import Contrasts, each
 from analysis.pairwise.dependence import shared_arm_blocks
 from analysis.pairwise.rows import Rows, rotate
@@ -24,6 +26,15 @@ SHARED: dict[str, str] = {
 """What can be done about contrasts that share an arm."""
 
 
+DEPENDENCE: dict[str, str] = {
+    "combine": "they are combined within the study, by their sampling covariance, before studies are pooled",
+    "multilevel": "three levels take that into account",
+    "CR2": "cluster-robust intervals take that into account",
+    "independent": "beyond shared arms they enter as if independent, which makes intervals too narrow",
+}
+"""What can be done about several effects of one study."""
+
+
 @dataclass(frozen=True)
 class Assembly:
     """The rows of an analysis and the contrasts behind them, in the same order.
@@ -33,20 +44,32 @@ class Assembly:
     contrasts : Contrasts
         Those that enter; the others stand in its exclusions, what was decided in its notes.
     rows : Rows
-        With an intercept.
+        With an intercept; one for each effect.
     studies : tuple of str
         Name of each study by its number in `Rows.study`.
     variance : (n,) array
         Sampling variance of each contrast as it enters.
+    effects : Combined
+        The effects that the rows stand for, and which contrasts each is made of.
+    tables : Combined
+        The same for methods that pool events: the arms that share a control added up.
     """
 
     contrasts: Contrasts
     rows: Rows
     studies: tuple[str, ...]
     variance: np.ndarray
+    effects: Combined
+    tables: Combined
+
+    def spread(self, weights: np.ndarray) -> np.ndarray:
+        """Divide the weights of effects, (m,), among the contrasts they are made of, (n,)."""
+        return weights[self.effects.unit] * self.effects.share
 
 
-def assemble(contrasts: Contrasts, shared: str) -> Assembly:
+def assemble(
+    contrasts: Contrasts, shared: str, dependence: str = "combine", within: Sequence[Any] | None = None
+) -> Assembly:
     """Make independent rows.
 
     Parameters
@@ -55,6 +78,10 @@ def assemble(contrasts: Contrasts, shared: str) -> Assembly:
         The question's contrasts.
     shared : str
         One of `SHARED`.
+    dependence : str
+        One of `DEPENDENCE`.
+    within : sequence of n hashable values, optional
+        Contrasts of one study are combined only where they have the same value.
     """
     notes: list[tuple[str, str]] = []
     n_shared = len(set(contrasts.covariance["contrast_1"]) | set(contrasts.covariance["contrast_2"]))
@@ -71,38 +98,63 @@ def assemble(contrasts: Contrasts, shared: str) -> Assembly:
     pairs = [
         (place[row.contrast_1], place[row.contrast_2], float(row.covariance))
         for row in each(contrasts.covariance)
-        if row.contrast_1 in place and row.contrast_2 in place and np.isfinite(row.covariance)
+        if row.contrast_1 in place and row.contrast_2 in place
     ]
+    notes += _of_shared_arms(contrasts, shared, dependence, n_shared)
+    if shared == "split":
+        variance = variance + _split(frame, contrasts, variance)
+    known = [pair for pair in pairs if np.isfinite(pair[2])] if shared == "covariance" else []
+    _check_blocks(frame, list(shared_arm_blocks(variance, known)))
+    names = frame["study"].to_numpy(str)
+    effects = tables = apart(contrasts, variance, known)
+    if dependence == "combine":
+        linked = pairs if shared == "covariance" else []
+        keys = list(zip(names, within, strict=True)) if within is not None else list(names)
+        effects = combine(contrasts, variance, linked, keys)
+        tables = combine(contrasts, variance, linked, connected(len(names), linked)) if linked else tables
+    studies, study = np.unique(effects.contrasts.frame["study"].to_numpy(str), return_inverse=True)
+    notes += _of_several(names, dependence)
+    design = np.ones((len(study), 1))
+    blocks = shared_arm_blocks(effects.variance, effects.pairs)
+    estimate = effects.contrasts.frame["estimate"].to_numpy(float)
+    rows = rotate(estimate, effects.variance, design, study, blocks)
+    contrasts = replace(contrasts, notes=(*contrasts.notes, *notes))
+    return Assembly(contrasts, rows, tuple(studies.tolist()), variance, effects, tables)
+
+
+def _of_shared_arms(
+    contrasts: Contrasts, shared: str, dependence: str, n_shared: int
+) -> Iterator[tuple[str, str]]:
+    """Say how many contrasts share an arm, and what is done about them."""
     unknown = int(contrasts.covariance["covariance"].isna().sum())
     if unknown:
-        notes.append(
-            (
-                "warning",
-                f"{unknown} pairs of contrasts share an arm whose variance was not reported: "
-                "they enter as if independent.",
-            )
+        taken = (
+            "with a correlation of 1/2"
+            if dependence == "combine" and shared == "covariance"
+            else "as if independent"
+        )
+        yield (
+            "warning",
+            f"{unknown} pairs of contrasts share an arm whose variance was not reported: they enter {taken}.",
         )
     if n_shared:
         severity = "info" if shared == "covariance" else "warning"
-        notes.append((severity, f"{n_shared} contrasts share an arm with another one: {SHARED[shared]}."))
-    if shared == "split":
-        variance = variance + _split(frame, contrasts, variance)
-    studies, study = np.unique(frame["study"].to_numpy(str), return_inverse=True)
-    repeated = len(frame) - len(studies)
-    if repeated and not (shared == "covariance" and _all_linked(study, pairs)):
-        notes.append(
-            (
-                "warning",
-                f"{repeated} contrasts come from studies that give several; beyond shared arms they enter "
-                'as if independent. method="multilevel" or ci="CR2" takes the study into account.',
-            )
-        )
-    design = np.ones((len(frame), 1))
-    blocks = list(shared_arm_blocks(variance, pairs)) if shared == "covariance" else []
-    _check_blocks(frame, blocks)
-    rows = rotate(frame["estimate"].to_numpy(), variance, design, study, blocks)
-    contrasts = replace(contrasts, notes=(*contrasts.notes, *notes))
-    return Assembly(contrasts, rows, tuple(studies.tolist()), variance)
+        yield severity, f"{n_shared} contrasts share an arm with another one: {SHARED[shared]}."
+
+
+def _of_several(study: np.ndarray, dependence: str) -> Iterator[tuple[str, str]]:
+    """Say how many effects come from studies that give several, and what is done about them."""
+    often = Counter(study.tolist())
+    several = [count for count in often.values() if count > 1]
+    if not several:
+        return
+    studies = "1 study that gives" if len(several) == 1 else f"{len(several)} studies that give"
+    said = f"{sum(several)} of {len(study)} effects come from {studies} several: {DEPENDENCE[dependence]}"
+    if dependence == "independent":
+        others = ", ".join(name for name in DEPENDENCE if name != dependence)
+        yield "warning", f"{said}. dependence can also be {others}."
+    else:
+        yield "info", f"{said}."
 
 
 def _check_magnitudes(frame: pd.DataFrame) -> None:
@@ -145,9 +197,9 @@ def _check_blocks(frame: pd.DataFrame, blocks: list[tuple[np.ndarray, np.ndarray
         raise EvidenceError("Contrasts that share an arm contradict each other.", problems)
 
 
-def _all_linked(study: np.ndarray, pairs: list[tuple[int, int, float]]) -> bool:
-    """Whether every study's contrasts hang together by shared arms."""
-    root = list(range(len(study)))
+def connected(n: int, pairs: Pairs) -> list[int]:
+    """Give each of n contrasts the number of the group that shared arms connect it to."""
+    root = list(range(n))
 
     def find(index: int) -> int:
         while root[index] != index:
@@ -156,8 +208,7 @@ def _all_linked(study: np.ndarray, pairs: list[tuple[int, int, float]]) -> bool:
 
     for first, second, _ in pairs:
         root[find(first)] = find(second)
-    groups = {(int(study[index]), find(index)) for index in range(len(study))}
-    return len(groups) == len(set(study.tolist()))
+    return [find(index) for index in range(n)]
 
 
 def _spanning(contrasts: Contrasts) -> tuple[Contrasts, int]:

@@ -22,6 +22,7 @@ import numpy as np
 
 from analysis.pairwise import tau2 as between_studies
 from analysis.pairwise.coefficients import Coefficients, coefficients, t_p_value
+from analysis.pairwise.degenerate import determined
 from analysis.pairwise.inference import infer
 from analysis.pairwise.rows import Array, Rows, Solution
 from evidence.errors import CallError, RefusedError
@@ -38,6 +39,10 @@ PREDICTORS: dict[str, Callable[[Array, Array], Array]] = {
     "1/sqrt(n)": lambda v, n: 1 / np.sqrt(n),
 }
 """What an effect may be regressed on, from its variance and the study's total n."""
+
+
+EXACT_BELOW = 50
+"""Effects from which Begg's test takes the normal distribution, as R's does: nothing differs by then."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,7 @@ def _varies(x: Array, method: str) -> None:
         )
 
 
+@determined("Egger's test")
 def egger(
     y: Array,
     v: Array,
@@ -147,6 +153,7 @@ class RankTest:
     k: int
 
 
+@determined("Begg's test")
 def begg(y: Array, v: Array, exact: bool | None = None) -> RankTest:
     """Correlate the standardised effects with their variances by ranks (Begg and Mazumdar 1994).
 
@@ -155,7 +162,7 @@ def begg(y: Array, v: Array, exact: bool | None = None) -> RankTest:
     y, v : (k,) arrays
         Effects and sampling variances.
     exact : bool, optional
-        Exact distribution of Kendall's tau; where possible (no ties) without it.
+        Exact distribution of Kendall's tau; where there are no ties and fewer than 50 effects without it.
     """
     from scipy.stats import kendalltau
 
@@ -172,11 +179,12 @@ def begg(y: Array, v: Array, exact: bool | None = None) -> RankTest:
         np.array([float(f"{value:.12g}") for value in v]),
     ]
     ties = any(len(np.unique(values)) < len(values) for values in ranked)
-    use_exact = not ties if exact is None else exact and not ties
+    use_exact = not ties and len(y) < EXACT_BELOW if exact is None else exact and not ties
     result = kendalltau(*ranked, method="exact" if use_exact else "asymptotic")
     return RankTest(float(result.statistic), float(result.pvalue), use_exact, len(y))
 
 
+@determined("Peters' test")
 def peters(y: Array, events: Array, total: Array) -> Asymmetry:
     """Regress the log odds ratio on 1 / n, weights ``1 / (1 / events + 1 / non-events)`` (Peters 2006).
 
@@ -192,6 +200,7 @@ def peters(y: Array, events: Array, total: Array) -> Asymmetry:
     return _weighted_regression(y[some], 1 / total, 1 / events + 1 / (total - events), "Peters, on 1/n")
 
 
+@determined("Harbord's test")
 def harbord(a: Array, n1: Array, c: Array, n2: Array) -> Asymmetry:
     """Regress the score over its standard deviation on that deviation: the intercept is the bias.
 
@@ -240,6 +249,7 @@ class TrimFill:
     tau2: float
 
 
+@determined("Trim and fill")
 def trim_fill(
     y: Array, v: Array, method: str | float | None = "REML", estimator: str = "L0", side: str | None = None
 ) -> TrimFill:
@@ -342,6 +352,7 @@ class PetPeese:
     chosen: str
 
 
+@determined("PET-PEESE")
 def pet_peese(y: Array, v: Array) -> PetPeese:
     """Extrapolate to a study without sampling error (Stanley and Doucouliagos 2014)."""
     pet = _weighted_regression(y, np.sqrt(v), v, "PET")

@@ -8,6 +8,9 @@ import numpy as np
 
 from analysis.pairwise.rows import Array
 
+SINGULAR = 1e-13
+"""Smallest eigenvalue of a correlation matrix that can be told from 0."""
+
 
 @dataclass(frozen=True)
 class Coefficients:
@@ -31,6 +34,20 @@ class Coefficients:
     p_value: Array
     df: Array
     covariance: Array
+
+
+def quadratic_form(estimate: Array, covariance: Array) -> float:
+    """``b' C^-1 b``: NaN where the covariance leaves no such number, as where effects fit exactly.
+
+    Coefficients are brought to one scale first, so that neither units nor sizes far apart decide.
+    """
+    scale = np.sqrt(np.diag(covariance))
+    if not (np.isfinite(covariance).all() and (scale > 0).all()):
+        return float("nan")
+    whitened, values = covariance / scale / scale[:, None], estimate / scale
+    if np.linalg.eigvalsh(whitened)[0] < SINGULAR:
+        return float("nan")
+    return float(values @ np.linalg.solve(whitened, values))
 
 
 def t_quantile(probability: float, df: Array | float) -> Array:

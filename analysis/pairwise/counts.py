@@ -83,7 +83,7 @@ def check(assembly: Assembly, measure: str, method: str, shared: str) -> None:
         )
     needed = [f"{name}_{side}" for name in ("events", _size(measure)) for side in "ab"]
     problems = []
-    for row in each(assembly.contrasts.frame):
+    for row in each(assembly.tables.contrasts.frame):
         lacking = [name for name in needed if not np.isfinite(getattr(row, name))]
         if lacking:
             problems.append(
@@ -98,25 +98,26 @@ def check(assembly: Assembly, measure: str, method: str, shared: str) -> None:
         raise RefusedError(
             f"{method} needs the events and the size of both arms of every contrast.", problems
         )
-    pairs = assembly.contrasts.covariance
+    pairs = assembly.tables.contrasts.covariance
     if shared == "covariance" and len(pairs):
         arms = sorted(set(pairs["arm_shared"].astype(str)))
         raise RefusedError(
             f"Contrasts share arms ({', '.join(arms)}), and {method} takes every table as independent: "
-            'use shared="split" to divide them, or method="inverse_variance".'
+            'use dependence="combine" to add up the arms, shared="split" to divide them, or '
+            'method="inverse_variance".'
         )
 
 
 def table(assembly: Assembly, measure: str, divided: bool) -> Table:
     """Events of the contrasts; shared arms divided among theirs where that was asked for."""
-    frame = assembly.contrasts.frame
+    frame = assembly.tables.contrasts.frame
     uses = uses_of_arms(frame) if divided else {side: np.ones(len(frame)) for side in "ab"}
     a, n1, c, n2 = (
         frame[f"{name}_{side}"].to_numpy(float) / uses[side]
         for side in "ab"
         for name in ("events", _size(measure))
     )
-    return Table(a, n1, c, n2, frame["estimate"].to_numpy(float), assembly.variance)
+    return Table(a, n1, c, n2, frame["estimate"].to_numpy(float), assembly.tables.variance)
 
 
 def _size(measure: str) -> str:

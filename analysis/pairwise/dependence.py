@@ -17,6 +17,7 @@ import numpy as np
 
 from analysis.pairwise import tau2 as between_studies
 from analysis.pairwise.coefficients import Coefficients, coefficients
+from analysis.pairwise.degenerate import determined
 from analysis.pairwise.robust import cluster_robust
 from analysis.pairwise.rows import Array, Rows, Solution
 
@@ -98,6 +99,7 @@ class _Levels:
     def __init__(self, rows: Rows, within: float, between: float) -> None:
         self.rows = rows
         self.m = int(rows.study.max()) + 1
+        self.between = between
         self.weight = 1 / (rows.v + within)
         self.ones = rows.with_design(np.ones((rows.n, 1))).X[:, 0] if rows.rotation else np.ones(rows.n)
         self.a = self._by_study(self.weight * self.ones**2)
@@ -115,9 +117,12 @@ class _Levels:
 
     def solve(self, columns: Array) -> Array:
         """Multiply columns by the inverse covariance."""
-        weighted = self.weight[:, None] * columns
-        sums = np.column_stack([self._by_study(self.ones * column) for column in weighted.T])
-        return weighted - (self.weight * self.ones)[:, None] * (self.shrink[:, None] * sums)[self.rows.study]
+        # About the mean of each study, so that nothing cancels where the variance between studies is huge.
+        study, ones = self.rows.study, self.ones[:, None]
+        sums = np.column_stack([self._by_study(self.weight * self.ones * column) for column in columns.T])
+        mean = sums / self.a[:, None]
+        left = (mean / (1 + self.between * self.a[:, None]))[study]
+        return self.weight[:, None] * (columns - ones * mean[study] + ones * left)
 
     def project(self, column: Array) -> Array:
         """Multiply a column by P."""
@@ -148,6 +153,7 @@ class _Levels:
         return slope, 0.5 * directions.T @ projected
 
 
+@determined("The three-level model")
 def multilevel(rows: Rows, ci: str = "Wald", level: float = 0.95) -> Multilevel:
     """Fit the three-level model by REML, the variances between and within studies each not below 0.
 

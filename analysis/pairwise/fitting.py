@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.pairwise import deletion, sequences
+from analysis.pairwise.degenerate import determined
 from analysis.pairwise.models import quantities
 from analysis.pairwise.options import Options, option
 from analysis.pairwise.pooling import MISSING
@@ -142,14 +143,15 @@ class PairwiseFit(SmallStudyEffects):
         """
         influence = self.influence()
         residuals = influence[influence["quantity"] == "rstudent"].set_index(["model", "study"])["value"]
-        half = _Z * np.sqrt(self.assembly.variance)
-        y = self.assembly.contrasts.frame["estimate"].to_numpy()
+        effects = self.assembly.effects
+        half, y = _Z * np.sqrt(effects.variance), effects.contrasts.frame["estimate"].to_numpy()
+        of_study = self.study_of_contrast[effects.first]
         rows = []
         for item in self.pooled:
             apart = (y + half < item.effect.ci_lower[0]) | (y - half > item.effect.ci_upper[0])
             for index, study in enumerate(self.studies):
                 flags = {
-                    "interval": float(apart[self.study_of_contrast == index].any()),
+                    "interval": float(apart[of_study == index].any()),
                     "residual": float(abs(residuals.get((item.model, study), MISSING)) > _Z),
                 }
                 rows += quantities(item.model, "outliers", study, flags, study)
@@ -184,7 +186,8 @@ class PairwiseFit(SmallStudyEffects):
         frames = []
         for method, run in asked.items():
             try:
-                frames.append(run())
+                with determined(method):
+                    frames.append(run())
             except EvidenceError as error:
                 said = quantities("common", method, "refused", {"refused": MISSING}, note=error.message)
                 frames.append(frame("sensitivity", said))
@@ -243,19 +246,25 @@ class PairwiseFit(SmallStudyEffects):
         NetworkFit
             Its ``estimates()`` hold credible intervals; its notes print the priors.
         """
+        import pandas as pd
+
         from analysis.network import exact, from_contrasts
 
-        contrasts = self.assembly.contrasts
-        table, pairs = contrasts.frame, contrasts.covariance
-        pairs = pairs[pairs["covariance"].notna() & (self.options.shared == "covariance")]
-        # Contrasts that share an arm stay in their unit; any other is a unit of its own, as in the rows.
+        effects = self.assembly.effects
+        contrasts, table = effects.contrasts, effects.contrasts.frame
+        ids = table["contrast_id"].to_numpy()
+        pairs = pd.DataFrame(
+            [(ids[a], ids[b], value) for a, b, value in effects.pairs],
+            columns=["contrast_1", "contrast_2", "covariance"],
+        )
+        # Effects that are correlated stay in their unit; any other is a unit of its own, as in the rows.
         linked = table["contrast_id"].isin({*pairs["contrast_1"], *pairs["contrast_2"]})
         columns = ["contrast_id", "study", "estimate", "n_a", "n_b", "measurement_ids"]
         rows = table[columns].assign(
             experiment=table["experiment"].where(linked, table["contrast_id"]),
             arm_a=table["arm_a"].where(linked, "treatment"),
             arm_b=table["arm_b"].where(linked, "comparator"),
-            std_error=np.sqrt(self.assembly.variance),
+            std_error=np.sqrt(effects.variance),
             treatment_a=contrasts.treatment,
             treatment_b=contrasts.versus,
         )
@@ -286,6 +295,7 @@ def fit(
     where: str | None = None,
     shared: str = "covariance",
     method: str = "inverse_variance",
+    dependence: str | None = None,
     separate_tau2: bool = True,
     tau2_interval: str = "QP",
     covariance: pd.DataFrame | None = None,
@@ -319,6 +329,10 @@ def fit(
         What to do about contrasts that share an arm; always said in the notes.
     method : str
         inverse_variance (default), MH, Peto, binomial, CM.AL, UM.FS, multilevel; see `METHODS`.
+    dependence : str, optional
+        What to do about several effects of one study (arms of one treatment, members of a class,
+        experiments): combine (default), multilevel, CR2, independent; see `assembly.DEPENDENCE`. The default
+        keeps 95 % intervals at 95 %, independent does not.
     separate_tau2 : bool
         Whether each subgroup has its own between-study variance (default) or all share one.
     tau2_interval : {"QP", "PL"}
@@ -340,8 +354,8 @@ def fit(
         If nothing is left to analyse, or the method does not fit the data.
     """
     options = Options.read(
-        tau2=tau2, ci=ci, prediction=prediction, shared=shared, method=method, by=by,
-        separate_tau2=separate_tau2, tau2_interval=tau2_interval,
+        tau2=tau2, ci=ci, prediction=prediction, shared=shared, method=method, dependence=dependence,
+        by=by, separate_tau2=separate_tau2, tau2_interval=tau2_interval,
     )  # fmt: skip
     contrasts = load(
         source, outcome=outcome, measure=measure, treatment=treatment, versus=versus, timepoint=timepoint,

@@ -57,7 +57,7 @@ class PairwiseModels:
         RefusedError
             If the method cannot be used with the measure or the data.
         """
-        assembly = assemble(contrasts, options.shared)
+        assembly = assemble(contrasts, options.shared, options.dependence)
         fitted = cls(contrasts, options, assembly, pooling(assembly, options, contrasts.measure))
         if options.by is not None:
             fitted.variable(options.by)
@@ -159,7 +159,9 @@ class PairwiseModels:
         known = texts.notna().to_numpy()
         values = texts[known].to_numpy()
         design = (values[:, None] == np.unique(values)[None, :]).astype(float)
-        return assemble(self.assembly.contrasts.part(known), options.shared).rows.with_design(design)
+        part = self.assembly.contrasts.part(known)
+        together = assemble(part, options.shared, options.dependence, values)
+        return together.rows.with_design(design[together.effects.first])
 
     def _of_all_subgroups(self, row: dict[str, Any], part: Self, interval: str) -> dict[str, Any]:
         """Put the interval of the tau2 that all subgroups share in place of the subgroup's own."""

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from analysis.pairwise import tau2 as between_studies
-from analysis.pairwise.assembly import SHARED
+from analysis.pairwise.assembly import DEPENDENCE, SHARED
 from analysis.pairwise.inference import INTERVALS, PREDICTIONS
 from evidence import facts
 from evidence.errors import CallError
@@ -46,6 +46,8 @@ class Options:
         What is done about contrasts that share an arm, see `assembly.SHARED`.
     method : str
         See `METHODS`.
+    dependence : str
+        What is done about several effects of one study, see `assembly.DEPENDENCE`.
     by : str or None
         Variable of the subgroups.
     separate_tau2 : bool
@@ -59,6 +61,7 @@ class Options:
     prediction: str = "HK"
     shared: str = "covariance"
     method: str = "inverse_variance"
+    dependence: str = "combine"
     by: str | None = None
     separate_tau2: bool = True
     tau2_interval: str = "QP"
@@ -72,6 +75,7 @@ class Options:
         prediction: str | None,
         shared: str,
         method: str,
+        dependence: str | None = None,
         by: str | None,
         separate_tau2: bool,
         tau2_interval: str,
@@ -84,6 +88,7 @@ class Options:
             If something is not known, or does not go together.
         """
         chosen_ci, chosen_method = option("ci", ci, INTERVALS), option("method", method, METHODS)
+        chosen_ci, chosen_method, chosen_dependence = _dependence(dependence, chosen_ci, chosen_method)
         if by is not None and not separate_tau2 and chosen_method in (*LIKELIHOODS, "multilevel"):
             raise CallError(
                 f"One tau2 for all subgroups needs inverse variance; method {chosen_method!r} fits each "
@@ -95,6 +100,7 @@ class Options:
             prediction=_prediction(prediction, chosen_ci, chosen_method),
             shared=option("shared", shared, SHARED),
             method=chosen_method,
+            dependence=chosen_dependence,
             by=by,
             separate_tau2=separate_tau2,
             tau2_interval=option("tau2_interval", tau2_interval, between_studies.INTERVALS),
@@ -121,6 +127,23 @@ def option(name: str, value: str, known: Mapping[str, Any]) -> str:
     close = nearest(str(value), list(known))
     hint = f" Did you mean {close!r}?" if close else ""
     raise CallError(f"There is no {name} {value!r}.{hint} There are: {', '.join(known)}.")
+
+
+def _dependence(value: str | None, ci: str, method: str) -> tuple[str, str, str]:
+    """Interval, method and dependence that go together: three levels and CR2 can be asked for either way."""
+    if value is None:
+        chosen = "multilevel" if method == "multilevel" else "CR2" if ci == "CR2" else "combine"
+        return ci, method, chosen
+    chosen = option("dependence", value, DEPENDENCE)
+    if chosen == "multilevel" and method in ("inverse_variance", "multilevel"):
+        return ci, "multilevel", chosen
+    if chosen == "CR2" and ci in ("HK", "CR2"):
+        return "CR2", method, chosen
+    if chosen == "combine" and method != "multilevel":
+        return ci, method, chosen
+    if chosen == "independent" and method != "multilevel" and ci != "CR2":
+        return ci, method, chosen
+    raise CallError(f"dependence {chosen!r} does not go with method {method!r} and ci {ci!r}.")
 
 
 def _tau2(value: str | float) -> str | float:

@@ -13,6 +13,7 @@ from analysis.pairwise import binomial, counts, dependence
 from analysis.pairwise import tau2 as between_studies
 from analysis.pairwise.assembly import Assembly
 from analysis.pairwise.coefficients import Coefficients, chi2_p_value, coefficients
+from analysis.pairwise.degenerate import EXTREME_RATIO
 from analysis.pairwise.inference import INTERVALS, around, infer, predict
 from analysis.pairwise.options import LIKELIHOODS, METHODS, TABLES, Options
 from analysis.pairwise.robust import LEAST_DF
@@ -187,7 +188,7 @@ class InverseVariance:
     def _shares(self, tau2: float) -> Array:
         x = self.rows.X[:, 0]
         weight = x / (self.rows.v + tau2)
-        return self.rows.to_contrasts(weight / (weight @ x))
+        return self.assembly.spread(self.rows.to_contrasts(weight / (weight @ x)))
 
     def remarks(self) -> Iterator[tuple[str, str]]:
         """Say how the random-effects model was fitted."""
@@ -204,6 +205,14 @@ class InverseVariance:
                     "One effect: its between-study variance cannot be estimated and is taken as 0.",
                 )
             return
+        v = self.rows.v
+        if v.max() >= EXTREME_RATIO * v.min():
+            study = self.assembly.studies[int(self.rows.study[int(np.argmin(v))])]
+            yield (
+                "warning",
+                f"The largest sampling variance is {v.max() / v.min():.2g} times the smallest ({study}): one "
+                "effect decides, and results may be unstable. Check its standard error.",
+            )
         if k < 5 and ci == "Wald":
             yield "warning", f"{k} effects: the Wald interval is too narrow with so few; HK allows for that."
         if k < LEAST_FOR_PREDICTION:
@@ -214,6 +223,11 @@ class InverseVariance:
     def _narrowed(self) -> Iterator[tuple[str, str]]:
         """Say where Hartung and Knapp's factor narrows the interval, or where CR2 rests on too little."""
         factor = self.random_solution.residual_ss / self.rows.df
+        if self.options.ci == "CR2" and not np.isfinite(self.pooled[1].effect.ci_lower[0]):
+            yield (
+                "warning",
+                "No robust interval: these effects show no error of their own, or one study has all.",
+            )
         if self.no_verdict:
             beside = (
                 "; the interval with the factor kept at 1 (HK-adhoc) stands beside it"
@@ -290,11 +304,13 @@ class EventTables(InverseVariance):
 
     def common_weights(self) -> Array:
         """Shares of the tables."""
-        return counts.weights(self.table, self.measure, self.options.method)
+        tables = self.assembly.tables
+        return counts.weights(self.table, self.measure, self.options.method)[tables.unit] * tables.share
 
     def remarks(self) -> Iterator[tuple[str, str]]:
         """Say which model is which."""
         yield "info", f"{METHODS[self.options.method]}."
+        yield from _of_tables(self.assembly)
         yield from super().remarks()
 
 
@@ -376,7 +392,8 @@ class CountLikelihood:
         """Say what the intervals are."""
         yield "info", f"{METHODS[self.options.method]}; Wald intervals from the observed information."
         yield "info", "The interval of tau2 is by profile likelihood."
-        idle = len(self.assembly.contrasts.frame) - len(self.family.a)
+        yield from _of_tables(self.assembly)
+        idle = len(self.assembly.tables.variance) - len(self.family.a)
         if idle:
             yield "info", f"{idle} contrasts without events, or without any other, say nothing about a ratio."
 
@@ -432,7 +449,7 @@ class ThreeLevel(InverseVariance):
 
     def weights(self) -> tuple[Array, Array]:
         """Shares of the contrasts."""
-        return self.common_weights(), self.rows.to_contrasts(self.levels.weights)
+        return self.common_weights(), self.assembly.spread(self.rows.to_contrasts(self.levels.weights))
 
     def remarks(self) -> Iterator[tuple[str, str]]:
         """Say how the variances and intervals came about."""
@@ -465,6 +482,20 @@ def pooling(assembly: Assembly, options: Options, measure: str) -> Pooling:
     if options.method == "multilevel":
         return ThreeLevel(assembly, options, measure)
     return InverseVariance(assembly, options, measure)
+
+
+def _of_tables(assembly: Assembly) -> Iterator[tuple[str, str]]:
+    """Say where events of several arms were added up, and where a study gives several tables nonetheless."""
+    tables = assembly.tables
+    if len(tables.variance) < len(tables.unit):
+        yield "info", "Events of the arms that share a comparator are added up: one table for each."
+    repeated = len(tables.variance) - len(assembly.studies)
+    if repeated:
+        yield (
+            "warning",
+            f"{len(tables.variance)} tables of {len(assembly.studies)} studies enter as if independent: this "
+            "method has no way to tell that tables of one study depend on each other; inverse variance has.",
+        )
 
 
 def _test(q: float, df: float) -> dict[str, Any]:

@@ -13,14 +13,22 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from analysis.pairwise import tau2 as between_studies
-from analysis.pairwise.coefficients import Coefficients, chi2_p_value, f_p_value, t_quantile
+from analysis.pairwise.assembly import assemble
+from analysis.pairwise.coefficients import (
+    Coefficients,
+    chi2_p_value,
+    f_p_value,
+    quadratic_form,
+    t_quantile,
+)
+from analysis.pairwise.degenerate import determined
 from analysis.pairwise.dependence import Multilevel, multilevel
 from analysis.pairwise.inference import around, infer, predict
 from analysis.pairwise.models import quantities
@@ -165,6 +173,7 @@ class MetaRegression:
             return float("nan")
         return max(0.0, (total - self.tau2) / total) if total > 0 else float("nan")
 
+    @determined("The meta-regression")
     def coefficients(self) -> pd.DataFrame:
         """Tabulate term, estimate, std_error, ci_lower, ci_upper, statistic, df and p_value."""
         import pandas as pd
@@ -183,6 +192,7 @@ class MetaRegression:
             }
         )
 
+    @determined("The meta-regression")
     def tests(self) -> pd.DataFrame:
         """Test of each variable and of all together: term, statistic, df1, df2, p_value.
 
@@ -202,12 +212,13 @@ class MetaRegression:
             return f, df1, df2, f_p_value(f, df1, df2)
         estimate = self.effect.estimate[columns]
         block = self.effect.covariance[np.ix_(columns, columns)]
-        q, df1 = float(estimate @ np.linalg.solve(block, estimate)), len(columns)
+        q, df1 = quadratic_form(estimate, block), len(columns)
         df2 = float(self.effect.df[0])
         if math.isinf(df2):
             return q, df1, df2, chi2_p_value(q, df1)
         return q / df1, df1, df2, f_p_value(q / df1, df1, df2)
 
+    @determined("The meta-regression")
     def heterogeneity(self) -> dict[str, float]:
         """Residual heterogeneity: tau2, its interval, i2, h2, q, df, p_value, and R2.
 
@@ -233,6 +244,7 @@ class MetaRegression:
             "r2": self.r2,
         }
 
+    @determined("The meta-regression")
     def permutation_test(self, permutations: int = 1000, seed: int = 1) -> pd.DataFrame:
         """Test the coefficients by permuting the rows of the design.
 
@@ -318,6 +330,7 @@ class MetaRegression:
             ]
         )
 
+    @determined("The prediction")
     def predict(self, **values: Any) -> dict[str, float]:
         """Predict the mean effect, its interval and the prediction interval at values of the variables.
 
@@ -420,6 +433,7 @@ class MetaRegression:
             out[index] = back @ out[index] if name == "y" else np.diag(back @ np.diag(out[index]) @ back.T)
         return out
 
+    @determined("The meta-regression")
     def frame(self) -> pd.DataFrame:
         """Everything as rows of the frame sensitivity."""
         rows: list[dict[str, Any]] = []
@@ -461,10 +475,17 @@ def meta_regression(fit: PairwiseModels, terms: Sequence[str]) -> MetaRegression
         [fit.without_value(variables[name].isna().to_numpy(), "meta-regression", name) for name in terms],
         ignore_index=True,
     )
-    labels = fit.assembly.contrasts.frame["label"].to_numpy()
-    rows = fit.rows if known.all() else fit.part(known).rows
-    built = design(variables[known].reset_index(drop=True))
-    return MetaRegression(rows.with_design(built.X), built, fit.options, tuple(labels[known]), left_out)
+    chosen, options = variables[known].reset_index(drop=True), fit.options
+    part = fit.assembly.contrasts.part(known)
+    levels = list(chosen.itertuples(index=False, name=None))
+    assembly = assemble(part, options.shared, options.dependence, levels)
+    effects = assembly.effects
+    built = design(chosen.iloc[effects.first].reset_index(drop=True))
+    if options.dependence == "combine" and assembly.rows.n > len(assembly.studies):
+        # Effects of one study that differ in a variable stay apart: only three levels hold them together.
+        options = replace(options, method="multilevel")
+    labels = tuple(effects.contrasts.frame["label"])
+    return MetaRegression(assembly.rows.with_design(built.X), built, options, labels, left_out)
 
 
 def between_groups(estimate: Array, std_error: Array) -> tuple[float, int, float]:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.pairwise.coefficients import Coefficients, coefficients
+from analysis.pairwise.coefficients import Coefficients, coefficients, quadratic_form
 from analysis.pairwise.rows import Array, Rows, Solution
+from analysis.verdict import NO_WIDTH
 
 _ROUNDING = 1e-6
 
@@ -85,7 +86,9 @@ class Clusters:
         if not np.isfinite([self.degrees_of_freedom(x) for x in np.eye(len(estimate))[columns]]).all():
             return float("nan"), float(q), float("nan")
         chosen = np.ix_(columns, columns)
-        statistic = float(estimate[columns] @ np.linalg.solve(self.covariance[chosen], estimate[columns]))
+        statistic = quadratic_form(estimate[columns], self.covariance[chosen])
+        if not np.isfinite(statistic):
+            return float("nan"), float(q), float("nan")
         values, vectors = np.linalg.eigh(self.working[chosen])
         whiten = (vectors / np.sqrt(values)) @ vectors.T
         own = whiten @ self.own[:, columns][:, :, columns] @ whiten
@@ -122,7 +125,9 @@ def cluster_robust(rows: Rows, solution: Solution, between: float = 0.0, level: 
         return coefficients(solution.beta, np.full((p, p), np.nan), np.nan, level)
     found = clusters(rows, solution, between)
     df = np.array([found.degrees_of_freedom(x) for x in np.eye(p)])
-    known = np.where(np.isfinite(df), 1.0, np.nan)
+    # Effects that fit exactly show no error of their own: no interval, not one without width.
+    seen = np.diag(found.covariance) > NO_WIDTH * np.diag(solution.covariance)
+    known = np.where(np.isfinite(df) & seen, 1.0, np.nan)
     return coefficients(solution.beta, found.covariance * known * known[:, None], df, level)
 
 

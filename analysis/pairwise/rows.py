@@ -237,6 +237,17 @@ class Profile:
         """Put sums of `products`, (m, columns), into symmetric matrices, (m, p + 1, p + 1)."""
         return total[:, self._square]
 
+    def trace_of_p(self) -> float:
+        """Trace of P at tau2 = 0, without the cancellation of `Sums.trace_p` where one row outweighs all."""
+        weight = 1 / self.v
+        if self.p > 1:
+            _, triangle = _orthonormal(self.basis * np.sqrt(weight)[:, None])
+            root = np.linalg.solve(triangle.T, (self.basis * np.sqrt(weight)[:, None]).T)
+            return float(np.sum(weight * np.maximum(0, 1 - np.sum(root**2, axis=0))))
+        part = weight * self.basis[:, 0] ** 2
+        before, after = np.r_[0, np.cumsum(part)[:-1]], np.r_[np.cumsum(part[::-1])[::-1][1:], 0]
+        return float(np.sum(weight * (before + after)) / part.sum())
+
     def log_determinant(self, tau2: Array, mask: Array | None = None) -> Array:
         """Sum of ``log(v + tau2)`` over the rows of each entry, (m,)."""
         logs = np.log(self.v + np.asarray(tau2)[:, None])

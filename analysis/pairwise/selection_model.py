@@ -13,10 +13,13 @@ import numpy as np
 
 from analysis.pairwise import tau2 as between_studies
 from analysis.pairwise.coefficients import Coefficients, chi2_p_value, coefficients
+from analysis.pairwise.degenerate import determined
 from analysis.pairwise.rows import Array, Rows
 from evidence.errors import CallError, RefusedError
 
 _SMALLEST_TAU = 1e-6
+LEAST_EFFECTS = 10
+"""Effects without which three parameters cannot be told apart (McShane et al. 2016 simulate from 20 on)."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class SelectionModel:
     others: tuple[Maximum, ...]
 
 
+@determined("The selection model")
 def selection_model(y: Array, v: Array, step: float = 0.025, direction: str | None = None) -> SelectionModel:
     """Fit the three-parameter step selection model by maximum likelihood.
 
@@ -83,7 +87,8 @@ def selection_model(y: Array, v: Array, step: float = 0.025, direction: str | No
     Raises
     ------
     RefusedError
-        If all effects are on one side of the step: their relative probability cannot be estimated.
+        With fewer than ten effects, or if all effects are on one side of the step: their relative
+        probability cannot be estimated.
     """
     from scipy.special import ndtri
 
@@ -91,6 +96,10 @@ def selection_model(y: Array, v: Array, step: float = 0.025, direction: str | No
         raise CallError(f"There is no direction {direction!r}; there are greater, less.")
     if not 0 < step < 1:
         raise CallError(f"The step is a one-sided p-value between 0 and 1, not {step}.")
+    if len(y) < LEAST_EFFECTS:
+        raise RefusedError(
+            f"A selection model has three parameters and needs {LEAST_EFFECTS} effects; there are {len(y)}."
+        )
     rows = Rows.of(y, v)
     if direction is None:
         direction = "greater" if rows.profile.solve(0.0).beta[0] >= 0 else "less"

@@ -51,7 +51,8 @@ def parts(models: PairwiseModels, order: Array, keep: Callable[[int], Array], fi
         found = [*both[::2], *both[1::2]]
     else:
         if isinstance(pooling, EventTables):
-            common = (_of_tables(pooling, keep(place)) for place in range(len(order)))
+            first = models.assembly.tables.first
+            common = (_of_tables(pooling, keep(place)[first]) for place in range(len(order)))
         else:
             common = _at_once(fit(models.rows, None), "common", "Wald")
         ci = options.ci if options.ci.startswith("HK") else "Wald"

@@ -30,7 +30,8 @@ class SmallStudyEffects(PairwiseModels):
         """Effects, their variances, and a note where they are not independent."""
         dependent = self.rows.rotation or self.rows.n > len(self.studies)
         note = "effects of one study are taken as independent" if dependent else None
-        return self.assembly.contrasts.frame["estimate"].to_numpy(), self.assembly.variance, note
+        effects = self.assembly.effects
+        return effects.contrasts.frame["estimate"].to_numpy(), effects.variance, note
 
     def egger(self, model: str = "multiplicative", predictor: str = "se") -> pd.DataFrame:
         """Run Egger's test; see `bias.egger`.
@@ -45,7 +46,7 @@ class SmallStudyEffects(PairwiseModels):
         from analysis.pairwise import bias
 
         y, v, note = self._effects()
-        table = self.assembly.contrasts.frame
+        table = self.assembly.effects.contrasts.frame
         total = (table["n_a"] + table["n_b"]).to_numpy(float)
         ci = self.options.ci if self.options.ci.startswith("HK") else "Wald"
         return _asymmetry(bias.egger(y, v, model, predictor, total, self.options.tau2, ci), note)
@@ -180,8 +181,8 @@ class SmallStudyEffects(PairwiseModels):
         from analysis.pairwise import bias
 
         columns = ["study", "label", "contrast_id", "estimate"]
-        std_error = np.sqrt(self.assembly.variance)
-        effects = self.assembly.contrasts.frame[columns].assign(std_error=std_error)
+        std_error = np.sqrt(self.assembly.effects.variance)
+        effects = self.assembly.effects.contrasts.frame[columns].assign(std_error=std_error)
         limits = bias.contours(
             1.05 * float(std_error.max()), float(self.inverse_variance.common_solution.beta[0])
         )

@@ -124,7 +124,11 @@ class _Equation:
 
     def dl(self) -> Array:
         sums = self.shared(0.0)
-        return np.maximum(0, (sums.q - self.df) / sums.trace_p)
+        trace = sums.trace_p if self.mask is not None or self.batch is not None else self.profile.trace_of_p()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = (sums.q - self.df) / trace
+        # A part of the effects that one of them outweighs altogether shows no variance between studies.
+        return np.where(np.asarray(trace) > 0, np.maximum(0, found), 0.0)
 
     def hs(self) -> Array:
         sums = self.shared(0.0, order=1)
@@ -362,4 +366,4 @@ def i2_h2(rows: Rows, tau2: float) -> tuple[float, float]:
 
 def typical_variance(rows: Rows) -> float:
     """Give the sampling variance of a typical effect, ``(k - p) / tr P`` (Higgins and Thompson, eq. 9)."""
-    return rows.df / float(rows.profile.sums(0.0).trace_p[0]) * rows.profile.unit2
+    return rows.df / rows.profile.trace_of_p() * rows.profile.unit2

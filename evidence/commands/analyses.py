@@ -85,6 +85,12 @@ _NETWORK_TAU2 = ", ".join(name for name, estimator in facts.estimators().items()
     metavar="METHOD",
     help="Contrasts that share an arm: covariance (default), split, ignore.",
 )
+@click.option(
+    "--dependence",
+    metavar="METHOD",
+    help="Several effects of one study (arms of one treatment, experiments): combine (default), multilevel, "
+    "CR2, independent.",
+)
 @TIMEPOINT
 @WHERE
 @_FORMAT

@@ -7,7 +7,7 @@
 --   the common-effect ones (q_between_common).
 -- Reference: Borenstein and Higgins 2013, Prevention Science 14:134-143; and see `pooling`
 -- Caveats: A test with one tau2 for all levels, by meta-regression, gives other numbers: see analysis.pairwise. Studies
---   without a value of the variable are in no level. Contrasts that share an arm are pooled as if they were independent.
+--   without a value of the variable are in no level. Contrasts of one study are pooled as if they were independent.
 --   Subgroups that were not planned find something in one test out of twenty.
 -- Columns:
 --   outcome, measure, treatment_a, treatment_b: the comparison, A minus B

@@ -90,7 +90,7 @@ def test_regression_in_three_levels(schools):
 def test_exact_covariance_equals_metafor(shared):
     frame, pairs = shared
     expected = REFERENCE["ms"]
-    fit = pairwise.fit(frame, covariance=pairs, ci="Wald")
+    fit = pairwise.fit(frame, covariance=pairs, ci="Wald", dependence="independent")
     row = random(fit.estimates())
     assert fit.tau2 == pytest.approx(expected["tau2"], rel=1e-6)
     assert row["estimate"] == pytest.approx(expected["b"], rel=1e-6)
@@ -200,7 +200,7 @@ def test_contrasts_that_follow_from_others_do_not_count_twice():
     rows.append({"study": "b", "contrast_id": "other", "arm_a": "t", "arm_b": "c", "yi": 0.3, "vi": 0.5})
     frame = pd.DataFrame(rows)
     covariance = pd.DataFrame(pairs, columns=["contrast_1", "contrast_2", "arm_shared", "covariance"])
-    fit = pairwise.fit(frame, covariance=covariance)
+    fit = pairwise.fit(frame, covariance=covariance, dependence="independent")
     assert fit.rows.n == 4
     assert (fit.exclusions()["stage"] == "shared arms").sum() == 1
     # The same from any three of the four, by generalised least squares on the arms.
@@ -220,7 +220,7 @@ def test_counts_refuse_shared_arms(shared):
     frame, pairs = shared
     frame = frame.assign(events_a=3.0, n_a=10.0, events_b=5.0, n_b=12.0)
     with pytest.raises(RefusedError, match="share arms"):
-        pairwise.fit(frame, measure="OR", method="MH", covariance=pairs)
+        pairwise.fit(frame, measure="OR", method="MH", covariance=pairs, dependence="independent")
     split = pairwise.fit(frame, measure="OR", method="MH", covariance=pairs, shared="split")
     assert split.estimates()["engine"].iloc[0] == "MH"
 
