@@ -87,11 +87,11 @@ def combine(contrasts: Contrasts, variance: Array, pairs: Pairs, keys: Sequence[
         members[group].append(index)
     y = contrasts.frame["estimate"].to_numpy(float)
     share, estimate, spread = np.ones(len(y)), np.empty(len(place)), np.empty(len(place))
-    for group, index in enumerate(members):
-        weight, spread[group] = _best(_matrix(variance, V, index))
-        share[index] = weight
+    for group, inside in enumerate(members):
+        weight, spread[group] = _best(_matrix(variance, V, inside))
+        share[inside] = weight
         # Equal effects are kept as they are: no digit of theirs may be lost to a weight's rounding.
-        estimate[group] = y[index[0]] + weight @ (y[index] - y[index[0]])
+        estimate[group] = y[inside[0]] + weight @ (y[inside] - y[inside[0]])
     left: Counter[tuple[int, int]] = Counter()
     for (a, b), value in V.items():
         if unit[a] != unit[b]:
@@ -132,7 +132,7 @@ def _effects(contrasts: Contrasts, members: list[list[int]], estimate: Array, va
     import pandas as pd
 
     frame, variables = contrasts.frame, contrasts.variables
-    records = frame.to_dict("records")
+    records: list[dict[str, Any]] = [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
     rows = []
     for group, index in enumerate(members):
         several = [records[item] for item in index]

@@ -160,7 +160,7 @@ class PairwiseModels:
         values = texts[known].to_numpy()
         design = (values[:, None] == np.unique(values)[None, :]).astype(float)
         part = self.assembly.contrasts.part(known)
-        together = assemble(part, options.shared, options.dependence, values)
+        together = assemble(part, options.shared, options.dependence, list(values))
         return together.rows.with_design(design[together.effects.first])
 
     def _of_all_subgroups(self, row: dict[str, Any], part: Self, interval: str) -> dict[str, Any]:

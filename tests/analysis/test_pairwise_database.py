@@ -208,7 +208,8 @@ def test_counts(db):
     )
     assert "di" in set(fit.exclusions()["study"])  # no event in either arm
     with pytest.raises(RefusedError, match="share arms"):
-        pairwise.fit(db, measure="OR", method="MH", **(deaths | {"where": None}))
+        pairwise.fit(db, measure="OR", method="MH", dependence="independent", **(deaths | {"where": None}))
+    assert pairwise.fit(db, measure="OR", method="MH", **(deaths | {"where": None})).studies[0] == "ada"
     likelihood = pairwise.fit(db, measure="OR", method="binomial", **deaths).estimates()
     assert np.isfinite(likelihood["estimate"]).all()
 
@@ -307,7 +308,7 @@ def some(rows, most=6):
 
 
 def derived(part, ci="Wald"):
-    return pairwise.fit(part, tau2="DL", ci=ci, prediction="HTS", shared="ignore")
+    return pairwise.fit(part, tau2="DL", ci=ci, prediction="HTS", shared="ignore", dependence="independent")
 
 
 def key_of(row):
@@ -378,8 +379,9 @@ def test_subgroups_in_sql_and_python(pooled):
         test = (*key_of(row), row.variable)
         if test not in tests:
             fit = pairwise.fit(
-                part.assign(level=level), tau2="DL", ci="Wald", prediction="HTS", shared="ignore", by="level"
-            )
+                part.assign(level=level), tau2="DL", ci="Wald", prediction="HTS", shared="ignore", by="level",
+                dependence="independent",
+            )  # fmt: skip
             found = fit.subgroups()
             tests[test] = found[found["quantity"] == "q"].set_index("model")["value"]
         if np.isfinite(row.q_between) and tests[test]["random"] >= 0:
