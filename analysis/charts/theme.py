@@ -165,7 +165,7 @@ def figures(value: float | None) -> str:
 def p_value(value: float | None) -> str:
     """Write a p-value: two or three decimals, more where they would round it to 0.05, or that it is smaller.
 
-    >>> p_value(0.0123), p_value(0.04966), p_value(0.0), p_value(0.3)
+    >>> p_value(0.0123), p_value(0.0497), p_value(0.0), p_value(0.3)
     ('= 0.012', '= 0.0497', '< 0.001', '= 0.30')
     """
     if missing(value):

@@ -355,4 +355,4 @@ def test_the_word_file_repeats_headings_and_groups(tmp_path):
         "Second",
         "http://x",
     ]
-    assert [p.text for p in document.paragraphs] == ["Title", "answer", "Title", "Note"]
+    assert [p.text for p in document.paragraphs] == ["Title", "Outcome", "answer", "Title", "Note"]
