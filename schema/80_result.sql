@@ -126,6 +126,7 @@ create table result_estimate (
     pi_upper double,
     p_value double,
     evidence text not null check (evidence in ('network', 'direct', 'indirect')),
+    rests_on text check (rests_on in ('direct only', 'indirect only', 'direct and indirect')),
     n_studies bigint,
     subgroup text,
     level text,
@@ -147,6 +148,7 @@ comment on column result_estimate.pi_lower is 'Lower end of the 95 % prediction 
 comment on column result_estimate.pi_upper is 'Upper end of the 95 % prediction interval of a new study''s effect. Written by the analysis.';
 comment on column result_estimate.p_value is 'Two-sided p-value of no effect; empty for Bayesian engines. Written by the analysis.';
 comment on column result_estimate.evidence is 'What it rests on: network, direct or indirect. Written by the analysis.';
+comment on column result_estimate.rests_on is 'Evidence behind an estimate of the whole network: direct only, indirect only, or direct and indirect. Written by the analysis.';
 comment on column result_estimate.n_studies is 'Number of studies that compare the two directly. Written by the analysis.';
 comment on column result_estimate.subgroup is 'Variable whose levels were pooled apart; empty for all studies. Written by the analysis.';
 comment on column result_estimate.level is 'Level of that variable. Written by the analysis.';
@@ -257,6 +259,7 @@ create table result_inconsistency (
     ci_lower double,
     ci_upper double,
     proportion_direct double,
+    dic_difference double,
     q double,
     df double,
     p_value double,
@@ -279,6 +282,7 @@ comment on column result_inconsistency.difference_std_error is 'Its standard err
 comment on column result_inconsistency.ci_lower is 'Lower end of the difference''s 95 % interval. Written by the analysis.';
 comment on column result_inconsistency.ci_upper is 'Upper end of the difference''s 95 % interval. Written by the analysis.';
 comment on column result_inconsistency.proportion_direct is 'Share of direct evidence in the network estimate. Written by the analysis.';
+comment on column result_inconsistency.dic_difference is 'DIC of the consistency model less that of unrelated mean effects: above 0 where the data ask for inconsistency. Written by the analysis.';
 comment on column result_inconsistency.q is 'Cochran''s Q. Written by the analysis.';
 comment on column result_inconsistency.df is 'Degrees of freedom of Q. Written by the analysis.';
 comment on column result_inconsistency.p_value is 'p-value, two-sided for estimates, upper tail for Q. Written by the analysis.';

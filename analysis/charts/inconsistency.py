@@ -234,34 +234,38 @@ def leverage(frame: pd.DataFrame, *, title: str = "Leverage plot") -> Any:
     Parameters
     ----------
     frame : DataFrame
-        study, deviance (residual deviance of its data points), leverage (their share of pD), n (data points);
-        sign of the residual where known; label where known. One row per study or per arm.
+        study, deviance (residual deviance of its data points), leverage (their share of pD), data_points (how
+        many they are; 1 where the column is absent); sign of the residual where known; label where known. One
+        row per study or per arm.
     title : str
         Heading.
 
     Returns
     -------
     altair chart
-        Signed root of the deviance across, leverage upwards, with the parabolas x² + y = c: a point adds c to
-        DIC; points beyond c = 3 are named (Spiegelhalter et al. 2002).
+        Signed root of the deviance across, leverage upwards, both per data point, with the parabolas
+        x² + y = c: each data point of the study adds c to DIC; studies beyond c = 3 are named (Spiegelhalter
+        et al. 2002).
     """
     points = []
     for row in records(frame):
         if missing(row.get("deviance")) or missing(row.get("leverage")):
             continue
-        x = math.sqrt(max(row["deviance"], 0.0))
+        n = row.get("data_points", 1)
+        x, y = math.sqrt(max(row["deviance"], 0.0) / n), row["leverage"] / n
         if not missing(row.get("sign")) and row["sign"] < 0:
             x = -x
-        total = x * x + row["leverage"]
+        total = x * x + y
         points.append(
             {
                 "study": row["study"], "label": row.get("label") or str(row["study"]),
                 "deviance": row["deviance"],
-                "leverage": row["leverage"], "x": x, "far": total > 3, "color": ALARM if total > 3 else STUDY,
+                "leverage": row["leverage"], "data_points": n, "x": x, "y": y,
+                "far": total > 3, "color": ALARM if total > 3 else STUDY,
             }
         )  # fmt: skip
     reach = max([2.1, *(1.08 * abs(point["x"]) for point in points)])
-    top = max([1.1, *(1.1 * point["leverage"] for point in points)])
+    top = max([1.1, *(1.1 * point["y"] for point in points)])
     both = any(point["x"] < 0 for point in points)
     start = -reach if both else 0.0
     curves = [
@@ -271,14 +275,14 @@ def leverage(frame: pd.DataFrame, *, title: str = "Leverage plot") -> Any:
         for x in [math.sqrt(c) * (k / 30 - 1 if both else k / 60)]
     ]
     far = sorted(
-        (point for point in points if point["far"]), key=lambda point: -(point["x"] ** 2 + point["leverage"])
+        (point for point in points if point["far"]), key=lambda point: -(point["x"] ** 2 + point["y"])
     )
     names, room = names_beside(
         [
             {
                 "label": point["label"],
                 "x": (point["x"] - start) / (reach - start) * _WIDTH,
-                "y": (1 - point["leverage"] / top) * _HEIGHT,
+                "y": (1 - point["y"] / top) * _HEIGHT,
             }
             for point in far[:_MOST_NAMES]
         ],
@@ -290,15 +294,18 @@ def leverage(frame: pd.DataFrame, *, title: str = "Leverage plot") -> Any:
         if len(far) <= _MOST_NAMES
         else f"The {_MOST_NAMES} furthest of {len(far)} studies beyond 3 (red) are named"
     )
+    each = " per data point" if any(point["data_points"] != 1 for point in points) else ""
     x_axis = alt.X(
         "x:Q",
         scale=alt.Scale(domain=[start, reach], nice=False),
-        axis=alt.Axis(title="Root of the residual deviance" + (", signed" if both else ""), grid=False),
+        axis=alt.Axis(
+            title=f"Root of the residual deviance{each}" + (", signed" if both else ""), grid=False
+        ),
     )
     y_axis = alt.Y(
-        "leverage:Q",
+        "y:Q",
         scale=alt.Scale(domain=[0, top], nice=False),
-        axis=alt.Axis(title="Leverage", grid=False),
+        axis=alt.Axis(title="Leverage" + each, grid=False),
     )
     return finish(
         alt.layer(
@@ -316,6 +323,7 @@ def leverage(frame: pd.DataFrame, *, title: str = "Leverage plot") -> Any:
                     alt.Tooltip("label:N"),
                     alt.Tooltip("deviance:Q", format=".2f"),
                     alt.Tooltip("leverage:Q", format=".2f"),
+                    alt.Tooltip("data_points:Q", title="data points"),
                 ],
             ),
         ).properties(width=_WIDTH, height=_HEIGHT),
@@ -325,7 +333,7 @@ def leverage(frame: pd.DataFrame, *, title: str = "Leverage plot") -> Any:
         description=f"{title}: {len(points)} points, beyond 3: "
         + (", ".join(str(point["label"]) for point in points if point["far"]) or "none")
         + ".",
-        tables={"studies": ("study", "label", "deviance", "leverage")},
+        tables={"studies": ("study", "label", "deviance", "leverage", "data_points")},
         width=_WIDTH + max(room, 60),
     )
 

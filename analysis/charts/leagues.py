@@ -53,8 +53,8 @@ def cells(
     Parameters
     ----------
     network : DataFrame
-        Network estimates of one engine and model, each pair once in either direction; with `n_direct`
-        (studies that compare the pair) where the engine has no direct estimates.
+        Network estimates of one engine and model, each pair once in either direction; `rests_on` says what
+        they rest on (see `analysis.network.sources`).
     direct : DataFrame or None
         Direct estimates of the same, for the upper triangle.
     effect : Effect
@@ -85,7 +85,6 @@ def cells(
         )
         for triangle, (pairs, scale) in tables.items()
     }
-    has_direct = _pairs(direct)
     found = []
     for row, a in enumerate(order):
         for column, b in enumerate(order):
@@ -113,14 +112,8 @@ def cells(
                     "clear": not missing(limits[0]) and (limits[0] > 0 or limits[1] < 0),
                     "href": estimate.get("href"),
                 }
-                counted = not missing(estimate.get("n_direct"))
-                if (direct is not None or counted) and (triangle == "lower" or second is not None):
-                    studied = (treatment, versus) in has_direct or (counted and bool(estimate["n_direct"]))
-                    share = estimate.get("proportion_direct")
-                    whole = studied and not missing(share) and share > 0.999  # type: ignore[operator]
-                    cell["evidence"] = (
-                        "direct only" if whole else "direct and indirect" if studied else "indirect only"
-                    )
+                if triangle == "lower" or second is not None:
+                    cell["evidence"] = estimate.get("rests_on") or None
             found.append(cell)
     return found
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 
 from analysis.exchange.datasets import MEANINGS, Dataset, datasets, quoted, write_rows
+from analysis.network.gls import ESTIMATORS, Gls
 from evidence import facts
 from evidence.export import Selection
 
@@ -46,17 +48,27 @@ def _script(dataset: Dataset) -> str:
     net = dataset.net
     measure = facts.name_in("netmeta", net.measure) or net.measure
     tau2 = dataset.tau2 if dataset.tau2 in _TAU2 else "REML"
+    preset, said = "", ""
+    if tau2 != "DL" and any(block.k > 2 for block in net.blocks):
+        between = ESTIMATORS[tau2](Gls.of(net))
+        if isfinite(between):
+            preset = f", tau.preset = {float(between) ** 0.5!r}"
+            said = f"""\
+# netmeta's {tau2} takes multi-arm studies apart into weighted pairs; evidence maximises the likelihood of the
+# studies' contrasts with their covariance, which finds another heterogeneity: tau.preset is that one. Without
+# it netmeta gives its own estimate, and other random-effects numbers.
+"""
     small, rank = "", ""
     if net.lower_is_better is not None:
         small = f', small.values = "{"desirable" if net.lower_is_better else "undesirable"}"'
         rank = "print(netrank(fit))\n"
     return f"""\
 # Network meta-analysis of {dataset.name}, as evidence nma fits it (engine frequentist).
-library(netmeta)
+{said}library(netmeta)
 data <- read.csv("{dataset.name}.csv", colClasses = c(studlab = "character", treat1 = "character",
                  treat2 = "character"), na.strings = "")
 fit <- netmeta(TE, seTE, treat1, treat2, studlab, data = data, sm = "{measure}",
-               reference.group = {quoted(net.reference)}, method.tau = "{tau2}"{small},
+               reference.group = {quoted(net.reference)}, method.tau = "{tau2}"{preset}{small},
                tol.multiarm = 1e-4, tol.multiarm.se = 1e-4)
 print(summary(fit), digits = 6)
 {rank}print(netsplit(fit))

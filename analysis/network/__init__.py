@@ -12,6 +12,8 @@ from importlib import import_module
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from analysis.network.assemble import from_arms, from_contrasts
 from analysis.network.blocks import set_reference
 from analysis.network.load import load
@@ -76,4 +78,7 @@ def fit(
         raise CallError(
             f"The {engine} engine has no option {', '.join(unknown)}; it has {', '.join(sorted(accepted))}."
         )
+    seed = options.get("seed", 1)
+    if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
+        raise CallError(f"seed is {seed!r}; it takes a whole number of 0 or more.")
     return module.fit(net, model=model, **options)

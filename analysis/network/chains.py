@@ -125,7 +125,9 @@ def _log_kernel(kind: str, numbers: Any, x: Any) -> Any:
         return -pt.log(x) - 0.5 * (c + 1.0) * pt.log1p(((2.0 * pt.log(x) - a) / b) ** 2 / c)
     if kind == "inverse-gamma":
         return -(2.0 * a + 1.0) * pt.log(x) - b / x**2
-    return 0.0 * x
+    if kind == "uniform":
+        return 0.0 * x
+    raise NotImplementedError(f"the engine mcmc has no density for the prior {kind!r}")
 
 
 def _standard_deviation(name: str, kind: tuple[str, bool], numbers: Any) -> Any:
@@ -153,8 +155,10 @@ def _log_likelihood(likelihood: str, y: Any, size: Any, eta: Any) -> Any:
     if likelihood == "log":
         safe = pt.switch(eta < 0.0, eta, -1.0)
         return pt.switch(eta < 0.0, y * safe + (size - y) * pt.log1mexp(safe), -np.inf)
-    hazard = pt.maximum(pt.exp(eta), 1e-300)
-    return y * pt.log(-pt.expm1(-hazard)) - (size - y) * hazard
+    if likelihood == "cloglog":
+        hazard = pt.maximum(pt.exp(eta), 1e-300)
+        return y * pt.log(-pt.expm1(-hazard)) - (size - y) * hazard
+    raise NotImplementedError(f"the engine mcmc has no likelihood {likelihood!r}")
 
 
 def build(data: ChainData) -> Any:

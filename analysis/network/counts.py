@@ -9,7 +9,7 @@ between-arm covariance tau2 / 2.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import inf, isfinite, log, log2, nan
@@ -21,13 +21,14 @@ from analysis.network import predictors, priors, ranking
 from analysis.network.counts_posterior import CountsPosterior, Sampling, refuse_untrusted, sample
 from analysis.network.data import Array, Network
 from analysis.network.deletion import cut_off, study_numbers
-from analysis.network.graph import comparisons, splittable
+from analysis.network.graph import comparisons
 from analysis.network.importance import LARGEST_SHAPE, LEAST_SHARE, WeightedDraws, pareto_smoothed
+from analysis.network.inconsistency import against_unrelated
 from analysis.network.likelihood import VAGUE, Counts, choose, consistency, on_link, read_counts
 from analysis.network.result import Pair, contrast_ids
 from analysis.network.rows import Design
 from analysis.network.sampled import SampledFit, TauSummary, specify, split_row, summary, unrelated_rows
-from analysis.network.specification import Specification, effect_scale, refuse_disconnected
+from analysis.network.specification import Specification, effect_scale, refuse_absurd, refuse_disconnected
 from analysis.results import frame
 from evidence.errors import CallError
 
@@ -99,6 +100,7 @@ def fit(
             f"baseline_prior is {baseline_prior}; it takes a mean and a standard deviation above 0."
         )
     refuse_disconnected(net)
+    refuse_absurd(net, baseline_prior=None if baseline_prior is None else float(baseline_prior[1]))
     chosen = choose(net, likelihood, link)
     vague = baseline_prior is None or baseline_prior[1] > VAGUE
     counts = read_counts(net, chosen, vague_baselines=vague)
@@ -151,6 +153,11 @@ class CountsFit(SampledFit):
     def tau(self, model: str) -> TauSummary | None:
         """Posterior of the heterogeneity."""
         return self.posteriors[model].tau()
+
+    def tau_density(self, model: str) -> Callable[[float], float] | None:
+        """Posterior density of the heterogeneity."""
+        found = self.posteriors[model].tau_posterior()
+        return None if found is None else found.density
 
     # --- study by study -------------------------------------------------------------------------------------
 
@@ -300,8 +307,8 @@ class CountsFit(SampledFit):
 
     # --- inconsistency --------------------------------------------------------------------------------------
 
-    def _other(self, design: Design) -> dict[str, CountsPosterior]:
-        return {m: sample(self.counts, design, self.specification, self.how, m) for m in self.models}
+    def _other(self, design: Design, models: Sequence[str]) -> dict[str, CountsPosterior]:
+        return {m: sample(self.counts, design, self.specification, self.how, m) for m in models}
 
     def inconsistency(self) -> pd.DataFrame:
         """Compare with the unrelated mean effects model, in which every comparison has an effect of its own.
@@ -318,7 +325,7 @@ class CountsFit(SampledFit):
             cast(Any, self.counts.blocks), self.specification.effect_sd
         )
         rows: list[dict[str, Any]] = []
-        for model, posterior in self._other(design).items():
+        for model, posterior in self._other(design, self.models).items():
             if not posterior.trusted:
                 about = {"engine": self.engine, "model": model, "method": "unrelated mean effects"}
                 note = (
@@ -327,15 +334,19 @@ class CountsFit(SampledFit):
                 )
                 rows.append({**about, "component": "network", "note": note})
                 continue
-            text = f"DIC {self.posteriors[model].dic:.2f} with consistency, {posterior.dic:.2f} without"
+            text, difference = against_unrelated(
+                self.sources[model], self.posteriors[model].dic, posterior.dic
+            )
             here, there = self.tau(model), posterior.tau()
             if here is not None and there is not None:
                 text += f"; tau {here.median:.4g} with consistency, {there.median:.4g} without"
             bayes = self.posteriors[model].log_evidence - posterior.log_evidence
             prior = f"normal(0, {self.specification.effect_sd:.4g}^2)"
             text += f"; log Bayes factor for consistency {bayes:.2f} (effects' prior {prior})"
+            whole = {"dic_difference": difference, "note": text}
+            effect_sd = self.specification.effect_sd
             rows += unrelated_rows(
-                self.engine, self.network, model, pairs, posterior.draws(), text, self.specification.effect_sd
+                self.engine, self.network, model, pairs, posterior.draws(), whole, effect_sd
             )
         return frame("inconsistency", rows)
 
@@ -354,20 +365,18 @@ class CountsFit(SampledFit):
         names, spec = self.network.treatments, self.specification
         base = consistency(self.counts.blocks, len(names), spec.effect_sd)
         rows: list[dict[str, Any]] = []
-        found = splittable(self.network)
-        for (a, b), reason in found.items():
+        found = {model: self.sources[model].reasons for model in self.models}
+        for a, b in found[self.models[0]]:
             about = {
                 "engine": self.engine,
                 "method": "node-split",
                 "treatment": names[b],
                 "versus": names[a],
-                "note": reason,
             }
-            if reason is not None:
-                rows += [{**about, "model": model} for model in self.models]
-                continue
+            why = {model: reasons[a, b] for model, reasons in found.items()}
+            rows += [{**about, "model": model, "note": reason} for model, reason in why.items() if reason]
             design = predictors.split(base, cast(Any, self.counts.blocks), (a, b), spec.effect_sd)
-            for model, posterior in self._other(design).items():
+            for model, posterior in self._other(design, [m for m in self.models if not why[m]]).items():
                 row = {**about, "model": model}
                 draws = posterior.draws()
                 omega = posterior.coefficients[:, -1:]

@@ -147,11 +147,16 @@ class CountsPosterior:
         mass = np.exp(log_mass - log_mass.max())
         return mass / mass.sum()
 
-    def tau(self, weight: Array | None = None) -> TauSummary | None:
-        """Posterior of the heterogeneity, perhaps under other weights; None with common effects."""
+    def tau_posterior(self, weight: Array | None = None) -> Heterogeneity | None:
+        """Posterior of the heterogeneity on its nodes; None with common effects."""
         if self.heterogeneity is None:
             return None
-        own = replace(self.heterogeneity, mass=self.tau_mass(self.weight if weight is None else weight))
+        return replace(self.heterogeneity, mass=self.tau_mass(self.weight if weight is None else weight))
+
+    def tau(self, weight: Array | None = None) -> TauSummary | None:
+        """Posterior of the heterogeneity, perhaps under other weights; None with common effects."""
+        if (own := self.tau_posterior(weight)) is None:
+            return None
         lower, median, upper = (own.quantile(q) for q in (0.025, 0.5, 0.975))
         return TauSummary(own.mean, own.sd, median, lower, upper)
 

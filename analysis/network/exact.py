@@ -25,7 +25,9 @@ from analysis.network.result import Pair
 from analysis.network.specification import (
     Regression,
     Specification,
+    bound_remark,
     effect_scale,
+    refuse_absurd,
     refuse_disconnected,
     rotated_data,
     unit_of,
@@ -126,6 +128,13 @@ def fit(
     assumed = ["effects"] if effect_prior_sd is None else []
     if "random" in models and tau_prior is None and tau is None:
         assumed.insert(0, "tau")
+    prior = priors.Uniform(upper=scale) if tau_prior is None else priors.parse(tau_prior)
+    of_tau = prior if "random" in models and tau is None else None
+    baseline_sd = None if baseline_prior is None else float(baseline_prior[1])
+    refuse_absurd(
+        net, tau_prior=of_tau, effect_prior_sd=effect_sd, baseline_prior=baseline_sd,
+        tau=None if tau is None else float(tau),
+    )  # fmt: skip
     regression = None
     if covariates:
         by_treatment = slopes == "by_treatment"
@@ -134,7 +143,7 @@ def fit(
         )
     specification = Specification(
         len(net.treatments),
-        priors.Uniform(upper=scale) if tau_prior is None else priors.parse(tau_prior),
+        prior,
         effect_sd,
         tau,
         regression,
@@ -487,9 +496,17 @@ class ExactFit(ExactPosterior):
                     f"against {names[0]} (posterior sd above a quarter of the prior's {spec.effect_sd:.4g}). "
                     "Take a narrower prior that you can defend, or leave the treatment out."
                 )
-        if posterior.prior is not None and posterior.learned < LITTLE:
+        tau = posterior.heterogeneity
+        if posterior.prior is None or tau is None:
+            return found
+        if posterior.learned < LITTLE:
+            unit, scale = unit_of(self.network), effect_scale(self.network)
+            spread = f"{tau.sd:.3g} {unit}".strip()
             found.append(
                 "driven by the prior: the data say next to nothing about tau, whose posterior is its prior, "
-                f"{posterior.prior.describe(unit_of(self.network))}, and with it the width of every interval."
+                f"{posterior.prior.describe(unit)} (standard deviation {spread}, {tau.sd / scale:.0%} of the "
+                "largest effect of any study), and with it the width of every interval."
             )
+        elif (cut := bound_remark(self.network, posterior.prior, tau.density)) is not None:
+            found.append(cut)
         return found

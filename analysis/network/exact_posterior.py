@@ -12,7 +12,6 @@ import numpy as np
 from analysis.network import predictors, ranking
 from analysis.network.data import Array, Network
 from analysis.network.deletion import cut_off, study_numbers
-from analysis.network.graph import splittable
 from analysis.network.influence import Influence
 from analysis.network.mixture import NormalMixture
 from analysis.network.posterior import Posterior
@@ -123,7 +122,10 @@ class ExactPosterior(NetworkFit):
     def rank_chances(self) -> dict[str, Array]:
         """Probability of every rank (columns) of every treatment (rows), from draws, by model."""
         lower = bool(self.network.lower_is_better)
-        return {model: ranking.rank_probabilities(self.draws(model)[0], lower) for model in self.models}
+        return {
+            model: ranking.rank_probabilities(posterior.effect_draws(self.n_draws, self.seed), lower)
+            for model, posterior in self.posteriors.items()
+        }
 
     # --- study by study -----------------------------------------------------------------------------------
 
@@ -201,9 +203,12 @@ class ExactPosterior(NetworkFit):
     @cached_property
     def splits(self) -> dict[str, dict[tuple[int, int], Split]]:
         """Every comparison that can be split, by model and pair of treatments."""
-        pairs = [pair for pair, reason in splittable(self.network).items() if reason is None]
         return {
-            model: {pair: node_split(posterior, pair, self.specification.effect_sd) for pair in pairs}
+            model: {
+                pair: node_split(posterior, pair, self.specification.effect_sd)
+                for pair, reason in self.sources[model].reasons.items()
+                if reason is None
+            }
             for model, posterior in self.posteriors.items()
         }
 

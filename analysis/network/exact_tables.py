@@ -13,7 +13,8 @@ from analysis.network.data import Array
 from analysis.network.deletion import cut_off, study_numbers
 from analysis.network.deletion import leave_one_out as each_left_out
 from analysis.network.exact_posterior import ExactPosterior, contrasts_of
-from analysis.network.graph import comparisons, splittable
+from analysis.network.graph import comparisons
+from analysis.network.inconsistency import against_unrelated
 from analysis.network.influence import Influence
 from analysis.network.mixture import NormalMixture
 from analysis.network.posterior import Posterior
@@ -107,7 +108,7 @@ def node_splits(fit: ExactPosterior) -> pd.DataFrame:
     names = fit.network.treatments
     rows: list[dict[str, Any]] = []
     for model in fit.models:
-        for (a, b), reason in splittable(fit.network).items():
+        for (a, b), reason in fit.sources[model].reasons.items():
             about = {
                 "engine": fit.engine,
                 "model": model,
@@ -130,7 +131,7 @@ def inconsistency(fit: ExactPosterior) -> pd.DataFrame:
     for model, posterior in posteriors.items():
         about = {"engine": fit.engine, "model": model, "method": "unrelated mean effects"}
         dic, free = _dic(fit.influence[model]), _dic(Influence(posterior, number))
-        text = f"DIC {dic:.2f} with consistency, {free:.2f} without"
+        text, difference = against_unrelated(fit.sources[model], dic, free)
         here, there = fit.posteriors[model].heterogeneity, posterior.heterogeneity
         if here is not None and there is not None:
             text += f"; tau {here.quantile(0.5):.4g} with consistency, {there.quantile(0.5):.4g} without"
@@ -138,7 +139,7 @@ def inconsistency(fit: ExactPosterior) -> pd.DataFrame:
         if isfinite(evidence):
             prior = f"normal(0, {fit.specification.effect_sd:.4g}^2)"
             text += f"; log Bayes factor for consistency {evidence:.2f} (effects' prior {prior})"
-        rows.append({**about, "component": "network", "note": text})
+        rows.append({**about, "component": "network", "dic_difference": difference, "note": text})
         effects = posterior.effects(np.eye(len(pairs)))
         for i, (versus, treatment) in enumerate(pairs):
             rows.append(

@@ -11,9 +11,11 @@ import numpy as np
 
 from analysis.network import inconsistency, ranking
 from analysis.network.data import Array, Network
+from analysis.network.deletion import study_numbers
 from analysis.network.gls import ESTIMATORS, Gls, Solution, tau2_interval
 from analysis.network.graph import direct_comparisons
 from analysis.network.result import Pair
+from analysis.network.specification import refuse_absurd
 from analysis.network.structure import EvidenceStructure
 from analysis.results import frame
 from evidence.errors import CallError, RefusedError
@@ -88,6 +90,9 @@ def fit(
         )
     if tau is not None and not (np.isfinite(tau) and tau >= 0):
         raise CallError(f"tau is a standard deviation, 0 or more; not {tau!r}.")
+    if draws < 1:
+        raise CallError(f"draws is {draws}; there must be at least 1.")
+    refuse_absurd(net, tau=None if tau is None else float(tau))
     models = ("common", "random") if model == "both" else (model,)
     gls = Gls.of(net)
     between = np.nan
@@ -152,7 +157,7 @@ class FrequentistFit(EvidenceStructure):
         -------
         Solution
         """
-        return self.gls.solve([self._tau2(self.chosen_model(model))])
+        return self.gls.solve([self.between(self.chosen_model(model))])
 
     # --- estimates ------------------------------------------------------------------------------------------
 
@@ -160,7 +165,7 @@ class FrequentistFit(EvidenceStructure):
         """Estimate the effects of some treatments against others, from the whole network.
 
         Prediction intervals are for the effect in a new study: Student's t with the degrees of freedom of
-        Q, variance of the estimate plus tau2 (netmeta's, from version 3).
+        Q, variance of the estimate plus tau2 (netmeta's, from version 3); none below two degrees of freedom.
 
         Parameters
         ----------
@@ -183,11 +188,11 @@ class FrequentistFit(EvidenceStructure):
         treatment, versus = self.pair_indices(pairs)
         parts = []
         for model in self.models:
-            tau2 = self._tau2(model)
+            tau2 = self.between(model)
             effect, variance = self.gls.contrasts(tau2, treatment, versus)
             std_error = np.sqrt(variance) if self._known(model) else np.full(len(effect), np.nan)
             columns = _interval(effect, std_error)
-            if model == "random" and self._known(model) and self._df > 0:
+            if model == "random" and self._known(model) and self._df > 1:
                 reach = stdtrit(self._df, 0.975) * np.sqrt(variance + tau2)
                 columns |= {"pi_lower": effect - reach, "pi_upper": effect + reach}
             parts.append(self.estimate_rows(model, treatment, versus, evidence="network", **columns))
@@ -207,10 +212,12 @@ class FrequentistFit(EvidenceStructure):
 
         parts = [super().estimates()]
         for model in self.models:
-            evidence = inconsistency.back_calculation(self.network, self.gls, self._tau2(model))
+            evidence = inconsistency.back_calculation(self.network, self.gls, self.between(model))
+            # What is left of a multi-arm study's own evidence is no other evidence.
+            indirect = np.where(self.sources[model].sole, np.nan, evidence.indirect)
             for kind, effect, std_error in (
                 ("direct", evidence.direct, evidence.direct_se),
-                ("indirect", evidence.indirect, evidence.indirect_se),
+                ("indirect", indirect, evidence.indirect_se),
             ):
                 there = np.isfinite(effect)
                 spread = std_error[there] if self._known(model) else np.full(there.sum(), np.nan)
@@ -280,7 +287,7 @@ class FrequentistFit(EvidenceStructure):
         count = len(self.network.treatments)
         treatment, versus = np.triu_indices(count, 1)
         for model in (m for m in self.models if self._known(m)):
-            effect, variance = self.gls.contrasts(self._tau2(model), treatment, versus)
+            effect, variance = self.gls.contrasts(self.between(model), treatment, versus)
             effects, errors = np.zeros((count, count)), np.ones((count, count))
             effects[treatment, versus], effects[versus, treatment] = effect, -effect
             errors[treatment, versus] = errors[versus, treatment] = np.sqrt(variance)
@@ -307,12 +314,15 @@ class FrequentistFit(EvidenceStructure):
         found = {}
         for model in (m for m in self.models if self._known(m)):
             solution, rng = self.solution(model), np.random.default_rng(self.seed)
-            effect, root = solution.effect[0], solution.root[0]
+            effect = solution.effect[0]
+            order, roots = ranking.canonical(effect, solution.root)
+            mean, root = effect[order], roots[0]
             count = np.zeros((len(effect), len(effect)))
             # In parts, so that a large network does not take gigabytes.
             for start in range(0, self.draws, PART):
                 size = min(PART, self.draws - start)
-                draws = effect + rng.standard_normal((size, root.shape[1])) @ root.T
+                draws = np.empty((size, len(effect)))
+                draws[:, order] = mean + rng.standard_normal((size, root.shape[1])) @ root.T
                 count += size * ranking.rank_probabilities(draws, bool(self.network.lower_is_better))
             found[model] = count / self.draws
         return found
@@ -351,7 +361,7 @@ class FrequentistFit(EvidenceStructure):
 
         treatment, versus = self.ordered_pairs()
         for model in (m for m in self.models if self._known(m)):
-            effect, variance = self.gls.contrasts(self._tau2(model), treatment, versus)
+            effect, variance = self.gls.contrasts(self.between(model), treatment, versus)
             yield model, treatment, versus, ndtr((sign * effect - margin) / np.sqrt(variance))
 
     # --- inconsistency --------------------------------------------------------------------------------------
@@ -401,7 +411,7 @@ class FrequentistFit(EvidenceStructure):
         return pd.concat([self._splits(model, method) for model in self.models], ignore_index=True)
 
     def _splits(self, model: str, method: str) -> pd.DataFrame:
-        tau2 = self._tau2(model)
+        tau2 = self.between(model)
         if method == "side-splitting":
             again = self.method if model == "random" and self.method in ESTIMATORS else None
             evidence, spread, _ = inconsistency.side_splitting(self.network, again, tau2)
@@ -443,7 +453,9 @@ class FrequentistFit(EvidenceStructure):
     # --- sensitivity and fit --------------------------------------------------------------------------------
 
     def leave_one_out(self) -> pd.DataFrame:
-        """Refit without each study, heterogeneity included; every treatment against the reference.
+        """Refit without each study, all its experiments together; every treatment against the reference.
+
+        Heterogeneity is estimated anew.
 
         Returns
         -------
@@ -455,8 +467,9 @@ class FrequentistFit(EvidenceStructure):
         treatment, versus = self.pair_indices(None)
         names = np.array(net.treatments, dtype=object)
         parts: dict[str, list[Any]] = {}
-        for s in range(len(net.studies)):
-            keep = self.gls.study != s
+        number, studies = study_numbers(net)
+        for s, study in enumerate(studies):
+            keep = number[self.gls.study] != s
             if not keep.any():
                 continue
             df = self.gls.degrees_of_freedom(keep)
@@ -473,7 +486,7 @@ class FrequentistFit(EvidenceStructure):
                 columns = _interval(effect, std_error) | {
                     "engine": self.engine,
                     "model": model,
-                    "study": net.study_label(s),
+                    "study": study,
                     "treatment": names[treatment],
                     "versus": names[versus],
                     "tau": np.sqrt(between) if model == "random" else np.nan,

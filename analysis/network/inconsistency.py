@@ -13,18 +13,44 @@ import numpy as np
 
 from analysis.network.data import Array, Block, Network
 from analysis.network.gls import ESTIMATORS, Gls, moment_estimate
-from analysis.network.graph import comparisons, design_name, splittable
+from analysis.network.graph import design_name, splittable
 from analysis.network.rows import heterogeneity_correlation
+from analysis.network.sources import ALONE, DIRECT_ONLY, Sources, direct_estimates, sources
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-DIRECT_ONLY = 0.0005
-"""An indirect share below this is none: netmeta's limit."""
-ALONE = "there is no indirect evidence"
-NEGLIGIBLE = f"the indirect evidence has less than {100 * DIRECT_ONLY:g} % of the weight"
-"""Why a comparison is not split."""
+DIC_MATTERS = 3.0
+"""A DIC lower by this much or less is not called better (Dias et al. 2013, doi:10.1177/0272989X12455847)."""
+NOTHING_TO_CHECK = "no comparison has both direct and independent indirect evidence: nothing to check"
+
+
+def against_unrelated(found: Sources, consistent: float, unrelated: float) -> tuple[str, float]:
+    """Set the DIC with consistency against that of unrelated mean effects, in words and as a number.
+
+    Parameters
+    ----------
+    found : Sources
+        Of the network and model.
+    consistent, unrelated : float
+        DIC of the two models.
+
+    Returns
+    -------
+    str
+        The two, and what they say.
+    float
+        The first less the second; above 0 where the data ask for inconsistency.
+    """
+    difference = consistent - unrelated
+    if not found.checkable:
+        reading = NOTHING_TO_CHECK
+    elif difference > DIC_MATTERS:
+        reading = f"better without by more than {DIC_MATTERS:g}: a sign of inconsistency"
+    else:
+        reading = f"without is not better by more than {DIC_MATTERS:g}: no sign of inconsistency"
+    return f"DIC {consistent:.2f} with consistency, {unrelated:.2f} without ({reading})", difference
 
 
 @dataclass(frozen=True)
@@ -292,30 +318,6 @@ class Evidence:
     note: tuple[str, ...]
 
 
-def direct_estimates(net: Network, tau2: float) -> tuple[Array, Array, Array, Array]:
-    """Pool the studies that compare two treatments, comparison by comparison, with the network's tau2.
-
-    Parameters
-    ----------
-    net : Network
-    tau2 : float
-
-    Returns
-    -------
-    first, second : (c,) int arrays
-        Treatments, ``first < second``.
-    effect, variance : (c,) arrays
-        Of second minus first. Studies of several arms count as if each comparison stood alone.
-    """
-    rows = comparisons(net)
-    code = rows.first * len(net.treatments) + rows.second
-    distinct, member = np.unique(code, return_inverse=True)
-    weight = 1.0 / (rows.variance + tau2)
-    total = np.bincount(member, weight)
-    effect = np.bincount(member, weight * rows.estimate) / total
-    return distinct // len(net.treatments), distinct % len(net.treatments), effect, 1.0 / total
-
-
 def back_calculation(net: Network, gls: Gls, tau2: float) -> Evidence:
     """Take the direct estimates out of the network estimates.
 
@@ -335,26 +337,20 @@ def back_calculation(net: Network, gls: Gls, tau2: float) -> Evidence:
     -------
     Evidence
     """
-    first, second, direct, variance = direct_estimates(net, tau2)
-    verdict = splittable(net)
-    network, network_variance = gls.contrasts(tau2, second, first)
-    proportion = network_variance / variance
-    sole = proportion > 1 - DIRECT_ONLY
+    found = sources(net, gls, tau2)
     with np.errstate(divide="ignore", invalid="ignore"):
-        indirect = np.where(sole, np.nan, (network - proportion * direct) / (1 - proportion))
-        indirect_se = np.where(sole, np.nan, np.sqrt(network_variance / (1 - proportion)))
+        rest = np.where(found.proportion > 1 - DIRECT_ONLY, np.nan, 1 - found.proportion)
+        indirect = (found.network - found.proportion * found.direct) / rest
+        indirect_se = np.sqrt(found.network_variance / rest)
     return Evidence(
-        first,
-        second,
-        direct,
-        np.sqrt(variance),
+        found.first,
+        found.second,
+        found.direct,
+        np.sqrt(found.variance),
         indirect,
         indirect_se,
-        proportion,
-        tuple(
-            (ALONE if only and verdict[pair] else NEGLIGIBLE if only else verdict[pair] or "")
-            for pair, only in zip(zip(first.tolist(), second.tolist()), sole)
-        ),
+        found.proportion,
+        found.note,
     )
 
 

@@ -20,6 +20,8 @@ from analysis.network.graph import components
 from analysis.network.rows import Design
 from evidence.errors import CallError, Problem, RefusedError
 
+WHOLE = 1e-9
+"""A count this far from a whole number is none."""
 VAGUE = 5.0
 """With a standard deviation of the baselines above this, studies without contrast of events say nothing."""
 
@@ -326,7 +328,7 @@ def read_counts(net: Network, likelihood: Likelihood, *, vague_baselines: bool =
     Raises
     ------
     RefusedError
-        If arms lack counts, or counts cannot be.
+        If arms lack counts, or counts cannot be: divided events have no likelihood.
     """
     kind = "n" if likelihood.distribution == "binomial" else "exposure"
     if net.arms is None or any(b.events is None or getattr(b, kind) is None for b in net.arms):
@@ -340,10 +342,12 @@ def read_counts(net: Network, likelihood: Likelihood, *, vague_baselines: bool =
         y, size = np.asarray(arms.events, dtype=float), np.asarray(getattr(arms, kind), dtype=float)
         wrong = ~(np.isfinite(y) & (y >= 0) & (size > 0) & np.isfinite(size))
         message = f"{{y:g}} events, {kind} {{size:g}}"
-        remedy = f"events of 0 or more, {kind} above 0"
+        # A likelihood of counts knows no half events, as when one event of a shared arm is divided.
+        wrong |= np.abs(y - np.round(y)) > WHOLE
+        remedy = f"events in whole numbers of 0 or more, {kind} above 0"
         if kind == "n":
-            wrong |= y > size
-            remedy = "events between 0 and n"
+            wrong |= (y > size) | (np.abs(size - np.round(size)) > WHOLE)
+            remedy = "whole numbers, events between 0 and n"
         if likelihood.link == "log" and kind == "n":
             wrong |= y >= size
             remedy += "; with an event in every participant the log link has no optimum: take OR"

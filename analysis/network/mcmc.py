@@ -10,7 +10,7 @@ Four chains run until they have converged, or say that they did not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf, isfinite, nan
@@ -23,8 +23,8 @@ from analysis.network.chains import CHAINS, require_pymc
 from analysis.network.convergence import ESS, PSRF, RHAT, psrf_by_iteration
 from analysis.network.data import Array, Network
 from analysis.network.deletion import cut_off, study_numbers
-from analysis.network.graph import splittable
 from analysis.network.importance import WeightedDraws
+from analysis.network.inconsistency import against_unrelated
 from analysis.network.likelihood import consistency
 from analysis.network.mcmc_data import Observations, Structure, chain_data, observations
 from analysis.network.mcmc_posterior import Length, McmcPosterior, sample
@@ -35,6 +35,7 @@ from analysis.network.specification import (
     Regression,
     Specification,
     effect_scale,
+    refuse_absurd,
     refuse_disconnected,
     unit_of,
 )
@@ -135,6 +136,7 @@ def fit(
         )
     require_pymc()
     refuse_disconnected(net)
+    refuse_absurd(net, baseline_prior=None if baseline_prior is None else float(baseline_prior[1]))
     net, data = observations(net, likelihood, link, baseline_prior, baseline_sd_prior)
     models = ("common", "random") if model == "both" else (model,)
     specification = specify(net, models, tau_prior, effect_prior_sd)
@@ -165,6 +167,10 @@ def fit(
         for name in models
     }
     return McmcFit(net, models, specification, structure, data, posteriors, length)
+
+
+WITHOUT_CLASSES = "the classes of treatments are left out of the model without consistency"
+"""Remark on unrelated mean effects and node-splits of a class model."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,6 +277,10 @@ class McmcFit(SampledFit):
             )
         return pd.concat(parts[1:], ignore_index=True) if len(parts) > 1 else parts[0]
 
+    def tau_density(self, model: str) -> Callable[[float], float] | None:
+        """Posterior density of the heterogeneity; None with common effects or without a limit."""
+        return self.posteriors[model].tau_density(self.specification.prior.upper)
+
     # --- study by study -------------------------------------------------------------------------------------
 
     def _again(self, model: str, design: Design | None = None, include: Array | None = None) -> McmcPosterior:
@@ -373,13 +383,16 @@ class McmcFit(SampledFit):
         for model, own in self.posteriors.items():
             posterior = self._again(model, design)
             dic = [sum(part.sum() for part in one.deviance(self.data.likelihood)) for one in (own, posterior)]
-            text = f"DIC {dic[0]:.2f} with consistency, {dic[1]:.2f} without"
+            text, difference = against_unrelated(self.sources[model], dic[0], dic[1])
             here, there = own.tau(), posterior.tau()
             if here is not None and there is not None:
                 text += f"; tau {here.median:.4g} with consistency, {there.median:.4g} without"
+            if self.structure.classes:
+                text += f"; {WITHOUT_CLASSES}"
             if not posterior.converged:
                 text += "; the chains of the model without consistency did not converge"
-            rows += unrelated_rows(self.engine, self.network, model, pairs, posterior.draws, text, effect_sd)
+            about = {"dic_difference": difference, "note": text}
+            rows += unrelated_rows(self.engine, self.network, model, pairs, posterior.draws, about, effect_sd)
         return frame("inconsistency", rows)
 
     def node_splits(self) -> pd.DataFrame:
@@ -398,7 +411,7 @@ class McmcFit(SampledFit):
         base = consistency(self.data.blocks, len(names), effect_sd)
         rows: list[dict[str, Any]] = []
         for model in self.models:
-            for (a, b), reason in splittable(self.network).items():
+            for (a, b), reason in self.sources[model].reasons.items():
                 about = {
                     "engine": self.engine,
                     "model": model,
@@ -420,8 +433,9 @@ class McmcFit(SampledFit):
                         about | {"note": "driven by the prior: direct or indirect evidence is too thin"}
                     )
                     continue
-                if not posterior.converged:
-                    about["note"] = "the chains did not converge"
+                said = [WITHOUT_CLASSES] if self.structure.classes else []
+                said += [] if posterior.converged else ["the chains did not converge"]
+                about["note"] = "; ".join(said) or None
                 rows.append(about | split_row(summary(posterior.draws, values)))
         return frame("inconsistency", rows)
 

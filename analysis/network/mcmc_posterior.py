@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -85,6 +86,15 @@ class McmcPosterior:
         tau = self.chains.draws["tau"].ravel()
         lower, median, upper = np.quantile(tau, (0.025, 0.5, 0.975)).tolist()
         return TauSummary(float(tau.mean()), float(tau.std(ddof=1)), median, lower, upper)
+
+    def tau_density(self, upper: float) -> Callable[[float], float] | None:
+        """Posterior density of the heterogeneity up to a limit, in twenty steps; None with common effects."""
+        if "tau" not in self.chains.draws or not np.isfinite(upper):
+            return None
+        share, edges = np.histogram(
+            self.chains.draws["tau"].ravel(), bins=20, range=(0.0, upper), density=True
+        )
+        return lambda tau: float(share[min(int(np.searchsorted(edges, tau, side="right")) - 1, 19)])
 
     def deviance(self, likelihood: Likelihood | None) -> tuple[Array, Array]:
         """Posterior mean residual deviance of every data point, and its leverage.

@@ -17,6 +17,7 @@ from analysis.network import quadrature
 from analysis.network.mixture import NormalMixture
 from analysis.network.priors import Prior
 from analysis.network.quadrature import Heterogeneity
+from analysis.network.ranking import canonical
 from analysis.network.rows import Rows, Solution
 
 Array = np.ndarray
@@ -145,15 +146,46 @@ class Posterior:
             Tau; it takes the values of the nodes only, so its own quantiles are not to be read off it.
         """
         rng = np.random.default_rng(seed)
-        ends = np.cumsum(self.weights)
-        # Systematic sampling of the nodes: counts differ from n w_j by less than one.
-        position = (np.arange(n) + rng.random()) / n * ends[-1]
-        node = np.minimum(np.searchsorted(ends, position), len(ends) - 1)
+        node = self._visited(n, rng)
         z = rng.standard_normal((n, self.rows.p))
         result = np.empty_like(z)
         for j, start, end in zip(*_runs(node)):
             result[start:end] = self.solution.coefficients[j] + z[start:end] @ self.solution.root[j]
         return result, self.solution.tau[node]
+
+    def _visited(self, n: int, rng: np.random.Generator) -> Array:
+        """Node of each of n draws, ascending: by systematic sampling counts are n w_j to within one."""
+        ends = np.cumsum(self.weights)
+        position = (np.arange(n) + rng.random()) / n * ends[-1]
+        return np.minimum(np.searchsorted(ends, position), len(ends) - 1)
+
+    def effect_draws(self, n: int, seed: int) -> Array:
+        """Draw the treatments' effects up to a constant, whatever treatments are called and ordered by.
+
+        Parameters
+        ----------
+        n : int
+        seed : int
+
+        Returns
+        -------
+        (n, T) array
+            Against the treatment with the lowest effect; columns in the network's order.
+        """
+        treatments = self.rows.design.treatments
+        assert treatments is not None
+        rng = np.random.default_rng(seed)
+        node = self._visited(n, rng)
+        at, starts, stops = _runs(node)
+        mean = self.solution.coefficients[at] @ treatments.T
+        overall = self.weights @ (self.solution.coefficients @ treatments.T)
+        factor = treatments @ self.solution.root[at].swapaxes(1, 2)
+        order, root = canonical(overall, factor)
+        z = rng.standard_normal((n, len(order) - 1))
+        result = np.empty((n, len(order)))
+        for j, (start, end) in enumerate(zip(starts, stops)):
+            result[start:end, order] = mean[j, order] - mean[j, order[0]] + z[start:end] @ root[j].T
+        return result
 
 
 def node_chunks(n: int, size: int) -> Iterator[slice]:

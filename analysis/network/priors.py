@@ -8,6 +8,7 @@ and log-t distributions of tau2; both are read that way here.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from math import exp, inf, isfinite, lgamma, log, pi, sqrt
 from typing import ClassVar, Self
@@ -39,6 +40,9 @@ class Prior:
     logarithmic: ClassVar[bool] = False
     """Whether the density vanishes at zero, so that log tau is the natural coordinate."""
 
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {}
+    """Parameters without a unit, and the range in which floating-point numbers carry them."""
+
     @property
     def tail(self) -> float:
         """Power of 1 / tau at which the density falls for large tau; infinity if faster than any."""
@@ -56,6 +60,11 @@ class Prior:
                 raise CallError(
                     f"prior {self.name}: {field.name} is {value:g}; it must be a finite number"
                     + ("." if located else " above 0.")
+                )
+            least, most = self.ranges.get(field.name, (-inf, inf))
+            if not least <= value <= most:
+                raise CallError(
+                    f"prior {self.name}: {field.name} is {value:g}; it must be from {least:g} to {most:g}."
                 )
 
     @property
@@ -235,6 +244,7 @@ class LogNormal(Prior):
     mean: float = 0.0
     sd: float = 1.0
 
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {"sd": (1e-6, 1e6)}
     name: ClassVar[str] = "log-normal"
     about: ClassVar[str] = "tau2"
     logarithmic: ClassVar[bool] = True
@@ -267,6 +277,7 @@ class LogT(Prior):
     scale: float = 1.0
     df: float = 5.0
 
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {"scale": (1e-6, 1e6), "df": (1e-3, 1e6)}
     name: ClassVar[str] = "log-t"
     about: ClassVar[str] = "tau2"
     logarithmic: ClassVar[bool] = True
@@ -306,6 +317,7 @@ class InverseGamma(Prior):
     shape: float = 0.001
     rate: float = 0.001
 
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {"shape": (1e-9, 1e6)}
     name: ClassVar[str] = "inverse-gamma"
     about: ClassVar[str] = "tau2"
     logarithmic: ClassVar[bool] = True
@@ -390,6 +402,29 @@ def parse(text: str | Prior) -> Prior:
     if len(numbers) != len(names) or (cut and kind is Uniform):
         raise CallError(f"prior {text!r}: {name} takes {', '.join(names)}, as in {example}.")
     return kind(**dict(zip(names, numbers)), **cut)
+
+
+def piled(prior: Prior, density: Callable[[float], float]) -> float:
+    """How the posterior density of tau at the prior's upper limit compares with its maximum.
+
+    Parameters
+    ----------
+    prior : Prior
+    density : callable
+        Posterior density of tau.
+
+    Returns
+    -------
+    float
+        Share, 0 to 1; 0 without an upper limit.
+    """
+    if not isfinite(prior.upper):
+        return 0.0
+    grid = np.linspace(prior.minimum, prior.upper, 101)
+    values = [density(float(tau)) for tau in grid[1:-1]]
+    # Just inside, for at the limit itself rounding decides.
+    at = density(float(prior.upper) * (1 - 1e-9))
+    return at / max(*values, at) if max(*values, at) > 0 else 0.0
 
 
 def customary(scale: float) -> list[Prior]:

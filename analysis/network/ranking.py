@@ -119,6 +119,33 @@ def poth(sucra: Array) -> float:
     return float(np.mean((np.asarray(sucra) - 0.5) ** 2) * 12.0 * (n - 1) / (n + 1))
 
 
+def canonical(effect: Array, factor: Array) -> tuple[Array, Array]:
+    """Order treatments and the root of their covariance by the effects alone.
+
+    Draws made with it do not depend on names, on the order of treatments or on the reference: the lowest
+    effect comes first, and what is drawn are the differences from it.
+
+    Parameters
+    ----------
+    effect : (T,) array
+        By which to order.
+    factor : (J, T, p) array
+        Any square roots: the covariance of the effects is ``factor @ factor'``.
+
+    Returns
+    -------
+    order : (T,) int array
+    root : (J, T, T - 1) array
+        Lower triangular with a positive diagonal but for a first row of zeros; rows in that order.
+    """
+    order = np.argsort(effect, kind="stable")
+    difference = factor[:, order[1:]] - factor[:, order[:1]]
+    upper = np.linalg.qr(difference.swapaxes(1, 2)).R
+    signs = np.where(np.diagonal(upper, axis1=1, axis2=2) < 0, -1.0, 1.0)
+    lower = (upper * signs[:, :, None]).swapaxes(1, 2)
+    return order, np.concatenate([np.zeros_like(lower[:, :1]), lower], axis=1)
+
+
 def rank_probabilities(draws: Array, lower_is_better: bool) -> Array:
     """Share of draws in which each treatment holds each rank.
 

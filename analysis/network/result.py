@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,9 @@ import numpy as np
 
 from analysis.network import ranking
 from analysis.network.data import Array, Network
+from analysis.network.gls import Gls
 from analysis.network.graph import designs
+from analysis.network.sources import Sources, sources
 from analysis.results import frame
 from evidence.errors import CallError
 
@@ -274,9 +277,23 @@ class NetworkFit(ABC):
             count[np.ix_(members, members)] += len(rows)
         return count
 
+    def between(self, model: str) -> float:
+        """Heterogeneity variance that weights the studies of a model; 0 where there is no estimate."""
+        table = self.heterogeneity()
+        tau2 = float(table.loc[table["model"] == model, "tau2"].iloc[0])
+        return tau2 if np.isfinite(tau2) else 0.0
+
+    @cached_property
+    def sources(self) -> dict[str, Sources]:
+        """What the estimates rest on, by model."""
+        gls = Gls.of(self.network)
+        return {model: sources(self.network, gls, self.between(model)) for model in self.models}
+
     def estimate_rows(self, model: str, treatment: Array, versus: Array, **columns: Any) -> pd.DataFrame:
         """Make rows of the table ``estimates`` for pairs given by index."""
         names = np.array(self.network.treatments, dtype=object)
+        if columns.get("evidence") == "network":
+            columns["rests_on"] = self.sources[model].rests_on(len(names))[treatment, versus]
         return frame(
             "estimates",
             {

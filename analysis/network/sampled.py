@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import nan
@@ -14,7 +14,13 @@ from analysis.network import priors, ranking
 from analysis.network.data import Array, Network
 from analysis.network.importance import WeightedDraws
 from analysis.network.result import NetworkFit, Pair
-from analysis.network.specification import Specification, effect_scale, unit_of
+from analysis.network.specification import (
+    Specification,
+    bound_remark,
+    effect_scale,
+    refuse_absurd,
+    unit_of,
+)
 from analysis.results import frame
 from evidence.errors import CallError
 
@@ -79,6 +85,10 @@ class SampledFit(NetworkFit):
 
     def tau(self, model: str) -> TauSummary | None:
         """Posterior of the heterogeneity; None with common effects."""
+        raise NotImplementedError
+
+    def tau_density(self, model: str) -> Callable[[float], float] | None:
+        """Posterior density of the heterogeneity; None with common effects."""
         raise NotImplementedError
 
     # --- effects --------------------------------------------------------------------------------------------
@@ -275,6 +285,9 @@ class SampledFit(NetworkFit):
         for model in self.models:
             if driven := self.driven(model):
                 found.append(("warning", f"{model}: {driven_text(net, driven, spec.effect_sd)}"))
+            density = self.tau_density(model)
+            if density is not None and (cut := bound_remark(net, spec.prior, density)) is not None:
+                found.append(("warning", f"{model}: {cut}"))
         return found
 
 
@@ -323,21 +336,25 @@ def specify(
     assumed = [] if effect_prior_sd is not None else ["effects"]
     if "random" in models and tau_prior is None:
         assumed.insert(0, "tau")
-    return Specification(
-        len(net.treatments),
-        priors.Uniform(upper=scale) if tau_prior is None else priors.parse(tau_prior),
-        15.0 * scale if effect_prior_sd is None else float(effect_prior_sd),
-        assumed=tuple(assumed),
-    )
+    prior = priors.Uniform(upper=scale) if tau_prior is None else priors.parse(tau_prior)
+    effect_sd = 15.0 * scale if effect_prior_sd is None else float(effect_prior_sd)
+    refuse_absurd(net, tau_prior=prior if "random" in models else None, effect_prior_sd=effect_sd)
+    return Specification(len(net.treatments), prior, effect_sd, assumed=tuple(assumed))
 
 
 def unrelated_rows(
-    engine: str, net: Network, model: str, pairs: Array, draws: WeightedDraws, text: str, effect_sd: float
+    engine: str,
+    net: Network,
+    model: str,
+    pairs: Array,
+    draws: WeightedDraws,
+    whole: Mapping[str, Any],
+    effect_sd: float,
 ) -> list[dict[str, Any]]:
-    """Rows of ``inconsistency`` for the unrelated mean effects model: the network, then every comparison."""
+    """Rows of ``inconsistency`` for unrelated mean effects: the whole network, then every comparison."""
     about = {"engine": engine, "model": model, "method": "unrelated mean effects"}
     mean, sd = draws.mean(draws.effects), draws.sd(draws.effects)
-    rows: list[dict[str, Any]] = [{**about, "component": "network", "note": text}]
+    rows: list[dict[str, Any]] = [{**about, "component": "network", **whole}]
     for i, (versus, treatment) in enumerate(pairs):
         row = {**about, "treatment": net.treatments[treatment], "versus": net.treatments[versus]}
         if sd[i] <= undetermined(net, effect_sd):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite, isinf
 
@@ -12,7 +12,7 @@ from analysis.network import predictors
 from analysis.network.data import Array, Network
 from analysis.network.graph import comparisons, components
 from analysis.network.posterior import Posterior, fixed, integrate, moments_of_tau
-from analysis.network.priors import Prior
+from analysis.network.priors import Prior, piled
 from analysis.network.rows import BlockRows, Rows, arm_rows, block_rows
 from evidence import facts
 from evidence.errors import CallError, Problem, RefusedError
@@ -38,6 +38,68 @@ def effect_scale(net: Network) -> float:
 def unit_of(net: Network) -> str:
     """Name the unit of effects and tau on the analysis scale."""
     return facts.measure(net.measure).unit_of_analysis(net.unit)
+
+
+PILED = 0.1
+"""A posterior density of tau at the prior's limit above this share of its maximum is cut off by the prior."""
+FURTHEST = 1e12
+"""A prior this many times wider, or narrower, than the effects of the studies is a slip of the pen."""
+
+
+def refuse_absurd(net: Network, **widths: float | Prior | None) -> None:
+    """Refuse priors and settings whose size has nothing to do with the data, before arithmetic overflows.
+
+    Parameters
+    ----------
+    net : Network
+    **widths : float, Prior or None
+        Standard deviations and priors of them, by the name of the option. Of a prior its reach counts;
+        infinity is a flat prior, 0 and None are nothing to check.
+
+    Raises
+    ------
+    CallError
+        With what is out of proportion to what.
+    """
+    scale = effect_scale(net)
+    for name, value in widths.items():
+        prior = value if isinstance(value, Prior) else None
+        width = prior.reach if prior is not None else value
+        if not isinstance(width, float) or (prior is None and (width == 0 or isinf(width))):
+            continue
+        if not 1.0 / FURTHEST <= width / scale <= FURTHEST:
+            stated = f"{width:g}" if prior is None else f"{prior}, which reaches to {width:g}"
+            largest = f"{scale:.4g} {unit_of(net)}".strip()
+            raise CallError(
+                f"{name} = {stated}: out of all proportion to the largest effect of any study, {largest}. "
+                f"Stay within {FURTHEST:g} times of it."
+            )
+
+
+def bound_remark(net: Network, prior: Prior, density: Callable[[float], float]) -> str | None:
+    """Say that the upper limit of the prior cuts the posterior of tau off, where it does.
+
+    Parameters
+    ----------
+    net : Network
+    prior : Prior
+        Of tau.
+    density : callable
+        Posterior density of tau.
+
+    Returns
+    -------
+    str or None
+    """
+    share = piled(prior, density)
+    if share <= PILED:
+        return None
+    limit = f"{prior.upper:.4g} {unit_of(net)}".strip()
+    return (
+        f"the posterior of tau is cut off by the upper limit of its prior, {limit}: its density there is "
+        f"{share:.0%} of its maximum. A wider prior gives wider intervals; state one with tau_prior, such as "
+        f"uniform(0, {5 * prior.upper:.4g})."
+    )
 
 
 def refuse_disconnected(net: Network) -> None:

@@ -33,13 +33,13 @@ class EvidenceStructure(NetworkFit):
     gls: Gls
     tau2: float
 
-    def _tau2(self, model: str) -> float:
-        """Heterogeneity variance that weights the studies; 0 where there is no estimate."""
+    def between(self, model: str) -> float:
+        """Heterogeneity variance that weights the studies of a model; 0 where there is no estimate."""
         return self.tau2 if model == "random" and np.isfinite(self.tau2) else 0.0
 
     def net_heat(self, model: str | None = None) -> pd.DataFrame:
         """Give the numbers of the net heat plot: see `analysis.network.inconsistency.net_heat`."""
-        return inconsistency.net_heat(self.network, self._tau2(self.chosen_model(model or self.models[0])))
+        return inconsistency.net_heat(self.network, self.between(self.chosen_model(model or self.models[0])))
 
     def hat_matrix(self, kind: str = "comparisons", model: str | None = None) -> pd.DataFrame:
         """Give the weights that evidence has in the network estimates.
@@ -64,7 +64,7 @@ class EvidenceStructure(NetworkFit):
         """
         import pandas as pd
 
-        net, tau2 = self.network, self._tau2(self.chosen_model(model))
+        net, tau2 = self.network, self.between(self.chosen_model(model))
         pairs = self.all_pairs()
         treatment, versus = self.pair_indices(pairs)
         index = [f"{a}:{b}" for a, b in pairs]
@@ -125,7 +125,7 @@ class EvidenceStructure(NetworkFit):
         if method not in contribution.METHODS:
             raise CallError(f"There is no method {method!r}; there are {', '.join(contribution.METHODS)}.")
         pairs = self.all_pairs() if pairs is None else pairs
-        tau2 = self._tau2(self.chosen_model(model))
+        tau2 = self.between(self.chosen_model(model))
         share = contribution.contributions(
             self.network, self.gls, tau2, *self.pair_indices(pairs), method=method
         )
@@ -144,7 +144,7 @@ class EvidenceStructure(NetworkFit):
         import pandas as pd
 
         pairs = self.all_pairs()
-        pooled = inconsistency.pool_designs(self.network, self._tau2(self.chosen_model(model)))
+        pooled = inconsistency.pool_designs(self.network, self.between(self.chosen_model(model)))
         length, parallelism = contribution.path_measures(pooled, *self.pair_indices(pairs))
         table = pd.DataFrame(pairs, columns=["treatment", "versus"])
         return table.assign(mean_path_length=length, minimal_parallelism=parallelism)
@@ -190,7 +190,7 @@ class EvidenceStructure(NetworkFit):
         ]
         parts = []
         for model in self.models:
-            tau2 = self._tau2(model)
+            tau2 = self.between(model)
             share = contribution.contributions(net, self.gls, tau2, treatment, versus, method)
             weight = np.clip(contribution.reduced_weights(net, tau2), 0.0, None)
             within = weight / np.bincount(edge, weight)[edge]
@@ -217,7 +217,7 @@ class EvidenceStructure(NetworkFit):
 
     def funnel(self, order: Sequence[str], model: str | None = None) -> pd.DataFrame:
         """Give the points of the comparison-adjusted funnel: see `funnel.comparison_adjusted`."""
-        return comparison_adjusted(self.network, self._tau2(self.chosen_model(model)), order)
+        return comparison_adjusted(self.network, self.between(self.chosen_model(model)), order)
 
     def small_study_effects(self, order: Sequence[str], model: str | None = None) -> pd.DataFrame:
         """Test the comparison-adjusted funnel for asymmetry.

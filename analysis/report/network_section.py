@@ -309,7 +309,11 @@ def _sensitivity(material: Material, run: Run, effect: Effect, model: str, links
     if len(by_study) and {"deviance", "leverage"} <= set(by_study["quantity"]):
         wide = by_study.pivot_table(index="study", columns="quantity", values="value").reset_index()
         wide["label"] = [material.studies.get(study, study) for study in wide["study"]]
-        section.blocks.append(Figure(f"{run.analysis}-leverage", charts.leverage(wide)))
+        section.blocks.append(
+            Figure(
+                f"{run.analysis}-leverage", charts.leverage(wide, title=f"{effect.outcome}: leverage plot")
+            )
+        )
     if run.frames.get("convergence") is not None and len(run.frames["convergence"]):
         chains = run.frames["convergence"]
         section.blocks.append(
@@ -389,44 +393,10 @@ def _diagnostics(run: Run, names: Mapping[str, str]) -> Table:
 
 
 def league_frames(material: Material, run: Run, model: str) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    """Network and direct estimates of one model; the former with the share of direct evidence where known.
-
-    An engine without direct estimates of its own gives None for them: how many studies compare each pair
-    then stands with the network estimates.
-    """
+    """Network and direct estimates of one model; None for the latter where the engine has none of its own."""
     rows = [row for row in words.estimate_rows(run) if row["model"] == model]
-    shares = {
-        frozenset((row["treatment"], row["versus"])): row["proportion_direct"]
-        for row in records(run.frames["inconsistency"])
-        if row["model"] == model and not missing(row.get("proportion_direct"))
-    }
-    studies = {frozenset((e["treatment_a"], e["treatment_b"])): e["n_studies"] for e in material.edges(run)}
-    direct = chosen(rows, evidence="direct")
-    network = []
-    for row in chosen(rows, evidence="network"):
-        pair = frozenset((row["treatment"], row["versus"]))
-        # Where the engine gives no share: all of it is direct if nothing else links the two.
-        share = shares.get(pair, 1.0 if pair in studies and not _linked_otherwise(run, pair) else None)
-        row = row | {"proportion_direct": share}
-        network.append(row if direct else row | {"n_direct": studies.get(pair, 0)})
+    network, direct = (chosen(rows, evidence=kind) for kind in ("network", "direct"))
     return pd.DataFrame(network), pd.DataFrame(direct) if direct else None
-
-
-def _linked_otherwise(run: Run, pair: frozenset[str]) -> bool:
-    """Tell whether studies that do not compare two treatments link them (van Valkenhoef et al. 2016).
-
-    Without such a link there is no indirect evidence: what a study of three arms says of a pair by way of its
-    third arm is direct.
-    """
-    members: dict[tuple[str, str], set[str]] = {}
-    for row in records(run.frames["contrasts"]):
-        unit = members.setdefault((row["study"], row["experiment"]), set())
-        unit |= {row["treatment_a"], row["treatment_b"]}
-    start, goal = sorted(pair)
-    reached, others = {start}, [unit for unit in members.values() if not pair <= unit]
-    while grown := [unit for unit in others if unit & reached and not unit <= reached]:
-        reached = reached.union(*grown)
-    return goal in reached
 
 
 def _funnel_rows(material: Material, run: Run, model: str) -> pd.DataFrame:

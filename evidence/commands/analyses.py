@@ -148,7 +148,9 @@ def pool(file: str, form: str, save: bool, tau2: str, **options: Any) -> None:
 )
 @click.option("--tau-prior", metavar="PRIOR", help='Prior of tau (Bayesian), e.g. "uniform(0, 5)".')
 @click.option("--effect-prior-sd", type=float, metavar="SD", help="Standard deviation of the effects' prior.")
-@click.option("--seed", type=int, default=1, show_default=True, help="For engines that draw.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="For engines that draw."
+)
 @click.option("--node-split", is_flag=True, help="Set direct against indirect evidence.")
 @click.option(
     "--split-method",

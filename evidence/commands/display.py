@@ -189,7 +189,8 @@ def _ranking(run: Run, stream: TextIO) -> None:
         [
             row["model"],
             row["treatment"],
-            *(_decimals(row[column], 2 if column == "mean_rank" else 4) for column in columns),
+            # The probability of being best is drawn; its error is in the third place, or the second.
+            *(_decimals(row[column], 2 if column in ("mean_rank", "p_best") else 4) for column in columns),
             _decimals(better.get((row["model"], row["treatment"])), 4),
         ]
         for row in rows
@@ -226,6 +227,9 @@ def _inconsistency(run: Run, stream: TextIO) -> None:
     tests = [row for row in rows if row["difference"] is None and row["df"]]
     names = ("model", "method", "component", "q", "df")
     _table([*names, "p"], [[*[row[c] for c in names], p_value(row["p_value"])] for row in tests], stream)
+    for row in rows:
+        if row["component"] and row["method"] == "unrelated mean effects":
+            stream.write(f"Against unrelated mean effects ({row['model']}): {row['note']}.\n")
     columns = ("model", "method", "treatment", "versus", "direct", "indirect", "difference", "interval", "p")
     cells = [
         [

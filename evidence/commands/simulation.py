@@ -23,7 +23,13 @@ from evidence.commands.options import example
     "--treatments", type=click.IntRange(min=1), default=10, show_default=True, help="With --studies."
 )
 @click.option("--outcomes", type=click.IntRange(min=1), default=1, show_default=True, help="With --studies.")
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same review.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="The same seed gives the same review.",
+)
 def simulate(directory: Path, studies: int | None, treatments: int, outcomes: int, seed: int) -> None:
     """Write a review folder of simulated studies whose true effects are known.
 

@@ -296,6 +296,18 @@ def test_studies_beyond_the_third_parabola_are_named():
     assert data("leverage", "studies")[0]["x"] == -2.0
 
 
+def test_the_parabolas_of_a_leverage_plot_are_those_of_one_data_point():
+    # A perfect fit of a study of three arms: two contrasts with a deviance of 0.95 and a leverage of 0.8 each.
+    fits = {"study": "three", "deviance": 1.9, "leverage": 1.6, "data_points": 2}
+    badly = {"study": "bad", "deviance": 9.0, "leverage": 1.6, "data_points": 2}
+    spec = charts.leverage(frame([fits, badly])).to_dict()
+    points = {row["study"]: row for row in spec["datasets"]["studies"]}
+    assert (points["three"]["far"], points["bad"]["far"]) == (False, True)
+    assert points["three"]["x"] == pytest.approx(0.95**0.5)
+    assert points["three"]["y"] == pytest.approx(0.8)
+    assert "beyond 3: bad." in spec["description"]
+
+
 def test_a_summary_of_risk_of_bias_says_whether_it_is_weighted():
     unweighted = EXAMPLES["rob_summary"]().to_dict()
     assert "not weighted" in unweighted["title"]["subtitle"][0]

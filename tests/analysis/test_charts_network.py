@@ -129,7 +129,7 @@ def network() -> pd.DataFrame:
             {"treatment": "m", "versus": "p", "estimate": -1.1, "ci_lower": -1.3, "ci_upper": -0.9},
             {"treatment": "m", "versus": "r", "estimate": 0.1, "ci_lower": -0.2, "ci_upper": 0.4},
         ]
-    )
+    ).assign(rests_on=["indirect only", "direct and indirect", "indirect only"])
 
 
 def direct() -> pd.DataFrame:

@@ -526,3 +526,31 @@ def test_indirect_evidence_without_weight_is_not_called_none() -> None:
     assert table.loc["B:A", "note"] == "the indirect evidence has less than 0.05 % of the weight"
     assert np.isnan(table.loc["B:A", "difference"])
     assert table.loc["C:A", "note"] == ""
+
+
+def test_leaving_out_a_study_leaves_out_all_its_experiments() -> None:
+    rows = [
+        ("s1", "e1", "B", "A", 1.0, 0.3), ("s1", "e2", "C", "A", 2.0, 0.4), ("s2", "main", "B", "A", 0.5, 0.3),
+        ("s3", "main", "C", "B", 0.8, 0.3), ("s4", "main", "C", "A", 1.2, 0.5),
+    ]  # fmt: skip
+    columns = ["study", "experiment", "treatment_a", "treatment_b", "estimate", "std_error"]
+    table = pd.DataFrame(rows, columns=columns)
+    found = {}
+    for engine in ("frequentist", "exact"):
+        net = network.from_contrasts(table, reference="A")
+        left = network.fit(net, engine=engine, model="common").leave_one_out()
+        found[engine] = left[["study", "treatment", "versus"]]
+        rest = network.from_contrasts(table[table["study"] != "s1"], reference="A")
+        again = network.fit(rest, engine=engine, model="common").relative_effects()
+        np.testing.assert_allclose(
+            left.query("study == 's1'")["estimate"].astype(float), again["estimate"], rtol=1e-2, atol=1e-3
+        )
+    assert found["frequentist"].equals(found["exact"])
+    assert sorted(set(found["exact"]["study"])) == ["s1", "s2", "s3", "s4"]
+
+
+def test_one_degree_of_freedom_gives_no_prediction_interval() -> None:
+    rows = [("s1", "B", "A", 1.0, 0.3), ("s2", "B", "A", 0.0, 0.3)]
+    columns = ["study", "treatment_a", "treatment_b", "estimate", "std_error"]
+    fit = network.fit(network.from_contrasts(pd.DataFrame(rows, columns=columns)), model="random")
+    assert fit.relative_effects()[["pi_lower", "pi_upper"]].isna().all(axis=None)
