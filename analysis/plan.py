@@ -20,8 +20,8 @@ from analysis import entered
 from analysis.results import frame
 from evidence import facts
 from evidence.errors import CallError, EvidenceError, RefusedError
+from evidence.question import Question, time_rule
 from evidence.results import IMPORTANTLY_BETTER, OVER_ALL, Run, hash_rows, versions
-from evidence.selection import timepoint_rule
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +43,7 @@ def run_pairwise(
     versus: str,
     timepoint: str | None = None,
     where: str | None = None,
+    exclude_high_rob: bool = False,
     moderators: Sequence[str] = (),
     analysis: str | None = None,
     **options: Any,
@@ -52,7 +53,7 @@ def run_pairwise(
     Parameters
     ----------
     db : EvidenceBase
-    outcome, measure, treatment, versus, timepoint, where
+    outcome, measure, treatment, versus, timepoint, where, exclude_high_rob
         As in `analysis.pairwise.fit`.
     moderators : sequence of str
         Variables of the studies for a meta-regression; its rows stand in the frame sensitivity.
@@ -83,14 +84,16 @@ def run_pairwise(
         "treatment": treatment,
         "versus": versus,
     }
-    fit = pairwise.fit(db, **question, timepoint=timepoint, where=where, **options)
+    fit = pairwise.fit(
+        db, **question, timepoint=timepoint, where=where, exclude_high_rob=exclude_high_rob, **options
+    )
     contrasts = fit.contrasts
     sensitivity, exclusions = [fit.sensitivity()], [fit.exclusions()]
     if moderators:
         regression = fit.meta_regression(*moderators)
         sensitivity.append(regression.frame())
         exclusions.append(regression.left_out)
-    rule = str(timepoint_rule(db, outcome, measure, timepoint)[0])
+    rule = contrasts.timepoint
     frames = {
         "estimates": fit.estimates(),
         "heterogeneity": fit.heterogeneity(),
@@ -108,7 +111,8 @@ def run_pairwise(
         measure=measure,
         scale=contrasts.scale,
         specification=question
-        | {"timepoint": rule, "where": where, "moderators": list(moderators)}
+        | {"timepoint": rule, "where": where, "exclude_high_rob": exclude_high_rob}
+        | {"moderators": list(moderators)}
         | asdict(fit.options),
         input_hash=_pairwise_hash(fit, [*filter(None, [fit.options.by]), *moderators]),
         frames=frames | _forms_mixed(frames, measure, "g"),
@@ -224,7 +228,7 @@ def run_network(
     if chains:
         say("drawing Markov chains")
         frames |= _chains(fit, frames["notes"], seed)
-    rule = str(timepoint_rule(db, outcome, measure, timepoint)[0])
+    rule = str(time_rule(db, outcome, measure, timepoint)[0])
     return Run(
         kind="network",
         engine=engine,
@@ -336,21 +340,21 @@ def run_planned(db: EvidenceBase, row: Mapping[str, Any], *, progress: Progress 
     EvidenceError
         If it is refused.
     """
+    asked = Question.of_plan(row)
     shared = {
-        "outcome": row["outcome"],
-        "measure": row["measure"],
-        "timepoint": row["timepoint"],
-        "where": row["where_sql"],
+        "outcome": asked.outcome,
+        "measure": asked.measure,
+        "timepoint": asked.timepoint,
+        "where": asked.where,
+        "exclude_high_rob": asked.exclude_high_rob,
         "analysis": row["analysis"],
     }
-    if row["kind"] == "pairwise":
-        if row["exclude_high_rob"]:
-            shared["where"] = _without_high_risk(row["outcome"], row["where_sql"])
+    if asked.pairwise:
         return run_pairwise(
             db,
             **shared,
-            treatment=row["treatment"],
-            versus=row["versus"],
+            treatment=str(asked.treatment),
+            versus=str(asked.versus),
             tau2=row["tau2"],
             ci=row["ci"],
             by=row["subgroup"],
@@ -362,9 +366,8 @@ def run_planned(db: EvidenceBase, row: Mapping[str, Any], *, progress: Progress 
         engine=row["engine"],
         model=row["model"],
         reference=row["reference"],
-        treatments=_listed(row["treatments"]),
-        smd=row["smd"],
-        exclude_high_rob=row["exclude_high_rob"],
+        treatments=list(asked.treatments) if isinstance(asked.treatments, tuple) else asked.treatments,
+        smd=asked.smd,
         seed=row["seed"],
         node_split=row["node_split"],
         leave_one_out=row["leave_one_out"],
@@ -373,13 +376,6 @@ def run_planned(db: EvidenceBase, row: Mapping[str, Any], *, progress: Progress 
         # Every row of the plan has an estimator of tau2; only the engines that use one are told.
         **{key: row[key] for key in ("tau2", "tau_prior", "effect_prior_sd") if key in accepted},
     )
-
-
-def _without_high_risk(outcome: str, where: str | None) -> str:
-    """Write the condition on studies that leaves out those at high risk of bias."""
-    text = outcome.replace("'", "''")
-    low = f"study not in (select study from high_risk_study where outcome = '{text}')"
-    return f"({where}) and {low}" if where else low
 
 
 def engine_parameters(engine: str) -> frozenset[str]:
@@ -569,10 +565,6 @@ def _count_arms(contrasts: pd.DataFrame) -> int:
         (row.study, row.experiment, arm) for row in contrasts.itertuples() for arm in (row.arm_a, row.arm_b)
     }
     return len(arms)
-
-
-def _listed(text: str | None) -> list[str] | str | None:
-    return None if text is None else json.loads(text)
 
 
 def _synthetic(db: EvidenceBase) -> bool:

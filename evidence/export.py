@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from evidence.condition import select_keys, select_studies
 from evidence.database import connect
 from evidence.errors import CallError, RefusedError
 from evidence.exporters import LOSSES, WRITERS
@@ -26,7 +27,6 @@ from evidence.opening import resolve
 from evidence.output import SYNTHETIC
 from evidence.query import EvidenceBase
 from evidence.results import versions
-from evidence.selection import select_keys, select_studies
 from evidence.storage import load_order, references
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 # Letters of other alphabets that cannot be told from a Latin one in print, and the dashes and quotes that
 # word processors put in (some of the Unicode Consortium's confusables, UTS 39).
@@ -99,3 +99,10 @@ def suggestion(
         return f"did you mean {close!r}?{add}"
     listed = ", ".join(repr(other) for other in sorted(known)[:12]) + (", ..." if len(known) > 12 else "")
     return f"one of {listed}{add}" if known else f"add it to {where}" if where else "leave it out"
+
+
+def not_found(called: str, name: str, every: Sequence[str]) -> str:
+    """Say that there is no such name, and which there are."""
+    close = nearest(name, every)
+    text = f"There is no {called} {name!r}." + (f" Did you mean {close!r}?" if close else "")
+    return text + (f" There are: {', '.join(every)}." if len(every) <= 30 else "")

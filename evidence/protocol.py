@@ -14,9 +14,11 @@ from typing import Any, NamedTuple
 
 from evidence import facts
 from evidence.checks import Sheets
+from evidence.errors import CallError
 from evidence.layout import KINDS
 from evidence.names import suggestion
 from evidence.sheet import Problems
+from evidence.timepoint import RULES, TimepointRule, TimeRuleError, in_days
 
 FILE_NAME = "review.toml"
 
@@ -125,7 +127,6 @@ _WORD = {
     list: "a list",
     dict: "a table",
 }
-_TIMEPOINT = re.compile(r"first|last|(nearest:)?-?\d+(\.\d+)?")
 
 
 @dataclass
@@ -306,7 +307,7 @@ def plan(protocol: Protocol, sheets: Sheets, problems: Problems) -> list[Analysi
     Without ``[[protocol.analysis]]``, an outcome is given a network analysis for every set of more than two
     treatments that studies connect, and a pairwise analysis for every such pair.
     """
-    names = _Names(_outcomes(sheets), _treatments(sheets), _classes(sheets))
+    names = _Names(_outcomes(sheets), _treatments(sheets), _classes(sheets), _times(sheets), protocol.text)
     settings = protocol.settings
     shared = {key: value for key, value in settings.items() if key in ANALYSIS_KEYS}
     shared |= _usable(settings.get("defaults", {}), ANALYSIS_KEYS)
@@ -337,11 +338,16 @@ def plan(protocol: Protocol, sheets: Sheets, problems: Problems) -> list[Analysi
 
 
 class _Names(NamedTuple):
-    """Kind of each outcome, role of each treatment and classes of treatments, of the review."""
+    """What the review has: kind of each outcome, role of each treatment, classes, time points by outcome.
+
+    And the text of review.toml.
+    """
 
     outcomes: dict[str, str]
     treatments: dict[str, str]
     classes: tuple[str, ...]
+    times: dict[str, set[tuple[float, str | None]]]
+    text: str
 
 
 def _outcomes(sheets: Sheets) -> dict[str, str]:
@@ -359,6 +365,21 @@ def _treatments(sheets: Sheets) -> dict[str, str]:
 def _classes(sheets: Sheets) -> tuple[str, ...]:
     sheet = sheets.get("treatments.csv")
     return tuple(dict.fromkeys(group for _, group in sheet.rows("class") if group)) if sheet else ()
+
+
+def _times(sheets: Sheets) -> dict[str, set[tuple[float, str | None]]]:
+    """Time points of each outcome that was measured, with their units as typed."""
+    units = {unit.code for unit in facts.time_units()}
+    found: dict[str, set[tuple[float, str | None]]] = defaultdict(set)
+    for file in ("measurements.csv", "contrasts.csv"):
+        if (sheet := sheets.get(file)) is None:
+            continue
+        for _, outcome, time, unit in sheet.rows("outcome", "timepoint", "timepoint_unit"):
+            if outcome:
+                times = found[outcome]
+                if time is not None and (unit is None or unit in units):
+                    times.add((time, unit))
+    return found
 
 
 def _known(
@@ -389,12 +410,8 @@ def _check_values(entry: Mapping[str, Any], where: str, names: _Names, problems:
             problems.error(
                 f"{where}: {key} is {entry[key]!r}", suggestion(entry[key], allowed), file=FILE_NAME
             )
-    if "timepoint" in entry and not _TIMEPOINT.fullmatch(str(entry["timepoint"])):
-        problems.error(
-            f"{where}: timepoint is {entry['timepoint']!r}",
-            "first, last, a number, or nearest:NUMBER",
-            file=FILE_NAME,
-        )
+    if "timepoint" in entry and _rule(entry["timepoint"]) is None:
+        problems.error(f"{where}: timepoint is {entry['timepoint']!r}", RULES, file=FILE_NAME)
     if entry.get("effect_prior_sd", 1) <= 0:
         problems.error(f"{where}: effect_prior_sd must be above 0", "write a positive number", file=FILE_NAME)
     if not 0 <= entry.get("seed", 0) < 2**63:
@@ -438,10 +455,48 @@ def _compile(
         )
     words = (settings.get(key) for key in ("outcome", "measure", "treatment", "versus"))
     settings["analysis"] = settings.pop("name", " ".join(str(word) for word in words if word))
-    settings["timepoint"] = str(settings.get("timepoint", "last"))
+    settings["timepoint"] = _settled_time(settings, where, names, problems)
     listed = settings.get("treatments", ())
     settings["treatments"] = listed if listed == ALL_OUTCOMES else tuple(listed)
     return Analysis(**settings, origin=origin)
+
+
+def _rule(value: Any) -> TimepointRule | None:
+    try:
+        return TimepointRule.parse(str(value))
+    except CallError:
+        return None
+
+
+def _settled_time(entry: Mapping[str, Any], where: str, names: _Names, problems: Problems) -> str:
+    """Give the time rule of an analysis its unit; say what it lacks, and whether it finds anything."""
+    value, outcome = entry.get("timepoint", "last"), entry["outcome"]
+    if (rule := _rule(value)) is None:
+        return str(value)
+    line = _value_line(names.text, "timepoint", value)
+    times = names.times.get(outcome, frozenset())
+    try:
+        rule, _ = rule.settled(outcome, (unit for _, unit in times))
+    except TimeRuleError as error:
+        problems.error(f"{where}: {error.what}", error.remedy, file=FILE_NAME, line=line)
+        return str(rule)
+    if rule.kind == "value" and rule.value is not None and outcome in names.times:
+        days = {in_days(*time): time for time in sorted(times, key=lambda time: in_days(*time))}
+        if in_days(rule.value, rule.unit) not in days:
+            found = ", ".join(f"{time:g} {unit or ''}".strip() for time, unit in days.values())
+            problems.error(
+                f"{where}: no study has outcome {outcome!r} at time point {rule}",
+                f"there are {found or 'none with a time'}; write one of them, or nearest:{rule}",
+                file=FILE_NAME,
+                line=line,
+            )
+    return str(rule)
+
+
+def _value_line(text: str, key: str, value: Any) -> int | None:
+    """Find the line on which a key has a value."""
+    match = re.search(rf"^[^#\n]*\b{key}\s*=\s*[\"']?{re.escape(str(value))}", text, re.MULTILINE)
+    return text.count("\n", 0, match.start(0)) + 1 if match else None
 
 
 def _default_entries(sheets: Sheets, names: _Names, reference: str | None) -> list[dict[str, Any]]:

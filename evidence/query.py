@@ -66,6 +66,7 @@ class EvidenceBase:
         self.left_behind = tuple(left_behind)
         self._folder = folder
         self._kept: dict[str, list[dict[str, Any]]] = {}
+        self._kept_frames: dict[tuple[str, tuple[Any, ...]], pd.DataFrame] = {}
 
     def sql(self, query: str, params: Parameters = None) -> duckdb.DuckDBPyRelation:
         """Run a query.
@@ -115,6 +116,14 @@ class EvidenceBase:
         if query not in self._kept:
             self._kept[query] = self.rows(query)
         return self._kept[query]
+
+    def kept_frame(self, query: str, params: Sequence[Any] = ()) -> pd.DataFrame:
+        """Give the rows of a query as a frame, kept as `kept_rows` keeps them; not to be changed in place."""
+        if self.path is None:
+            return self.frame(query, params)
+        if (key := (query, tuple(params))) not in self._kept_frames:
+            self._kept_frames[key] = self.frame(query, params)
+        return self._kept_frames[key]
 
     def value(self, query: str, params: Parameters = None) -> Any:
         """First column of the first row, or None where there is no row."""

@@ -108,17 +108,18 @@ def variables_of(
     """
     import pandas as pd
 
-    long = db.frame(
+    long = db.kept_frame(
         "select measurement_id, reported_contrast_id, arm, variable, type, value, number "
         "from measurement_variable where outcome = ?",
         [outcome],
     )
-    long["row"] = [
+    named = [
         f"{m:.0f}" if r != r else f"{r:.0f} {arm}"
         for m, r, arm in zip(
             long["measurement_id"].astype(float), long["reported_contrast_id"].astype(float), long["arm"]
         )
     ]
+    long = long.assign(row=named)
     rows = list(_rows_asked(contrasts, reverse))
     columns: dict[str, Any] = {}
     for (name, kind), group in long.groupby(["variable", "type"], sort=True):

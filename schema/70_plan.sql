@@ -37,7 +37,7 @@ comment on column plan.treatment is 'Treatment of a pairwise analysis, or a clas
 comment on column plan.versus is 'Its comparator. Short name from treatments.csv.';
 comment on column plan.reference is 'Treatment that a network''s results are given against. Short name from treatments.csv.';
 comment on column plan.treatments is 'Treatments that take part, as a JSON list, or "all outcomes" for those that every outcome of the plan compares; empty for all. treatments in review.toml.';
-comment on column plan.timepoint is 'Rule that picks one time point per study. first, last, a number, or nearest:NUMBER.';
+comment on column plan.timepoint is 'Rule that picks one time point per study; a number with its unit of time. first, last, 24 h, or nearest:24 h. A number without unit is taken in the unit that all time points of the outcome are typed in.';
 comment on column plan.engine is 'Engine of a network, see table engine. engine in review.toml.';
 comment on column plan.model is 'common, random or both. model in review.toml.';
 comment on column plan.tau2 is 'Estimator of the between-study variance. REML, DL, PM, ML, HE, HS, SJ or EB.';

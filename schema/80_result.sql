@@ -38,7 +38,7 @@ comment on column result_run.lower_is_better is 'Direction of benefit used for r
 comment on column result_run.treatment is 'Treatment of a pairwise run. Written by the analysis.';
 comment on column result_run.versus is 'Its comparator. Written by the analysis.';
 comment on column result_run.reference is 'Treatment that a network''s results are given against. Written by the analysis.';
-comment on column result_run.timepoint is 'Rule that picked the time points. Written by the analysis.';
+comment on column result_run.timepoint is 'Rule that picked the time points, a number with its unit of time. Written by the analysis.';
 comment on column result_run.subgroup is 'Study variable whose levels were pooled apart. Written by the analysis.';
 comment on column result_run.where_sql is 'Condition that studies met. Written by the analysis.';
 comment on column result_run.seed is 'Seed. Written by the analysis.';

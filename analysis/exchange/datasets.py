@@ -19,6 +19,7 @@ from evidence import facts
 from evidence.errors import EvidenceError, RefusedError
 from evidence.export import Selection
 from evidence.query import EvidenceBase
+from evidence.question import Question
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,7 @@ def datasets(selection: Selection, format: str) -> list[Dataset]:
 
 _ASKED = (
     "measurement_standard", "contrast", "contrast_network", "contrast_covariance", "analysis_contrast",
+    "comparison_contrast",
     "exclusion",
 )  # fmt: skip
 
@@ -170,7 +172,9 @@ def _read(selection: Selection) -> tuple[list[Dataset], list[str]]:
         outcome, measure = plan["outcome"], plan["measure"]
         about = f"{outcome} by {measure}"
         try:
-            net = network.load(db, outcome, measure, reference=plan["reference"], smd=plan["smd"])
+            net = network.load(
+                db, outcome, measure, reference=plan["reference"], smd=plan["smd"], **plan["restricted"]
+            )
         except EvidenceError as error:
             losses.append(f"{about} is not written: {error.message.splitlines()[0]}")
             continue
@@ -209,9 +213,20 @@ def questions(db: EvidenceBase) -> list[dict[str, Any]]:
     )
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:
-        found.setdefault((row["outcome"], row["measure"]), {**row, "kind": row["outcome_kind"]})
+        asked = Question.of_plan(row)
+        # A network is written as its analysis reads it; a pairwise analysis restricts nothing but itself.
+        names = () if asked.pairwise else ("timepoint", "where", "treatments", "exclude_high_rob")
+        found.setdefault(
+            (row["outcome"], row["measure"]),
+            {
+                **row,
+                "kind": row["outcome_kind"],
+                "restricted": {name: getattr(asked, name) for name in names},
+            },
+        )
     usual = {
         "reference": None,
+        "restricted": {},
         "smd": "d",
         "tau2": "REML",
         "tau_prior": None,

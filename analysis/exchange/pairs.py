@@ -104,7 +104,7 @@ def _pairs(selection: Selection, outcome: str, measure: str) -> list[tuple[str, 
     return [
         (row["treatment_a"], row["treatment_b"])
         for row in selection.db.rows(
-            "select distinct treatment_a, treatment_b from analysis_contrast "
+            "select distinct treatment_a, treatment_b from comparison_contrast "
             "where outcome = ? and measure = ? order by treatment_a, treatment_b",
             [outcome, measure],
         )

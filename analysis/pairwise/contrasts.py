@@ -53,6 +53,8 @@ class Contrasts:
         What was decided on the way.
     timepoint, where : str or None
         The rule and the condition that were applied.
+    exclude_high_rob : bool
+        Whether studies at high risk of bias were left out.
     """
 
     frame: pd.DataFrame
@@ -69,6 +71,7 @@ class Contrasts:
     notes: tuple[tuple[str, str], ...] = ()
     timepoint: str | None = None
     where: str | None = None
+    exclude_high_rob: bool = False
 
     def part(self, keep: np.ndarray) -> Contrasts:
         """Keep some of the contrasts, (n,) bool; the notes on the whole stay behind."""

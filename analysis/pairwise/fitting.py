@@ -293,6 +293,7 @@ def fit(
     by: str | None = None,
     timepoint: str | None = None,
     where: str | None = None,
+    exclude_high_rob: bool = False,
     shared: str = "covariance",
     method: str = "inverse_variance",
     dependence: str | None = None,
@@ -322,9 +323,11 @@ def fit(
     by : str, optional
         Variable of the studies (or column of the table) that makes subgroups.
     timepoint : str, optional
-        first, last, a number, or nearest:NUMBER; the plan's rule, else last, without it.
+        first, last, a time with its unit (24 h), or nearest:24 h; the plan's rule, else last, without it.
     where : str, optional
         SQL condition on study and characteristic columns.
+    exclude_high_rob : bool
+        Leave out studies at high risk of bias: those of the view ``high_risk_study``.
     shared : {"covariance", "split", "ignore"}
         What to do about contrasts that share an arm; always said in the notes.
     method : str
@@ -359,6 +362,6 @@ def fit(
     )  # fmt: skip
     contrasts = load(
         source, outcome=outcome, measure=measure, treatment=treatment, versus=versus, timepoint=timepoint,
-        where=where, covariance=covariance,
+        where=where, exclude_high_rob=exclude_high_rob, covariance=covariance,
     )  # fmt: skip
     return PairwiseFit.of(contrasts, options)

@@ -20,8 +20,8 @@ from analysis.pairwise.rows import Array, Rows
 from analysis.results import frame
 from evidence.errors import CallError, RefusedError
 from evidence.names import nearest
+from evidence.question import EXCLUSION_COLUMNS
 from evidence.reasons import words
-from evidence.selection import EXCLUSION_COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd

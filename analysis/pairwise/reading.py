@@ -9,6 +9,7 @@ from analysis.pairwise.stored import from_database
 from analysis.pairwise.table import from_table
 from evidence.errors import CallError
 from evidence.query import EvidenceBase
+from evidence.question import Question
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +24,7 @@ def load(
     versus: str | None,
     timepoint: str | None = None,
     where: str | None = None,
+    exclude_high_rob: bool = False,
     covariance: pd.DataFrame | None = None,
 ) -> Contrasts:
     """Read and check the contrasts of one question.
@@ -35,6 +37,8 @@ def load(
         The question; a table that holds but one need not be told.
     timepoint, where : str, optional
         Which time point, and which studies; an evidence base only.
+    exclude_high_rob : bool
+        Leave out studies at high risk of bias; an evidence base only.
     covariance : DataFrame, optional
         With a table: contrast_1, contrast_2, covariance.
 
@@ -57,12 +61,23 @@ def load(
             raise CallError(
                 f"Give an evidence base (evidence.open(...)) or a table, not a {type(table).__name__}."
             )
-        if timepoint is not None or where is not None:
-            raise CallError("timepoint and where need an evidence base; filter the table itself instead.")
+        if timepoint is not None or where is not None or exclude_high_rob:
+            raise CallError(
+                "timepoint, where and exclude_high_rob need an evidence base; filter the table itself."
+            )
         return from_table(table, outcome, measure, treatment, versus, covariance)
     for name, value in (
         ("outcome", outcome), ("measure", measure), ("treatment", treatment), ("versus", versus)
     ):  # fmt: skip
         if value is None:
             raise CallError(f"Say which {name}: {name}=...")
-    return from_database(source, str(outcome), str(measure), str(treatment), str(versus), timepoint, where)
+    question = Question(
+        str(outcome),
+        str(measure),
+        treatment=str(treatment),
+        versus=str(versus),
+        timepoint=timepoint,
+        where=where,
+        exclude_high_rob=exclude_high_rob,
+    )
+    return from_database(source, question)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evidence import facts
-from evidence.commands.options import FILE, MEASURE, OUTCOME, SAVE, TIMEPOINT, WHERE, example
+from evidence.commands.options import FILE, HIGH_RISK, MEASURE, OUTCOME, SAVE, TIMEPOINT, WHERE, example
 from evidence.commands.progress import status
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ _NETWORK_TAU2 = ", ".join(name for name, estimator in facts.estimators().items()
 )
 @TIMEPOINT
 @WHERE
+@HIGH_RISK
 @_FORMAT
 @SAVE
 def pool(file: str, form: str, save: bool, tau2: str, **options: Any) -> None:
@@ -138,7 +139,7 @@ def pool(file: str, form: str, save: bool, tau2: str, **options: Any) -> None:
     metavar="TREATMENT",
     help="Only these; repeat it. 'all outcomes': those that every outcome of the plan compares.",
 )
-@click.option("--exclude-high-rob", is_flag=True, help="Leave out studies at high risk of bias.")
+@HIGH_RISK
 @click.option(
     "--smd",
     type=click.Choice([str(form.form) for form in facts.forms("SMD")]),

@@ -45,13 +45,16 @@ MEASURE = click.option(
 TIMEPOINT = click.option(
     "--timepoint",
     metavar="RULE",
-    help="first, last, a number, or nearest:NUMBER, in the outcome's unit of time. "
+    help='first, last, a time with its unit ("24 h"), or "nearest:24 h". '
     "Default: the plan's rule for the outcome, else last.",
 )
 WHERE = click.option(
     "--where",
     metavar="SQL",
     help="Only studies that meet this condition on their columns and characteristics: \"species = 'rat'\".",
+)
+HIGH_RISK = click.option(
+    "--exclude-high-rob", is_flag=True, help="Leave out studies at high risk of bias (high_risk_study)."
 )
 SAVE = click.option("--save", is_flag=True, help="Keep the result rows in FILE (atomically).")
 

@@ -40,7 +40,7 @@ def write_revman(selection: Selection, directory: Path) -> list[Path]:
     db = selection.db
     left_out = {
         f"{row['outcome']} by {row['measure']} is not written: RevMan has no such measure"
-        for row in db.rows("select distinct outcome, measure from analysis_contrast")
+        for row in db.rows("select distinct outcome, measure from comparison_contrast")
         if facts.name_in("revman", row["measure"]) is None and not _has_other(db, row["outcome"])
     }
     selection.lose("revman", *sorted(left_out))
@@ -113,7 +113,7 @@ def write_revman(selection: Selection, directory: Path) -> list[Path]:
 
 
 def _has_other(db: Any, outcome: str) -> bool:
-    found = db.rows("select distinct measure from analysis_contrast where outcome = ?", [outcome])
+    found = db.rows("select distinct measure from comparison_contrast where outcome = ?", [outcome])
     return any(facts.name_in("revman", row["measure"]) for row in found)
 
 
@@ -124,7 +124,7 @@ def _data_rows(selection: Selection, pair: Mapping[str, Any], kind: str) -> list
         select contrast.*, study.year,
             a.n as n_1, a.mean as mean_1, a.sd as sd_1, a.events as events_1,
             b.n as n_2, b.mean as mean_2, b.sd as sd_2, b.events as events_2
-        from analysis_contrast as contrast
+        from comparison_contrast as contrast
         inner join study on contrast.study = study.study
         left join measurement_standard as a on contrast.block = a.block and contrast.arm_a = a.arm
         left join measurement_standard as b on contrast.block = b.block and contrast.arm_b = b.arm

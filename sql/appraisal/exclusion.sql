@@ -118,8 +118,11 @@ single as materialized (
         and effect.measurement_id in (select other.measurement_id from pair as other)
 ),
 
+-- In a network, or in a comparison by itself.
 analysed as materialized (
-    select * from analysis_contrast
+    select *
+    from contrast_choice
+    where network_place = 1 or comparison_place = 1
 ),
 
 of_analysis as materialized (

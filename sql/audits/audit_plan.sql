@@ -34,12 +34,12 @@ checked as (
         plan.treatment is null
         or plan.versus is null
         or exists (
-            select 1 from network_edge
-            inner join treatment as a on network_edge.treatment_a = a.treatment
-            inner join treatment as b on network_edge.treatment_b = b.treatment
+            select 1 from comparison_contrast
+            inner join treatment as a on comparison_contrast.treatment_a = a.treatment
+            inner join treatment as b on comparison_contrast.treatment_b = b.treatment
             where
-                network_edge.outcome = plan.outcome
-                and network_edge.measure = plan.measure
+                comparison_contrast.outcome = plan.outcome
+                and comparison_contrast.measure = plan.measure
                 and (
                     (plan.treatment in (a.treatment, a.class) and b.treatment = plan.versus)
                     or (a.treatment = plan.versus and plan.treatment in (b.treatment, b.class))

@@ -1,14 +1,14 @@
 -- Title: The contrasts that are pooled
 -- Grain: contrast
 -- Key: contrast_id
--- Formula: analysis_contrast with its sampling variance, the square of the standard error
+-- Formula: comparison_contrast with its sampling variance, the square of the standard error
 -- Caveats: A contrast without an estimate or without a positive standard error cannot be weighted and is left out; so is
 --   a standard error beyond 1e150 either way, whose square is no number.
 -- Columns:
 --   outcome, measure, treatment_a, treatment_b: the comparison, A minus B
 --   comparison: number of the comparison within outcome and measure
 --   study: the study
---   contrast_id: the contrast, see `analysis_contrast`
+--   contrast_id: the contrast, see `comparison_contrast`
 --   estimate, variance: A minus B on the analysis scale, and its sampling variance
 --   study_once: the study, at its first contrast in the comparison only, so that counting this column counts studies
 --   shares_arm: 1 if another contrast of the same comparison has one of the two arms, else 0
@@ -29,7 +29,7 @@ with effect as (
         contrast_id,
         estimate,
         std_error * std_error as variance
-    from analysis_contrast
+    from comparison_contrast
     where estimate is not null and std_error between 1e-150 and 1e150
 ),
 

@@ -12,7 +12,7 @@ def contrasts():
     connection = connect()
     connection.execute(
         """
-        create table analysis_contrast as
+        create table comparison_contrast as
         select
             concat('contrast ', i) as contrast_id, concat('study ', i // 100) as study, 'main' as experiment,
             concat('outcome ', i % 10) as outcome, 'MD' as measure, concat('drug ', (i // 10) % 10) as treatment_a,

@@ -343,7 +343,7 @@ ANALYSIS = 'title = "T"\n[[protocol.analysis]]\nname = "a"\noutcome = "alt"\n'
         (
             'outcome = "alt"\ntimepoint = "final"',
             "timepoint is 'final'",
-            "first, last, a number, or nearest:NUMBER",
+            "first, last, a time with its unit (24 h), or nearest:24 h",
         ),
         ('outcome = "alt"\ntreatments = ["BMSC", "MSC"]', "unknown treatment 'MSC'", "did you mean"),
         ('outcome = "alt"\nseed = 1.5', "seed of analysis", "it must be a whole number"),

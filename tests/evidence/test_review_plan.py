@@ -60,7 +60,7 @@ def test_protocol_settings_hold_for_the_default_plan(review_folder):
 title = "T"
 [protocol]
 reference = "BMSC"
-timepoint = 3
+timepoint = "nearest:3"
 seed = 7
 where = "species = 'mouse'"
 [protocol.defaults]
@@ -69,7 +69,7 @@ ci = "Wald"
 """
     network = plan_of(review_folder({"review.toml": toml}))[0]
     expected = {
-        "reference": "BMSC", "timepoint": "3", "seed": 7, "where_sql": "species = 'mouse'", "tau2": "DL", "ci": "Wald",
+        "reference": "BMSC", "timepoint": "nearest:3 d", "seed": 7, "where_sql": "species = 'mouse'", "tau2": "DL", "ci": "Wald",
     }  # fmt: skip
     assert {key: network[key] for key in expected} == expected
 
@@ -103,7 +103,7 @@ leave_one_out = true
     network, pairwise = plan_of(review_folder({"review.toml": toml}))
     assert network == {
         "analysis": "main", "position": 1, "kind": "network", "outcome": "alt", "measure": "MD", "treatment": None,
-        "versus": None, "reference": "saline", "treatments": '["BMSC", "saline"]', "timepoint": "nearest:2",
+        "versus": None, "reference": "saline", "treatments": '["BMSC", "saline"]', "timepoint": "nearest:2 d",
         "engine": "exact", "model": "both", "tau2": "REML", "ci": "HK", "tau_prior": "uniform(0, 200)",
         "effect_prior_sd": 1000, "subgroup": None, "where_sql": None, "exclude_high_rob": False, "smd": "d",
         "node_split": True, "leave_one_out": False, "chains": True, "seed": 11, "origin": "plan",

@@ -149,7 +149,12 @@ def test_every_row_is_used_or_excluded(rows, seed):
         assert (row["number"] in reported) + out[row["number"]] == 1
 
     # Each contrast is analysed, or its rows are named as of another time point.
-    analysed = {row["contrast_id"] for row in rows.query("select contrast_id from analysis_contrast")}
+    analysed = {
+        row["contrast_id"]
+        for row in rows.query(
+            "select contrast_id from analysis_contrast union select contrast_id from comparison_contrast"
+        )
+    }
     other = {
         (row["measurement_id"] or -row["reported_contrast_id"], row["measure"])
         for row in excluded

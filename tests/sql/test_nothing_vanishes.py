@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from evidence.errors import RefusedError
 from evidence.objects import sql_objects
 from evidence.query import EvidenceBase
+from evidence.question import Question, read
 from evidence.reasons import words
 from evidence.reference import reference
-from evidence.selection import select_contrasts
 
 BINARY = ("OR", "RR", "RD")
 
@@ -95,7 +95,7 @@ def test_every_study_with_data_is_in_the_analysis_or_named(database, review_rows
         db = EvidenceBase(database, None)
         for measure in BINARY:
             try:
-                selection = select_contrasts(db, outcome="ev", measure=measure)
+                selection = read(db, Question("ev", measure))
             except RefusedError:
                 continue
             used = set(selection.contrasts["study"])

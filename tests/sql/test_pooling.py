@@ -46,7 +46,7 @@ def stand_in():
         "arm_b",
     ]
     columns = ", ".join(f"{name} text" for name in text)
-    connection.execute(f"create table analysis_contrast ({columns}, estimate double, std_error double)")
+    connection.execute(f"create table comparison_contrast ({columns}, estimate double, std_error double)")
     connection.execute("create table study_variable (study text, variable text, value text)")
     for item in sql_objects():
         if item.room in ("macros", "pooling"):
@@ -62,12 +62,12 @@ class Pooling:
         self.connection = connection
 
     def fill(self, contrasts, variables=()) -> Pooling:
-        self.connection.execute("delete from analysis_contrast")
+        self.connection.execute("delete from comparison_contrast")
         self.connection.execute("delete from study_variable")
         columns = [[row[name] for row in contrasts] for name in CONTRAST]
         types = ["text[]"] * 9 + ["double[]"] * 2
         unnested = ", ".join(f"unnest(cast(? as {kind}))" for kind in types)
-        self.connection.execute(f"insert into analysis_contrast select {unnested}", columns)
+        self.connection.execute(f"insert into comparison_contrast select {unnested}", columns)
         if variables:
             self.connection.executemany("insert into study_variable values (?, ?, ?)", list(variables))
         return self
@@ -614,7 +614,7 @@ def test_threads_and_row_order_change_no_bit():
     connection = connect(threads=1)
     connection.execute(
         """
-        create table analysis_contrast as
+        create table comparison_contrast as
         select
             concat('c', i) as contrast_id, concat('s', i) as study, 'main' as experiment, 'alt' as outcome,
             'MD' as measure, concat('A', i % 3) as treatment_a, 'B' as treatment_b, 'a' as arm_a, 'b' as arm_b,
@@ -639,10 +639,10 @@ def test_threads_and_row_order_change_no_bit():
     connection.execute("set threads = 4")
     assert all(answers() == plain for _ in range(3))
     connection.execute(
-        "create table turned as select * from analysis_contrast order by sin(length(study)), study desc"
+        "create table turned as select * from comparison_contrast order by sin(length(study)), study desc"
     )
-    connection.execute("delete from analysis_contrast")
-    connection.execute("insert into analysis_contrast select * from turned")
+    connection.execute("delete from comparison_contrast")
+    connection.execute("insert into comparison_contrast select * from turned")
     assert answers() == plain
     connection.close()
 

@@ -1,0 +1,115 @@
+-- Title: Which contrasts count under the time rule: in a network, and in the comparison by itself
+-- Grain: contrast at a time point that the rule lets count
+-- Key: contrast_id
+-- Formula: The rule is that of `time_rule`. Time points are put in order: last and first by time, nearest by the distance
+--   (rounded to 1e-8 days) and then the earlier one; a rule that is a time lets that time point alone count. Time points
+--   that were not typed come last. comparison_place: place of the time point among those of the study and experiment that
+--   have this comparison of two treatments. network_place: the same among all its time points, where those with more arms
+--   come before those with fewer: all arms of a study and experiment enter a network at one time point, and as many of
+--   them as can be.
+-- Caveats: The only text of the rule: Python asks it too, with the contrasts and the rule of the question in place of
+--   `contrast` and `time_rule`.
+-- Columns:
+--   contrast_id: the contrast, see `contrast`
+--   study, experiment, outcome, timepoint, timepoint_unit, measure: as in `contrast`
+--   treatment_a, treatment_b, arm_a, arm_b, n_a, n_b: as in `contrast`
+--   estimate, std_error: A minus B on the analysis scale
+--   continuity, shared_arm, measurement_ids, origin, reported_contrast_id, block: as in `contrast`
+--   rule: the rule, as written
+--   network_place: 1 if the contrast counts in a network of the outcome and measure
+--   comparison_place: 1 if the contrast counts in a meta-analysis of its two treatments
+--   n_arms: arms that the study and experiment has at this time point, for this outcome and measure
+create or replace view contrast_choice as
+with every_contrast as (
+    select * from contrast
+),
+
+ruled as (
+    select
+        every_contrast.*,
+        time_rule.value,
+        time_rule.days,
+        coalesce(time_rule.rule, 'last') as rule,
+        coalesce(time_rule.kind, 'last') as kind
+    from every_contrast
+    left join time_rule on every_contrast.outcome = time_rule.outcome and every_contrast.measure = time_rule.measure
+),
+
+distant as (
+    select
+        ruled.*,
+        case when timepoint is null then 1 else 0 end as untyped,
+        case
+            when kind = 'last' then -timepoint
+            when kind = 'first' then timepoint
+            when kind = 'nearest' then floor(abs(timepoint - value) * days * 100000000 + 0.5)
+            when abs(timepoint - value) <= 1e-9 * abs(timepoint) then 0
+        end as distance
+    from ruled
+),
+
+considered as (
+    select *
+    from distant
+    where kind <> 'value' or distance is not null
+),
+
+side as (
+    select
+        block,
+        measure,
+        arm_a as arm
+    from considered
+    union
+    select
+        block,
+        measure,
+        arm_b as arm
+    from considered
+),
+
+size as (
+    select
+        block,
+        measure,
+        count(*) as n_arms
+    from side
+    group by block, measure
+)
+
+select
+    considered.contrast_id,
+    considered.study,
+    considered.experiment,
+    considered.outcome,
+    considered.timepoint,
+    considered.timepoint_unit,
+    considered.measure,
+    considered.treatment_a,
+    considered.treatment_b,
+    considered.arm_a,
+    considered.arm_b,
+    considered.n_a,
+    considered.n_b,
+    considered.estimate,
+    considered.std_error,
+    considered.continuity,
+    considered.shared_arm,
+    considered.measurement_ids,
+    considered.origin,
+    considered.reported_contrast_id,
+    considered.block,
+    considered.rule,
+    dense_rank() over (
+        partition by considered.study, considered.experiment, considered.outcome, considered.measure
+        order by considered.untyped, -size.n_arms, considered.distance, considered.timepoint
+    ) as network_place,
+    dense_rank() over (
+        partition by
+            considered.study, considered.experiment, considered.outcome, considered.measure,
+            considered.treatment_a, considered.treatment_b
+        order by considered.untyped, considered.distance, considered.timepoint
+    ) as comparison_place,
+    size.n_arms
+from considered
+inner join size on considered.block = size.block and considered.measure = size.measure
