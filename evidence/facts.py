@@ -46,6 +46,8 @@ class Measure:
         Measure of a default analysis of its kind.
     least_digits : int
         Least number of decimals in print.
+    effect_in_variance : bool
+        Whether the sampling variance depends on the effect: a funnel is then lopsided without any bias.
     no_information : {"never", "no events", "no events or events only"}
         Events in both arms about which it says nothing.
     needs, formula, reference : str
@@ -66,6 +68,7 @@ class Measure:
     given: Literal["arms", "contrasts", "table"]
     default_of_kind: bool
     least_digits: int
+    effect_in_variance: bool
     no_information: str
     needs: str
     formula: str

@@ -38,6 +38,7 @@ create table effect_measure (
     given text not null check (given in ('arms', 'contrasts', 'table')),
     default_of_kind boolean not null,
     least_digits integer not null,
+    effect_in_variance boolean not null,
     no_information text not null check (no_information in ('never', 'no events', 'no events or events only')),
     needs text not null,
     formula text not null,
@@ -56,6 +57,7 @@ comment on column effect_measure.direction is 'Which effect of a minus b is bett
 comment on column effect_measure.given is 'Where its data come from: computed from arms, reported in contrasts.csv, or only in a table that Python analyses. arms, contrasts or table.';
 comment on column effect_measure.default_of_kind is 'Measure of a default analysis of its kind of outcome. One for each kind.';
 comment on column effect_measure.least_digits is 'Least number of decimals in print. Reference data.';
+comment on column effect_measure.effect_in_variance is 'The sampling variance depends on the effect, so that a funnel is lopsided without any bias (Pustejovsky and Rodgers 2019, Res Synth Methods 10:57). Reference data.';
 comment on column effect_measure.no_information is 'Events of two arms about which it says nothing: no event in either, or the same and events only in both. never, no events, no events or events only.';
 comment on column effect_measure.needs is 'What must be known to compute it. Reference data.';
 comment on column effect_measure.formula is 'How it is computed from two arms, a minus b. Reference data.';

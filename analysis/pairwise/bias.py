@@ -7,9 +7,10 @@ References
 ----------
 Egger M et al. (1997) BMJ 315:629-634; Sterne JAC, Egger M (2005) in Rothstein HR et al. (eds), Publication
 Bias in Meta-Analysis, ch. 6. Begg CB, Mazumdar M (1994) Biometrics 50:1088-1101. Peters JL et al. (2006) JAMA
-295:676-680. Harbord RM, Egger M, Sterne JAC (2006) Stat Med 25:3443-3457. Duval S, Tweedie R (2000)
-Biometrics 56:455-463; J Am Stat Assoc 95:89-98. Stanley TD, Doucouliagos H (2014) Res Synth Methods 5:60-78
-(PET-PEESE). Peters JL et al. (2008) J Clin Epidemiol 61:991-996 (contours).
+295:676-680. Harbord RM, Egger M, Sterne JAC (2006) Stat Med 25:3443-3457. Pustejovsky JE, Rodgers MA (2019)
+Res Synth Methods 10:57-71 (standardised mean differences). Duval S, Tweedie R (2000) Biometrics 56:455-463; J
+Am Stat Assoc 95:89-98. Stanley TD, Doucouliagos H (2014) Res Synth Methods 5:60-78 (PET-PEESE). Peters JL et
+al. (2008) J Clin Epidemiol 61:991-996 (contours).
 """
 
 from __future__ import annotations
@@ -30,6 +31,12 @@ from evidence.errors import CallError, RefusedError
 if TYPE_CHECKING:
     import pandas as pd
 
+LEAST_EFFECTS = 10
+"""Effects without which corrections and rank tests are not given (Sterne et al. 2011)."""
+
+OF_ARMS = "sqrt(1/n1+1/n2)"
+"""Predictor of the sizes of both arms, which does not hold the effect (Pustejovsky and Rodgers 2019)."""
+
 PREDICTORS: dict[str, Callable[[Array, Array], Array]] = {
     "se": lambda v, n: np.sqrt(v),
     "variance": lambda v, n: v,
@@ -37,6 +44,7 @@ PREDICTORS: dict[str, Callable[[Array, Array], Array]] = {
     "1/n": lambda v, n: 1 / n,
     "sqrt(n)": lambda v, n: np.sqrt(n),
     "1/sqrt(n)": lambda v, n: 1 / np.sqrt(n),
+    OF_ARMS: lambda v, n: np.sqrt(n),
 }
 """What an effect may be regressed on, from its variance and the study's total n."""
 
@@ -121,7 +129,8 @@ def egger(
     predictor : str
         One of `PREDICTORS`.
     n : (k,) array, optional
-        Total number of animals or participants, for predictors made of it.
+        Total number of animals or participants, for predictors made of it; for sqrt(1/n1+1/n2) what stands
+        under the root.
     tau2, ci : str or float, str
         Of the additive model: estimator of the residual between-study variance or its value; interval.
     """

@@ -164,9 +164,10 @@ def _effects(contrasts: Contrasts, members: list[list[int]], estimate: Array, va
 
 def _agreed(values: list[Any]) -> Any:
     """Give the value that all have; None where they do not agree."""
-    first = values[0]
-    same = all(value == first or (value != value and first != first) for value in values[1:])
-    return first if same else None
+    import pandas as pd
+
+    known = [value for value in values if not pd.isna(value)]
+    return known[0] if len(known) == len(values) and all(value == known[0] for value in known) else None
 
 
 def _added(several: list[dict[str, Any]]) -> dict[str, float]:

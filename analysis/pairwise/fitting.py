@@ -29,6 +29,17 @@ if TYPE_CHECKING:
 _Z = 1.959963984540054
 
 
+LARGE = 1000
+"""Studies above which analyses whose work grows with their square run only when asked for by name."""
+
+
+def _too_many(k: int) -> Callable[[], pd.DataFrame]:
+    def refuse() -> pd.DataFrame:
+        raise RefusedError(f"{k} studies: above {LARGE} it runs only when asked for by name, in Python.")
+
+    return refuse
+
+
 class PairwiseFit(SmallStudyEffects):
     """A pairwise meta-analysis; its methods return tidy frames.
 
@@ -160,10 +171,10 @@ class PairwiseFit(SmallStudyEffects):
     def sensitivity(self) -> pd.DataFrame:
         """Run every sensitivity analysis that applies, one under the other, as rows of the frame sensitivity.
 
-        Influence, Baujat, outliers, Egger (both forms), Begg, trim and fill (L0, R0), PET-PEESE, the
-        selection model, between-group tests, and for odds ratios Peters, Harbord and the tests on 2 x 2
-        tables. One that the data do not allow has a row with the quantity ``refused`` and the reason in its
-        note.
+        Influence, Baujat, outliers (up to `LARGE` studies), for odds ratios Peters and Harbord, Egger (both
+        forms), Begg, trim and fill (L0, R0), PET-PEESE, the selection model, between-group tests, and for
+        odds ratios the tests on 2 x 2 tables. One that the data do not allow has a row with the quantity
+        ``refused`` and the reason in its note.
         """
         import pandas as pd
 
@@ -171,8 +182,14 @@ class PairwiseFit(SmallStudyEffects):
             "influence": self.influence,
             "Baujat": self.baujat,
             "outliers": self.outliers,
-            "Egger, multiplicative error, on se": self.egger,
-            "Egger, additive error, on se": lambda: self.egger("additive"),
+        }
+        if len(self.studies) > LARGE:
+            asked = {name: _too_many(len(self.studies)) for name in asked}
+        if self.contrasts.measure == "OR":
+            asked |= {"Peters": self.peters, "Harbord": self.harbord}
+        asked |= {
+            "Egger, multiplicative error": self.egger,
+            "Egger, additive error": lambda: self.egger("additive"),
             "Begg": self.begg,
             "trim and fill L0": self.trim_fill,
             "trim and fill R0": lambda: self.trim_fill("R0"),
@@ -182,7 +199,7 @@ class PairwiseFit(SmallStudyEffects):
         if self.options.by is not None:
             asked["subgroups"] = self.subgroups
         if self.contrasts.measure == "OR":
-            asked |= {"Peters": self.peters, "Harbord": self.harbord, "tests on tables": self.table_tests}
+            asked["tests on tables"] = self.table_tests
         frames = []
         for method, run in asked.items():
             try:

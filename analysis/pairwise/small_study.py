@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.pairwise import bias
 from analysis.pairwise.coefficients import Coefficients
 from analysis.pairwise.inference import infer
 from analysis.pairwise.models import PairwiseModels, quantities
 from analysis.pairwise.rows import Array, Rows
 from analysis.results import frame
+from evidence import facts
 from evidence.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -33,47 +35,81 @@ class SmallStudyEffects(PairwiseModels):
         effects = self.assembly.effects
         return effects.contrasts.frame["estimate"].to_numpy(), effects.variance, note
 
-    def egger(self, model: str = "multiplicative", predictor: str = "se") -> pd.DataFrame:
+    @property
+    def _lopsided(self) -> bool:
+        """Whether the measure's variance holds the effect, so that a funnel is lopsided without any bias."""
+        return facts.measure(self.contrasts.measure).effect_in_variance
+
+    def _holds(self, what: str, anyway: bool) -> str | None:
+        """Refuse what does not hold here; done anyway, give the note that says so."""
+        k = len(self.assembly.effects.variance)
+        if k < bias.LEAST_EFFECTS:
+            said = f"{what} needs at least {bias.LEAST_EFFECTS} effects; there are {k}"
+        elif self._lopsided:
+            said = (
+                f"{what} takes {self.contrasts.measure} to be independent of its standard error, which it is "
+                "not: the funnel is lopsided without any bias"
+            )
+        else:
+            return None
+        if not anyway:
+            raise RefusedError(f"{said}.")
+        return said
+
+    def egger(self, model: str = "multiplicative", predictor: str | None = None) -> pd.DataFrame:
         """Run Egger's test; see `bias.egger`.
 
         Parameters
         ----------
         model : {"multiplicative", "additive"}
             Multiplicative is Egger's own; additive, with the fit's estimator of tau2, is metafor's default.
-        predictor : str
-            se, variance, n, 1/n, sqrt(n) or 1/sqrt(n).
+        predictor : str, optional
+            se, variance, n, 1/n, sqrt(n), 1/sqrt(n) or sqrt(1/n1+1/n2). Without it se, or sqrt(1/n1+1/n2)
+            for a measure whose standard error depends on the effect.
         """
-        from analysis.pairwise import bias
-
         y, v, note = self._effects()
         table = self.assembly.effects.contrasts.frame
-        total = (table["n_a"] + table["n_b"]).to_numpy(float)
+        chosen = predictor or (bias.OF_ARMS if self._lopsided else "se")
+        n_a, n_b = (table[name].to_numpy(float) for name in ("n_a", "n_b"))
+        with np.errstate(divide="ignore"):
+            size = 1 / n_a + 1 / n_b if chosen == bias.OF_ARMS else n_a + n_b
         ci = self.options.ci if self.options.ci.startswith("HK") else "Wald"
-        return _asymmetry(bias.egger(y, v, model, predictor, total, self.options.tau2, ci), note)
+        # The weights, too, must not hold the effect.
+        weighed = size if chosen == bias.OF_ARMS and model == "multiplicative" else v
+        found = bias.egger(y, weighed, model, chosen, size, self.options.tau2, ci)
+        caveat = (
+            f"the standard error of {self.contrasts.measure} depends on the effect: this test finds "
+            "asymmetry without any bias"
+            if self._lopsided and chosen in ("se", "variance")
+            else None
+        )
+        return _asymmetry(found, "; ".join(filter(None, [caveat, note])) or None)
 
-    def begg(self, exact: bool | None = None) -> pd.DataFrame:
-        """Run Begg's rank test; see `bias.begg`."""
-        from analysis.pairwise import bias
+    def begg(self, exact: bool | None = None, anyway: bool = False) -> pd.DataFrame:
+        """Run Begg's rank test; see `bias.begg`.
 
+        Parameters
+        ----------
+        exact : bool, optional
+            As there.
+        anyway : bool
+            Carry it out where it does not hold, with a note.
+        """
+        caveat = self._holds("Begg's test", anyway)
         y, v, note = self._effects()
         found = bias.begg(y, v, exact)
         kind = "exact" if found.exact else "normal approximation"
         values = {"tau": found.tau, "p_value": found.p_value, "k": found.k}
-        return frame(
-            "sensitivity", quantities("common", "Begg", "rank correlation", values, note=note or kind)
-        )
+        said = "; ".join(filter(None, [caveat, note or kind]))
+        return frame("sensitivity", quantities("common", "Begg", "rank correlation", values, note=said))
 
     def peters(self) -> pd.DataFrame:
         """Run Peters' test, for odds ratios; see `bias.peters`."""
-        from analysis.pairwise import bias
-
         data = self._tables("Peters' test")
         return _asymmetry(bias.peters(data.y, data.a + data.c, data.n1 + data.n2), self._effects()[2])
 
     def harbord(self) -> pd.DataFrame:
         """Run Harbord's test, for odds ratios; see `bias.harbord`."""
-        from analysis.pairwise import bias
-
         data = self._tables("Harbord's test")
         return _asymmetry(bias.harbord(data.a, data.n1, data.c, data.n2), self._effects()[2])
 
@@ -102,11 +138,11 @@ class SmallStudyEffects(PairwiseModels):
             rows += quantities("common", name, "OR", values, note=self._effects()[2])
         return frame("sensitivity", rows)
 
-    def trim_fill(self, estimator: str = "L0", side: str | None = None) -> pd.DataFrame:
-        """Trim and fill under both models; see `bias.trim_fill`."""
-        from analysis.pairwise import bias
-
+    def trim_fill(self, estimator: str = "L0", side: str | None = None, anyway: bool = False) -> pd.DataFrame:
+        """Trim and fill under both models; see `bias.trim_fill`, and `begg` for `anyway`."""
+        caveat = self._holds("Trim and fill", anyway)
         y, v, note = self._effects()
+        note = "; ".join(filter(None, [caveat, note])) or None
         rows: list[dict[str, Any]] = []
         for model, method in self.models_and_methods():
             found = bias.trim_fill(y, v, method, estimator, side)
@@ -121,11 +157,17 @@ class SmallStudyEffects(PairwiseModels):
                 rows += quantities(model, name, f"filled in {place - len(y) + 1}", filled)
         return frame("sensitivity", rows)
 
-    def pet_peese(self) -> pd.DataFrame:
-        """Give PET, PEESE and the conditional PET-PEESE estimate; see `bias.pet_peese`."""
-        from analysis.pairwise import bias
+    def pet_peese(self, anyway: bool = False) -> pd.DataFrame:
+        """Give PET, PEESE and the conditional PET-PEESE estimate; see `bias.pet_peese`.
 
+        Parameters
+        ----------
+        anyway : bool
+            Carry it out where it does not hold, with a note.
+        """
+        caveat = self._holds("PET-PEESE", anyway)
         y, v, note = self._effects()
+        note = "; ".join(filter(None, [caveat, note])) or None
         found = bias.pet_peese(y, v)
         chosen = found.pet if found.chosen == "PET" else found.peese
         rows = quantities("common", "PET", "limit", _first(found.pet), note=note)
@@ -178,8 +220,6 @@ class SmallStudyEffects(PairwiseModels):
             study, label, contrast_id, estimate, std_error; and the lines of `bias.contours`, about no effect
             and about the common effect.
         """
-        from analysis.pairwise import bias
-
         columns = ["study", "label", "contrast_id", "estimate"]
         std_error = np.sqrt(self.assembly.effects.variance)
         effects = self.assembly.effects.contrasts.frame[columns].assign(std_error=std_error)

@@ -220,19 +220,19 @@ def test_frames():
     )  # fmt: skip
     fit = pairwise.fit(frame, measure="OR", tau2="DL", ci="Wald")
     slope = entry["regtest"]["lm_coefficients"]["values"][1]
-    assert values(fit.egger(), "bias")["std_error"] == pytest.approx(slope[1], rel=1e-9)
-    assert values(fit.begg(), "rank correlation")["p_value"] == pytest.approx(
+    assert values(fit.egger(predictor="se"), "bias")["std_error"] == pytest.approx(slope[1], rel=1e-9)
+    assert values(fit.begg(anyway=True), "rank correlation")["p_value"] == pytest.approx(
         entry["ranktest"]["pval"], rel=1e-9
     )
     assert values(fit.harbord(), "bias")["estimate"] == pytest.approx(OTHER["harbord"][0][0], rel=1e-9)
     assert values(fit.peters(), "bias")["estimate"] == pytest.approx(OTHER["peters"][1][0], rel=1e-9)
-    trimmed = fit.trim_fill()
+    trimmed = fit.trim_fill(anyway=True)
     for model, key in (("common", "EE_L0"), ("random", "DL_L0")):
         found = values(trimmed, "all and filled in", model)
         assert found["missing"] == entry["trimfill"][key]["k0"]
         assert found["estimate"] == pytest.approx(entry["trimfill"][key]["beta"], rel=1e-10)
     assert (trimmed["item"].str.startswith("filled in") & (trimmed["quantity"] == "estimate")).sum() == 4
-    assert fit.pet_peese()["method"].unique().tolist() == ["PET", "PEESE", "PET-PEESE"]
+    assert fit.pet_peese(anyway=True)["method"].unique().tolist() == ["PET", "PEESE", "PET-PEESE"]
     assert values(fit.selection_model(), "effect")["estimate"] == pytest.approx(
         OTHER["selection"]["bcg"]["beta"], rel=1e-6
     )
@@ -251,8 +251,10 @@ def test_all_of_them_at_once():
     for method in ("influence", "Baujat", "outliers", "Begg", "trim and fill L0", "PET-PEESE", "subgroups"):
         assert (found["method"] == method).any()
     refused = found[found["quantity"] == "refused"]
-    assert list(refused["method"]) == ["Peters", "Harbord", "tests on tables"]  # no counts in this table
-    assert refused["note"].str.contains("events").all()
+    assert list(refused["method"])[:2] == ["Peters", "Harbord"]  # no counts in this table
+    assert refused["note"].iloc[:2].str.contains("events").all()
+    # The standard error of a log odds ratio holds the ratio.
+    assert {"Begg", "trim and fill L0", "PET-PEESE"} <= set(refused["method"])
     alone = pairwise.fit(frame.iloc[:1]).sensitivity()
     assert {"Begg", "selection model"} <= set(alone[alone["quantity"] == "refused"]["method"])
 
@@ -279,5 +281,71 @@ def test_refusals():
         fit.peters()
     with pytest.raises(RefusedError, match="odds ratios"):
         fit.harbord()
-    with pytest.raises(RefusedError, match="at least 3"):
+    with pytest.raises(RefusedError, match="at least 10"):
         pairwise.fit(frame.iloc[:2]).begg()
+
+
+def size_of_tests(reps, seed, true, odds=False):
+    """Share of p < 0.05 without any bias: k 20, n 4 to 15 an arm (odds: 20 to 100), tau 0.5 of SMD."""
+    rng = np.random.default_rng(seed)
+    found = {"default": 0, "additive": 0} if not odds else {"Peters": 0, "Harbord": 0}
+    for _ in range(reps):
+        if odds:
+            n1, n2 = rng.integers(20, 101, (2, 20)).astype(float)
+            base = rng.normal(-0.5, 0.3, 20)
+            a, c = rng.binomial(n1.astype(int), 1 / (1 + np.exp(-base - true))), rng.binomial(
+                n2.astype(int), 1 / (1 + np.exp(-base))
+            )  # fmt: skip
+            y = np.log((a + 0.5) * (n2 - c + 0.5) / ((c + 0.5) * (n1 - a + 0.5)))
+            found["Peters"] += bias.peters(y, (a + c).astype(float), n1 + n2).slope.p_value[0] < 0.05
+            found["Harbord"] += bias.harbord(a.astype(float), n1, c.astype(float), n2).slope.p_value[0] < 0.05
+            continue
+        n1, n2 = rng.integers(4, 16, (2, 20))
+        effect = rng.normal(true, 0.5, 20)
+        df = n1 + n2 - 2
+        d = (rng.normal(0, np.sqrt(1 / n1 + 1 / n2)) + effect) / np.sqrt(rng.chisquare(df) / df)
+        g = d * (1 - 3 / (4 * df - 1))
+        size = 1 / n1 + 1 / n2
+        v = size + g**2 / (2 * (n1 + n2))
+        found["default"] += bias.egger(g, size, predictor=bias.OF_ARMS, n=size).slope.p_value[0] < 0.05
+        if found["additive"] is not None:
+            found["additive"] += (
+                bias.egger(g, v, "additive", bias.OF_ARMS, size, "REML", "HK").slope.p_value[0] < 0.05
+            )
+    return {name: count / reps for name, count in found.items()}
+
+
+@pytest.mark.slow
+def test_small_study_tests_hold_their_size_where_there_is_no_bias():
+    for true in (0.0, 1.0, 2.0):
+        assert 0.025 < size_of_tests(1000, 3, true)["default"] < 0.075
+    for true in (0.0, -1.2):
+        sizes = size_of_tests(1000, 4, true, odds=True)
+        assert all(0.02 < size < 0.08 for size in sizes.values())
+
+
+def test_smd_is_regressed_on_what_does_not_hold_the_effect():
+    rng = np.random.default_rng(2)
+    n = rng.integers(4, 16, 12).astype(float)
+    g = rng.normal(1.5, 0.5, 12)
+    frame = pd.DataFrame(
+        {"study": [f"s{i}" for i in range(12)], "yi": g, "vi": 2 / n + g**2 / (4 * n), "n_a": n, "n_b": n}
+    )
+    fit = pairwise.fit(frame, measure="SMD")
+    found = fit.egger()
+    assert found["method"].str.contains("sqrt(1/n1+1/n2)", regex=False).all()
+    # The same as ordinary weighted least squares on the sizes.
+    w, x = n / 2, np.sqrt(2 / n)
+    X = np.column_stack([np.ones(12), x])
+    beta = np.linalg.solve(X.T @ (w[:, None] * X), X.T @ (w * g))
+    assert values(found, "bias")["estimate"] == pytest.approx(beta[1], rel=1e-9)
+    assert "without any bias" in str(fit.egger(predictor="se")["note"].iloc[0])
+    for name in ("begg", "trim_fill", "pet_peese"):
+        with pytest.raises(RefusedError, match="lopsided"):
+            getattr(fit, name)()
+    with pytest.raises(RefusedError, match="number of participants"):
+        pairwise.fit(frame.drop(columns=["n_a", "n_b"]), measure="SMD").egger()
+    few = pairwise.fit(frame.iloc[:9].drop(columns=["n_a", "n_b"]), measure="MD").sensitivity()
+    refused = few[few["quantity"] == "refused"]
+    assert {"Begg", "trim and fill L0", "PET-PEESE", "selection model"} <= set(refused["method"])
+    assert refused["note"].str.contains("at least 10|10 effects").any()
