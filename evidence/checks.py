@@ -17,6 +17,7 @@ from evidence.layout import FILES, Column
 from evidence.names import difference, skeleton, suggestion
 from evidence.plausibility import STATISTICS, Finding, arm_findings, contrast_findings, kind_findings
 from evidence.reference import keyed, reference
+from evidence.scales import Printed, judge
 from evidence.sheet import Problems, Sheet
 
 Sheets = Mapping[str, Sheet]
@@ -497,15 +498,57 @@ def _contrasts(sheets: Sheets, units: Mapping[str, tuple[str, float]], problems:
                 f"one of {', '.join(fit.code for fit in facts.measures(kind=kind, given=facts.REVIEW))}",
                 **sheet.place(index, "measure"),
             )
-    statistics = ("estimate", "se", "ci_lower", "ci_upper")
+    _settle_scales(sheet, problems)
+    statistics = (
+        "scale", "se_scale", "estimate", "se", "ci_lower", "ci_upper", "o_minus_e", "variance",
+    )  # fmt: skip
     typed = {name: cells for name, cells in sheet.text.items() if name in statistics}
-    for index, (_, measure, *numbers) in enumerate(sheet.rows("measure", *statistics)):
+    for index, (_, measure, *given) in enumerate(sheet.rows("measure", *statistics)):
+        if measure not in measures:
+            continue
         for finding in contrast_findings(
-            measures[measure].scale if measure in measures else None,
-            dict(zip(statistics, numbers)),
+            measures[measure],
+            dict(zip(statistics, given)),
             {name: cells[index] for name, cells in typed.items()},
         ):
             _report(finding, sheet, index, problems)
+
+
+def _settle_scales(sheet: Sheet, problems: Problems) -> None:
+    """Judge ratios that are typed without a scale, all of one outcome and measure together.
+
+    Where the numbers show that they are logarithms, that is what an empty cell stands for; else it is asked.
+    """
+    columns: dict[tuple[str, str], list[int]] = defaultdict(list)
+    ratios = {measure.code for measure in facts.measures(given=facts.REVIEW) if measure.is_ratio}
+    for index, (_, outcome, measure, scale, estimate) in enumerate(
+        sheet.rows("outcome", "measure", "scale", "estimate")
+    ):
+        if measure in ratios and scale is None and estimate is not None:
+            columns[outcome, measure].append(index)
+    for (outcome, measure), rows in columns.items():
+        cells = [sheet.text.get(name) for name in ("estimate", "ci_lower", "ci_upper")]
+        verdict = judge(Printed(*(column[i] if column else "" for column in cells)) for i in rows)
+        for index in rows:
+            sheet.values["scale"][index] = "log"
+        if verdict.scale == "log":
+            continue
+        many = len(rows) > 1
+        count = f"the {len(rows)} {measure} of {outcome!r} without a scale" if many else f"the {measure}"
+        if verdict.scale == "natural":
+            problems.error(
+                f"{count} {'look' if many else 'looks'} like the ratio itself, not its logarithm:"
+                f" {verdict.reason}",
+                f"write natural in the column scale{' of these rows' if many else ''}",
+                **sheet.place(rows[0], "scale"),
+            )
+        else:
+            problems.error(
+                f"{count} may be {'ratios or their' if many else 'a ratio or its'} natural"
+                f" logarithm{'s' if many else ''}: {verdict.reason}",
+                "write in the column scale which: natural for ratios as printed, log for logarithms",
+                **sheet.place(rows[0], "scale"),
+            )
 
 
 def _appraisal(sheets: Sheets, problems: Problems) -> None:

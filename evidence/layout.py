@@ -10,6 +10,7 @@ from functools import cached_property
 
 ROLES = ("active", "control", "sham")
 KINDS = ("continuous", "binary", "rate", "time_to_event")
+SCALES = ("log", "natural")
 STAGES = ("title_abstract", "full_text")
 DECISIONS = ("include", "exclude", "unclear", "not_retrieved")
 OPERATORS = ("=", "<>", "<", "<=", ">", ">=", "between", "is empty", "is true", "is false")
@@ -287,9 +288,13 @@ FILES: tuple[File, ...] = (
             _name("arm_a", required=True, scope=("study", "experiment")),
             _name("arm_b", required=True, scope=("study", "experiment")),
             _name("measure", "effect_measure", required=True),
-            _number("estimate", required=True),
+            _name("scale", allowed=SCALES),
+            _number("estimate"),
             _number("se", above=0),
+            _name("se_scale", allowed=SCALES),
             *_INTERVAL,
+            _number("o_minus_e"),
+            _number("variance", above=0),
             _number("var_base", at_least=0),
             _number("n_a", above=0),
             _number("n_b", above=0),

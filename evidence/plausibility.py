@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from evidence.facts import Measure
 
 STATISTICS = (
     "n",
@@ -205,20 +207,22 @@ def kind_findings(kind: str | None, given: Given, documented: bool) -> Iterator[
         )
 
 
-def contrast_findings(scale: str | None, given: Given, typed: Typed) -> Iterator[Finding]:
+def contrast_findings(measure: Measure, row: Mapping[str, Any], typed: Typed) -> Iterator[Finding]:
     """Find what contradicts itself in a reported contrast.
 
     Parameters
     ----------
-    scale : {"additive", "log"} or None
-        Scale on which the effect measure is analysed.
-    given : mapping of statistic to value
-        estimate, se, ci_lower and ci_upper on that scale; None where not reported.
+    measure : Measure
+        Effect measure of the contrast.
+    row : mapping
+        scale, se_scale, estimate, se, ci_lower, ci_upper, o_minus_e and variance; None where not reported.
     typed : mapping of statistic to str
         The same as typed.
     """
-    estimate, lower, upper = given["estimate"], given["ci_lower"], given["ci_upper"]
-    if lower is None and upper is None and given["se"] is None:
+    yield from _ratio_scale(measure, row)
+    yield from _log_rank(measure, row, typed)
+    estimate, lower, upper = row["estimate"], row["ci_lower"], row["ci_upper"]
+    if lower is None and upper is None and row["se"] is None and row["o_minus_e"] is None:
         yield _warning(
             "se",
             "the contrast has neither se nor an interval: it cannot be weighted",
@@ -239,23 +243,66 @@ def contrast_findings(scale: str | None, given: Given, typed: Typed) -> Iterator
         yield _error(
             "estimate",
             f"the interval from {lower:g} to {upper:g} does not hold its estimate {estimate:g}",
-            "check the three values; ratio measures stand on the log scale",
+            "check the three values; a ratio and its interval are on one scale",
         )
-    elif scale == "log" and _looks_like_ratio(estimate, lower, upper):
-        logs = [f"{math.log(value):.4g}" for value in (estimate, lower, upper)]
+
+
+def _ratio_scale(measure: Measure, row: Mapping[str, Any]) -> Iterator[Finding]:
+    if not measure.is_ratio:
+        for name in ("scale", "se_scale"):
+            if row[name] == "log":
+                yield _error(
+                    name,
+                    f"{measure.code} is a difference, which has no logarithm",
+                    f"leave {name} empty, or write the measure that it is",
+                )
+        return
+    if row["scale"] != "natural":
+        return
+    for name in ("estimate", "ci_lower", "ci_upper"):
+        value = row[name]
+        if value is not None and (value < 0 or (value == 0 and name != "ci_lower")):
+            yield _error(
+                name,
+                f"{name} is {value:g}, and a ratio is above 0",
+                "check the value; write log in scale if these are logarithms",
+            )
+    whole = row["ci_lower"] is not None and row["ci_upper"] is not None and row["ci_lower"] > 0
+    if row["ci_lower"] == 0 and row["se"] is None:
+        yield _warning(
+            "ci_lower",
+            "ci_lower is 0: rounded so far, the interval of a ratio says nothing of its SE",
+            "give the limit with more digits, or se",
+        )
+    if row["se"] is not None and row["se_scale"] is None and not whole:
+        yield _error(
+            "se_scale",
+            "se beside a ratio on the natural scale may be that of the ratio or of its logarithm",
+            "write natural (of the ratio itself) or log (of its logarithm) in se_scale; or give the interval",
+        )
+
+
+def _log_rank(measure: Measure, row: Mapping[str, Any], typed: Typed) -> Iterator[Finding]:
+    observed, variance = row["o_minus_e"], row["variance"]
+    if (observed is None) != (variance is None):
+        absent = "o_minus_e" if observed is None else "variance"
+        yield _error(
+            absent, f"o_minus_e and variance belong together, and {absent} is missing", f"give {absent}"
+        )
+    # A ratio of events is one that events can say nothing about.
+    if observed is not None and not (measure.is_ratio and measure.no_information != "never"):
+        yield _error(
+            "o_minus_e",
+            f"o_minus_e gives the logarithm of a ratio of events, and {measure.code} is none",
+            "write the measure that it is (a hazard ratio, Peto's odds ratio), or give the estimate",
+        )
+    if row["estimate"] is None and observed is None:
+        code = typed.get("estimate", "")
         yield _error(
             "estimate",
-            f"{estimate:g} ({lower:g} to {upper:g}) looks like the ratio itself",
-            f"write natural logarithms: {logs[0]} ({logs[1]} to {logs[2]})",
+            f"{code!r} where a value is needed" if code else "the cell is empty",
+            "every row needs its estimate, or o_minus_e and variance",
         )
-
-
-def _looks_like_ratio(estimate: float, lower: float, upper: float) -> bool:
-    """Whether an interval is symmetric on the log scale, and plainly not as it stands."""
-    if min(lower, estimate) <= 0 or upper == lower:
-        return False
-    off_centre = abs(2 * math.log(estimate) - math.log(lower) - math.log(upper))
-    return off_centre < 0.02 * math.log(upper / lower) and upper - estimate > 1.2 * (estimate - lower)
 
 
 def rounding(typed: str) -> float:

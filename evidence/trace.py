@@ -13,7 +13,7 @@ from evidence.query import EvidenceBase
 _STATISTICS = (
     "n", "mean", "sd", "se", "median", "q1", "q3", "min", "max", "ci_lower", "ci_upper", "events", "exposure",
 )  # fmt: skip
-_REPORTED = ("estimate", "se", "ci_lower", "ci_upper", "n_a", "n_b")
+_REPORTED = ("estimate", "se", "ci_lower", "ci_upper", "o_minus_e", "variance", "n_a", "n_b")
 
 
 @dataclass(frozen=True)
@@ -292,7 +292,7 @@ def _reported(rows: list[dict[str, Any]]) -> tuple[Reading, ...]:
     return tuple(
         Reading(
             f"{row['arm_a']} vs {row['arm_b']}, {row['outcome']}",
-            f"{row['measure']} {_values(row, _REPORTED)}",
+            f"{'log ' if row['scale'] == 'log' else ''}{row['measure']} {_values(row, _REPORTED)}",
             "",
             row["source"],
             row["locator"],

@@ -193,11 +193,15 @@ create table reported_contrast (
     arm_a text not null,
     arm_b text not null,
     measure text not null references effect_measure (measure),
-    estimate double not null check (isfinite(estimate)),
+    scale text check (scale in ('log', 'natural')),
+    estimate double check (isfinite(estimate)),
     se double check (se > 0 and isfinite(se)),
+    se_scale text check (se_scale in ('log', 'natural')),
     ci_lower double check (isfinite(ci_lower)),
     ci_upper double check (isfinite(ci_upper)),
     ci_level double check (ci_level > 0 and ci_level < 1),
+    o_minus_e double check (isfinite(o_minus_e)),
+    variance double check (variance > 0 and isfinite(variance)),
     var_base double check (var_base >= 0 and isfinite(var_base)),
     n_a double check (n_a > 0),
     n_b double check (n_b > 0),
@@ -224,11 +228,15 @@ comment on column reported_contrast.timepoint_unit is 'Unit of the time point. A
 comment on column reported_contrast.arm_a is 'First arm: the estimate is a minus b. As in arms.csv.';
 comment on column reported_contrast.arm_b is 'Second arm. As in arms.csv.';
 comment on column reported_contrast.measure is 'Effect measure. One that fits the outcome''s kind.';
-comment on column reported_contrast.estimate is 'Effect of a minus b on the analysis scale. Natural logarithm for OR, RR, IRR, HR and ROM.';
-comment on column reported_contrast.se is 'Standard error on the same scale. As printed, or left empty where an interval is given.';
-comment on column reported_contrast.ci_lower is 'Lower confidence limit on the same scale. Natural logarithm for ratios.';
-comment on column reported_contrast.ci_upper is 'Upper confidence limit on the same scale. Natural logarithm for ratios.';
+comment on column reported_contrast.scale is 'How a ratio (OR, RR, IRR, HR, ROM) and its interval are written: natural as papers print it, log for its natural logarithm. Empty only where the numbers of the outcome show that they are logarithms, and for differences.';
+comment on column reported_contrast.estimate is 'Effect of a against b, as printed: a minus b, or the ratio of a to b. A ratio on the scale that the row says.';
+comment on column reported_contrast.se is 'Standard error. As printed; not needed where an interval is given. Of a ratio, say in se_scale which.';
+comment on column reported_contrast.se_scale is 'What the SE of a ratio is: log for that of its logarithm, natural for that of the ratio itself. Needed beside a ratio on the natural scale without an interval; empty stands for log beside a logarithm.';
+comment on column reported_contrast.ci_lower is 'Lower confidence limit. As printed, on the scale of the estimate.';
+comment on column reported_contrast.ci_upper is 'Upper confidence limit. As printed, on the scale of the estimate.';
 comment on column reported_contrast.ci_level is 'Level of that interval. 0.95 for 95 %; empty stands for 0.95.';
+comment on column reported_contrast.o_minus_e is 'Observed minus expected events of arm a (log-rank test; Peto''s odds ratio). With variance, in place of estimate and se.';
+comment on column reported_contrast.variance is 'Variance of o_minus_e. As printed beside it.';
 comment on column reported_contrast.var_base is 'Variance of the arm that this study''s contrasts share: their covariance. Needed from three arms on; the square of the base arm''s standard error.';
 comment on column reported_contrast.n_a is 'Number analysed in arm a. Whole number.';
 comment on column reported_contrast.n_b is 'Number analysed in arm b. Whole number.';

@@ -180,11 +180,12 @@ def readings(db: EvidenceBase, labels: Mapping[str, str]) -> list[dict[str, Any]
             "outcome": row["outcome"],
             "time": _words(row["timepoint"], row["timepoint_unit"]),
             "reported": _words(
-                row["measure"],
+                f"{'log ' if row['scale'] == 'log' else ''}{row['measure']}",
                 *(
                     f"{name} {row[key]:g}"
                     for name, key in (
                         ("estimate", "estimate"), ("SE", "se"), ("lower", "ci_lower"), ("upper", "ci_upper"),
+                        ("O - E", "o_minus_e"), ("V", "variance"),
                     )
                     if row[key] is not None
                 ),

@@ -59,6 +59,16 @@ MAP = click.option(
     help="What a column stands for where its name does not say; SOURCE= leaves it out, SOURCE=mean+sd takes"
     " cells such as '210 (31)' apart. May be repeated.",
 )
+SCALE = click.option(
+    "--scale",
+    type=click.Choice(("natural", "log")),
+    help="Whether ratios stand as printed (natural) or as logarithms; judged by the columns without it.",
+)
+SE_SCALE = click.option(
+    "--se-scale",
+    type=click.Choice(("natural", "log")),
+    help="Whether the SE beside ratios is that of the ratio itself (natural) or of its logarithm.",
+)
 SHEET = click.option("--sheet", metavar="NAME", help="Sheet of a workbook.")
 HEADER = click.option(
     "--header", type=int, metavar="LINE", help="Line that names the columns; else the first."
@@ -84,6 +94,8 @@ def mapping_of(columns: tuple[str, ...]) -> dict[str, str]:
 @click.option("--outcome", required=True, metavar="OUTCOME", help="Outcome that the table is about.")
 @click.option("--unit", metavar="UNIT", help="Unit of the outcome.")
 @click.option("--measure", metavar="MEASURE", help="Effect measure of a table of contrasts.")
+@SCALE
+@SE_SCALE
 @click.option(
     "--lower-is-better/--higher-is-better", default=None, help="Direction of benefit of the outcome."
 )

@@ -10,26 +10,28 @@ import math
 import re
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from evidence import facts, hazard
 from evidence.errors import CallError, Problem, ReviewError
 from evidence.hazard import contradiction
-from evidence.importers.cells import filled_down, taken_apart
+from evidence.importers.cells import filled_down, holds, taken_apart
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
-from evidence.importers.names import AMBIGUOUS, hints, plain, targets
+from evidence.importers.names import AMBIGUOUS, effect_name, hints, plain, targets
 from evidence.importers.table import Table, read_table
-from evidence.importers.wide import LongForm, long_form
-from evidence.layout import FILE
+from evidence.importers.wide import LongForm, is_wide, long_form
+from evidence.layout import FILE, SCALES
 from evidence.names import suggestion
+from evidence.scales import Printed, fits_se, judge
 from evidence.sheet import is_own_column
 
 _IDENTITY = ("study", "experiment", "arm", "treatment", "outcome")
 _SPREADS = frozenset(("sd", "se", "ci_lower", "q1", "min"))
 _READ_FROM = frozenset(("text", "table", "figure", "author"))
 _STATISTICS = frozenset(("mean", "median", "events"))
+_ARM_FILES = ("studies.csv", "arms.csv", "measurements.csv")
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ def import_arms(
     outcome: str,
     unit: str | None = None,
     measure: str | None = None,
+    scale: str | None = None,
+    se_scale: str | None = None,
     lower_is_better: bool | None = None,
     event_is_bad: bool | None = None,
     label: str | None = None,
@@ -64,8 +68,8 @@ def import_arms(
     ----------
     file : path
         CSV, TSV, XLSX, Stata or Parquet file with one row per arm (study, treatment and statistics), per
-        contrast (study, two treatments, effect with its standard error; log scale for ratio measures), or
-        per study (see `evidence.importers.wide`).
+        contrast (study, two treatments, effect with its standard error or interval), or per study (see
+        `evidence.importers.wide`).
     into : path
         Review folder to make or extend; what stands in it is kept.
     outcome : str
@@ -74,6 +78,11 @@ def import_arms(
         Unit of the outcome.
     measure : str, optional
         Effect measure of a contrast-level table, which must be named.
+    scale : {"natural", "log"}, optional
+        How a contrast-level table writes ratios: as printed, or as natural logarithms. Without it the columns
+        are judged (see `evidence.scales`), and what cannot be decided is asked for.
+    se_scale : {"natural", "log"}, optional
+        Whose standard error stands beside ratios: that of the ratio itself, or of its logarithm.
     lower_is_better : bool, optional
         Direction of benefit.
     event_is_bad : bool, optional
@@ -112,6 +121,8 @@ def import_arms(
         outcome=outcome,
         unit=unit,
         measure=measure,
+        scale=scale,
+        se_scale=se_scale,
         lower_is_better=lower_is_better,
         event_is_bad=event_is_bad,
         label=label,
@@ -130,6 +141,8 @@ def import_table(
     outcome: str,
     unit: str | None = None,
     measure: str | None = None,
+    scale: str | None = None,
+    se_scale: str | None = None,
     lower_is_better: bool | None = None,
     event_is_bad: bool | None = None,
     label: str | None = None,
@@ -142,9 +155,13 @@ def import_table(
     """Make or extend a review folder from a table that was read already; see `import_arms`."""
     if measure is not None:
         facts.review_measure(measure)
+    _refuse_scale(measure, scale, se_scale)
     table, chosen = taken_apart(table, mapping or {})
+    _refuse_targets(table, chosen)
+    if intervals := _intervals(table, chosen, measure):
+        table, chosen = taken_apart(table, chosen | intervals)
     report = ImportReport(table.name, notes=list(table.notes))
-    if wide := long_form(table, chosen, treatment=treatment, control=control):
+    if wide := long_form(table, chosen, measure=measure, treatment=treatment, control=control):
         table, chosen = wide.table, wide.chosen
         report.notes += wide.notes
     elif treatment or control:
@@ -153,18 +170,20 @@ def import_table(
             " 'ai bi ci di' or 'yi vi'."
         )
     columns = _recognise(table, chosen, "arm level")
-    fill = _fill_arms
+    is_relative = False
     if not ({"study", "treatment"} <= columns.known.keys() and _STATISTICS & columns.known.keys()) or (
         measure is not None and _has_base_rows(table, columns, chosen)
     ):
-        columns = _recognise(table, chosen, "contrast level")
-        fill = _fill_contrasts
-        if not {"study", "arm_a", "estimate"} <= columns.known.keys():
+        columns = _recognise(table, chosen, "contrast level", measure)
+        is_relative = True
+        if not {"study", "arm_a"} <= columns.known.keys() or not (
+            "estimate" in columns.known or {"o_minus_e", "variance"} <= columns.known.keys()
+        ):
             raise _no_shape(table, chosen)
         if measure is None:
             raise CallError(
                 f"{table.name} has one row per contrast: say which effect measure it holds, for example"
-                " --measure MD (ratio measures on the log scale)."
+                f" --measure {_named_measure(table) or 'MD'}."
             )
     _ask_about_ambiguous(table, columns, chosen)
     if fill_down:
@@ -179,12 +198,17 @@ def import_table(
             {"treatment": wide.control, "label": wide.control, "role": "control"},
             key=["treatment"],
         )
-    fill(table, columns, draft, report, outcome, measure)
+    if is_relative:
+        assert measure is not None
+        written = _written(table, columns, chosen, measure, scale, se_scale, report)
+        _fill_contrasts(table, columns, draft, report, outcome, measure, written)
+    else:
+        _fill_arms(table, columns, draft, report, outcome)
     draft.place = None
     name = table.name
     # The rows are in the draft now; a large table need not be in memory twice while the folder is checked.
     del table
-    kind = _kind(columns, measure if fill is _fill_contrasts else None)
+    kind = _kind(columns, measure if is_relative else None)
     known = next((row for row in draft.rows("outcomes.csv") if row.get("outcome") == outcome), None)
     if known is not None and known.get("kind") != kind:
         raise ReviewError(f"Outcome {outcome!r} is {known.get('kind')} in the folder and {kind} in {name}.")
@@ -235,17 +259,24 @@ def _check_direction(
         report.notes.append(f"a hazard ratio of {outcome!r} has no direction of benefit yet: {ask}")
 
 
-def _recognise(table: Table, chosen: Mapping[str, str], shape: str) -> _Columns:
+def _recognise(table: Table, chosen: Mapping[str, str], shape: str, measure: str | None = None) -> _Columns:
     meanings = targets(shape)
     candidates: dict[int, set[str]] = {}
+    by_effect: set[str] = set()
     for position, name in enumerate(table.header):
         if name in chosen:
             candidates[position] = {chosen[name]} if chosen[name] else set()
         else:
             candidates[position] = set(meanings.get(plain(name), ()))
+            if shape == "contrast level" and not candidates[position]:
+                candidates[position] = _of_effect(name, measure)
+                by_effect |= candidates[position]
+            # What a person says stands for something leaves nothing to guess about it.
+            candidates[position] -= set(chosen.values())
             if "method" in candidates[position] and not _READ_FROM & set(map(str.lower, table.column(name))):
                 # Not how the numbers were read: some method of the study.
                 candidates[position].discard("method")
+    _refuse_rivals(table, candidates, by_effect)
     known: dict[str, int] = {}
     # A name with one meaning is decided first; a name with several takes the one meaning still free.
     for several in (False, True):
@@ -259,10 +290,94 @@ def _recognise(table: Table, chosen: Mapping[str, str], shape: str) -> _Columns:
     return _Columns(known, further)
 
 
+def _refuse_rivals(table: Table, candidates: Mapping[int, set[str]], targets_: Iterable[str]) -> None:
+    """Ask which of several columns is the estimate, or its error: ``OR`` and ``logOR`` are not the same."""
+    problems = []
+    for target in sorted(targets_):
+        rivals = [table.header[position] for position, options in candidates.items() if options == {target}]
+        if len(rivals) > 1:
+            problems.append(
+                Problem(
+                    f"columns {' and '.join(map(repr, rivals))} may each be the {target}",
+                    f"say which, and leave the other out: --map {shlex.quote(f'{rivals[0]}={target}')}"
+                    f" --map {shlex.quote(f'{rivals[1]}=')}",
+                    table.name,
+                    1,
+                )
+            )
+    if problems:
+        raise ReviewError("What a column holds cannot be decided.", problems)
+
+
+def _of_effect(name: str, measure: str | None) -> set[str]:
+    """Tell what a column is by the name of a ratio in it: only of the measure asked for."""
+    named = effect_name(name)
+    if named is None or named.target not in ("estimate", "se", "ci_lower", "ci_upper"):
+        return set()
+    return {named.target} if named.measure in (None, measure) else set()
+
+
+def _named_measure(table: Table) -> str | None:
+    """Effect measure that a column's name holds, if any does."""
+    named = (effect_name(name) for name in table.header)
+    return next((effect.measure for effect in named if effect is not None and effect.measure), None)
+
+
+def _intervals(table: Table, chosen: Mapping[str, str], measure: str | None) -> dict[str, str]:
+    """Find columns such as ``RR (95% CI)`` and ``95% CI``, whose cells hold an effect and its limits."""
+    found = {}
+    for name in table.header:
+        effect = effect_name(name) if measure is not None and name not in chosen else None
+        if effect is None or effect.measure not in (None, measure):
+            continue
+        parts = {"interval": "ci_lower+ci_upper", "estimate and interval": "estimate+ci_lower+ci_upper"}
+        if effect.target in parts and holds(table.column(name), parts[effect.target].count("+") + 1):
+            found[name] = parts[effect.target]
+        elif effect.target == "estimate and interval":
+            found[name] = "estimate"
+    return found
+
+
+def _refuse_scale(measure: str | None, scale: str | None, se_scale: str | None) -> None:
+    """Refuse a scale that is none, or that of a difference."""
+    for option, value in (("--scale", scale), ("--se-scale", se_scale)):
+        if value is not None and value not in SCALES:
+            raise CallError(f"{option} is {value!r}: it is log or natural.")
+        if value is not None and measure is not None and not facts.measure(measure).is_ratio:
+            raise CallError(f"{option} is for ratios; {measure} is a difference, and has no other scale.")
+
+
+def _refuse_targets(table: Table, chosen: Mapping[str, str]) -> None:
+    """Refuse a mapping to what no column of a review folder and of no known table is called."""
+    known = targets("arm level").keys() | targets("contrast level").keys()
+    problems = [
+        Problem(
+            f"{source!r} is to stand for {target!r}, which nothing is called",
+            f"{suggestion(target, sorted(_folder_columns()))}; leave a column of no known meaning as it is,"
+            " and it becomes a characteristic of the study",
+            table.name,
+            1,
+            source,
+        )
+        for source, target in chosen.items()
+        if target and plain(target) not in known and not is_wide(target) and effect_name(target) is None
+    ]
+    if problems:
+        raise CallError("The mapping names targets that do not exist.", problems)
+
+
+def _folder_columns() -> set[str]:
+    return {c.name for name in (*_ARM_FILES, "contrasts.csv") for c in FILE[name].columns}
+
+
 def _has_base_rows(table: Table, columns: _Columns, chosen: Mapping[str, str]) -> bool:
     """Tell whether each study has one row with an empty effect: the base arm of a contrast-level table."""
     relative = _recognise(table, chosen, "contrast level").known
-    if "arm_b" in relative or not {"study", "arm_a", "estimate"} <= relative.keys():
+    if (
+        "arm_b" in relative
+        or "o_minus_e" in relative
+        or not {"study", "arm_a", "estimate"} <= relative.keys()
+    ):
         return False
     study, estimate = relative["study"], relative["estimate"]
     empty = Counter(cells[study] for _, cells in table.rows if not cells[estimate])
@@ -282,7 +397,7 @@ def _sensible(options: Iterable[str], known: Mapping[str, int]) -> set[str]:
 def _refuse_nameless(table: Table, columns: _Columns) -> None:
     """Refuse rows with numbers and without a study; other rows without one are notes, and left out."""
     study = columns.known["study"]
-    numbers = [at for name, at in columns.known.items() if name in (*_STATISTICS, "estimate")]
+    numbers = [at for name, at in columns.known.items() if name in (*_STATISTICS, "estimate", "o_minus_e")]
     problems = [
         Problem(
             "the row has numbers and no study",
@@ -357,9 +472,7 @@ def _kind(columns: _Columns, measure: str | None) -> str:
     return "continuous"
 
 
-def _fill_arms(
-    table: Table, columns: _Columns, draft: Draft, report: ImportReport, outcome: str, measure: str | None
-) -> None:
+def _fill_arms(table: Table, columns: _Columns, draft: Draft, report: ImportReport, outcome: str) -> None:
     known = columns.known
     statistics = [
         column.name
@@ -458,12 +571,125 @@ def _fill_arms(
     _report_columns(table, columns, report, homes, varying, own)
 
 
+def _written(
+    table: Table,
+    columns: _Columns,
+    chosen: Mapping[str, str],
+    measure: str,
+    scale: str | None,
+    se_scale: str | None,
+    report: ImportReport,
+) -> dict[str, str]:
+    """Decide how the table writes effects, judging its columns as a whole; what cannot be decided is asked.
+
+    Returns
+    -------
+    dict of str to str
+        Cells of contrasts.csv that are the same in every row: scale, se_scale and ci_level, as far as needed.
+    """
+    known = columns.known
+    # A column made of another one keeps its name, and its name is what tells.
+    names = {what: table.header[at] for what, at in known.items()}
+    level = next(
+        (
+            effect.level
+            for what in ("ci_lower", "ci_upper")
+            if what in names and (effect := effect_name(names[what])) and effect.level
+        ),
+        None,
+    )
+    cells = {"ci_level": f"{level:g}"} if level and level != 0.95 and "ci_level" not in known else {}
+    if not facts.measure(measure).is_ratio or "estimate" not in known:
+        return cells
+    rows = [cells_ for _, cells_ in table.rows if cells_[known["estimate"]]]
+
+    def typed(what: str) -> list[str]:
+        return [row[known[what]] if what in known else "" for row in rows]
+
+    label = facts.measure(measure).label
+    if scale is None and "scale" not in known:
+        named = [effect_name(names[what]) for what in ("estimate", "ci_lower", "ci_upper") if what in names]
+        says = {effect.scale for effect in named if effect is not None and effect.scale}
+        verdict = judge(
+            map(Printed, typed("estimate"), typed("ci_lower"), typed("ci_upper")),
+            says.pop() if len(says) == 1 else None,
+        )
+        scale = verdict.scale
+        if scale is None:
+            raise _undecided(
+                table,
+                names["estimate"],
+                f"{label}s as printed or their natural logarithms: {verdict.reason}",
+                "--scale natural for ratios as printed"
+                + (
+                    ""
+                    if _has_limits(typed)
+                    else ", with --se-scale log or --se-scale natural (whose SE it is)"
+                )
+                + ", --scale log for logarithms",
+            )
+        written = f"{label}s as printed" if scale == "natural" else f"natural logarithms (log {measure})"
+        other = "log" if scale == "natural" else "natural"
+        report.notes.append(
+            f"{names['estimate']} was taken to hold {written} ({verdict.reason}); if it does not: --scale"
+            f" {other}"
+        )
+    if scale is not None:
+        cells["scale"] = scale
+    error = next((what for what in ("se", "variance") if what in names and "o_minus_e" not in names), None)
+    if error is None or "se_scale" in known:
+        return cells
+    effect = effect_name(names[error])
+    se_scale = se_scale or (effect.scale if effect else None)
+    if se_scale is None and scale == "natural":
+        errors = typed(error)
+        if error == "variance":
+            errors = [_power(text, 0.5, table, 1) for text in errors]
+        se_scale = fits_se(zip(typed("estimate"), typed("ci_lower"), typed("ci_upper"), errors), scale)
+        if se_scale is None and not _has_limits(typed):
+            raise _undecided(
+                table,
+                names[error],
+                f"the {'standard errors' if error == 'se' else 'variances'} of the {label}s themselves, or of"
+                " their logarithms",
+                "--se-scale natural for those of the ratios themselves, --se-scale log for those of their"
+                " logarithms",
+            )
+    if se_scale is not None:
+        cells["se_scale"] = se_scale
+    return cells
+
+
+def _has_limits(typed: Callable[[str], list[str]]) -> bool:
+    """Whether every row has both limits."""
+    return all(low and high for low, high in zip(typed("ci_lower"), typed("ci_upper"), strict=True))
+
+
+def _undecided(table: Table, column: str, what: str, remedy: str) -> ReviewError:
+    return ReviewError(
+        "What a column holds cannot be decided.",
+        [Problem(f"column {column!r} may hold {what}", f"say which: {remedy}", table.name, 1)],
+    )
+
+
 def _fill_contrasts(
-    table: Table, columns: _Columns, draft: Draft, report: ImportReport, outcome: str, measure: str | None
+    table: Table,
+    columns: _Columns,
+    draft: Draft,
+    report: ImportReport,
+    outcome: str,
+    measure: str,
+    written: Mapping[str, str],
 ) -> None:
     known = columns.known
     identity = ("study", "experiment", "outcome", "arm_a", "arm_b", "measure")
-    statistics = [c.name for c in FILE["contrasts.csv"].columns if c.name in known and c.name not in identity]
+    # A variance beside O - E is that of O - E; without it, the square of a standard error.
+    squared = "variance" in known and "o_minus_e" not in known
+    statistics = [
+        c.name
+        for c in FILE["contrasts.csv"].columns
+        if c.name in known and c.name not in identity and not (squared and c.name == "variance")
+    ]
     by_study, varying = _study_columns(table, columns)
     own = _varying(table, columns, varying, ("contrasts.csv",), ())
     base = {} if "arm_b" in known else _base_rows(table, columns)
@@ -473,7 +699,8 @@ def _fill_contrasts(
         b, var_base = base[study] if base else (cells[known["arm_b"]], "")
         if base and a == b:
             continue
-        if not (study and a and b and cells[known["estimate"]]):
+        effect = [known[what] for what in ("estimate", "o_minus_e") if what in known]
+        if not (study and a and b and any(cells[at] for at in effect)):
             report.left_out.append(
                 Problem(
                     "a row without a study, two treatments or an estimate",
@@ -493,7 +720,7 @@ def _fill_contrasts(
                 key=["study", "experiment", "arm"],
             )
         row = {name: cells[known[name]] for name in statistics}
-        if "variance" in known and not row.get("se"):
+        if squared and not row.get("se"):
             row["se"] = _power(cells[known["variance"]], 0.5, table, line)
         if var_base:
             row["var_base"] = var_base
@@ -508,12 +735,11 @@ def _fill_contrasts(
                 "measure": measure,
                 **row,
                 **_own(table, own, "contrasts.csv", cells),
+                **written,
                 "source": cells[known["source"]] if "source" in known else table.name,
                 "locator": cells[known["locator"]] if "locator" in known else f"line {line}",
             },
         )
-    if measure is not None and facts.measure(measure).is_ratio:
-        report.notes.append(f"estimates and standard errors were taken as log {measure}")
     homes = {
         **dict.fromkeys((*statistics, "arm_a", "arm_b", "variance"), "contrasts.csv"),
         "study": "studies.csv",
@@ -632,8 +858,9 @@ def _report_columns(
     for position, name in enumerate(table.header):
         if position in target:
             what = target[position]
-            became = "se" if what == "variance" else what
-            note = "square root taken" if what == "variance" else ""
+            squared = what == "variance" and "o_minus_e" not in columns.known
+            became = "se" if squared else what
+            note = "square root taken" if squared else ""
             report.mappings.append(ColumnMapping(name, f"{homes.get(what, '')}: {became}", note))
         elif position in own:
             of = {"arms.csv": "arm", "measurements.csv": "measurement"}.get(own[position], "contrast")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from evidence.errors import CallError, Problem, ReviewError
 from evidence.importers.table import Table
@@ -93,6 +93,12 @@ def _numbers(cell: str) -> list[str]:
     text = cell.replace("\N{MINUS SIGN}", "-")
     parts = [part.strip().rstrip("%").strip() for part in _BETWEEN.split(text)]
     return [part for part in parts if part]
+
+
+def holds(cells: Iterable[str], n: int) -> bool:
+    """Whether every cell that is not empty holds so many numbers, and one does."""
+    parts = [_numbers(cell) for cell in cells if cell]
+    return bool(parts) and all(len(found) == n and all(map(_NUMBER.fullmatch, found)) for found in parts)
 
 
 def filled_down(table: Table, position: int) -> Table:

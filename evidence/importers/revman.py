@@ -6,7 +6,6 @@ along, so that ours can be held against them.
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -201,7 +200,7 @@ def import_revman(
         of_rm5 = name.isupper() and "-" not in name
         if (side, statistic) in given and of_rm5 == (path.suffix.lower() == ".rm5"):
             home = "contrasts.csv" if side == "contrast" else "measurements.csv"
-            became = "estimate, se" if statistic in ("o_e", "variance") else statistic
+            became = "o_minus_e" if statistic == "o_e" else statistic
             report.mappings.append(ColumnMapping(name, f"{home}: {became}"))
     report.notes.append("weights, intervals and pooled results are not kept: they follow from the data")
     return draft.finish(report, dry_run=dry_run), named
@@ -258,13 +257,14 @@ def _add_row(
     cells = {key: value for key, value in row.cells.items() if value != ""}
     contrast: dict[str, object] | None = None
     if analysis.kind == "o-e":
-        try:
-            o_e, variance = float(cells["contrast", "o_e"]), float(cells["contrast", "variance"])
-            contrast = {"estimate": repr(o_e / variance), "se": repr(1 / math.sqrt(variance))}
-        except (KeyError, ValueError, ZeroDivisionError):
-            contrast = None
+        observed, variance = cells.get(("contrast", "o_e")), cells.get(("contrast", "variance"))
+        if observed and variance and variance.strip("0."):
+            contrast = {"o_minus_e": observed, "variance": variance}
     elif analysis.kind == "contrast" and ("contrast", "estimate") in cells:
         contrast = {name: cells.get(("contrast", name)) for name in ("estimate", "se")}
+        if facts.measure(analysis.measure).is_ratio:
+            # RevMan takes generic inverse-variance estimates of ratios as logarithms.
+            contrast["scale"] = "log"
     needed = "events" if kind == "binary" else "mean"
     sides = all((side, needed) in cells for side in "ab")
     empty = {cells.get((side, "n"), "0") for side in "ab"} == {"0"}

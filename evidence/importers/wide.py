@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from evidence.errors import Problem, ReviewError
 from evidence.importers.draft import ColumnMapping
-from evidence.importers.names import AMBIGUOUS, plain, targets
+from evidence.importers.names import AMBIGUOUS, effect_name, plain, targets
 from evidence.importers.table import Table
 
 TREATED, CONTROL = "treatment", "control"
@@ -33,6 +33,7 @@ _ESCALC = {
     **{f"{stem}{k}i": (what, k) for stem, what in (("n", "n"), ("m", "mean"), ("sd", "sd")) for k in "12"},
 }
 _EFFECT = frozenset(("yi", "vi", "sei"))
+_LOG_RANK = ("oe", "ominuse")
 _INDEXED = (
     re.compile(r"(?P<stem>[A-Za-z][A-Za-z._ ]*)\[,\s*(?P<group>[1-9]\d*)\]"),
     re.compile(r"(?P<stem>[A-Za-z][A-Za-z._ ]*?)[._ ](?:arm|group)[._ ]?(?P<group>[1-9]\d*)", re.IGNORECASE),
@@ -71,7 +72,12 @@ class LongForm:
 
 
 def long_form(
-    table: Table, chosen: Mapping[str, str], *, treatment: str | None = None, control: str | None = None
+    table: Table,
+    chosen: Mapping[str, str],
+    *,
+    measure: str | None = None,
+    treatment: str | None = None,
+    control: str | None = None,
 ) -> LongForm | None:
     """Turn a table with one row per study into one row per arm.
 
@@ -81,6 +87,8 @@ def long_form(
         Any table.
     chosen : mapping of str to str
         What columns stand for where their name does not say, for example ``{"tpos": "ai"}``.
+    measure : str, optional
+        Effect measure of a table of effects: its name is the name of a column (``OR``, ``logHR``).
     treatment, control : str, optional
         Names of the two groups of a shape that does not name them.
 
@@ -97,7 +105,7 @@ def long_form(
     names = [chosen.get(name, name) for name in table.header]
     groups = _two_groups(names) or _indexed_groups(names)
     if groups is None:
-        return _effects(table, names, chosen, treatment or TREATED, control or CONTROL)
+        return _effects(table, names, chosen, measure, treatment or TREATED, control or CONTROL)
     named = all("treatment" in group for group in groups.values())
     labels = {} if named else dict(zip(groups, (treatment or TREATED, control or CONTROL)))
     return _arms(table, names, chosen, groups, labels)
@@ -119,6 +127,14 @@ def _complete(group: Mapping[str, int]) -> bool:
     if "events" in group:
         return bool(group.keys() & {"n", "non-events", "exposure"})
     return bool(group.keys() & _CENTRES)
+
+
+def is_wide(name: str) -> bool:
+    """Whether a name is one of a table with one row per study: ``ai``, ``yi``, ``mean1``, ``na``."""
+    if name.lower() in _ESCALC or name.lower() in _EFFECT or plain(name) == "na":
+        return True
+    parts = _indexed(name)
+    return parts is not None and (parts[0] == "condition" or parts[0] in targets("arm level"))
 
 
 def _indexed(name: str) -> tuple[str, str] | None:
@@ -344,14 +360,22 @@ def _sum(events: str, others: str, table: Table, line: int, problems: list[Probl
 
 
 def _effects(
-    table: Table, names: list[str], chosen: Mapping[str, str], treatment: str, control: str
+    table: Table,
+    names: list[str],
+    chosen: Mapping[str, str],
+    measure: str | None,
+    treatment: str,
+    control: str,
 ) -> LongForm | None:
     """Name the two groups of a table that has an effect and its error, and nothing else of them."""
     plain_names = [plain(name) for name in names]
     meanings = targets("contrast level")
-    effect = next((i for i, name in enumerate(names) if name.lower() in ("yi", "estimate")), None)
+    effects = [effect_name(name) for name in names]
+    of_ratio = {e.target for e in effects if e is not None and e.measure in (None, measure)}
+    given = {name for name in plain_names if name in ("vi", "sei", "se", "cilower", *_LOG_RANK)}
+    effect = {"yi", "estimate", *_LOG_RANK} & set(plain_names) or (measure and "estimate" in of_ratio)
     sides = any({"arm_a", "arm_b"} & meanings.get(name, set()) for name in plain_names)
-    if effect is None or sides or not {"vi", "sei", "se"} & set(plain_names):
+    if not effect or sides or not (given or of_ratio & {"se", "ci_lower"}):
         return None
     rows = tuple((line, (*cells, treatment, control)) for line, cells in table.rows)
     return LongForm(

@@ -1,15 +1,24 @@
 -- Title: Reported contrasts that count, in the outcome's unit and in the order of all contrasts
 -- Grain: reported contrast: pair of arms x outcome x time point x measure
 -- Key: reported_contrast_id
--- Formula: Of several extractors 'consensus' counts, else the first by name. The sign is turned where the second arm comes
---   first by role (active, control, sham), then by treatment. SE as reported, else from the confidence interval:
---   (upper - lower) / (2 z). MD (and its SE) is multiplied by the typed unit's factor and divided by the outcome's.
--- Caveats: Ratios are typed, as everywhere, on the log scale. A contrast without SE and interval has a problem.
+-- Formula: Ratios are put on the log scale: estimate and limits by ln where their scale is natural, an SE of the ratio itself
+--   (se_scale natural) by SE / ratio. A log-rank test gives ln HR (or Peto's ln OR) = (O - E)/V with SE 1/sqrt(V). SE as
+--   reported, else (upper - lower) / (2 q) of the interval: q is the quantile of Student's t on n_a + n_b - 2 degrees of freedom
+--   for a mean difference whose n are known, else the normal one. Of several readings that of extractor 'consensus' counts,
+--   else the most cautious (largest SE, then smallest absolute estimate). The sign is turned where the second arm comes
+--   first by role (active, control, sham), then by treatment. MD (and its SE) is multiplied by the typed unit's factor and
+--   divided by the outcome's.
+-- Reference: Higgins JPT et al., Cochrane Handbook, 6.5.2.3 (t for mean differences) and 6.3.2 (ratios); Parmar, Torri and
+--   Stewart (1998), Stat Med 17:2815; Yusuf et al. (1985), Prog Cardiovasc Dis 27:335 (Peto). SE of a ratio: delta method.
+-- Caveats: A ratio typed without a scale is a logarithm. A contrast without SE and interval has a problem. An SE beside a
+--   ratio and its interval whose se_scale is not said is not used: the interval is.
 -- Columns:
 --   reported_contrast_id: the row of `reported_contrast`
 --   study, experiment, outcome, timepoint, timepoint_unit, measure: what was compared, when
 --   treatment_a, treatment_b, arm_a, arm_b, n_a, n_b: the two sides, n of the contrast, else of the arm
 --   estimate, std_error: A minus B on the analysis scale
+--   derivation: where std_error came from: reported, ratio_se (SE of the ratio itself), ci_t or ci_normal (interval, by t or
+--     the normal distribution), log_rank
 --   variance_base, base_arm: sampling variance of the second arm as typed, and which arm that is; empty if not reported
 --   problem: a word for why the contrast cannot be used, empty if it can
 --   source_file, source_line: where it is typed
@@ -38,8 +47,12 @@ with typed as (
             when reported.measure <> 'MD' or reported.unit is null or outcome.unit is null or reported.unit = outcome.unit
                 then 1.0
             when from_unit.dimension = to_unit.dimension then from_unit.factor / to_unit.factor
-        end as multiplier
+        end as multiplier,
+        effect_measure.scale = 'log' and coalesce(reported.scale, 'log') = 'natural' as as_ratio,
+        effect_measure.scale = 'log' and reported.se_scale = 'natural' as se_of_ratio,
+        coalesce(reported.ci_level, 0.95) as level
     from reported_contrast as reported
+    inner join effect_measure on reported.measure = effect_measure.measure
     inner join outcome on reported.outcome = outcome.outcome
     inner join arm as first_arm
         on
@@ -60,25 +73,58 @@ with typed as (
     left join unit as to_unit on outcome.unit = to_unit.unit
 ),
 
-ranked as (
+analysed as (
     select
         typed.*,
-        first_rank <= second_rank as as_typed,
-        case when first_rank <= second_rank then arm_a else arm_b end as arm_first,
-        case when first_rank <= second_rank then arm_b else arm_a end as arm_second,
-        coalesce(ci_level, 0.95) as level
+        case
+            when estimate is null then o_minus_e / nullif(variance, 0)
+            when not as_ratio then estimate
+            when estimate > 0 then ln(estimate)
+        end as effect,
+        case
+            when not as_ratio then ci_lower
+            when ci_lower > 0 then ln(ci_lower)
+        end as lower_limit,
+        case
+            when not as_ratio then ci_upper
+            when ci_upper > 0 then ln(ci_upper)
+        end as upper_limit,
+        case
+            when measure = 'MD' and first_n + second_n > 2 then first_n + second_n - 2
+        end as freedom
     from typed
 ),
 
-chosen as (
+coded as (
     select
-        ranked.*,
-        row_number() over (
-            partition by study, experiment, outcome, common_timepoint, measure, arm_first, arm_second
-            order by case when extractor = 'consensus' then 0 else 1 end, extractor, reported_contrast_id
-        ) as choice,
-        -min(reported_contrast_id) over (partition by study, experiment, outcome, common_timepoint) as block
-    from ranked
+        analysed.*,
+        case
+            when se_of_ratio and abs(effect) < 700 then se / exp(effect)
+            when se_of_ratio or (as_ratio and se_scale is null) then null
+            else se
+        end as typed_se,
+        case
+            when estimate is null and variance > 0 then 'log_rank'
+            when se_of_ratio and se is not null then 'ratio_se'
+            when se is not null and not (as_ratio and se_scale is null) then 'reported'
+            when lower_limit is not null and upper_limit is not null and freedom is not null then 'ci_t'
+            when lower_limit is not null and upper_limit is not null then 'ci_normal'
+        end as derivation
+    from analysed
+),
+
+student as (
+    select
+        level,
+        freedom,
+        t_quantile(1 - (1 - level) / 2, freedom) as t
+    from (
+        select distinct
+            level,
+            freedom
+        from coded
+        where derivation = 'ci_t'
+    ) as distinct_interval
 ),
 
 normal as (
@@ -87,9 +133,43 @@ normal as (
         normal_quantile(1 - (1 - level) / 2) as z
     from (
         select distinct level
-        from chosen
-        where se is null and ci_lower is not null and ci_upper is not null
+        from coded
+        where derivation = 'ci_normal'
     ) as distinct_level
+),
+
+solved as (
+    select
+        coded.*,
+        case derivation
+            when 'log_rank' then 1 / sqrt(variance)
+            when 'reported' then typed_se
+            when 'ratio_se' then typed_se
+            when 'ci_t' then (upper_limit - lower_limit) / (2 * student.t)
+            when 'ci_normal' then (upper_limit - lower_limit) / (2 * normal.z)
+        end as solved_se,
+        first_rank <= second_rank as as_typed,
+        case when first_rank <= second_rank then arm_a else arm_b end as arm_first,
+        case when first_rank <= second_rank then arm_b else arm_a end as arm_second
+    from coded
+    left join student
+        on coded.derivation = 'ci_t' and coded.level = student.level and coded.freedom = student.freedom
+    left join normal on coded.derivation = 'ci_normal' and coded.level = normal.level
+),
+
+chosen as (
+    select
+        solved.*,
+        row_number() over (
+            partition by study, experiment, outcome, common_timepoint, measure, arm_first, arm_second
+            order by
+                case when extractor = 'consensus' then 0 else 1 end,
+                solved_se * multiplier desc nulls last,
+                abs(effect * multiplier) asc nulls last,
+                reported_contrast_id asc
+        ) as choice,
+        -min(reported_contrast_id) over (partition by study, experiment, outcome, common_timepoint) as block
+    from solved
 )
 
 select
@@ -106,8 +186,9 @@ select
     arm_second as arm_b,
     case when as_typed then first_n else second_n end as n_a,
     case when as_typed then second_n else first_n end as n_b,
-    case when as_typed then estimate else -estimate end * multiplier as estimate,
-    coalesce(se, (ci_upper - ci_lower) / (2 * z)) * multiplier as std_error,
+    case when as_typed then effect else -effect end * multiplier as estimate,
+    solved_se * multiplier as std_error,
+    derivation,
     var_base * multiplier * multiplier as variance_base,
     case when var_base is not null then arm_b end as base_arm,
     case
@@ -115,11 +196,10 @@ select
         when unknown_time then 'time_unit'
         when multiplier is null then 'unit'
         when first_treatment = second_treatment then 'same_treatment'
-        when coalesce(se, ci_upper - ci_lower) is null then 'no_std_error'
-        when coalesce(se, ci_upper - ci_lower) <= 0 then 'zero_spread'
+        when effect is null or solved_se is null then 'no_std_error'
+        when solved_se <= 0 then 'zero_spread'
     end as problem,
     source_file,
     source_line,
     block
 from chosen
-left join normal on chosen.level = normal.level

@@ -176,9 +176,14 @@ CELLS = [
     ("measure of another kind", "contrasts.csv", 2, "Xu 2021,survival,cells,control,OR,-0.51,0.2,-0.9,-0.12", "measure",
      "Xu 2021", None, "OR is a measure for binary outcomes; 'survival' is time_to_event", "one of HR"),
     ("estimate outside its interval", "contrasts.csv", 2, "Xu 2021,survival,cells,control,HR,0.51,0.2,-0.9,-0.12",
-     "estimate", "Xu 2021", None, "the interval from -0.9 to -0.12 does not hold its estimate 0.51", "log scale"),
-    ("ratio that is no logarithm", "contrasts.csv", 2, "Xu 2021,survival,cells,control,HR,0.60,,0.41,0.89", "estimate",
-     "Xu 2021", None, "0.6 (0.41 to 0.89) looks like the ratio itself", "-0.5108 (-0.8916 to -0.1165)"),
+     "estimate", "Xu 2021", None, "the interval from -0.9 to -0.12 does not hold its estimate 0.51", "one scale"),
+    ("ratio that is no logarithm", "contrasts.csv", 2, "Xu 2021,survival,cells,control,HR,0.60,,0.41,0.89", "scale",
+     "Xu 2021", None, "the HR looks like the ratio itself, not its logarithm", "write natural in the column scale"),
+    ("ratio that may be a logarithm", "contrasts.csv", 2, "Xu 2021,survival,cells,control,HR,1.05,,1.00,1.10", "scale",
+     "Xu 2021", None, "the HR may be a ratio or its natural logarithm: nothing tells which",
+     "natural for ratios as printed, log for logarithms"),
+    ("neither estimate nor log-rank test", "contrasts.csv", 2, "Xu 2021,survival,cells,control,HR,,0.2,,", "estimate",
+     "Xu 2021", None, "the cell is empty", "or o_minus_e and variance"),
     ("se of zero", "contrasts.csv", 2, "Xu 2021,survival,cells,control,HR,-0.51,0,-0.9,-0.12", "se", "Xu 2021", None,
      "se is 0, it must be above 0", "correct it"),
     ("unknown tool", "risk_of_bias.csv", 2, "Li 2019,Syrcle,1,unclear,", "tool", "Li 2019", None,
@@ -402,6 +407,53 @@ def test_contrast_the_other_way_round(edited):
     other = "Xu 2021,survival,control,cells,HR,0.51,0.2,0.12,0.9"
     found = one(problems_of(edited("contrasts.csv", 2, f"{row}\n{other}")))
     assert (found.line, found.message) == (3, "the same two arms stand the other way round in line 2")
+
+
+def test_a_consensus_spelt_otherwise_is_no_further_assessor(review_folder):
+    text = "study,tool,item,judgement,assessor\nLi 2019,SYRCLE,1,low,JM\nLi 2019,SYRCLE,1,high,Consensus\n"
+    found = one(problems_of(review_folder({"risk_of_bias.csv": text})))
+    assert (found.line, found.column, found.remedy) == (3, "assessor", "write 'consensus'")
+
+
+HEADER = "study,outcome,arm_a,arm_b,measure,scale,estimate,se,se_scale,ci_lower,ci_upper,o_minus_e,variance\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "message", "remedy"),
+    [
+        (
+            "HR,natural,-0.5,,,-0.9,-0.1,,",
+            "estimate",
+            "estimate is -0.5, and a ratio is above 0",
+            "write log",
+        ),
+        (
+            "HR,natural,0.6,0.2,,,,,",
+            "se_scale",
+            "may be that of the ratio or of its logarithm",
+            "in se_scale",
+        ),
+        ("HR,,,,,,,-4.2,", "variance", "variance is missing", "give variance"),
+        ("HR,natural,0,0.2,log,,,,", "estimate", "estimate is 0, and a ratio is above 0", "check"),
+        ("HR,ln,-0.5,0.2,,,,,", "scale", "unknown scale 'ln'", "log"),
+    ],
+)
+def test_a_contrast_that_contradicts_its_scale(review_folder, row, column, message, remedy):
+    found = problems_of(review_folder({"contrasts.csv": f"{HEADER}Xu 2021,survival,cells,control,{row}\n"}))
+    assert any(p.column == column and message in p.message and remedy in p.remedy for p in found), found
+    assert all(p.line == 2 for p in found)
+
+
+def test_logarithms_and_log_rank_tests_need_no_scale(review_folder):
+    rows = "".join(
+        f"Xu 2021,survival,{a},{b},HR,{rest}\n"
+        for a, b, rest in (
+            ("cells", "control", ",-0.51,,,-0.9,-0.12,,"),
+            ("cells", "control", ",,,,,,-4.2,10"),
+        )
+    )
+    read(review_folder({"contrasts.csv": HEADER + rows.splitlines()[0] + "\n"}))
+    read(review_folder({"contrasts.csv": HEADER + rows.splitlines()[1] + "\n"}))
 
 
 def test_measurements_of_an_experiment_or_study_without_arms(review_folder):

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from evidence import facts
 from evidence.errors import ReviewError
 from evidence.layout import FILE
 from evidence.names import nearest, skeleton, suggestion
@@ -200,17 +201,8 @@ def test_symmetric_intervals_on_the_log_scale_are_right(estimate, se):
         "ci_lower": estimate - 1.96 * se,
         "ci_upper": estimate + 1.96 * se,
     }
-    assert errors(contrast_findings("log", numbers, {})) == []
-
-
-@given(st.floats(-3, 3), st.floats(0.15, 1.5))
-def test_ratios_are_recognised(log_ratio, se):
-    from math import exp
-
-    logs = {"estimate": log_ratio, "ci_lower": log_ratio - 1.96 * se, "ci_upper": log_ratio + 1.96 * se}
-    ratio = {name: exp(value) for name, value in logs.items()} | {"se": None}
-    (finding,) = errors(contrast_findings("log", ratio, {}))
-    assert "looks like the ratio itself" in finding.message
+    empty = dict.fromkeys(("scale", "se_scale", "o_minus_e", "variance"))
+    assert errors(contrast_findings(facts.measure("OR"), empty | numbers, {})) == []
 
 
 @pytest.mark.parametrize(

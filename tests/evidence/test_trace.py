@@ -91,7 +91,7 @@ def test_a_reported_contrast_has_a_page_too(review_folder, tmp_path):
     with evidence.open(file) as db:
         row = db.rows("select contrast_id from contrast where origin = 'reported'")[0]
         reading = trace(db, row["contrast_id"]).parts[0].readings[0]
-        assert reading.reported == "HR estimate -0.51, se 0.2, ci_lower -0.9, ci_upper -0.12"
+        assert reading.reported == "log HR estimate -0.51, se 0.2, ci_lower -0.9, ci_upper -0.12"
         assert trace(db, reading.place).parts[0].readings == (reading,)
 
 

@@ -34,6 +34,10 @@ create function normal_quantile(a double precision) returns double precision
     return (select value from looked_up l where l.name = 'normal' and l.a = normal_quantile.a);
 create function hedges_correction(a double precision) returns double precision
     return (select value from looked_up l where l.name = 'hedges' and l.a = hedges_correction.a);
+create function printed_unit(x double precision) returns double precision return (
+    select max(power(10.0, -k)) from generate_series(0, 6) as k
+    where k = 6 or abs(x * power(10.0, k) - round(x * power(10.0, k))) < 1e-9 * greatest(1.0, abs(x)) * power(10.0, k)
+);
 create function slip_log_odds(distance double precision, mended_distance double precision) returns double precision
     return 3.5 * (ln(1 + distance * distance / 6) - ln(1 + mended_distance * mended_distance / 6));
 create function digamma(x double precision) returns double precision
@@ -165,6 +169,29 @@ def test_views_give_the_same_rows(review, server, tmp_path):
         """
         select 't', 1 - (1 - coalesce(ci_level, 0.95)) / 2, n - 1, t_quantile(1 - (1 - coalesce(ci_level, 0.95)) / 2, n - 1)
         from (select distinct ci_level, n from measurement where n > 1) as intervals
+        union
+        select 't', 1 - (1 - coalesce(ci_level, 0.95)) / 2, n, t_quantile(1 - (1 - coalesce(ci_level, 0.95)) / 2, n)
+        from (select distinct ci_level, 4.0 as n from reported_contrast) as unknown_n
+        union
+        select 't', level, n, t_quantile(level, n)
+        from (
+            select distinct
+                1 - (1 - coalesce(reported.ci_level, 0.95)) / 2 as level,
+                coalesce(reported.n_a, a.n) + coalesce(reported.n_b, b.n) - 2 as n
+            from reported_contrast as reported
+            inner join arm as a
+                on (reported.study, reported.experiment, reported.arm_a) = (a.study, a.experiment, a.arm)
+            inner join arm as b
+                on (reported.study, reported.experiment, reported.arm_b) = (b.study, b.experiment, b.arm)
+        ) as known_n
+        where n > 0
+        union
+        select 'normal', level, null, normal_quantile(level)
+        from (
+            select 1 - (1 - coalesce(ci_level, 0.95)) / 2 as level from measurement
+            union
+            select 1 - (1 - coalesce(ci_level, 0.95)) / 2 as level from reported_contrast
+        ) as levels
         union
         select distinct 'normal', (n - 0.375) / (n + 0.25), null, normal_quantile((n - 0.375) / (n + 0.25))
         from measurement where n > 1
