@@ -157,7 +157,7 @@ class Effect:
         if not known:
             return 2
         typical = known[(len(known) - 1) // 2]
-        return min(6, max(least, 1 - math.floor(math.log10(typical)))) if typical > 0 else 2
+        return min(12, max(least, 1 - math.floor(math.log10(typical)))) if typical > 0 else 2
 
     def text(self, value: float | None, digits: int = 2) -> str:
         """Write a stored number as it is read.

@@ -155,8 +155,8 @@ def figures(value: float | None) -> str:
     if value == 0:
         return "0"
     text = f"{value:.3g}"
-    if "e" in text and 1e-6 < abs(value) < 1e12:  # type: ignore[arg-type]
-        text = f"{float(text):,.0f}" if abs(value) >= 1 else f"{float(text):.8f}".rstrip("0")  # type: ignore[arg-type]
+    if "e" in text and 1e-12 < abs(value) < 1e12:  # type: ignore[arg-type]
+        text = f"{float(text):,.0f}" if abs(value) >= 1 else f"{float(text):.15f}".rstrip("0")  # type: ignore[arg-type]
     elif abs(value) >= 1000:  # type: ignore[arg-type]
         text = f"{float(text):,.0f}"
     return text.replace("-", "−")

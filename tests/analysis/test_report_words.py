@@ -51,7 +51,7 @@ def said(run: Run, names=NAMES, unit=None) -> str:
 
 def without_numbers(text: str) -> str:
     # The number of figures may differ with the unit, not what stands around them.
-    return re.sub(r"[<>]?[−-]?\d[\d,.]*(e[−-]?\d+)?", "#", text)
+    return re.sub(r"[<>]?[−-]?\d(?:[\d,.]*\d)?(e[−-]?\d+)?", "#", text)
 
 
 effects = st.lists(
