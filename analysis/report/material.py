@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.charts.effect import Effect
 from evidence import results
 from evidence.audit import run_audits
-from evidence.errors import Problem
+from evidence.errors import CallError, Problem
 from evidence.query import EvidenceBase
 from evidence.results import Run
 
@@ -130,11 +130,17 @@ class Material:
     @cached_property
     def runs(self) -> list[Run]:
         """Results of the planned analyses, in the plan's order."""
-        return [
+        found = [
             results.read(self.db, row["run_id"])
             for row in results.listing(self.db)
             if row["analysis"] is not None
         ]
+        if bare := [str(run.analysis) for run in found if run.frames["contrasts"].empty]:
+            raise CallError(
+                f"An earlier version kept {', '.join(bare)} without what entered: run the plan again "
+                "(`evidence analyse FILE`)."
+            )
+        return found
 
     @cached_property
     def problems(self) -> list[Problem]:

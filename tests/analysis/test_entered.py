@@ -20,6 +20,7 @@ from analysis.report.sections import findings
 from evidence import results
 from evidence.database import connect
 from evidence.errors import CallError
+from evidence.query import EvidenceBase
 from evidence.trace import trace
 
 PLAN = """
@@ -222,8 +223,8 @@ def test_a_file_of_an_earlier_version_is_refused_in_words(db, tmp_path):
         for view in ("run_size", "run_node", "run_edge", "run_design", "run_arm"):
             connection.execute(f"drop view {view}")
         connection.execute("drop table result_contrast")
-    with evidence.open(copy) as old, pytest.raises(CallError, match=r"earlier version.*result_contrast"):
-        results.read(old, "low")
+    with connect(copy) as connection, pytest.raises(CallError, match=r"earlier version.*result_contrast"):
+        results.read(EvidenceBase(connection, copy), "low")
     before = copy.read_bytes()
     with pytest.raises(CallError, match=r"earlier version.*result_contrast"):
         results.save(copy, [run])
