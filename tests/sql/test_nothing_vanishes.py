@@ -75,7 +75,7 @@ STUDY = st.one_of(
 
 
 @pytest.mark.slow
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(studies=st.lists(STUDY, min_size=1, max_size=5))
 def test_every_study_with_data_is_in_the_analysis_or_named(database, review_rows, studies):
     database.execute("begin transaction")
