@@ -78,6 +78,7 @@ def arms_of(small_review, low: bool) -> dict[tuple[str, str], int]:
     }
 
 
+@pytest.mark.slow
 def test_nodes_and_size_of_a_run_count_what_entered_it(db, small_review):
     arms = arms_of(small_review, low=True)
     run = results.read(db, "low")
@@ -94,6 +95,7 @@ def test_nodes_and_size_of_a_run_count_what_entered_it(db, small_review):
         assert nodes[treatment]["n_studies"] == nodes[treatment]["n_arms"] == len(own)
 
 
+@pytest.mark.slow
 def test_an_analysis_of_a_class_counts_its_animals_a_shared_control_once(db, small_review):
     run = results.read(db, "class")
     arms = [study.arms.values() for study in small_review.studies()]
@@ -103,6 +105,7 @@ def test_an_analysis_of_a_class_counts_its_animals_a_shared_control_once(db, sma
     assert found["n_studies"] == len(used)
 
 
+@pytest.mark.slow
 def test_edges_and_designs_of_a_run_count_what_entered_it(db, small_review):
     low = [study for study in small_review.studies() if not study.high_risk]
     run = results.read(db, "low")
@@ -120,6 +123,7 @@ def test_edges_and_designs_of_a_run_count_what_entered_it(db, small_review):
     assert designs["a:b:c"] == sum({t for t, _ in s.arms.values()} == set("abc") for s in low)
 
 
+@pytest.mark.slow
 def test_rows_of_a_run_are_as_analysed_g_at_its_own_time_point(db):
     run = results.read(db, "low")
     kept = {row["contrast_id"]: row for row in run.frames["contrasts"].to_dict("records")}
@@ -135,6 +139,7 @@ def test_rows_of_a_run_are_as_analysed_g_at_its_own_time_point(db):
             assert own["sd_b"] > 0
 
 
+@pytest.mark.slow
 def test_a_pairwise_run_keeps_treatment_minus_comparator_with_the_level_of_its_subgroup(db, small_review):
     run = results.read(db, "pair")
     by_study = {study.study: study for study in small_review.studies()}
@@ -146,6 +151,7 @@ def test_a_pairwise_run_keeps_treatment_minus_comparator_with_the_level_of_its_s
     assert list(rows["estimate"]) == pytest.approx(list(rows["mean_a"] - rows["mean_b"]))
 
 
+@pytest.mark.slow
 def test_figures_of_a_restricted_run_draw_its_own_rows(db, small_review):
     """Seven or nine studies at low risk are drawn and counted, at day 1, as g: not the twelve of the review."""
     material, links = Material(db, {}), Links()
@@ -180,6 +186,7 @@ def test_figures_of_a_restricted_run_draw_its_own_rows(db, small_review):
             assert (f"Drug {a} versus Drug c", edge["n_studies"], edge["n_participants"]) in counted
 
 
+@pytest.mark.slow
 def test_a_subgroups_number_leads_to_the_contrasts_of_its_level(db, small_review):
     by_study = {study.study: study for study in small_review.studies()}
     found = trace(db, "pair/a/c/common/model=acute")
@@ -187,6 +194,7 @@ def test_a_subgroups_number_leads_to_the_contrasts_of_its_level(db, small_review
     assert {by_study[part.study].model for part in found.parts} == {"acute"}
 
 
+@pytest.mark.slow
 def test_a_control_group_of_several_experiments_counts_once(db, tmp_path):
     copy = tmp_path / "copy.duckdb"
     copy.write_bytes(db.path.read_bytes())
@@ -215,6 +223,7 @@ def test_a_control_group_of_several_experiments_counts_once(db, tmp_path):
         assert nodes.fetchall() == [("a", 21), ("b", 17), ("c", 7)]
 
 
+@pytest.mark.slow
 def test_a_file_of_an_earlier_version_is_refused_in_words(db, tmp_path):
     copy = tmp_path / "old.duckdb"
     copy.write_bytes(db.path.read_bytes())

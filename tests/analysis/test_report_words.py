@@ -66,7 +66,7 @@ def table_of(values, scale=1.0) -> pd.DataFrame:
     return pd.DataFrame({"study": [f"s{i}" for i in range(len(yi))], "yi": yi * scale, "sei": sei * scale})
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(effects, st.booleans())
 def test_a_verdict_says_what_its_interval_says(values, lower_is_better):
     run = run_of_table(table_of(values), lower_is_better=lower_is_better)
@@ -91,14 +91,14 @@ def test_a_verdict_says_what_its_interval_says(values, lower_is_better):
         assert "prediction" not in text
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(effects, st.sampled_from([-6, -3, 3, 6]))
 def test_the_unit_changes_no_word(values, power):
     one, other = (said(run_of_table(table_of(values, 10.0**k))) for k in (0, power))
     assert without_numbers(one) == without_numbers(other)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(effects)
 def test_names_change_names_and_a_reversed_direction_the_side(values):
     table = table_of(values)
@@ -175,7 +175,7 @@ def run_of_network(values, lower_is_better=True, names="abc", scale=1.0) -> Run:
     )  # fmt: skip
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(triples, st.booleans())
 def test_a_network_favours_whom_its_intervals_favour(values, lower_is_better):
     names = {"a": "Alpha", "b": "Beta", "c": "Gamma"}
