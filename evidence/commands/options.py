@@ -51,7 +51,7 @@ TIMEPOINT = click.option(
 WHERE = click.option(
     "--where",
     metavar="SQL",
-    help="Only studies that meet this condition on their columns and characteristics: \"species = 'rat'\".",
+    help="Only what meets this condition on columns of studies, arms or measurements: \"species = 'rat'\".",
 )
 HIGH_RISK = click.option(
     "--exclude-high-rob", is_flag=True, help="Leave out studies at high risk of bias (high_risk_study)."

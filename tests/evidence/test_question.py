@@ -536,3 +536,24 @@ def test_conditions_answer_as_a_review_without_the_other_studies(timed, tmp_path
             columns = ["study", "timepoint", "treatment_a", "treatment_b", "estimate", "std_error"]
             pd.testing.assert_frame_equal(whole.contrasts[columns], part.contrasts[columns])
             assert (whole.scale, whole.unit, whole.labels) == (part.scale, part.unit, part.labels)
+
+
+def test_conditions_may_name_what_describes_arms_and_effects(tmp_path):
+    rows = [(s, a, "y", 7.0, "d", 10 + n + 5 * (a == "a")) for n, s in enumerate("ABCDE") for a in "ap"]
+    folder = written(tmp_path / "dose", rows)
+    text = "study,arm,treatment,n,dose,cell\n"
+    for study, dose, cell in zip(
+        "ABCDE", (1, 2, 5, 10, "NR"), ("fresh", "frozen") * 2 + ("NR",), strict=False
+    ):
+        text += f"{study},a,a,10,{dose},{cell}\n{study},p,p,10,,\n"
+    (folder / "arms.csv").write_text(text, encoding="utf-8")
+    expected = {
+        "dose > 1.5": "BCD", "cell = 'fresh'": "AC", "timepoint <= 7 and species = 'mouse'": "ACE",
+    }  # fmt: skip
+    with evidence.open(evidence.build(folder, tmp_path / "dose.duckdb")) as base:
+        for where, studies in expected.items():
+            pair = read(base, Question("y", "MD", treatment="a", versus="p", where=where))
+            assert "".join(pair.contrasts["study"]) == studies
+            assert pair.notes[0] == ("info", f"Only effects where {where}: {len(studies)} of 5.")
+        # A control has no dose, and stays.
+        assert "".join(read(base, Question("y", "MD", where="dose > 1.5")).contrasts["study"]) == "BCD"
