@@ -108,6 +108,38 @@ def check(assembly: Assembly, measure: str, method: str, shared: str) -> None:
         )
 
 
+RARE = 0.1
+"""Share with the event up to which an odds ratio and a risk ratio are nearly the same."""
+
+COMMON = 0.2
+"""Share above which CM.AL of an odds ratio is refused."""
+
+
+def largest_share(assembly: Assembly) -> float:
+    """Share of an arm with the event, over all studies, in the arm where it is larger."""
+    data = table(assembly, "OR", divided=False)
+    return float(max(data.a.sum() / data.n1.sum(), data.c.sum() / data.n2.sum()))
+
+
+def check_rare(assembly: Assembly, measure: str, method: str) -> None:
+    """Refuse CM.AL of an odds ratio where events are common: it then gives a risk ratio.
+
+    Raises
+    ------
+    RefusedError
+        If more than `COMMON` of either arm, over all studies, have the event.
+    """
+    if method != "CM.AL" or measure != "OR":
+        return
+    share = largest_share(assembly)
+    if share > COMMON:
+        raise RefusedError(
+            f"CM.AL is for rare events: {share:.0%} of an arm have the event, more than {COMMON:.0%}, and its "
+            'result is then nearer to a risk ratio than to an odds ratio. Use method="binomial" (the exact '
+            "form of the same likelihood), UM.FS or MH."
+        )
+
+
 def table(assembly: Assembly, measure: str, divided: bool) -> Table:
     """Events of the contrasts; shared arms divided among theirs where that was asked for."""
     frame = assembly.tables.contrasts.frame

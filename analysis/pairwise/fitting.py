@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 _Z = 1.959963984540054
 
+
+APART = ("inverse_variance", "MH", "Peto")
+"""Methods whose random-effects model is that of inverse variance."""
 
 LARGE = 1000
 """Studies above which analyses whose work grows with their square run only when asked for by name."""
@@ -225,11 +229,21 @@ class PairwiseFit(SmallStudyEffects):
         found = [study for part in self.levels.values() for study in part.studies]
         repeated = len(set(found)) < len(found)
         shared = "studies in several subgroups are taken as independent" if repeated else None
-        for model in ("common", "random"):
-            effects = [part.wald(model) for part in self.levels.values()]
+        # One study shows no tau2 of its own: a subgroup of it would enter the test as if it were 0.
+        alone = [level for level, part in self.levels.items() if part.rows.n == 1]
+        own = (
+            self.options.separate_tau2 and isinstance(self.options.tau2, str) and self.options.method in APART
+        )
+        fits = {"common": self, "random": self}
+        if alone and own and len(self.levels) > 1 and len(alone) < len(self.levels):
+            fits["random"] = self.of(self.contrasts, replace(self.options, separate_tau2=False))
+        for model, fit in fits.items():
+            effects = [part.wald(model) for part in fit.levels.values()]
             estimate, std_error = (np.array(values) for values in zip(*effects, strict=True))
             q, df, p_value = between_groups(estimate, std_error)
-            tau2 = "a tau2 for each" if self.options.separate_tau2 else "one tau2 for all"
+            tau2 = "a tau2 for each" if fit.options.separate_tau2 else "one tau2 for all"
+            if fit is not self:
+                tau2 += f", since one study alone shows none ({', '.join(alone)})"
             test = {"q": q, "df": df, "p_value": p_value}
             note = "; ".join(filter(None, [tau2 if model == "random" else None, shared])) or None
             rows += quantities(model, "subgroups", self.options.by, test, note=note)

@@ -97,7 +97,7 @@ class Options:
         return cls(
             tau2=_tau2(tau2),
             ci=chosen_ci,
-            prediction=_prediction(prediction, chosen_ci, chosen_method),
+            prediction=prediction_after(prediction, chosen_ci, chosen_method),
             shared=option("shared", shared, SHARED),
             method=chosen_method,
             dependence=chosen_dependence,
@@ -154,7 +154,8 @@ def _tau2(value: str | float) -> str | float:
     return float(value)
 
 
-def _prediction(value: str | None, ci: str, method: str) -> str:
+def prediction_after(value: str | None, ci: str, method: str) -> str:
+    """Give the prediction interval asked for, or the one that belongs to an interval and a method."""
     # Likelihoods and three levels have no Hartung-Knapp factor: only rows of known variances do.
     has_factor = method not in (*LIKELIHOODS, "multilevel")
     after_hk = ci.startswith("HK") and has_factor

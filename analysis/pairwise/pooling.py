@@ -325,6 +325,7 @@ class CountLikelihood:
     def __post_init__(self) -> None:
         """Refuse what has no counts."""
         counts.check(self.assembly, self.measure, self.options.method, self.options.shared)
+        counts.check_rare(self.assembly, self.measure, self.options.method)
 
     @cached_property
     def family(self) -> Any:
@@ -400,6 +401,9 @@ class CountLikelihood:
     def cautions(self) -> Iterator[tuple[str, str]]:
         """Say what few studies do to it."""
         k = self.common_fit.k
+        rare = (self.options.method, self.measure) != ("CM.AL", "OR")
+        if not rare and (share := counts.largest_share(self.assembly)) > counts.RARE:
+            yield "warning", f"CM.AL is for rare events: {share:.0%} of an arm have the event. Take binomial."
         if k == 1:
             yield "warning", "One study: its between-study variance cannot be estimated and is taken as 0."
         elif k < LEAST_FOR_PREDICTION:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from analysis import pairwise
 from analysis.pairwise import tau2 as between_studies
 from analysis.pairwise.contrasts import each
+from analysis.pairwise.options import prediction_after
 from evidence import facts
 from evidence.errors import CallError, EvidenceError
 
@@ -111,9 +112,14 @@ def estimators(source: EvidenceBase | pd.DataFrame, **question: Any) -> pd.DataF
     DataFrame
         As `effect_measures`; case is ``estimator, interval``. The common effect stands once.
     """
-    start = pairwise.fit(source, **question)
+    start, asked = pairwise.fit(source, **question), question.get("prediction")
     fits = {
-        f"{tau2}, {ci}": pairwise.PairwiseFit.of(start.contrasts, replace(start.options, tau2=tau2, ci=ci))
+        f"{tau2}, {ci}": pairwise.PairwiseFit.of(
+            start.contrasts,
+            replace(
+                start.options, tau2=tau2, ci=ci, prediction=prediction_after(asked, ci, start.options.method)
+            ),
+        )
         for tau2 in between_studies.METHODS
         for ci in ("Wald", "HK", "HK-adhoc")
     }

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import pairwise
+from analysis import pairwise, sensitivity
 from analysis.verdict import may_be_said
+from evidence.errors import RefusedError
 from evidence.output import p_value, percent
 
 
@@ -124,3 +125,31 @@ def test_nearly_all_is_not_printed_as_all():
         "< 0.1 %",
         "99.9 %",
     ]
+
+
+def test_a_subgroup_of_one_study_is_tested_with_one_tau2_for_all():
+    data = table([1.0, 0.2, 0.9, 0.1, 2.5], [0.1, 0.12, 0.1, 0.15, 0.2], by=list("aaaab"))
+    test = pairwise.fit(data, by="by").subgroups().query("model == 'random'")
+    shared = pairwise.fit(data, by="by", separate_tau2=False).subgroups().query("model == 'random'")
+    assert test["value"].to_numpy() == pytest.approx(shared["value"].to_numpy())
+    assert "one study alone shows none (b)" in test["note"].iloc[0]
+    notes = pairwise.fit(data, by="by").notes()["message"]
+    assert notes.str.startswith("by = b: One effect").any()
+
+
+def test_cm_al_is_refused_where_events_are_common():
+    counts = {"events_a": [120.0, 118, 125], "n_a": 200.0, "events_b": [66.0, 70, 64], "n_b": 200.0}
+    data = table([1.0, 1.1, 1.2], [0.2, 0.2, 0.2], **counts)
+    with pytest.raises(RefusedError, match="rare events"):
+        pairwise.fit(data, measure="OR", method="CM.AL")
+    rare = data.assign(events_a=[5.0, 6, 7], events_b=[10.0, 9, 8])
+    assert np.isfinite(pairwise.fit(rare, measure="OR", method="CM.AL").estimates()["estimate"]).all()
+
+
+def test_prediction_intervals_of_a_table_of_estimators_belong_to_their_interval():
+    data = table([0.2, 1.0, -0.3, 0.8, 0.5], [0.2, 0.25, 0.3, 0.2, 0.2])
+    found = sensitivity.estimators(data).query("case == 'DL, Wald'").iloc[0]
+    expected = random(pairwise.fit(data, tau2="DL", ci="Wald").estimates())
+    assert [found["pi_lower"], found["pi_upper"]] == pytest.approx(
+        [expected["pi_lower"], expected["pi_upper"]]
+    )
