@@ -134,8 +134,8 @@ def check_rare(assembly: Assembly, measure: str, method: str) -> None:
     share = largest_share(assembly)
     if share > COMMON:
         raise RefusedError(
-            f"CM.AL is for rare events: {share:.0%} of an arm have the event, more than {COMMON:.0%}, and its "
-            'result is then nearer to a risk ratio than to an odds ratio. Use method="binomial" (the exact '
+            f"CM.AL is for rare events: {share:.0%} of an arm have the event, more than {COMMON:.0%}, and "
+            'its result is then nearer to a risk ratio than to an odds ratio. Use method="binomial" (the exact '
             "form of the same likelihood), UM.FS or MH."
         )
 
