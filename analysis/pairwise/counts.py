@@ -135,8 +135,8 @@ def check_rare(assembly: Assembly, measure: str, method: str) -> None:
     if share > COMMON:
         raise RefusedError(
             f"CM.AL is for rare events: {share:.0%} of an arm have the event, more than {COMMON:.0%}, and "
-            'its result is then nearer to a risk ratio than to an odds ratio. Use method="binomial" (the exact '
-            "form of the same likelihood), UM.FS or MH."
+            "its result is then nearer to a risk ratio than to an odds ratio. Use the exact form of the same "
+            'likelihood (method="binomial"), UM.FS or MH.'
         )
 
 
