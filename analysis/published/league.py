@@ -34,6 +34,12 @@ DRAWS = 200_000
 ENGINE, MODEL = "rebuilt", "printed"
 
 
+MISFIT = 0.5
+"""Standard errors an estimate may miss the one set of effects before a table contradicts itself."""
+REPAIR = 0.5
+"""Relative change of a standard error likewise."""
+
+
 @dataclass(frozen=True)
 class PrintedNetwork:
     """The normal distribution behind one printed league table.
@@ -168,13 +174,23 @@ class PrintedNetwork:
 
     def notes(self) -> pd.DataFrame:
         """Tabulate how well the table fits one distribution: columns of ``notes``."""
+        contradicts = self.residual > MISFIT or self.repair > REPAIR
         rows = [
             {
-                "severity": "info",
+                "severity": "warning" if self.residual > MISFIT else "info",
                 "message": "The printed estimates agree with one set of effects to"
                 f" {self.residual:.3f} standard errors.",
             }
         ]
+        if contradicts:
+            rows.append(
+                {
+                    "severity": "warning",
+                    "message": "The printed cells contradict each other by more than rounding: a sign or an"
+                    " interval is likely misprinted or mistyped. The rebuilt ranks are those of the nearest"
+                    " table without contradiction, and not to be relied on.",
+                }
+            )
         if self.repair:
             rows.append(
                 {

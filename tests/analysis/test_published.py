@@ -375,3 +375,21 @@ def test_an_interval_of_another_row_is_found(judge):
         for i, (c, o) in enumerate(zip(cells, others, strict=True))
     ]
     assert all(i in intervals for i, (_, intervals) in enumerate(judge(*wrong)))
+
+
+def test_a_league_table_that_contradicts_itself_is_warned_of() -> None:
+    effect = {"A": 0.0, "B": -1.0, "C": 1.0, "D": 2.0}
+    cells = [
+        {"treatment": a, "versus": b, "estimate": effect[a] - effect[b], "std_error": 0.5}
+        for a, b in (("B", "A"), ("C", "A"), ("D", "A"), ("C", "B"), ("D", "B"), ("D", "C"))
+    ]
+
+    def warnings(rows):
+        notes = from_cells(rows, lower_is_better=True).notes()
+        return " ".join(notes.loc[notes["severity"] == "warning", "message"])
+
+    assert warnings(cells) == ""
+    turned = [cells[0] | {"estimate": 1.0}, *cells[1:]]
+    assert "not to be relied on" in warnings(turned)
+    tripled = [cells[0] | {"std_error": 1.5}, *cells[1:]]
+    assert "not to be relied on" in warnings(tripled)
