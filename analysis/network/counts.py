@@ -377,7 +377,7 @@ class CountsFit(SampledFit):
             rows += [{**about, "model": model, "note": reason} for model, reason in why.items() if reason]
             design = predictors.split(base, cast(Any, self.counts.blocks), (a, b), spec.effect_sd)
             for model, posterior in self._other(design, [m for m in self.models if not why[m]]).items():
-                row = {**about, "model": model}
+                row = {**about, "model": model, "note": self.sources[model].notes[a, b]}
                 draws = posterior.draws()
                 omega = posterior.coefficients[:, -1:]
                 indirect = draws.difference(np.array([b]), np.array([a]))

@@ -108,7 +108,7 @@ def node_splits(fit: ExactPosterior) -> pd.DataFrame:
     names = fit.network.treatments
     rows: list[dict[str, Any]] = []
     for model in fit.models:
-        for (a, b), reason in fit.sources[model].reasons.items():
+        for (a, b), reason in fit.sources[model].notes.items():
             about = {
                 "engine": fit.engine,
                 "model": model,

@@ -433,7 +433,8 @@ class McmcFit(SampledFit):
                         about | {"note": "driven by the prior: direct or indirect evidence is too thin"}
                     )
                     continue
-                said = [WITHOUT_CLASSES] if self.structure.classes else []
+                said = [thin] if (thin := self.sources[model].notes[a, b]) else []
+                said += [WITHOUT_CLASSES] if self.structure.classes else []
                 said += [] if posterior.converged else ["the chains did not converge"]
                 about["note"] = "; ".join(said) or None
                 rows.append(about | split_row(summary(posterior.draws, values)))

@@ -60,7 +60,15 @@ class Sources:
 
     @property
     def reasons(self) -> dict[tuple[int, int], str | None]:
-        """By pair (lower index first): why it cannot be split into direct and indirect evidence, or None."""
+        """By pair (lower index first): why it cannot be split into direct and indirect evidence, or None.
+
+        Indirect evidence of next to no weight is still evidence, and can be set against the direct.
+        """
+        return {pair: None if note == NEGLIGIBLE else note for pair, note in self.notes.items()}
+
+    @property
+    def notes(self) -> dict[tuple[int, int], str | None]:
+        """By pair (lower index first): what is to be said of its indirect evidence, or None."""
         pairs = zip(self.first.tolist(), self.second.tolist())
         return {pair: note or None for pair, note in zip(pairs, self.note)}
 

@@ -67,12 +67,14 @@ def refuse_absurd(net: Network, **widths: float | Prior | None) -> None:
         width = prior.reach if prior is not None else value
         if not isinstance(width, float) or (prior is None and (width == 0 or isinf(width))):
             continue
-        if not 1.0 / FURTHEST <= width / scale <= FURTHEST:
+        # Nine widths of a logarithm reach far, and harm nothing.
+        furthest = 1e100 if prior is not None and prior.logarithmic else FURTHEST
+        if not 1.0 / furthest <= width / scale <= furthest:
             stated = f"{width:g}" if prior is None else f"{prior}, which reaches to {width:g}"
             largest = f"{scale:.4g} {unit_of(net)}".strip()
             raise CallError(
                 f"{name} = {stated}: out of all proportion to the largest effect of any study, {largest}. "
-                f"Stay within {FURTHEST:g} times of it."
+                f"Stay within {furthest:g} times of it."
             )
 
 

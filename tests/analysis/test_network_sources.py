@@ -77,7 +77,7 @@ def agree(net: Any, fit: Any) -> None:
             # network estimate, netmeta's, may give a number for what multi-arm studies tell by their other arms.
             if kind == DIRECT:
                 assert row["note"]
-                assert np.isnan(row["indirect"]) or "multi-arm studies" in row["note"]
+                assert np.isnan(row["indirect"]) or row["note"] != ALONE
             assert (row["note"] == ALONE) <= (kind == DIRECT)
         indirect = estimates[(estimates["model"] == model) & (estimates["evidence"] == "indirect")]
         for t, v in zip(indirect["treatment"], indirect["versus"]):
@@ -139,7 +139,8 @@ def test_an_indirect_share_of_next_to_nothing_is_none() -> None:
         assert row["rests_on"] == DIRECT
         split = fit.node_splits().query("treatment == 'B' and versus == 'A'").iloc[0]
         assert "less than 0.05 % of the weight" in split["note"]
-        assert np.isnan(split["indirect"])
+        # The way back from the network estimate has no digits left for it; the split model has.
+        assert np.isnan(split["indirect"]) == (engine == "frequentist")
 
 
 def test_the_league_table_is_coloured_by_what_the_rows_say() -> None:
