@@ -438,7 +438,8 @@ class TestTimePoints:
         return rows
 
     def plan(self, rows, timepoint, measure="MD", outcome="alt", position=1):
-        rows.effect_measure(measure)
+        for name in ("MD", "SMD", "ROM", measure):
+            rows.effect_measure(name)
         rows.insert(
             "plan",
             [
