@@ -410,7 +410,7 @@ def test_counts_reported_contrasts_and_a_treatment_that_no_study_reaches(deaths:
     # S2: half an event in every arm of the study, for B has none (Cochrane Handbook, 10.4.4.2).
     odds = np.log([12.5 / 38.5, 6.5 / 44.5, 0.5 / 50.5])
     np.testing.assert_allclose(three.y[0], odds[1:] - odds[0], rtol=1e-12)
-    with pytest.raises(CallError, match="no study variable colour"):
+    with pytest.raises(CallError, match="no study variable 'colour'"):
         network.load(deaths, "death", "OR", covariates=["colour"])
 
 
