@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from analysis.network import contribution, inconsistency
+from analysis.network.data import Array, Network
 from analysis.network.funnel import comparison_adjusted
 from analysis.network.gls import Gls
 from analysis.network.graph import comparisons
 from analysis.network.result import NetworkFit, Pair, contrast_ids
 from analysis.results import frame
-from evidence.errors import CallError
+from evidence import facts
+from evidence.errors import CallError, RefusedError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -219,49 +221,78 @@ class EvidenceStructure(NetworkFit):
         """Give the points of the comparison-adjusted funnel: see `funnel.comparison_adjusted`."""
         return comparison_adjusted(self.network, self.between(self.chosen_model(model)), order)
 
-    def small_study_effects(self, order: Sequence[str], model: str | None = None) -> pd.DataFrame:
-        """Test the comparison-adjusted funnel for asymmetry.
+    def small_study_effects(
+        self,
+        order: Sequence[str],
+        model: str | None = None,
+        predictor: str | None = None,
+        anyway: bool = False,
+    ) -> pd.DataFrame:
+        """Test the comparison-adjusted funnel for asymmetry, by the rules of a pairwise meta-analysis.
 
         Parameters
         ----------
         order : sequence of str
             All treatments; see `funnel.comparison_adjusted`.
         model : str, optional
+        predictor : {"se", "sqrt(1/n1+1/n2)"}, optional
+            Of Egger's regression. Without it se, or sqrt(1/n1+1/n2) for a measure whose standard error
+            depends on the effect (Pustejovsky and Rodgers 2019).
+        anyway : bool
+            Carry out what does not hold (below ten comparisons; Begg's test of a measure whose standard error
+            depends on the effect), with a note.
 
         Returns
         -------
         DataFrame
             Columns of ``sensitivity``: Egger's regression and Begg's rank test. They take the comparisons of
             a multi-arm study as independent, and count comparisons that a single study makes, which are their
-            own centre; a note says so.
+            own centre; a note says so. A test that does not hold has a row with the quantity ``refused``.
 
         Raises
         ------
         CallError
-            If the order is not one of all treatments.
+            If the order is not one of all treatments, or the predictor is not known.
         RefusedError
-            If there are fewer than three comparisons, or all are equally precise.
+            If there are fewer than ten comparisons, all are equally precise, or the predictor needs numbers
+            of participants that are not known.
         """
         from analysis.pairwise import bias
 
         model = self.chosen_model(model)
         points = self.funnel(order, model)
-        y, v = points["adjusted"].to_numpy(), points["std_error"].to_numpy() ** 2
-        slope, rank = bias.egger(y, v).slope, bias.begg(y, v)
-        tests = {
-            "Egger": {
-                "estimate": slope.estimate[0],
-                "std_error": slope.std_error[0],
-                "p_value": slope.p_value[0],
-            },
-            "Begg": {"estimate": rank.tau, "p_value": rank.p_value},
-        }
+        lopsided = facts.measure(self.network.measure).effect_in_variance
+        chosen = predictor or (bias.OF_ARMS if lopsided else "se")
+        if chosen not in ("se", bias.OF_ARMS):
+            raise CallError(f"There is no predictor {chosen!r} in a network; there are se, {bias.OF_ARMS}.")
         remarks = []
+        if len(points) < bias.LEAST_EFFECTS:
+            few = (
+                f"tests of asymmetry need at least {bias.LEAST_EFFECTS} comparisons; there are {len(points)}"
+            )
+            if not anyway:
+                raise RefusedError(f"{few[0].upper()}{few[1:]}.")
+            remarks.append(few)
         if any(block.k > 2 for block in self.network.blocks):
             remarks.append("comparisons of a multi-arm study are taken as independent")
         if alone := int((points.groupby(["treatment", "versus"]).size() == 1).sum()):
             remarks.append(f"{alone} comparisons of a single study lie on the line by construction")
-        note = "; ".join(remarks)
+        depends = (
+            f"the standard error of {self.network.measure} depends on the effect: asymmetry without any bias"
+        )
+        y, v = points["adjusted"].to_numpy(), points["std_error"].to_numpy() ** 2
+        size = _arm_sizes(self.network, points) if chosen == bias.OF_ARMS else None
+        # The weights, too, must not hold the effect.
+        found = bias.egger(y, v if size is None else size, predictor=chosen, n=size).slope
+        values = {name: getattr(found, name)[0] for name in ("estimate", "std_error", "p_value")}
+        said = [depends] if lopsided and chosen == "se" else []
+        tests = [("Egger", values, [f"on {chosen}", *said, *remarks])]
+        if lopsided and not anyway:
+            tests.append(("Begg", {"refused": float("nan")}, [depends]))
+        else:
+            rank = bias.begg(y, v)
+            said = [depends] if lopsided else []
+            tests.append(("Begg", {"estimate": rank.tau, "p_value": rank.p_value}, [*said, *remarks]))
         return frame(
             "sensitivity",
             [
@@ -272,9 +303,9 @@ class EvidenceStructure(NetworkFit):
                     "item": " > ".join(order),
                     "quantity": quantity,
                     "value": value,
-                    "note": note,
+                    "note": "; ".join(notes),
                 }
-                for name, numbers in tests.items()
+                for name, numbers, notes in tests
                 for quantity, value in numbers.items()
             ],
         )
@@ -312,3 +343,29 @@ class EvidenceStructure(NetworkFit):
             ]
         table = pd.concat(parts, ignore_index=True).dropna(subset="value")
         return frame("sensitivity", {str(name): table[name] for name in table} | {"engine": self.engine})
+
+
+def _arm_sizes(net: Network, points: pd.DataFrame) -> Array:
+    """Give 1/n1 + 1/n2 of each comparison within a study, n summed over its arms of one treatment."""
+    contrasts = net.contrasts
+    sizes: dict[tuple[str, ...], dict[str, float]] = {}
+    if contrasts is not None and {"n_a", "n_b"} <= set(contrasts):
+        for side in ("a", "b"):
+            names = [f"{name}_{side}" for name in ("treatment", "arm", "n")]
+            for study, experiment, treatment, arm, n in contrasts[["study", "experiment", *names]].itertuples(
+                index=False
+            ):
+                sizes.setdefault((study, experiment, treatment), {})[arm] = float(n)
+
+    def inverse(row: dict[Hashable, Any], side: str) -> float:
+        n = sum(sizes.get((row["study"], row["experiment"], row[side]), {}).values())
+        return 1.0 / n if n > 0 else float("nan")
+
+    rows = points.to_dict("records")
+    size = np.array([inverse(row, "treatment") + inverse(row, "versus") for row in rows])
+    if unknown := sorted({str(row["study"]) for row, value in zip(rows, size) if not np.isfinite(value)}):
+        raise RefusedError(
+            f"A test of asymmetry of {net.measure} needs the number of participants of every arm, for its "
+            f"standard error depends on the effect; there is none in {', '.join(unknown)}."
+        )
+    return size
