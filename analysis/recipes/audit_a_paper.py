@@ -13,6 +13,9 @@ def main() -> None:
     """Print the rebuilt rankings of the model review, and the claims that do not hold."""
     with evidence.open("alf") as db:
         for printed in rebuild(db):
+            if printed.unranked:
+                print(printed.outcome, printed.unranked)
+                continue
             print(printed.outcome, f"precision of the hierarchy {printed.poth:.2f}")
             print(printed.ranking()[["treatment", "mean_rank", "sucra", "p_best"]].round(2))
         for verdict in check_claims(db):

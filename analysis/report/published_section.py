@@ -110,9 +110,11 @@ def _rebuilt(material: Material, units: Mapping[tuple[str, str, str], str | None
     from analysis.published import try_rebuild
 
     found, refused = try_rebuild(material.db)
+    unranked = []
     rows, data = [], []
     for printed in found:
-        if printed.lower_is_better is None:
+        if printed.unranked:
+            unranked.append(f"{printed.publication}, {printed.outcome}: {printed.unranked}")
             continue
         table = printed.publication, printed.outcome, printed.measure
         effect = _printed_effect(material, *table[1:], units[table])
@@ -125,6 +127,9 @@ def _rebuilt(material: Material, units: Mapping[tuple[str, str, str], str | None
                 title=f"{effect.outcome}: ranks that the printed league table implies",
             ),
         )
+        group = f"{effect.title}; precision of the hierarchy (POTH) {printed.poth:.2f}"
+        if printed.rounding is not None:
+            group += f"; rounding of the printed numbers moves a SUCRA by up to {printed.rounding:.2g}"
         for row in records(printed.overview()):
             data.append({"outcome": printed.outcome, "measure": printed.measure, **row})
             text = ""
@@ -134,7 +139,7 @@ def _rebuilt(material: Material, units: Mapping[tuple[str, str, str], str | None
                 text = effect.estimate_text(row["estimate"], *limits, effect.digits([half]))
             rows.append(
                 {
-                    "group": f"{effect.title}; precision of the hierarchy (POTH) {printed.poth:.2f}",
+                    "group": group,
                     "treatment": effect.label(row["treatment"]),
                     "effect": text,
                     **{key: f"{row[key]:.2f}" for key in ("p_best", "sucra", "mean_rank")},
@@ -155,8 +160,8 @@ def _rebuilt(material: Material, units: Mapping[tuple[str, str, str], str | None
             note="From the normal distribution that the printed estimates and intervals fix together.",
             data=tuple(data),
         )
-    if refused:
-        yield Text(tuple(str(error) for error in refused), items=True, kind="warning")
+    if said := [*unranked, *map(str, refused)]:
+        yield Text(tuple(said), items=True, kind="warning")
 
 
 def _printed_effect(material: Material, outcome: str, measure: str, unit: str | None) -> Effect:

@@ -87,7 +87,7 @@ def _printed(db: EvidenceBase) -> tuple[Rows, Rows]:
     rankings: Rows = []
     for printed in found:
         about = {"publication": printed.publication, "outcome": printed.outcome, "measure": printed.measure}
-        ranked = printed.lower_is_better is not None
+        ranked = printed.unranked is None
         tables.append(
             about
             | {
@@ -117,8 +117,6 @@ def _said(db: EvidenceBase, printed: PrintedNetwork) -> Iterator[str]:
         [printed.publication, printed.outcome, printed.measure],
     ):
         yield f"The cell {row['treatment']} vs {row['versus']} does not fit the others."
-    if printed.lower_is_better is None:
-        yield "The outcome has no direction of benefit: no ranking."
 
 
 def _write(parts: dict[str, Rows], form: str, stream: TextIO) -> None:

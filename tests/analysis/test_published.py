@@ -18,8 +18,8 @@ from evidence.errors import RefusedError
 Z = 1.959963984540054
 
 
-def build_two(path):
-    """Build a review with one whole league table and one that lacks a cell."""
+def build_two(path, third=2):
+    """Build a review with one whole league table, given its third cell, and one that lacks a cell."""
     folder = path.with_suffix("")
     folder.mkdir()
     (folder / "review.toml").write_text('title = "T"\n', encoding="utf-8")
@@ -32,7 +32,7 @@ def build_two(path):
         "outcome,kind,unit,lower_is_better\nwhole,continuous,U/L,true\npartial,continuous,U/L,true\n",
         encoding="utf-8",
     )
-    cells = [("whole", "B", "A", -1), ("whole", "C", "A", -3), ("whole", "B", "C", 2), ("partial", "B", "A", -1),
+    cells = [("whole", "B", "A", -1), ("whole", "C", "A", -3), ("whole", "B", "C", third), ("partial", "B", "A", -1),
              ("partial", "C", "A", -3)]  # fmt: skip
     lines = [f"Paper,{o},{a},{b},MD,network,{d},{d - 2},{d + 2}" for o, a, b, d in cells]
     (folder / "published_estimates.csv").write_text(
@@ -101,6 +101,16 @@ def test_the_ranking_view_gives_the_same_sucra(alf):
     for treatment, sucra in zip(printed.treatments, printed.sucra, strict=True):
         # the view takes each cell as printed, the rebuilt table all of them together
         assert stored[treatment] == pytest.approx(sucra, abs=0.005)
+
+
+@pytest.mark.slow
+def test_the_ranking_view_marks_tables_that_contradict_themselves(tmp_path):
+    query = "select distinct outcome, n_incoherent from published_ranking order by outcome"
+    for third, incoherent in ((2, 0), (-2, 1)):
+        with evidence.open(build_two(tmp_path / f"third{third}.duckdb", third)) as db:
+            assert db.sql(query).fetchall() == [("partial", 0), ("whole", incoherent)]
+            (whole,) = try_rebuild(db, outcome="whole")[0]
+            assert (whole.unranked is not None) == bool(incoherent)
 
 
 def test_coherence_of_the_model_review(alf):
@@ -393,3 +403,38 @@ def test_a_league_table_that_contradicts_itself_is_warned_of() -> None:
     assert "not to be relied on" in warnings(turned)
     tripled = [cells[0] | {"std_error": 1.5}, *cells[1:]]
     assert "not to be relied on" in warnings(tripled)
+    for rows in (turned, tripled):
+        printed = from_cells(rows, lower_is_better=True)
+        for ranks in (printed.ranking, printed.rank_probabilities, printed.overview):
+            with pytest.raises(RefusedError, match="contradict each other"):
+                ranks()
+        assert len(printed.estimates()) == 12
+    assert from_cells(cells, lower_is_better=True).unranked is None
+
+
+@pytest.mark.parametrize("digits", [1, 2])
+def test_the_share_that_rounding_has_in_ranks_is_said_and_holds(digits: int) -> None:
+    """The SUCRAs of tables that were rounded lie as near to the true ones as the note says."""
+    inside, said = [], []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        root = rng.normal(size=(5, 7))
+        effects, covariance = rng.normal(0, 0.4, 5), 0.02 * root @ root.T
+        names = [f"t{i}" for i in range(5)]
+        exact = from_cells(coherent(effects, covariance, names), lower_is_better=True)
+        cells = [cell | {"rounding": 10.0**-digits} for cell in coherent(effects, covariance, names, digits)]
+        if any(cell["std_error"] <= 0 for cell in cells):
+            continue
+        printed = from_cells(cells, lower_is_better=True)
+        if printed.unranked:
+            continue
+        assert f"moves a SUCRA by up to {printed.rounding:.2g}" in " ".join(printed.notes()["message"])
+        said.append(printed.rounding)
+        inside.append(np.abs(printed.sucra - exact.sucra).max() <= 1.3 * printed.rounding)
+    assert len(inside) >= 10
+    assert np.mean(inside) >= 0.9
+    assert np.median(said) == pytest.approx(0.025 if digits == 1 else 0.0025, rel=0.8)
+
+
+def test_rounding_of_ratios_is_that_of_the_printed_numbers(alf) -> None:
+    assert all(printed.rounding is not None and printed.rounding < 0.01 for printed in rebuild(alf))
