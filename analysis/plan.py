@@ -45,6 +45,7 @@ def run_pairwise(
     where: str | None = None,
     exclude_high_rob: bool = False,
     moderators: Sequence[str] = (),
+    reference_levels: Mapping[str, str] | None = None,
     analysis: str | None = None,
     **options: Any,
 ) -> Run:
@@ -56,7 +57,9 @@ def run_pairwise(
     outcome, measure, treatment, versus, timepoint, where, exclude_high_rob
         As in `analysis.pairwise.fit`.
     moderators : sequence of str
-        Variables of the studies for a meta-regression; its rows stand in the frame sensitivity.
+        Variables of studies, arms or effects for a meta-regression; its rows stand in the frame sensitivity.
+    reference_levels : mapping of str to str, optional
+        Level of a moderator that the others are compared with; else the one that most studies have.
     analysis : str, optional
         Name in the review's plan.
     **options
@@ -88,11 +91,16 @@ def run_pairwise(
         db, **question, timepoint=timepoint, where=where, exclude_high_rob=exclude_high_rob, **options
     )
     contrasts = fit.contrasts
-    sensitivity, exclusions = [fit.sensitivity()], [fit.exclusions()]
+    sensitivity, exclusions, notes = [fit.sensitivity()], [fit.exclusions()], [fit.notes()]
+    if reference_levels and not moderators:
+        raise CallError(
+            f"A reference level is of a moderator: ask for moderator {', '.join(reference_levels)}."
+        )
     if moderators:
-        regression = fit.meta_regression(*moderators)
+        regression = fit.meta_regression(*moderators, reference_levels=reference_levels)
         sensitivity.append(regression.frame())
         exclusions.append(regression.left_out)
+        notes += [_note("info", said) for said in regression.compared()]
     rule = contrasts.timepoint
     frames = {
         "estimates": fit.estimates(),
@@ -100,7 +108,7 @@ def run_pairwise(
         "leave_one_out": fit.leave_one_out(),
         "weights": fit.weights(),
         "sensitivity": _stacked("sensitivity", sensitivity),
-        "notes": fit.notes(),
+        "notes": _stacked("notes", notes),
         "contrasts": entered.of_pairwise(db, fit, moderators),
         "exclusions": pd.concat([part for part in exclusions if len(part)] or exclusions[:1]),
     }
@@ -113,6 +121,7 @@ def run_pairwise(
         specification=question
         | {"timepoint": rule, "where": where, "exclude_high_rob": exclude_high_rob}
         | {"moderators": list(moderators)}
+        | ({"reference_levels": dict(reference_levels)} if reference_levels else {})
         | asdict(fit.options),
         input_hash=_pairwise_hash(fit, [*filter(None, [fit.options.by]), *moderators]),
         frames=frames | _forms_mixed(frames, measure, "g"),
@@ -358,6 +367,8 @@ def run_planned(db: EvidenceBase, row: Mapping[str, Any], *, progress: Progress 
             tau2=row["tau2"],
             ci=row["ci"],
             by=row["subgroup"],
+            moderators=json.loads(row["moderators"] or "[]"),
+            reference_levels=json.loads(row["reference_levels"] or "{}"),
         )
     accepted = engine_parameters(row["engine"])
     return run_network(

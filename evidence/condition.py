@@ -8,7 +8,7 @@ from evidence.errors import CallError
 from evidence.gate import ask
 from evidence.names import not_found
 from evidence.query import EvidenceBase
-from evidence.variables import DESCRIBING, missing_meanings
+from evidence.variables import DESCRIBING, UNIT, missing_meanings, mixed_units, units_refused
 
 
 def select_studies(db: EvidenceBase, where: str) -> list[str]:
@@ -31,14 +31,48 @@ def select_studies(db: EvidenceBase, where: str) -> list[str]:
     ------
     CallError
         If it is not one condition, or names something that is not there.
+    RefusedError
+        If it takes values in several units for plain numbers.
     """
     named = _named(where)
+    for name in without_units(db, where):
+        _refuse_units(db, name)
     query = (
         f"select study from (select {', '.join(_study_columns(db, named))} from study) as study "
         f"where (\n{where}\n) order by study"
     )
     every = [*db.columns("study"), *(row["characteristic"] for row in db.rows(_CHARACTERISTICS))]
     return _keys(db, query, f"--where {where!r}", named, "study column or characteristic", every)
+
+
+def without_units(db: EvidenceBase, where: str) -> list[str]:
+    """Numeric variables of a condition that have units beside them, of which the condition says nothing."""
+    named = _named(where)
+    rows = db.rows(
+        "select number.variable from variable as number "
+        "inner join variable as unit on unit.variable = concat(number.variable, ?) "
+        "where number.type = 'numeric' order by number.variable",
+        [UNIT],
+    )
+    names = [str(row["variable"]) for row in rows]
+    return [name for name in names if name.lower() in named and (name + UNIT).lower() not in named]
+
+
+def _refuse_units(db: EvidenceBase, name: str) -> None:
+    """Refuse a variable of the studies that is typed in several units."""
+    import pandas as pd
+
+    rows = db.rows(
+        "select number.value, unit.value as unit from study_variable as number "
+        "left join study_variable as unit on number.study = unit.study and unit.variable = ? "
+        "where number.variable = ?",
+        [name + UNIT, name],
+    )
+    table = pd.DataFrame(
+        {name: [float(row["value"]) for row in rows], name + UNIT: [row["unit"] for row in rows]}
+    )
+    if rows and (units := mixed_units(table, name)):
+        raise units_refused(name, units)
 
 
 def describes_contrasts(db: EvidenceBase, where: str) -> bool:

@@ -70,7 +70,11 @@ def nearest(
     if wanted in by_skeleton:
         return by_skeleton[wanted]
     # Of codes as short as OR and RR, the nearest in letters is another thing as often as it is the one meant.
-    guessable = [name for name in by_skeleton if len(name) >= _SHORTEST_GUESSED]
+    # Words for them (day for d) are no codes.
+    words = {skeleton(word) for word in synonyms or ()}
+    guessable = [
+        name for name in by_skeleton if len(name) >= _SHORTEST_GUESSED - (name in words and name.isalpha())
+    ]
     close = difflib.get_close_matches(wanted, guessable, n=1, cutoff=cutoff)
     return by_skeleton[close[0]] if close else None
 

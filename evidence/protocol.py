@@ -19,6 +19,7 @@ from evidence.layout import KINDS
 from evidence.names import suggestion
 from evidence.sheet import Problems
 from evidence.timepoint import RULES, TimepointRule, TimeRuleError, in_days
+from evidence.variables import variable_names
 
 FILE_NAME = "review.toml"
 
@@ -77,6 +78,8 @@ class Analysis:
     tau_prior: str | None = None
     effect_prior_sd: float | None = None
     subgroup: str | None = None
+    moderators: tuple[str, ...] = ()
+    reference_levels: dict[str, str] = field(default_factory=dict)
     where: str | None = None
     exclude_high_rob: bool = False
     smd: str = "d"
@@ -90,7 +93,9 @@ class Analysis:
         """Return the row of ``plan``."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         values["where_sql"] = values.pop("where")
-        values["treatments"] = json.dumps(self.treatments, ensure_ascii=False) if self.treatments else None
+        for name in ("treatments", "moderators", "reference_levels"):
+            value = values[name]
+            values[name] = json.dumps(value, ensure_ascii=False) if value else None
         return values | {"position": position}
 
 
@@ -111,6 +116,8 @@ ANALYSIS_KEYS: dict[str, type] = {
     "tau_prior": str,
     "effect_prior_sd": float,
     "subgroup": str,
+    "moderators": list,
+    "reference_levels": dict,
     "where": str,
     "exclude_high_rob": bool,
     "smd": str,
@@ -307,7 +314,14 @@ def plan(protocol: Protocol, sheets: Sheets, problems: Problems) -> list[Analysi
     Without ``[[protocol.analysis]]``, an outcome is given a network analysis for every set of more than two
     treatments that studies connect, and a pairwise analysis for every such pair.
     """
-    names = _Names(_outcomes(sheets), _treatments(sheets), _classes(sheets), _times(sheets), protocol.text)
+    names = _Names(
+        _outcomes(sheets),
+        _treatments(sheets),
+        _classes(sheets),
+        _times(sheets),
+        (*variable_names(sheets), "treatment", "timepoint"),
+        protocol.text,
+    )
     settings = protocol.settings
     shared = {key: value for key, value in settings.items() if key in ANALYSIS_KEYS}
     shared |= _usable(settings.get("defaults", {}), ANALYSIS_KEYS)
@@ -328,6 +342,8 @@ def plan(protocol: Protocol, sheets: Sheets, problems: Problems) -> list[Analysi
         where = f"analysis {entry.get('name', number)!r}"
         _check_values(entry, where, names, problems)
         analysis = _compile(shared | entry, where, origin, names, problems)
+        if analysis is not None and analysis.kind == "network":
+            _pairwise_only(entry, where, problems)
         if analysis is not None and analysis.analysis in compiled:
             problems.error(
                 f"two analyses are called {analysis.analysis!r}", "give each its own name", file=FILE_NAME
@@ -340,13 +356,14 @@ def plan(protocol: Protocol, sheets: Sheets, problems: Problems) -> list[Analysi
 class _Names(NamedTuple):
     """What the review has: kind of each outcome, role of each treatment, classes, time points by outcome.
 
-    And the text of review.toml.
+    Its variables, and the text of review.toml, too.
     """
 
     outcomes: dict[str, str]
     treatments: dict[str, str]
     classes: tuple[str, ...]
     times: dict[str, set[tuple[float, str | None]]]
+    variables: tuple[str, ...]
     text: str
 
 
@@ -405,6 +422,7 @@ def _check_values(entry: Mapping[str, Any], where: str, names: _Names, problems:
     listed = entry.get("treatments", ())
     for treatment in () if listed == ALL_OUTCOMES else listed:
         _known(treatment, names.treatments, "treatment", where, "treatments.csv", problems)
+    _check_variables(entry, where, names.variables, problems)
     for key, allowed in _CHOICES.items():
         if key in entry and entry[key] not in allowed:
             problems.error(
@@ -418,6 +436,38 @@ def _check_values(entry: Mapping[str, Any], where: str, names: _Names, problems:
         problems.error(
             f"{where}: seed is {entry['seed']}", "write a number from 0 to 2^63 - 1", file=FILE_NAME
         )
+
+
+def _check_variables(
+    entry: Mapping[str, Any], where: str, variables: Iterable[str], problems: Problems
+) -> None:
+    """Check that subgroups and moderators are variables of the review."""
+    files = "studies.csv, arms.csv, measurements.csv or contrasts.csv"
+    moderators, levels = entry.get("moderators", ()), entry.get("reference_levels", {})
+    _known(entry.get("subgroup"), variables, "variable", where, files, problems)
+    for name in moderators:
+        _known(name, variables, "variable", where, files, problems)
+    for name, level in levels.items():
+        if not isinstance(level, str):
+            problems.error(
+                f"{where}: the reference level of {name} is {level!r}", "write a text", file=FILE_NAME
+            )
+        if moderators and name not in moderators:
+            problems.error(
+                f"{where} has a reference level of {name!r}, which is none of its moderators",
+                suggestion(name, [str(item) for item in moderators]),
+                file=FILE_NAME,
+            )
+
+
+def _pairwise_only(entry: Mapping[str, Any], where: str, problems: Problems) -> None:
+    for key in ("subgroup", "moderators", "reference_levels"):
+        if key in entry:
+            problems.error(
+                f"{where} is a network, which takes no {key}",
+                f"leave {key} out, or write `treatment` and `versus`",
+                file=FILE_NAME,
+            )
 
 
 def _compile(
@@ -458,6 +508,7 @@ def _compile(
     settings["timepoint"] = _settled_time(settings, where, names, problems)
     listed = settings.get("treatments", ())
     settings["treatments"] = listed if listed == ALL_OUTCOMES else tuple(listed)
+    settings["moderators"] = tuple(str(name) for name in settings.get("moderators", ()))
     return Analysis(**settings, origin=origin)
 
 

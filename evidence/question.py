@@ -16,7 +16,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from evidence import facts
-from evidence.condition import describes_contrasts, select_contrasts, select_studies
+from evidence.condition import describes_contrasts, select_contrasts, select_studies, without_units
 from evidence.errors import CallError, RefusedError
 from evidence.names import not_found
 from evidence.protocol import ALL_OUTCOMES
@@ -24,7 +24,7 @@ from evidence.query import EvidenceBase
 from evidence.reasons import words
 from evidence.resources import sql_directory
 from evidence.timepoint import TimepointRule
-from evidence.variables import variables_of
+from evidence.variables import UNIT, mixed_units, units_refused, variables_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -241,6 +241,10 @@ def study_variables(db: EvidenceBase, names: Sequence[str]) -> pd.DataFrame:
         values = {row["study"]: row["value"] for row in rows if row["variable"] == name}
         column = table["study"].map(values)
         table[name] = column.astype(float) if types[name] == "numeric" else column
+        units = {row["study"]: row["value"] for row in rows if row["variable"] == name + UNIT}
+        beside = table.assign(**{name + UNIT: table["study"].map(units)})
+        if units and (mixed := mixed_units(beside, name)):
+            raise units_refused(name, mixed)
     return table
 
 
@@ -372,7 +376,7 @@ def _kept(
     left_out = _excluded_before(db, asked.outcome, asked.measure)
     notes: list[tuple[str, str]] = []
     if asked.where is not None:
-        meets, note = _meets(db, asked, rows)
+        meets, note = _meets(db, asked, members, rows)
         notes.append(("info", note))
         left_out += _unmet(asked.where, rows, meets)
         rows = rows[meets]
@@ -395,7 +399,9 @@ def _kept(
     return rows[among].reset_index(drop=True), left_out, notes
 
 
-def _meets(db: EvidenceBase, asked: Question, rows: pd.DataFrame) -> tuple[pd.Series, str]:
+def _meets(
+    db: EvidenceBase, asked: Question, members: tuple[str, ...], rows: pd.DataFrame
+) -> tuple[pd.Series, str]:
     """Tell which contrasts meet the condition, and say so."""
     import pandas as pd
 
@@ -407,6 +413,9 @@ def _meets(db: EvidenceBase, asked: Question, rows: pd.DataFrame) -> tuple[pd.Se
     sides = select_contrasts(db, where, asked.outcome, asked.measure)
     # A control has no dose: in a network only treatments that are not controls must meet the condition.
     active = {row["treatment"] for row in db.rows("select treatment from treatment where role = 'active'")}
+    if unsaid := without_units(db, where):
+        concerned = set(members) if asked.pairwise else active & set(asked.treatments or active)
+        _refuse_units(db, asked.outcome, rows, concerned, unsaid)
     found = []
     for key, a, b in zip(rows["contrast_id"], rows["treatment_a"], rows["treatment_b"], strict=True):
         in_a, in_b = ((key, side) in sides for side in "ab")
@@ -416,6 +425,22 @@ def _meets(db: EvidenceBase, asked: Question, rows: pd.DataFrame) -> tuple[pd.Se
             found.append(in_a and (in_b or b not in active))
     meets = pd.Series(found, index=rows.index, dtype=bool)
     return meets, f"Only effects where {where}: {int(meets.sum())} of {len(rows)}."
+
+
+def _refuse_units(
+    db: EvidenceBase, outcome: str, rows: pd.DataFrame, treatments: set[str], names: Sequence[str]
+) -> None:
+    """Refuse a condition on numbers that are in several units on the arms of some treatments."""
+    import pandas as pd
+
+    sides = []
+    for side, second in (("a", False), ("b", True)):
+        part = rows[rows[f"treatment_{side}"].isin(treatments)]
+        sides.append(variables_of(db, part, outcome, [second] * len(part)))
+    values = pd.concat(sides, ignore_index=True)
+    for name in names:
+        if name in values and (units := mixed_units(values, name)):
+            raise units_refused(name, units)
 
 
 def _unmet(where: str, rows: pd.DataFrame, meets: pd.Series) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ from evidence.protocol import (
 from evidence.reference import keyed
 from evidence.resources import reviews_directory
 from evidence.sheet import Problems, Sheet, read_sheet
-from evidence.variables import variables
+from evidence.variables import conversions, variables
 
 __all__ = [
     "ANALYSIS_KEYS",
@@ -163,6 +163,7 @@ def read(review: str | Path) -> Review:
     tables = [_table("review", [{"review": name, "synthetic": False} | protocol.review])]
     tables += [rows for sheet in sheets.values() for rows in _rows(sheet)]
     tables.append(_table("variable", described))
+    tables.append(_table("variable_unit", conversions(sheets)))
     tables.append(_missing_values(sheets.values()))
     tables.append(_table("plan", [analysis.row(position) for position, analysis in enumerate(analyses, 1)]))
     tables.append(_table("plan_figure", figures))

@@ -269,6 +269,17 @@ def _header(header: Sequence[str], file: File, problems: Problems) -> list[str] 
     """Check the names of the columns; one that must not be there becomes '' and is skipped."""
     names = [cell.strip() for cell in header]
     usable = True
+    for position, name in enumerate(names):
+        if not name:
+            problems.error(
+                f"column {position + 1} has no name", "name it, or delete it", file=file.name, line=1
+            )
+            usable = False
+        elif name in names[:position]:
+            problems.error(
+                "the column is given twice", "keep one of the two", file=file.name, line=1, column=name
+            )
+            usable = False
     aliases = _aliases(file)
     known = [column for column in file.by_name if column not in names]
     kept = list(names)

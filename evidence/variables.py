@@ -8,10 +8,11 @@ a moderator, a subgroup or a condition. It is numeric if every one of its values
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from evidence.errors import RefusedError
 from evidence.names import suggestion
 from evidence.reference import reference
 from evidence.sheet import Problems, Sheet, is_number
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from evidence.query import EvidenceBase
+
+UNIT = "_unit"
+"""Ending of the name of the column that holds the units of another."""
 
 TYPES = ("numeric", "category")
 """Types of a variable."""
@@ -78,6 +82,90 @@ def variables(
         }
         for name in sorted(files)
     ]
+
+
+def variable_names(sheets: Mapping[str, Sheet]) -> list[str]:
+    """Names of the variables of a review, in alphabetical order."""
+    return sorted({name for name, _ in _described(sheets)})
+
+
+def conversions(sheets: Mapping[str, Sheet]) -> list[dict[str, Any]]:
+    """Find the units that values of variables are converted from: rows of the table ``variable_unit``.
+
+    A column beside another named ``<name>_unit`` gives its units (``dose_unit`` of ``dose``). Of every
+    dimension the unit that most cells have counts, the largest one where several are as frequent; what is
+    typed in others of that dimension is converted into it. Units that the table ``unit`` does not have stay
+    as they are.
+
+    Parameters
+    ----------
+    sheets : mapping of file name to Sheet
+        The files that could be read.
+    """
+    typed: dict[str, Counter[str]] = defaultdict(Counter)
+    names = set(variable_names(sheets))
+    for name, sheet in _described(sheets):
+        if name.endswith(UNIT) and name.removesuffix(UNIT) in names:
+            typed[name.removesuffix(UNIT)].update(str(cell.value) for cell in _values(sheet, name))
+    known = {str(row["unit"]): row for row in reference("unit")}
+    spelled = {str(row["alias"]): str(row["unit"]) for row in reference("unit_alias")}
+    found = []
+    for name, units in sorted(typed.items()):
+        dimensions: dict[str, Counter[str]] = defaultdict(Counter)
+        meant = {unit: unit if unit in known else spelled.get(unit, unit) for unit in units}
+        for unit, n in units.items():
+            if meant[unit] in known:
+                dimensions[str(known[meant[unit]]["dimension"])][meant[unit]] += n
+        for counted in dimensions.values():
+            into = max(counted, key=lambda unit: (counted[unit], float(known[unit]["factor"]), unit))
+            found += [
+                {
+                    "variable": name,
+                    "unit": unit,
+                    "converted_unit": into,
+                    "factor": float(known[meant[unit]]["factor"]) / float(known[into]["factor"]),
+                }
+                for unit in sorted(units)
+                if meant[unit] in counted and unit != into
+            ]
+    return found
+
+
+def mixed_units(variables: pd.DataFrame, name: str) -> str | None:
+    """Name the units of a variable of some contrasts, if their values cannot stand beside each other.
+
+    A value of 0 is 0 in every unit.
+
+    Parameters
+    ----------
+    variables : DataFrame
+        As `variables_of` gives them, after conversion.
+    name : str
+        The variable.
+
+    Returns
+    -------
+    str or None
+        None where all are in one unit.
+    """
+    if variables[name].dtype.kind != "f" or name + UNIT not in variables:
+        return None
+    counts = variables[name].notna() & (variables[name] != 0)
+    units = Counter(
+        unit if isinstance(unit, str) else "no unit" for unit in variables[name + UNIT][counts].tolist()
+    )
+    if len(units) < 2:
+        return None
+    return ", ".join(f"{unit} ({n})" for unit, n in sorted(units.items(), key=lambda item: (-item[1], item)))
+
+
+def units_refused(name: str, units: str) -> RefusedError:
+    """Say that values of a variable cannot stand beside each other, and what to do."""
+    return RefusedError(
+        f"{name} is in several units, whose numbers cannot stand beside each other: {units}. "
+        f"Take those of one unit (--where \"{name}{UNIT} = '...'\"), or name {name}{UNIT} in the condition, "
+        f"or fill it in where it is missing."
+    )
 
 
 def missing_meanings() -> frozenset[str]:

@@ -101,6 +101,19 @@ comment on column variable.type is 'numeric: every value is a number, and a mode
 comment on column variable.declared is 'Whether review.toml says the type. Without it, all values being numbers makes a variable numeric.';
 comment on column variable.files is 'Files that have the column, comma separated. Written by the build.';
 
+create table variable_unit (
+    variable text not null,
+    unit text not null,
+    converted_unit text not null,
+    factor double not null,
+    primary key (variable, unit)
+);
+comment on table variable_unit is 'Units of variables that are converted into another, which most values of the same dimension have. Written by the build from a column and the one beside it that ends in _unit (dose, dose_unit).';
+comment on column variable_unit.variable is 'The variable. Header of its column.';
+comment on column variable_unit.unit is 'Unit as typed. From the column of units.';
+comment on column variable_unit.converted_unit is 'Unit that moderators, subgroups and conditions have. Written by the build.';
+comment on column variable_unit.factor is 'What values are multiplied by. From the table unit.';
+
 -- Cells that say why they are empty: not reported, not applicable, unclear.
 create table missing_value (
     source_file text not null,

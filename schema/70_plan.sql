@@ -18,6 +18,8 @@ create table plan (
     tau_prior text,
     effect_prior_sd double check (effect_prior_sd > 0),
     subgroup text,
+    moderators text,
+    reference_levels text,
     where_sql text,
     exclude_high_rob boolean not null default false,
     smd text not null default 'd' check (smd in ('d', 'g')),
@@ -44,8 +46,10 @@ comment on column plan.tau2 is 'Estimator of the between-study variance. REML, D
 comment on column plan.ci is 'Interval of the pooled effect. HK for Hartung and Knapp, or Wald.';
 comment on column plan.tau_prior is 'Prior of the between-study standard deviation (Bayesian engines). For example uniform(0, 5), in the outcome''s unit.';
 comment on column plan.effect_prior_sd is 'Standard deviation of the treatment effects'' normal prior (Bayesian engines). In the outcome''s unit.';
-comment on column plan.subgroup is 'Study variable whose levels are pooled apart. Column of studies.csv.';
-comment on column plan.where_sql is 'Condition that studies must meet. where in review.toml: SQL on columns of studies.csv.';
+comment on column plan.subgroup is 'Variable whose levels are pooled apart. Column of studies.csv, arms.csv, measurements.csv or contrasts.csv.';
+comment on column plan.moderators is 'Variables of a meta-regression, as a JSON list; empty for none. moderators in review.toml: columns of studies.csv, arms.csv, measurements.csv or contrasts.csv.';
+comment on column plan.reference_levels is 'Level that the others of a moderator are compared with, as a JSON object by variable; the most frequent where it is not said. reference_levels in review.toml.';
+comment on column plan.where_sql is 'Condition that studies, or effects, must meet. where in review.toml: SQL on columns of studies.csv, arms.csv, measurements.csv or contrasts.csv.';
 comment on column plan.exclude_high_rob is 'Studies at high risk of bias stay out (view high_risk_study). true or false.';
 comment on column plan.smd is 'Form of the SMD in networks: Cohen''s d or Hedges''s g. d unless there is a reason.';
 comment on column plan.node_split is 'Direct and indirect evidence are compared. true or false.';

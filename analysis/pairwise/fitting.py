@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -249,15 +249,19 @@ class PairwiseFit(SmallStudyEffects):
             rows += quantities(model, "subgroups", self.options.by, test, note=note)
         return frame("sensitivity", rows)
 
-    def meta_regression(self, *terms: str) -> MetaRegression:
-        """Regress the effects on variables of the studies: numbers as they are, anything else as categories.
+    def meta_regression(
+        self, *terms: str, reference_levels: Mapping[str, str] | None = None
+    ) -> MetaRegression:
+        """Regress the effects on variables: numbers as they are, anything else as categories.
 
         Parameters
         ----------
         *terms : str
-            Variables of the studies, or columns of the table.
+            Variables of studies, arms and effects, or columns of the table.
+        reference_levels : mapping of str to str, optional
+            Level that the others are compared with, by variable; else the one that most studies have.
         """
-        return meta_regression(self, terms)
+        return meta_regression(self, terms, reference_levels)
 
     # --- Bayes ----------------------------------------------------------------------------------------------
 

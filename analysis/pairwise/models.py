@@ -22,6 +22,7 @@ from evidence.errors import CallError, RefusedError
 from evidence.names import nearest
 from evidence.question import EXCLUSION_COLUMNS
 from evidence.reasons import words
+from evidence.variables import mixed_units, units_refused
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -182,9 +183,13 @@ class PairwiseModels:
         ------
         CallError
             If there is no such variable.
+        RefusedError
+            If its values are in units that cannot be converted.
         """
         variables = self.assembly.contrasts.variables
         if name in variables.columns:
+            if units := mixed_units(variables, name):
+                raise units_refused(name, units)
             return typed(variables[name])
         close = nearest(name, list(variables.columns))
         hint = f" Did you mean {close!r}?" if close else ""

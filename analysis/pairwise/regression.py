@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,7 @@ from analysis.pairwise.robust import clusters
 from analysis.pairwise.rows import Array, Profile, Rows, Solution
 from analysis.results import frame
 from evidence.errors import CallError, RefusedError
+from evidence.names import not_found
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,13 +56,13 @@ class Design:
     Attributes
     ----------
     X : (n, p) array
-        An intercept, then the terms; categories against their first level.
+        An intercept, then the terms; categories against their reference level.
     names : tuple of str
         Of the columns; ``variable: level`` for categories.
     terms : dict of str to list of int
         Columns of each variable.
     reference : dict of str to str
-        First level of each categorical variable.
+        Reference level of each categorical variable.
     """
 
     X: Array
@@ -70,14 +71,37 @@ class Design:
     reference: dict[str, str]
 
 
-def design(variables: pd.DataFrame) -> Design:
+def design(
+    variables: pd.DataFrame,
+    reference_levels: Mapping[str, str] | None = None,
+    studies: Sequence[Any] | None = None,
+    information: Array | None = None,
+) -> Design:
     """Make the columns of a meta-regression: numbers as they are, anything else as categories.
+
+    Parameters
+    ----------
+    variables : (n, number of variables) DataFrame
+    reference_levels : mapping of str to str, optional
+        Level that the others are compared with, by variable. Without it the level that most studies have; of
+        several the one with most effects, then the one with most information.
+    studies : (n,) sequence, optional
+        Study of each row; without it every row is a study of its own.
+    information : (n,) array, optional
+        1 / variance of each row.
 
     Raises
     ------
+    CallError
+        If a reference level is not there, or is of no categorical variable.
     RefusedError
         If a variable has one value only, or the columns depend on each other.
     """
+    chosen = dict(reference_levels or {})
+    categories = [name for name in variables.columns if variables[name].dtype.kind not in "fiu"]
+    if unknown := [name for name in chosen if name not in categories]:
+        what = "is a number: it has a slope" if unknown[0] in variables else "is no moderator"
+        raise CallError(f"{unknown[0]} {what}, and no reference level.")
     columns, names = [np.ones(len(variables))], [INTERCEPT]
     terms: dict[str, list[int]] = {}
     reference: dict[str, str] = {}
@@ -89,7 +113,7 @@ def design(variables: pd.DataFrame) -> Design:
             names.append(name)
         else:
             text = values.astype(str)
-            levels = sorted(text.unique())
+            levels = _levels(text, chosen.get(name), studies, information)
             reference[name] = levels[0]
             for level in levels[1:]:
                 columns.append((text == level).to_numpy(float))
@@ -109,6 +133,26 @@ def design(variables: pd.DataFrame) -> Design:
             f"{len(X)} effects cannot determine {X.shape[1]} coefficients and a between-study variance."
         )
     return Design(X, tuple(names), terms, reference)
+
+
+def _levels(
+    text: pd.Series, chosen: str | None, studies: Sequence[Any] | None, information: Array | None
+) -> list[str]:
+    """Levels of a category, the reference first, the others in alphabetical order."""
+    levels = sorted(text.unique())
+    if chosen is not None and chosen not in levels:
+        raise CallError(not_found(f"level of {text.name}", chosen, levels))
+    unit = np.asarray(range(len(text)) if studies is None else studies)
+    weight = np.ones(len(text)) if information is None else information
+
+    def frequency(level: str) -> tuple[int, int, float]:
+        has = (text == level).to_numpy()
+        # As a share, rounded: neither the unit nor the order of rows decides between equals.
+        share = round(float(weight[has].sum() / weight.sum()), 9)
+        return len(set(unit[has].tolist())), int(has.sum()), share
+
+    first = chosen if chosen is not None else max(levels, key=frequency)
+    return [first, *(level for level in levels if level != first)]
 
 
 @dataclass(frozen=True)
@@ -433,35 +477,63 @@ class MetaRegression:
             out[index] = back @ out[index] if name == "y" else np.diag(back @ np.diag(out[index]) @ back.T)
         return out
 
+    def compared(self) -> list[str]:
+        """Say what the levels of each category are compared with, and how many studies have that level."""
+        said = []
+        for name, level in self.design.reference.items():
+            # A row of the reference level is 0 in every column of the variable.
+            has = ~self.design.X[:, self.design.terms[name]].any(axis=1)
+            k = len(set(self.rows.study[has].tolist()))
+            studies = "1 study has" if k == 1 else f"{k} studies have"
+            said.append(f"Levels of {name} are compared with {level}, which {studies}.")
+        return said
+
     @determined("The meta-regression")
     def frame(self) -> pd.DataFrame:
         """Everything as rows of the frame sensitivity."""
         rows: list[dict[str, Any]] = []
         tables = [("", self.coefficients()), ("test of ", self.tests())]
+        against = {
+            self.design.names[column]: f"compared with {level}"
+            for name, level in self.design.reference.items()
+            for column in self.design.terms[name]
+        }
         for prefix, table in tables:
             for term, row in table.set_index("term").iterrows():
                 values = {str(name): float(value) for name, value in row.items()}
-                unknown = self.options.ci == "CR2" and math.isnan(values["p_value"])
-                note = "part of it rests on one study alone: no robust test" if unknown else None
+                said = [against[str(term)]] if not prefix and term in against else []
+                if self.options.ci == "CR2" and math.isnan(values["p_value"]):
+                    said.append("part of it rests on one study alone: no robust test")
+                note = "; ".join(said) or None
                 rows += quantities("random", "meta-regression", f"{prefix}{term}", values, note=note)
         rows += quantities("random", "meta-regression", "residual heterogeneity", self.heterogeneity())
         return frame("sensitivity", rows)
 
 
-def meta_regression(fit: PairwiseModels, terms: Sequence[str]) -> MetaRegression:
-    """Regress the effects of a fit on variables of the studies.
+def meta_regression(
+    fit: PairwiseModels, terms: Sequence[str], reference_levels: Mapping[str, str] | None = None
+) -> MetaRegression:
+    """Regress the effects of a fit on variables of studies, arms and effects.
+
+    Parameters
+    ----------
+    fit : PairwiseModels
+    terms : sequence of str
+        Names of the variables.
+    reference_levels : mapping of str to str, optional
+        As in `design`.
 
     Raises
     ------
     CallError
-        If no variable is named, or one is not known.
+        If no variable is named, or one is not known, or a reference level is not.
     RefusedError
         If the variables cannot be told apart on these studies, or the method is a likelihood of counts.
     """
     import pandas as pd
 
     if not terms:
-        raise CallError("Name at least one variable of the studies.")
+        raise CallError("Name at least one variable.")
     if fit.options.method in LIKELIHOODS:
         raise RefusedError(
             f"The likelihood of counts ({fit.options.method}) has no meta-regression here: use "
@@ -480,7 +552,10 @@ def meta_regression(fit: PairwiseModels, terms: Sequence[str]) -> MetaRegression
     levels = list(chosen.itertuples(index=False, name=None))
     assembly = assemble(part, options.shared, options.dependence, levels)
     effects = assembly.effects
-    built = design(chosen.iloc[effects.first].reset_index(drop=True))
+    table = effects.contrasts.frame
+    information = table["std_error"].to_numpy(float) ** -2.0
+    values = chosen.iloc[effects.first].reset_index(drop=True)
+    built = design(values, reference_levels, table["study"].tolist(), information)
     if options.dependence == "combine" and assembly.rows.n > len(assembly.studies):
         # Effects of one study that differ in a variable stay apart: only three levels hold them together.
         options = replace(options, method="multilevel")

@@ -61,7 +61,7 @@ _NETWORK_TAU2 = ", ".join(name for name, estimator in facts.estimators().items()
 @click.option(
     "--tau2-interval", metavar="METHOD", help="Interval of tau2, I2 and H2: QP (Q-profile, default), PL."
 )
-@click.option("--by", metavar="COLUMN", help="Variable of the studies that makes subgroups.")
+@click.option("--by", metavar="COLUMN", help="Variable of studies, arms or effects that makes subgroups.")
 @click.option(
     "--separate-tau2/--common-tau2",
     default=True,
@@ -73,7 +73,14 @@ _NETWORK_TAU2 = ", ".join(name for name, estimator in facts.estimators().items()
     "moderators",
     multiple=True,
     metavar="COLUMN",
-    help="Regress the effects on this variable of the studies; repeat it for several at once.",
+    help="Regress the effects on this variable of studies, arms or effects; repeat it for several at once.",
+)
+@click.option(
+    "--reference-level",
+    "reference_levels",
+    multiple=True,
+    metavar="COLUMN=LEVEL",
+    help="Compare the other levels of a moderator with this one. Default: the one that most studies have.",
 )
 @click.option(
     "--method",
@@ -96,7 +103,9 @@ _NETWORK_TAU2 = ", ".join(name for name, estimator in facts.estimators().items()
 @HIGH_RISK
 @_FORMAT
 @SAVE
-def pool(file: str, form: str, save: bool, tau2: str, **options: Any) -> None:
+def pool(
+    file: str, form: str, save: bool, tau2: str, reference_levels: tuple[str, ...], **options: Any
+) -> None:
     """Meta-analyse one treatment against one comparator.
 
     Common-effect and random-effects models are both shown.
@@ -107,7 +116,9 @@ def pool(file: str, form: str, save: bool, tau2: str, **options: Any) -> None:
     given = {key: value for key, value in options.items() if value is not None}
     with status() as say, open_base(file) as db:
         say("pooling")
-        run = run_pairwise(db, tau2=_number(tau2), **given)
+        run = run_pairwise(
+            db, tau2=_number(tau2), reference_levels=dict(map(_level, reference_levels)), **given
+        )
     _finish(file, run, form, save)
 
 
@@ -225,6 +236,14 @@ def analyse(file: str) -> None:
         click.echo(f"{name} is not carried out: {error}", err=True)
     if refused:
         sys.exit(1)
+
+
+def _level(text: str) -> tuple[str, str]:
+    """Read a level of a moderator: COLUMN=LEVEL."""
+    name, equals, level = text.partition("=")
+    if not (name and equals and level):
+        raise click.BadParameter(f"{text!r} is not COLUMN=LEVEL.", param_hint="--reference-level")
+    return name.strip(), level.strip()
 
 
 def _number(text: str) -> str | float:

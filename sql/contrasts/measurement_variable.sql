@@ -3,8 +3,10 @@
 -- Key: measurement_id, reported_contrast_id, arm, variable
 -- Formula: Own columns of measurements.csv (of contrasts.csv for a reported contrast: the same for both arms), variables of
 --   the arm (`arm_variable`), variables of the study (`study_variable`). The finest level that has a value counts.
--- Caveats: Codes for missing (not reported, not applicable, unclear) are no values: such a cell has no row. A dose is as
---   typed, see the variable dose_unit.
+--   Values with a unit (dose and dose_unit) are converted into the unit that most have, where both are of one
+--   dimension (`variable_unit`), to 12 digits, so that what was typed in two units makes one level.
+-- Caveats: Codes for missing (not reported, not applicable, unclear) are no values: such a cell has no row. Units that
+--   cannot be converted stay apart, see the variable dose_unit: compare values of one unit only.
 -- Columns:
 --   measurement_id: the measurement; empty for reported contrasts
 --   reported_contrast_id: the reported contrast; empty for measurements
@@ -93,20 +95,57 @@ ranked as (
         ) as choice
     from given
     where value not in ('not reported', 'not applicable', 'unclear')
+),
+
+chosen as (
+    select
+        ranked.*,
+        coalesce(variable.type, 'category') as type,
+        concat_ws(' ', ranked.measurement_id, ranked.reported_contrast_id, ranked.arm) as side
+    from ranked
+    left join variable on ranked.variable = variable.variable
+    where ranked.choice = 1
+),
+
+converted as (
+    select
+        chosen.*,
+        case
+            when of_value.converted_unit is not null then cast(chosen.value as double) * of_value.factor
+        end as product,
+        of_unit.converted_unit
+    from chosen
+    left join chosen as companion
+        on chosen.side = companion.side and concat(chosen.variable, '_unit') = companion.variable and chosen.type = 'numeric'
+    left join variable_unit as of_value
+        on companion.value = of_value.unit and chosen.variable = of_value.variable
+    left join variable_unit as of_unit
+        on chosen.variable = concat(of_unit.variable, '_unit') and chosen.value = of_unit.unit
+),
+
+digits as (
+    select
+        converted.*,
+        power(
+            10,
+            case
+                when abs(product) > 1e-280 then greatest(0, 11 - floor(ln(abs(product)) / ln(10)))
+                else 0
+            end
+        ) as digit
+    from converted
 )
 
 select
-    ranked.measurement_id,
-    ranked.reported_contrast_id,
-    ranked.study,
-    ranked.experiment,
-    ranked.arm,
-    ranked.outcome,
-    ranked.variable,
-    ranked.level,
-    coalesce(variable.type, 'category') as type,
-    ranked.value,
-    case when variable.type = 'numeric' then cast(ranked.value as double) end as number
-from ranked
-left join variable on ranked.variable = variable.variable
-where ranked.choice = 1
+    measurement_id,
+    reported_contrast_id,
+    study,
+    experiment,
+    arm,
+    outcome,
+    variable,
+    level,
+    type,
+    coalesce(cast(round(product * digit) / digit as varchar), converted_unit, value) as value,
+    case when type = 'numeric' then coalesce(round(product * digit) / digit, cast(value as double)) end as number
+from digits

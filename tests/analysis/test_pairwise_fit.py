@@ -302,7 +302,9 @@ def test_subgroups():
 def test_meta_regression():
     entry = SENSITIVITY["modshk"]
     frame = table(ablat=SENSITIVITY["ablat"], alloc=SENSITIVITY["alloc"], year=SENSITIVITY["year"])
-    fit = pairwise.fit(frame, tau2="DL", ci="HK").meta_regression("ablat", "alloc")
+    fit = pairwise.fit(frame, tau2="DL", ci="HK").meta_regression(
+        "ablat", "alloc", reference_levels={"alloc": "alternate"}
+    )
     coefficients = fit.coefficients()
     assert list(coefficients["term"]) == ["intercept", "ablat", "alloc: random", "alloc: systematic"]
     assert coefficients["estimate"].to_numpy() == pytest.approx(entry["beta"], rel=1e-8)

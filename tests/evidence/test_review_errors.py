@@ -189,7 +189,7 @@ CELLS = [
     ("unknown tool", "risk_of_bias.csv", 2, "Li 2019,Syrcle,1,unclear,", "tool", "Li 2019", None,
      "unknown tool 'Syrcle'", "write 'SYRCLE'"),
     ("unknown item", "risk_of_bias.csv", 2, "Li 2019,SYRCLE,11,unclear,", "item", "Li 2019", None,
-     "SYRCLE has no item '11'", "did you mean '1'"),
+     "SYRCLE has no item '11'", "one of '1', '10', '2'"),
     ("unknown judgement", "risk_of_bias.csv", 2, "Li 2019,SYRCLE,1,some concerns,", "judgement", "Li 2019", None,
      "'some concerns' is no judgement of SYRCLE", "one of 'low', 'unclear', 'high'"),
     ("unknown record", "screening.csv", 2, "r9,title_abstract,AB,include,", "record", None, None,
@@ -328,7 +328,7 @@ ANALYSIS = 'title = "T"\n[[protocol.analysis]]\nname = "a"\noutcome = "alt"\n'
             "OR is a measure for binary outcomes, 'alt' is continuous",
             "one of MD",
         ),
-        ('outcome = "alt"\nmeasure = "WMD"', "unknown measure 'WMD'", "did you mean"),
+        ('outcome = "alt"\nmeasure = "WMD"', "unknown measure 'WMD'", "one of 'HR'"),
         (
             'outcome = "alt"\nkind = "pairwise"\ntreatment = "BMSC"',
             "is pairwise and has no versus",
