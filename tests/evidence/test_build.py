@@ -294,7 +294,7 @@ def own_cache(tmp_path, monkeypatch):
 
 def test_a_damaged_blank_is_made_again(own_cache, review_folder, tmp_path):
     first = build(review_folder(), tmp_path / "first.duckdb")
-    (blank,) = own_cache.iterdir()
+    (blank,) = own_cache.glob("blank-*.duckdb")
     blank.write_bytes(blank.read_bytes()[:5000])
     second = build(review_folder(), tmp_path / "second.duckdb")
     assert exported(first, tmp_path / "one") == exported(second, tmp_path / "two")
