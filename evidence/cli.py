@@ -87,7 +87,9 @@ class _Told(click.ClickException):
     """An `EvidenceError` on its way out: text on stderr, its exit code."""
 
     def __init__(self, error: EvidenceError) -> None:
-        super().__init__(str(error))
+        from evidence.names import visible
+
+        super().__init__(visible(str(error)))
         self.exit_code = error.exit_code  # type: ignore[misc]
 
 

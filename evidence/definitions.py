@@ -32,6 +32,8 @@ _DEFINITIONS = """
     from duckdb_functions() where not internal and database_name = $name
 """
 _KEPT = 200
+# What `names.INVISIBLE` finds, as the engine writes it.
+_INVISIBLE = r"[\x{1}-\x{8}\x{b}\x{c}\x{e}-\x{1f}\x{7f}\x{e000}-\x{e00f}\x{fffe}\x{ffff}]"
 
 
 def are_ours(path: Path) -> bool:
@@ -45,7 +47,7 @@ def are_ours(path: Path) -> bool:
         if mark in register.read_text(encoding="utf-8").split():
             return True
     with connect(path) as connection:
-        same = _digest(connection, "evidence_file") == _own()
+        same = _digest(connection, "evidence_file") == _own() and not _holds_invisible(connection)
     if same:
         remember(path)
     return same
@@ -89,15 +91,24 @@ def own_copy(path: Path, target: Path) -> list[str]:
         foreign = _columns(connection, "foreign_file")
         own = _columns(connection, "evidence_file")
         _check(path, own, foreign)
+        keyed = _keyed(connection)
         for table in load_order(connection):
             if table not in foreign:
                 continue
             names = ", ".join(f'"{name}"' for name in foreign[table])
+            cells = ", ".join(
+                f"regexp_replace(\"{name}\", '{_INVISIBLE}', ' ', 'g')" if kind == "VARCHAR" else f'"{name}"'
+                for name, kind in foreign[table].items()
+            )
             # What a review adds to the reference data is taken; what it says of ours is not.
-            insert = "insert or ignore into" if table in REFERENCE_TABLES else "insert into"
+            insert = "insert into"
+            if table in REFERENCE_TABLES:
+                if table not in keyed:
+                    continue
+                insert = "insert or ignore into"
             try:
                 connection.execute(
-                    f'{insert} {table} ({names}) select {names} from foreign_file.main."{table}"'
+                    f'{insert} {table} ({names}) select {cells} from foreign_file.main."{table}"'
                 )
             except duckdb.Error as error:
                 raise _another_version(path, f"table {table} cannot be read: {error}") from None
@@ -115,7 +126,7 @@ def own_copy(path: Path, target: Path) -> list[str]:
     return left
 
 
-def _check(path: Path, own: dict[str, list[str]], foreign: dict[str, list[str]]) -> None:
+def _check(path: Path, own: dict[str, dict[str, str]], foreign: dict[str, dict[str, str]]) -> None:
     if "build_info" not in foreign:
         raise CallError(
             f"{str(path)!r} is a DuckDB file, but no evidence base: "
@@ -133,17 +144,38 @@ def _another_version(path: Path, why: str) -> CallError:
     )
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, list[str]]:
-    """Columns of each table, which is no view."""
-    found: dict[str, list[str]] = {}
-    for table, column in connection.execute(
-        "select table_name, column_name from duckdb_columns() where database_name = $name and not internal "
-        "and table_name in (select table_name from duckdb_tables() where database_name = $name) "
+def _holds_invisible(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Tell whether a text holds characters that no reader sees; a build leaves none."""
+    for table, columns in _columns(connection, "evidence_file").items():
+        texts = ", ".join(f'"{name}"' for name, kind in columns.items() if kind == "VARCHAR")
+        if texts and connection.execute(
+            f"select exists (from \"{table}\" where regexp_matches(concat_ws(' ', {texts}), '{_INVISIBLE}'))"
+        ).fetchone() == (True,):
+            return True
+    return False
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, dict[str, str]]:
+    """Columns of each table, which is no view, with their types."""
+    found: dict[str, dict[str, str]] = {}
+    for table, column, kind in connection.execute(
+        "select table_name, column_name, data_type from duckdb_columns() inner join duckdb_tables() "
+        "using (database_name, schema_name, table_name) where database_name = $name "
         "and schema_name = 'main' order by table_name, column_index",
         {"name": name},
     ).fetchall():
-        found.setdefault(table, []).append(column)
+        found.setdefault(table, {})[column] = kind
     return found
+
+
+def _keyed(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    return {
+        row[0]
+        for row in connection.execute(
+            "select table_name from duckdb_constraints() "
+            "where constraint_type = 'PRIMARY KEY' and database_name = 'evidence_file'"
+        ).fetchall()
+    }
 
 
 def _views(connection: duckdb.DuckDBPyConnection) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
@@ -15,6 +16,34 @@ _CONFUSABLE = str.maketrans(
 )
 _BLANKS = re.compile(r"\s+")
 _SHORTEST_GUESSED = 4
+
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+_LONGEST = 100
+
+# Control characters (but tab and line ends), non-characters, and the private ones that carry links in
+# reports: no reader sees them, and programs that draw, print or parse stop at them.
+INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ue000-\ue00f\ufffe\uffff]")
+
+
+def slug(name: str) -> str:
+    """Make a name of a file, an id or an anchor of any name; equal names give equal ones, others others.
+
+    A name of letters, digits, dots, hyphens and underscores stays as it is. In any other, what is between
+    these becomes a hyphen, and a hash of the name is added where that loses more than blanks.
+    """
+    plain = _UNSAFE.sub("-", name).strip("-.")[:_LONGEST] or "x"
+    if _RESERVED.fullmatch(plain):
+        plain = f"x-{plain}"
+    if plain in (name, name.replace(" ", "-")):
+        return plain
+    return f"{plain}-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+
+
+def visible(text: str) -> str:
+    """Put a blank in place of each character that no reader sees (`INVISIBLE`)."""
+    return INVISIBLE.sub(" ", text)
 
 
 def skeleton(name: str) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from evidence.errors import CallError
+from evidence.names import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -66,7 +67,7 @@ def display(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return f"{value:.6g}"
-    return str(value)
+    return visible(str(value))
 
 
 def significant(value: float, digits: int = 4) -> str:

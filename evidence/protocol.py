@@ -16,7 +16,7 @@ from evidence import facts
 from evidence.checks import Sheets
 from evidence.errors import CallError
 from evidence.layout import KINDS
-from evidence.names import suggestion
+from evidence.names import suggestion, visible
 from evidence.sheet import Problems
 from evidence.timepoint import RULES, TimepointRule, TimeRuleError, in_days
 from evidence.variables import variable_names
@@ -167,6 +167,17 @@ class Protocol:
 _DEEP_KEY = re.compile(r"^\s*\[{0,2}\s*(?:[^.=\s\"']+\s*\.\s*){32}", re.MULTILINE)
 
 
+def _readable(value: Any) -> Any:
+    """Put a blank in place of characters that no reader sees, in every text and key."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, list):
+        return [_readable(item) for item in value]
+    if isinstance(value, dict):
+        return {visible(key): _readable(item) for key, item in value.items()}
+    return value
+
+
 def _absurd(text: str) -> str | None:
     """Tell what no person writes into a review.toml and what the parser would work on for minutes."""
     if len(text) > 2_000_000:
@@ -194,7 +205,7 @@ def read_protocol(path: Path, problems: Problems) -> Protocol | None:
         if (absurd := _absurd(text)) is not None:
             problems.error(absurd, "write a review.toml as `evidence new` does", file=FILE_NAME)
             return None
-        content = tomllib.loads(text)
+        content = _readable(tomllib.loads(text))
     except UnicodeDecodeError:
         problems.error("the file is not UTF-8", "save it as UTF-8", file=FILE_NAME)
         return None

@@ -20,7 +20,7 @@ from typing import Any
 from evidence.errors import Problem
 from evidence.importers.names import AMBIGUOUS, hints, plain
 from evidence.layout import Column, File
-from evidence.names import nearest, skeleton, suggestion
+from evidence.names import INVISIBLE, nearest, skeleton, suggestion, visible
 from evidence.reference import keyed, reference
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -139,6 +139,7 @@ def read_sheet(path: Path, file: File, problems: Problems) -> Sheet | None:
     content = _decode(path.read_bytes(), file.name, problems)
     if content is None:
         return None
+    content = _visible(content, file.name, problems)
     records = _records(content, file.name, problems)
     if records is None:
         return None
@@ -161,6 +162,19 @@ def read_sheet(path: Path, file: File, problems: Problems) -> Sheet | None:
         sheet.values[name] = _convert(sheet, Column(name), raw[name], problems)
     _mojibake(sheet, problems)
     return sheet
+
+
+def _visible(content: str, name: str, problems: Problems) -> str:
+    """Put a blank in place of characters that no reader sees, as they come with text copied from a PDF."""
+    found = {content.count("\n", 0, match.start()) + 1: match[0] for match in INVISIBLE.finditer(content)}
+    for line, character in found.items():
+        problems.warning(
+            f"the line holds U+{ord(character):04X}, a character that no reader sees",
+            "delete it; it was read as a blank",
+            file=name,
+            line=line,
+        )
+    return visible(content) if found else content
 
 
 def _decode(content: bytes, name: str, problems: Problems) -> str | None:

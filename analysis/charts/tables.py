@@ -11,6 +11,7 @@ from analysis.charts.effect import Effect
 from analysis.charts.leagues import caption, cells
 from analysis.charts.theme import count, figures, missing, number, p_value, percent, plain, records
 from analysis.verdict import may_be_said
+from evidence.names import slug
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,6 +54,9 @@ class Table:
     rows: tuple[dict[str, Any], ...]
     note: str = ""
     data: tuple[dict[str, Any], ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", slug(self.name))
 
     def great(self) -> GT:
         """Make the great-tables object, to style further or to save."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.exchange.datasets import Dataset, datasets, number, write_rows
+from analysis.exchange.datasets import Dataset, datasets, number, one_line, write_rows
 from analysis.network import priors
 from analysis.network.specification import effect_scale
 from evidence.export import Selection
@@ -247,7 +247,7 @@ def _cut(word: str, lower: float | None, upper: float | None) -> str:
 def _script(dataset: Dataset) -> str:
     name = dataset.name
     return f"""\
-# Network meta-analysis of {name}: effects of each treatment against {dataset.net.reference}.
+# Network meta-analysis of {name}: effects of each treatment against {one_line(dataset.net.reference)}.
 library(rjags)
 data <- new.env()
 sys.source("{name}.data.R", data)

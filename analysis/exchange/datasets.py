@@ -18,6 +18,7 @@ from analysis.network.data import ArmBlock, Block, Network
 from evidence import facts
 from evidence.errors import EvidenceError, RefusedError
 from evidence.export import Selection
+from evidence.names import visible
 from evidence.query import EvidenceBase
 from evidence.question import Question
 
@@ -276,7 +277,7 @@ def _risk_of_bias(db: EvidenceBase) -> dict[str, int]:
 
 def file_name(text: str, taken: Iterable[str]) -> str:
     """Make a file's name, without its ending, that any system can hold and no other file has."""
-    plain = re.sub(r"[^\w.-]+", "-", text).strip("-.") or "network"
+    plain = re.sub(r"[^\w.-]+", "-", text).strip("-.")[:100] or "network"
     name, number, others = plain, 1, {other.lower() for other in taken}
     while name.lower() in others:
         number += 1
@@ -319,6 +320,11 @@ def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]
 def number(value: Any) -> Any:
     """Write a number with 15 digits, all that a number as typed can have."""
     return f"{value:.15g}" if isinstance(value, float | np.floating) else value
+
+
+def one_line(text: str) -> str:
+    """Write a text into a comment, which ends where a line ends."""
+    return " ".join(visible(text).split())
 
 
 def quoted(text: str) -> str:

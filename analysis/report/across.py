@@ -12,6 +12,7 @@ from analysis.charts.theme import missing
 from analysis.report import words
 from analysis.report.links import Links, mark
 from analysis.report.material import Material
+from evidence.names import slug
 
 NOT_MADE = "not made: the notes of its analysis may say why"
 """Where a numbered figure stands that the report does not have."""
@@ -99,10 +100,10 @@ def by_number(material: Material, where: Mapping[str, tuple[str, str, str]]) -> 
         {
             "figure": row["figure"],
             "title": row["title"],
-            "place": mark(where[row["shows"]][1], f"#{where[row['shows']][0]}")
-            if row["shows"] in where
+            "place": mark(where[slug(row["shows"])][1], f"#{where[slug(row['shows'])][0]}")
+            if slug(row["shows"]) in where
             else NOT_MADE,
-            "file": where[row["shows"]][2] if row["shows"] in where else "",
+            "file": where[slug(row["shows"])][2] if slug(row["shows"]) in where else "",
         }
         for row in material.numbered
     ]

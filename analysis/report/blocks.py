@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analysis.charts.tables import Table
+from evidence.names import slug
 from evidence.results import Run
 
 
@@ -17,6 +18,10 @@ class Figure:
     name: str
     chart: Any
     switch: Any = None
+
+    def __post_init__(self) -> None:
+        # Names of analyses and outcomes come from the review: none is a path, and none is markup.
+        object.__setattr__(self, "name", slug(self.name))
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,9 @@ class Section:
     parts: list[Section] = field(default_factory=list)
     analysis: str = ""
 
+    def __post_init__(self) -> None:
+        self.anchor = slug(self.anchor)
+
 
 def key_of(run: Run) -> str:
     """Name the outcome and measure of a run, for the choice on the page."""
@@ -63,8 +71,7 @@ def key_of(run: Run) -> str:
 
 def stem(*parts: Any) -> str:
     """Name of a file, from words: lower case, hyphens."""
-    joined = "-".join(str(part) for part in parts if part is not None)
-    return "".join(c if c.isalnum() or c == "-" else "-" for c in joined.lower()).strip("-")
+    return slug("-".join(str(part) for part in parts if part is not None).lower())
 
 
 def everything(sections: Sequence[Section]) -> Iterator[Block]:

@@ -107,7 +107,7 @@ def word(
 
     document = Document()
     document.core_properties.created = document.core_properties.modified = datetime(2000, 1, 1)
-    document.core_properties.title = title
+    document.core_properties.title = title[:255]  # more than it may hold
     document.core_properties.author = ""
     section = document.sections[0]
     section.orientation = WD_ORIENT.LANDSCAPE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
@@ -13,11 +14,14 @@ from evidence.trace import address
 
 # Private-use characters survive great-tables, Word and CSV writers; `as_html` and `as_text` resolve them.
 _OPEN, _MIDDLE, _CLOSE = "\ue000", "\ue001", "\ue002"
+# A link leads to an anchor of the page, and holds no other.
+_LINK = re.compile(f"{_OPEN}(#[A-Za-z0-9._-]+){_MIDDLE}([^{_OPEN}-{_CLOSE}]*){_CLOSE}")
+_STRAY = re.compile(f"[{_OPEN}-{_CLOSE}]")
 
 
 def mark(text: str, href: str) -> str:
     """Write a link within plain text."""
-    return f"{_OPEN}{href}{_MIDDLE}{text}{_CLOSE}"
+    return f"{_OPEN}{href}{_MIDDLE}{_STRAY.sub('', text)}{_CLOSE}"
 
 
 def as_html(text: str) -> str:
@@ -26,18 +30,15 @@ def as_html(text: str) -> str:
 
 
 def resolve(html: str) -> str:
-    """Turn the links in HTML into anchors."""
-    return html.replace(_OPEN, '<a href="').replace(_MIDDLE, '">').replace(_CLOSE, "</a>")
+    """Turn the links in HTML into anchors; whatever else looks like one is text that came with the data."""
+    return _STRAY.sub("", _LINK.sub(r'<a href="\1">\2</a>', html))
 
 
 def as_text(value: Any) -> Any:
     """Leave the words of links and drop where they lead; other values are given back as they are."""
     if not isinstance(value, str):
         return value
-    parts = []
-    for piece in value.split(_OPEN):
-        parts.append(piece.partition(_MIDDLE)[2] if _MIDDLE in piece else piece)
-    return "".join(parts).replace(_CLOSE, "")
+    return _STRAY.sub("", _LINK.sub(r"\2", value))
 
 
 class Links:

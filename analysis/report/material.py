@@ -11,6 +11,7 @@ from analysis.charts.effect import Effect
 from evidence import results
 from evidence.audit import run_audits
 from evidence.errors import CallError, Problem
+from evidence.names import slug
 from evidence.query import EvidenceBase
 from evidence.results import Run
 
@@ -125,7 +126,7 @@ class Material:
     @cached_property
     def numbers(self) -> dict[str, str]:
         """Number of a figure or table in the plan, with what it is about, by its name."""
-        return {row["shows"]: f"{row['figure']}. {row['title']}" for row in self.numbered}
+        return {slug(row["shows"]): f"{row['figure']}. {row['title']}" for row in self.numbered}
 
     @cached_property
     def runs(self) -> list[Run]:
