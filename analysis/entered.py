@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from analysis.results import COLUMNS, frame
+from evidence.names import joined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +77,7 @@ def _kept(db: EvidenceBase, rows: pd.DataFrame, outcome: str) -> pd.DataFrame:
     found = [_measured(row, statistics) for row in rows.to_dict("records")]
     for side in "ab":
         keys = zip(rows["study"], rows["experiment"], rows[f"arm_{side}"], strict=True)
-        rows[f"animals_{side}"] = [animals.get(key, f"{key[1]}/{key[2]}") for key in keys]
+        rows[f"animals_{side}"] = [animals.get(key, _group(key[1], key[2])) for key in keys]
         for name in _STATISTICS:
             rows[f"{name}_{side}"] = [row[side].get(name) for row in found]
     rows["reported_contrast_id"] = _reported(db, rows)
@@ -88,8 +89,7 @@ def _animals(db: EvidenceBase) -> dict[tuple[str, str, str], str]:
     rows = db.rows(
         """
         select arm.study, arm.experiment, arm.arm,
-            min(case when origin.arm is not null then concat(origin.experiment, '/', origin.arm) end)
-                as shared
+            origin.experiment as origin_experiment, origin.arm as origin_arm
         from arm
         left join arm as origin
             on arm.study = origin.study and origin.shared_control_of is null
@@ -97,13 +97,19 @@ def _animals(db: EvidenceBase) -> dict[tuple[str, str, str], str]:
                 origin.arm = arm.shared_control_of
                 or (origin.experiment = arm.shared_control_of and origin.treatment = arm.treatment)
             )
-        group by arm.study, arm.experiment, arm.arm
         """
     )
-    return {
-        (row["study"], row["experiment"], row["arm"]): row["shared"] or f"{row['experiment']}/{row['arm']}"
-        for row in rows
-    }
+    named: dict[tuple[str, str, str], str] = {}
+    for row in rows:
+        own = (row["study"], row["experiment"], row["arm"])
+        shared = (row["origin_experiment"], row["origin_arm"])
+        name = _group(*(own[1:] if row["origin_arm"] is None else shared))
+        named[own] = min(named.get(own, name), name)
+    return named
+
+
+def _group(experiment: str, arm: str) -> str:
+    return joined((experiment, arm), "/")
 
 
 def _statistics(db: EvidenceBase, outcome: str) -> dict[str, dict[str, Any]]:

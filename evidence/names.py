@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import re
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 # Letters of other alphabets that cannot be told from a Latin one in print, and the dashes and quotes that
 # word processors put in (some of the Unicode Consortium's confusables, UTS 39).
@@ -44,6 +44,16 @@ def slug(name: str) -> str:
 def visible(text: str) -> str:
     """Put a blank in place of each character that no reader sees (`INVISIBLE`)."""
     return INVISIBLE.sub(" ", text)
+
+
+def joined(parts: Iterable[str], separator: str) -> str:
+    """Join names so that no two lists give one text: a separator within a name gets a backslash before it.
+
+    Names without separator and backslash stand as they are.
+    """
+    return separator.join(
+        part.replace("\\", "\\\\").replace(separator, "\\" + separator) for part in map(str, parts)
+    )
 
 
 def skeleton(name: str) -> str:

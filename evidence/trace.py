@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evidence.errors import CallError
-from evidence.names import nearest
+from evidence.names import joined, nearest
 from evidence.query import EvidenceBase
 
 _STATISTICS = (
@@ -102,6 +102,7 @@ def address(estimate: dict[str, Any]) -> str:
     str
         ``run/treatment/versus/model``, with ``/variable=level`` for a subgroup and ``/direct`` or
         ``/indirect`` for a part of a network estimate. The run is the plan's name for it, else its run_id.
+        A slash or backslash within a name has a backslash before it.
     """
     parts = [
         estimate["analysis"] or estimate["run_id"],
@@ -113,7 +114,7 @@ def address(estimate: dict[str, Any]) -> str:
         parts.append(f"{estimate['subgroup']}={estimate['level']}")
     if estimate["kind"] == "network" and estimate["evidence"] != "network":
         parts.append(estimate["evidence"])
-    return "/".join(parts)
+    return joined(parts, "/")
 
 
 def addresses(db: EvidenceBase) -> dict[str, dict[str, Any]]:

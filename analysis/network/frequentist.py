@@ -13,7 +13,7 @@ from analysis.network import inconsistency, ranking
 from analysis.network.data import Array, Network
 from analysis.network.deletion import study_numbers
 from analysis.network.gls import ESTIMATORS, Gls, Solution, tau2_interval
-from analysis.network.graph import direct_comparisons
+from analysis.network.graph import design_name, direct_comparisons
 from analysis.network.result import Pair
 from analysis.network.specification import refuse_absurd
 from analysis.network.structure import EvidenceStructure
@@ -433,7 +433,9 @@ class FrequentistFit(EvidenceStructure):
                 "engine": self.engine,
                 "model": model,
                 "method": method,
-                "component": [f"{names[b]}:{names[a]}" for a, b in zip(evidence.first, evidence.second)],
+                "component": [
+                    design_name(self.network, (b, a)) for a, b in zip(evidence.first, evidence.second)
+                ],
                 "treatment": names[evidence.second],
                 "versus": names[evidence.first],
                 "direct": evidence.direct,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.network.data import Array, Network
+from evidence.names import joined
 
 
 def components(n: int, pairs: Iterable[tuple[int, int]] | Array) -> Array:
@@ -126,8 +127,8 @@ def designs(net: Network) -> list[tuple[tuple[int, ...], int, Array]]:
 
 
 def design_name(net: Network, treatments: Sequence[int]) -> str:
-    """Name a design by its treatments, joined by colons."""
-    return ":".join(net.treatments[t] for t in treatments)
+    """Name a design by its treatments, joined by colons (one within a name has a backslash before it)."""
+    return joined((net.treatments[t] for t in treatments), ":")
 
 
 def direct_comparisons(net: Network) -> list[tuple[int, int]]:

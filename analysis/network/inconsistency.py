@@ -249,7 +249,7 @@ def net_heat(net: Network, tau2: float = 0.0) -> pd.DataFrame:
     names = [design_name(net, treatments) for treatments in pooled.treatments]
     of = [names[d] for d in design]
     labels = [
-        of[r] if len(pooled.treatments[d]) == 2 else f"{net.treatments[a]}:{net.treatments[b]}_{of[r]}"
+        of[r] if len(pooled.treatments[d]) == 2 else f"{design_name(net, (a, b))}_{of[r]}"
         for r, (d, a, b) in enumerate(zip(design, base, other))
     ]
     i, j = (index.ravel() for index in np.indices(difference.shape))

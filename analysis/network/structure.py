@@ -11,11 +11,12 @@ from analysis.network import contribution, inconsistency
 from analysis.network.data import Array, Network
 from analysis.network.funnel import comparison_adjusted
 from analysis.network.gls import Gls
-from analysis.network.graph import comparisons
+from analysis.network.graph import comparisons, design_name
 from analysis.network.result import NetworkFit, Pair, contrast_ids
 from analysis.results import frame
 from evidence import facts
 from evidence.errors import CallError, RefusedError
+from evidence.names import joined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,14 +70,14 @@ class EvidenceStructure(NetworkFit):
         net, tau2 = self.network, self.between(self.chosen_model(model))
         pairs = self.all_pairs()
         treatment, versus = self.pair_indices(pairs)
-        index = [f"{a}:{b}" for a, b in pairs]
+        index = [joined(pair, ":") for pair in pairs]
         if kind == "comparisons":
             hat = contribution.comparison_hat(self.gls, tau2, treatment, versus)
             return pd.DataFrame(hat, index=index, columns=self._edges())
         if kind == "designs":
             pooled = inconsistency.pool_designs(net, tau2)
             columns = [
-                (pooled.network.studies[d][0], f"{net.treatments[t]}:{net.treatments[row[0]]}")
+                (pooled.network.studies[d][0], design_name(net, (t, row[0])))
                 for block in pooled.network.blocks
                 for d, row in zip(block.study, block.treatment)
                 for t in row[1:]
@@ -87,7 +88,7 @@ class EvidenceStructure(NetworkFit):
             rows = comparisons(net)
             labels = pd.MultiIndex.from_tuples(
                 [
-                    (net.study_label(int(s)), f"{net.treatments[b]}:{net.treatments[a]}")
+                    (net.study_label(int(s)), design_name(net, (b, a)))
                     for s, a, b in zip(rows.study, rows.first, rows.second)
                 ]
             )
@@ -95,8 +96,7 @@ class EvidenceStructure(NetworkFit):
         raise CallError(f"There is no hat matrix of {kind!r}; there are comparisons, designs and studies.")
 
     def _edges(self) -> list[str]:
-        names = self.network.treatments
-        return [f"{names[b]}:{names[a]}" for a, b in zip(self.gls.low, self.gls.high)]
+        return [design_name(self.network, (b, a)) for a, b in zip(self.gls.low, self.gls.high)]
 
     def contributions(
         self, method: str = "random walk", model: str | None = None, pairs: Sequence[Pair] | None = None
@@ -131,7 +131,7 @@ class EvidenceStructure(NetworkFit):
         share = contribution.contributions(
             self.network, self.gls, tau2, *self.pair_indices(pairs), method=method
         )
-        estimates, sources = np.array([f"{a}:{b}" for a, b in pairs]), np.array(self._edges())
+        estimates, sources = np.array([joined(pair, ":") for pair in pairs]), np.array(self._edges())
         i, j = (index.ravel() for index in np.indices(share.shape))
         return pd.DataFrame({"estimate": estimates[i], "source": sources[j], "share": share.ravel()})
 

@@ -394,7 +394,10 @@ class MetaRegression:
             if name not in self.design.reference:
                 x[columns[0]] = float(values[name])
                 continue
-            levels = [self.design.reference[name], *(self.design.names[c].split(": ", 1)[1] for c in columns)]
+            levels = [
+                self.design.reference[name],
+                *(self.design.names[c].removeprefix(f"{name}: ") for c in columns),
+            ]
             if str(values[name]) not in levels:
                 raise CallError(f"{name} has no level {values[name]!r}; it has {', '.join(levels)}.")
             for column, level in zip(columns, levels[1:], strict=True):

@@ -449,7 +449,8 @@ def _tests_of_network(run: Run) -> pd.DataFrame:
 
 def _spelled(parameter: str, names: Mapping[str, str]) -> str:
     """Spell out the treatments of a parameter that is called "A against B"."""
-    return " against ".join(names.get(part, part) for part in str(parameter).split(" against "))
+    spelled = {f"{a} against {b}": f"{names[a]} against {names[b]}" for a in names for b in names}
+    return spelled.get(parameter, parameter)
 
 
 def _whole(value: Any) -> Any:

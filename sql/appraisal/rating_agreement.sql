@@ -26,7 +26,7 @@ create or replace view rating_agreement as
 with pair as (
     select
         *,
-        concat_ws('|', rating, scale, coalesce(item, ''), rater_a, rater_b) as block
+        dense_rank() over (order by rating, scale, item, rater_a, rater_b) as block
     from rating_pair
 ),
 

@@ -21,7 +21,7 @@ with sized as (
         source_file,
         source_line,
         outcome,
-        concat_ws('|', outcome, unit, 'SD') as block,
+        concat('SD|', length(outcome), '|', outcome, unit) as block,
         case when sd > 0 then ln(sd) end as size,
         case when sd > 0 then ln(sd) end as yardstick,
         1 as both_ways
@@ -35,7 +35,7 @@ with sized as (
         source_file,
         source_line,
         outcome,
-        concat_ws('|', outcome, unit, 'mean') as block,
+        concat('mean|', length(outcome), '|', outcome, unit) as block,
         case when mean <> 0 then ln(abs(mean)) end as size,
         case when greatest(abs(mean), sd) > 0 then ln(greatest(abs(mean), sd)) end as yardstick,
         0 as both_ways
@@ -89,7 +89,7 @@ far as (
         distant.*,
         abs(distant.distance) > greatest(4.605170185988092, 6 * 1.4826 * coalesce(spread.deviation, 0)) as is_far
     from distant
-    left join spread on spread.block = replace(distant.block, '|mean', '|SD')
+    left join spread on substr(spread.block, 4) = substr(distant.block, case when distant.both_ways = 1 then 4 else 6 end)
 ),
 
 sizes as (

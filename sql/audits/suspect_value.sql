@@ -83,9 +83,9 @@ effect as materialized (
         sqrt(a.v + b.v) as std_error,
         case
             when count(*) over (partition by a.outcome, a.treatment, b.treatment) >= 5
-                then concat(a.outcome, '|', a.treatment, '|', b.treatment)
-            when b.role = 'control' then concat(a.outcome, '|control')
-            else concat(a.outcome, '|any')
+                then concat('pair|', length(a.outcome), '|', length(a.treatment), '|', a.outcome, a.treatment, b.treatment)
+            when b.role = 'control' then concat('control|', a.outcome)
+            else concat('any|', a.outcome)
         end as peers
     from arm_value as a
     inner join arm_value as b on a.block = b.block and a.rank < b.rank
@@ -94,7 +94,7 @@ effect as materialized (
 centre as (
     select
         peers,
-        case when peers like '%|any' then 0 else percentile_cont(0.5) within group (order by estimate) end as usual,
+        case when peers like 'any|%' then 0 else percentile_cont(0.5) within group (order by estimate) end as usual,
         percentile_cont(0.5) within group (order by std_error * std_error) as v,
         count(*) as k
     from effect

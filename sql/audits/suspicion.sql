@@ -183,7 +183,13 @@ of_outcome as (
 
 select
     concat_ws(
-        '|', cause, study, experiment, outcome, coalesce(cast(timepoint as varchar), ''), coalesce(whose, ''),
+        '|',
+        cause,
+        replace(replace(study, '\', '\\'), '|', '\|'),
+        replace(replace(experiment, '\', '\\'), '|', '\|'),
+        replace(replace(outcome, '\', '\\'), '|', '\|'),
+        coalesce(cast(timepoint as varchar), ''),
+        coalesce(replace(replace(whose, '\', '\\'), '|', '\|'), ''),
         cast(other_measurement_id as varchar)
     ) as suspicion,
     cause,
@@ -287,7 +293,9 @@ select
 from placed
 union all
 select
-    concat_ws('|', of_outcome.cause, of_outcome.outcome) as suspicion,
+    concat_ws(
+        '|', of_outcome.cause, replace(replace(of_outcome.outcome, '\', '\\'), '|', '\|')
+    ) as suspicion,
     of_outcome.cause,
     cast(null as varchar) as study,
     cast(null as varchar) as experiment,

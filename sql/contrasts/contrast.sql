@@ -13,7 +13,8 @@
 --   of that study, outcome, time point and measure give none. MD is left out for an outcome measured in several units,
 --   see `outcome_unit`.
 -- Columns:
---   contrast_id: study|experiment|outcome|time point|measure|arm_a|arm_b
+--   contrast_id: study|experiment|outcome|time point|measure|arm_a|arm_b; a bar or backslash within a name has a backslash
+--     before it, so that no two contrasts have one id
 --   study, experiment: the unit of randomisation within which alone arms are compared
 --   outcome, timepoint, timepoint_unit: what was measured, when
 --   measure: MD, SMD, ROM, NMD, OR, RR, RD, IRR, IRD, or what was reported
@@ -196,7 +197,14 @@ combined as (
 
 select
     concat_ws(
-        '|', study, experiment, outcome, coalesce(cast(timepoint as varchar), ''), measure, arm_a, arm_b
+        '|',
+        replace(replace(study, '\', '\\'), '|', '\|'),
+        replace(replace(experiment, '\', '\\'), '|', '\|'),
+        replace(replace(outcome, '\', '\\'), '|', '\|'),
+        coalesce(cast(timepoint as varchar), ''),
+        measure,
+        replace(replace(arm_a, '\', '\\'), '|', '\|'),
+        replace(replace(arm_b, '\', '\\'), '|', '\|')
     ) as contrast_id,
     study,
     experiment,

@@ -84,7 +84,11 @@ component as (
         count(distinct arms.study) as n_studies,
         count(*) as n_arms,
         sum(arms.n) as n_participants,
-        count(distinct case when arms.n_study_arms > 2 then concat(arms.study, '|', arms.experiment) end) as n_multi_arm
+        count(
+            distinct case
+                when arms.n_study_arms > 2 then concat(length(arms.study), '|', arms.study, arms.experiment)
+            end
+        ) as n_multi_arm
     from member
     inner join arms
         on

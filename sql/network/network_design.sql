@@ -3,7 +3,8 @@
 -- Key: outcome, measure, design
 -- Columns:
 --   outcome, measure: the network
---   design: treatments of a study and experiment, by name, joined by a colon
+--   design: treatments of a study and experiment, by name, joined by a colon; a colon or backslash within a name has a
+--     backslash before it
 --   n_treatments: how many they are
 --   n_studies: studies of this design
 --   n_arms: their arms
@@ -16,11 +17,16 @@ with trial as (
         measure,
         study,
         experiment,
-        string_agg(distinct treatment, ':' order by treatment) as design,
+        string_agg(distinct name, ':' order by name) as design,
         count(distinct treatment) as n_treatments,
         count(*) as n_arms,
         sum(n) as n_participants
-    from network_arm
+    from (
+        select
+            network_arm.*,
+            replace(replace(treatment, '\', '\\'), ':', '\:') as name
+        from network_arm
+    ) as arms
     group by outcome, measure, study, experiment
 )
 

@@ -56,7 +56,7 @@ arms as (
         measure,
         treatment_a,
         treatment_b,
-        count(distinct concat(study, '|', experiment, '|', arm)) as n_arms,
+        count(distinct concat(length(study), '|', length(experiment), '|', study, experiment, arm)) as n_arms,
         sum(n) as n_participants
     from side
     group by outcome, measure, treatment_a, treatment_b
@@ -69,7 +69,7 @@ edges as (
         treatment_a,
         treatment_b,
         count(distinct study) as n_studies,
-        count(distinct case when shared_arm then concat(study, '|', experiment) end) as n_multi_arm,
+        count(distinct case when shared_arm then concat(length(study), '|', study, experiment) end) as n_multi_arm,
         count(*) as n_contrasts
     from compared
     group by outcome, measure, treatment_a, treatment_b

@@ -16,6 +16,6 @@ select
     count(distinct study) as n_studies,
     count(*) as n_arms,
     sum(n) as n_participants,
-    count(distinct case when n_study_arms > 2 then concat(study, '|', experiment) end) as n_multi_arm
+    count(distinct case when n_study_arms > 2 then concat(length(study), '|', study, experiment) end) as n_multi_arm
 from network_arm
 group by outcome, measure, treatment

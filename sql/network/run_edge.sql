@@ -44,7 +44,7 @@ arms as (
         run_id,
         treatment_a,
         treatment_b,
-        count(distinct concat(study, '|', experiment, '|', arm)) as n_arms
+        count(distinct concat(length(study), '|', length(experiment), '|', study, experiment, arm)) as n_arms
     from side
     group by run_id, treatment_a, treatment_b
 ),
@@ -84,8 +84,11 @@ edges as (
         compared.treatment_a,
         compared.treatment_b,
         count(distinct compared.study) as n_studies,
-        count(distinct case when unit.study is not null then concat(compared.study, '|', compared.experiment) end)
-            as n_multi_arm,
+        count(
+            distinct case
+                when unit.study is not null then concat(length(compared.study), '|', compared.study, compared.experiment)
+            end
+        ) as n_multi_arm,
         count(*) as n_contrasts
     from compared
     left join unit

@@ -40,7 +40,11 @@ counted as (
         count(distinct study) as n_studies,
         count(*) as n_arms,
         count(case when n is null then 1 end) as n_unknown,
-        count(distinct case when n_study_treatments > 2 then concat(study, '|', experiment) end) as n_multi_arm
+        count(
+            distinct case
+                when n_study_treatments > 2 then concat(length(study), '|', study, experiment)
+            end
+        ) as n_multi_arm
     from arms
     group by run_id, treatment
 )

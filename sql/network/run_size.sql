@@ -38,7 +38,11 @@ counted as (
         count(*) as n_arms,
         count(distinct treatment) as n_treatments,
         count(case when n is null then 1 end) as n_unknown,
-        count(distinct case when n_study_treatments > 2 then concat(study, '|', experiment) end) as n_multi_arm
+        count(
+            distinct case
+                when n_study_treatments > 2 then concat(length(study), '|', study, experiment)
+            end
+        ) as n_multi_arm
     from arms
     group by run_id
 )
