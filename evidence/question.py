@@ -705,8 +705,9 @@ def _arms(db: EvidenceBase, outcome: str, chosen: pd.DataFrame) -> pd.DataFrame:
         for side in "ab"
         for block, arm in zip(chosen["block"], chosen[f"arm_{side}"], strict=True)
     }
-    inside = [cell in compared for cell in zip(arms["block"], arms["arm"], strict=True)]
-    return arms[inside].reset_index(drop=True)
+    inside = [i for i, cell in enumerate(zip(arms["block"], arms["arm"], strict=True)) if cell in compared]
+    # By position: a list of no truth values would take away the columns.
+    return arms.iloc[inside].reset_index(drop=True)
 
 
 def _important(about: Mapping[str, Any], how: facts.Measure) -> float | None:

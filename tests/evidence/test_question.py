@@ -557,3 +557,20 @@ def test_conditions_may_name_what_describes_arms_and_effects(tmp_path):
             assert pair.notes[0] == ("info", f"Only effects where {where}: {len(studies)} of 5.")
         # A control has no dose, and stays.
         assert "".join(read(base, Question("y", "MD", where="dose > 1.5")).contrasts["study"]) == "BCD"
+
+
+def test_a_review_of_reported_contrasts_alone_is_pooled(tmp_path):
+    folder = tmp_path / "reported"
+    folder.mkdir()
+    for file, text in {
+        "review.toml": 'title = "Reported"\n',
+        "studies.csv": "study,label\na,A\nb,B\n",
+        "treatments.csv": "treatment,label,role\nT,T,active\nP,P,control\n",
+        "outcomes.csv": "outcome,label,kind,lower_is_better\ny,Y,continuous,true\n",
+        "arms.csv": "study,arm,treatment\na,T,T\na,P,P\nb,T,T\nb,P,P\n",
+        "contrasts.csv": "study,outcome,arm_a,arm_b,measure,estimate,se\na,y,T,P,MD,1,1\nb,y,T,P,MD,3,1\n",
+    }.items():
+        (folder / file).write_text(text)
+    with evidence.open(evidence.build(folder, tmp_path / "reported.duckdb")) as db:
+        fit = pairwise.fit(db, outcome="y", measure="MD", treatment="T", versus="P")
+        assert set(fit.estimates()["estimate"]) == {2.0}
