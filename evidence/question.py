@@ -579,6 +579,8 @@ def _times(rows: pd.DataFrame) -> str:
 
 def _untimely(rows: pd.DataFrame, counts: pd.Series, rule: TimepointRule) -> list[dict[str, Any]]:
     """Time points of each study that do not count, and arms that have no other."""
+    if counts.all():
+        return []
     taken = {unit: _times(part) for unit, part in rows[counts].groupby(["study", "experiment"])}
     found = []
     for (study, experiment, time, unit), _ in rows[~counts].groupby(

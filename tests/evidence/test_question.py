@@ -14,7 +14,7 @@ from evidence.condition import select_studies
 from evidence.database import connect
 from evidence.errors import CallError, RefusedError, ReviewError
 from evidence.query import EvidenceBase
-from evidence.question import Question, _timed, known, read
+from evidence.question import Question, _arms, _timed, known, read
 from evidence.timepoint import TimepointRule
 
 
@@ -29,6 +29,19 @@ def chosen(db, **options):
     return picked, [
         (row.study, row.timepoint, row.treatment_a, row.treatment_b) for row in picked.contrasts.itertuples()
     ]
+
+
+def test_an_outcome_without_measurements_has_no_arms_but_all_their_columns():
+    columns = ["study", "arm", "mean", "events", "exposure", "block"]
+
+    class Base:
+        def kept_frame(self, query, params):
+            return pd.DataFrame(columns=columns)
+
+    chosen = pd.DataFrame({"block": [1], "arm_a": ["drug"], "arm_b": ["ctl"]})
+    arms = _arms(Base(), "death", chosen)
+    assert list(arms) == columns
+    assert len(arms) == 0
 
 
 # --- time points ----------------------------------------------------------------------------------------------
