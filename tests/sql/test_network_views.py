@@ -95,11 +95,13 @@ def test_two_doses_of_one_treatment_are_two_arms_of_a_node(rows):
     assert table(rows, "network_edge", "n_arms, n_contrasts, n_participants") == [(3, 2, 15)]
 
 
-def test_only_the_time_point_of_the_plan_counts(rows):
-    for timepoint, arms in ((1, ("a", "b", "c")), (2, ("a", "b"))):
-        for arm in arms:
-            rows.measure("s", arm, n=5, mean=1, sd=1, timepoint=timepoint)
-    assert table(rows, "network_node", "treatment") == [("a",), ("b",)]
+def test_one_time_point_of_a_study_counts_first_by_its_arms_and_then_by_the_rule(rows):
+    measured = {"s": {1: "abc", 2: "ab"}, "t": {1: "de", 2: "df"}}
+    for study, course in measured.items():
+        for timepoint, arms in course.items():
+            for arm in arms:
+                rows.measure(study, arm, n=5, mean=1, sd=1, timepoint=timepoint)
+    assert table(rows, "network_node", "treatment, n_arms") == [(arm, 1) for arm in "abcdf"]
 
 
 @pytest.mark.oracle
