@@ -106,7 +106,7 @@ def test_without_a_rule_the_plan_decides_as_in_the_view(db):
     assert ("info", "Time point of each study: last (by the review's plan).") in picked.notes
 
 
-@pytest.mark.parametrize("rule", ["24 h", "nearest:2 d"])
+@pytest.mark.parametrize("rule", [pytest.param("24 h", marks=pytest.mark.slow), "nearest:2 d"])
 def test_python_and_the_view_pick_the_same(example_file, tmp_path, rule):
     copy = tmp_path / "copy.duckdb"
     copyfile(example_file, copy)
@@ -304,8 +304,12 @@ def timed(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "rule", ["first", "last", "24 h", "1 d", "nearest:0.25 wk", "nearest:1440 min", "4 wk"]
-)
+    "rule",
+    [
+        "last", "1 d", "nearest:1440 min",
+        *(pytest.param(rule, marks=pytest.mark.slow) for rule in ("first", "24 h", "nearest:0.25 wk", "4 wk")),
+    ],
+)  # fmt: skip
 def test_a_rule_means_the_same_time_whatever_units_the_rows_are_typed_in(timed, rule):
     found = {}
     for outcome, unit in {**UNITS, "mixed": "d"}.items():
