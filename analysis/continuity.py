@@ -38,6 +38,10 @@ def pairwise_note(contrasts: pd.DataFrame, measure: str, method: str) -> list[tu
     if said is None or rests_on == "likelihood":
         return []
     text, many = said
+    if measure == "RR":
+        text += " All four cells have it, as in metafor and RevMan; meta adds it to the events and once to n."
+    elif measure == "RD":
+        text += " It moves the estimate too, as in metafor; RevMan and meta add it to the variance only."
     if rests_on == "tables":
         return [("info", f"{text} This concerns the random effects and Q; {method} itself adds nothing.")]
     bare = [

@@ -63,7 +63,8 @@ def run_pairwise(
     analysis : str, optional
         Name in the review's plan.
     **options
-        Further options of `analysis.pairwise.fit`: tau2, ci, prediction, by, shared, method, separate_tau2,
+        Further options of `analysis.pairwise.fit`: tau2, ci, prediction, by, shared, method, dependence,
+        separate_tau2,
         tau2_interval.
 
     Returns
@@ -366,6 +367,7 @@ def run_planned(db: EvidenceBase, row: Mapping[str, Any], *, progress: Progress 
             versus=str(asked.versus),
             tau2=row["tau2"],
             ci=row["ci"],
+            dependence=row["dependence"],
             by=row["subgroup"],
             moderators=json.loads(row["moderators"] or "[]"),
             reference_levels=json.loads(row["reference_levels"] or "{}"),

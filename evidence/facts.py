@@ -447,6 +447,12 @@ def pooling_methods() -> dict[str, PoolingMethod]:
 
 
 @cache
+def dependence() -> dict[str, str]:
+    """Ways to deal with several effects of one study by name, the default first: what each does."""
+    return {str(row["dependence"]): str(row["label"]) for row in reference("dependence")}
+
+
+@cache
 def time_units() -> tuple[TimeUnit, ...]:
     """Units of time, the shortest first."""
     aliases: dict[str, list[str]] = {}

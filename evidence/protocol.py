@@ -53,6 +53,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "engine": tuple(engine.code for engine in facts.engines()),
     "model": ("common", "random", "both"),
     "tau2": tuple(facts.estimators()),
+    "dependence": tuple(facts.dependence()),
     "smd": tuple(str(form.form) for form in facts.forms("SMD")),
 }
 _MEASURES = {measure.code: measure for measure in facts.measures(given=facts.REVIEW)}
@@ -75,6 +76,7 @@ class Analysis:
     model: str = "both"
     tau2: str = "REML"
     ci: str = "HK"
+    dependence: str | None = None
     tau_prior: str | None = None
     effect_prior_sd: float | None = None
     subgroup: str | None = None
@@ -113,6 +115,7 @@ ANALYSIS_KEYS: dict[str, type] = {
     "model": str,
     "tau2": str,
     "ci": str,
+    "dependence": str,
     "tau_prior": str,
     "effect_prior_sd": float,
     "subgroup": str,

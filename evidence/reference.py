@@ -19,6 +19,7 @@ REFERENCE_TABLES = (
     "estimator",
     "interval_method",
     "pooling_method",
+    "dependence",
     "column_alias",
     "missing_code",
     "reason",

@@ -165,6 +165,14 @@ comment on column interval_method.method is 'Key. As in options.';
 comment on column interval_method.short is 'Name in a sentence. Reference data.';
 comment on column interval_method.label is 'Name with quantiles and degrees of freedom. Reference data.';
 
+create table dependence (
+    dependence text primary key,
+    label text not null
+);
+comment on table dependence is 'What a pairwise analysis does about several effects of one study. Reference data; the first is the default.';
+comment on column dependence.dependence is 'Key. As in options.';
+comment on column dependence.label is 'What is done, after a colon. Reference data.';
+
 create table pooling_method (
     method text primary key,
     label text not null,

@@ -13,6 +13,7 @@ from analysis.pairwise.combining import Combined, Pairs, apart, combine
 from analysis.pairwise.contrasts import Contrasts, each
 from analysis.pairwise.dependence import shared_arm_blocks
 from analysis.pairwise.rows import Rows, rotate
+from evidence import facts
 from evidence.errors import EvidenceError, Problem
 
 if TYPE_CHECKING:
@@ -25,13 +26,7 @@ SHARED: dict[str, str] = {
 }
 """What can be done about contrasts that share an arm."""
 
-
-DEPENDENCE: dict[str, str] = {
-    "combine": "they are combined within the study, by their sampling covariance, before studies are pooled",
-    "multilevel": "three levels take that into account",
-    "CR2": "cluster-robust intervals take that into account",
-    "independent": "beyond shared arms they enter as if independent, which makes intervals too narrow",
-}
+DEPENDENCE = facts.dependence()
 """What can be done about several effects of one study."""
 
 

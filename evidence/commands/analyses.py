@@ -95,8 +95,8 @@ _NETWORK_TAU2 = ", ".join(name for name, estimator in facts.estimators().items()
 @click.option(
     "--dependence",
     metavar="METHOD",
-    help="Several effects of one study (arms of one treatment, experiments): combine (default), multilevel, "
-    "CR2, independent.",
+    help="Several effects of one study (arms of one treatment, experiments): "
+    f"{', '.join(facts.dependence())} (default: the first).",
 )
 @TIMEPOINT
 @WHERE

@@ -1,10 +1,12 @@
 import shutil
 import sys
+from dataclasses import asdict
 
 import pytest
 
 import evidence
 from analysis import plan
+from analysis.pairwise.options import Options
 from analysis.results import COLUMNS
 from evidence.database import connect
 from evidence.errors import CallError, EvidenceError, RefusedError
@@ -162,3 +164,14 @@ def test_the_plans_of_the_bundled_reviews_can_be_carried_out(review, tmp_path):
         runs, refused = plan.try_plan(base)
         assert refused == {}
         assert len(runs) == base.value("select count(*) from plan")
+
+
+def test_dependence_is_handed_on_from_the_plan_and_kept_in_the_specification(db, monkeypatch):
+    """The plan and the command line ask the same function."""
+    handed = {}
+    monkeypatch.setattr(plan, "run_pairwise", lambda base, **options: handed.update(options))
+    row = next(iter(db.rows("select * from plan limit 1")))
+    asked = row | {"kind": "pairwise", "treatment": "a", "versus": "b", "dependence": "multilevel"}
+    plan.run_planned(db, asked)
+    assert handed["dependence"] == "multilevel"
+    assert "dependence" in asdict(Options())

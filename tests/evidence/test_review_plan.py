@@ -97,6 +97,7 @@ measure = "ROM"
 treatment = "BMSC"
 versus = "saline"
 subgroup = "species"
+dependence = "multilevel"
 seed = 3
 leave_one_out = true
 """
@@ -104,11 +105,13 @@ leave_one_out = true
     assert network == {
         "analysis": "main", "position": 1, "kind": "network", "outcome": "alt", "measure": "MD", "treatment": None,
         "versus": None, "reference": "saline", "treatments": '["BMSC", "saline"]', "timepoint": "nearest:2 d",
-        "engine": "exact", "model": "both", "tau2": "REML", "ci": "HK", "tau_prior": "uniform(0, 200)",
-        "effect_prior_sd": 1000, "subgroup": None, "moderators": None, "reference_levels": None, "where_sql": None, "exclude_high_rob": False, "smd": "d",
+        "engine": "exact", "model": "both", "tau2": "REML", "ci": "HK", "dependence": None, "tau_prior": "uniform(0, 200)",
+        "effect_prior_sd": 1000, "subgroup": None, "moderators": None, "reference_levels": None,
+        "where_sql": None, "exclude_high_rob": False, "smd": "d",
         "node_split": True, "leave_one_out": False, "chains": True, "seed": 11, "origin": "plan",
     }  # fmt: skip
     assert (pairwise["analysis"], pairwise["kind"]) == ("alt ROM BMSC saline", "pairwise")
+    assert pairwise["dependence"] == "multilevel"
     assert (pairwise["seed"], pairwise["subgroup"], pairwise["leave_one_out"]) == (3, "species", True)
 
 
