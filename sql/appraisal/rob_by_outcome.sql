@@ -4,8 +4,9 @@
 -- Formula: The judgement of `rob_traffic_light` for the outcome itself where there is one, else the one for all outcomes.
 -- Caveats: Every outcome of the review is listed, whether the study measured it or not.
 -- Columns:
---   study, study_label, tool, item, position, domain, label: as in `rob_traffic_light`
+--   study, study_label: as in `rob_traffic_light`
 --   outcome: outcome that the judgement counts for
+--   tool, item, position, domain, label: as in `rob_traffic_light`
 --   judged_for: outcome if it was judged for this outcome, study if for all of them
 --   judgement, judgement_label, severity, symbol, color, color_blind_safe: as in `rob_traffic_light`
 --   assessor, n_assessors, settled_by, judgements, support, rob_judgement_id: as in `rob_traffic_light`
