@@ -89,8 +89,9 @@ def _left_out(rows: Sequence[dict[str, Any]]) -> list[str]:
     if idle < len(rows):
         found.append(f"{_rows_of(len(rows) - idle)} could be used after a remedy, which the table names.")
     if idle:
+        needs = "needs" if idle == 1 else "need"
         found.append(
-            f"{_rows_of(idle)} need nothing, for example another time point of a study that is used."
+            f"{_rows_of(idle)} {needs} nothing, for example another time point of a study that is used."
         )
     return [" ".join(found)]
 

@@ -79,16 +79,14 @@ def _several_arms(run: Run) -> str:
 
 def _dependence(run: Run) -> str:
     """Say what was done about contrasts of one study, from the specification."""
-    from analysis.pairwise.options import METHODS, SHARED
+    from analysis.pairwise.options import DEPENDENCE, SHARED
 
     said = []
-    shared, method, ci = (str(run.specification.get(key)) for key in ("shared", "method", "ci"))
-    if shared in SHARED:
+    dependence, shared = (str(run.specification.get(key)) for key in ("dependence", "shared"))
+    if dependence in DEPENDENCE:
+        said.append(DEPENDENCE[dependence])
+    if shared in SHARED and dependence != "combine":
         said.append(SHARED[shared])
-    if method == "multilevel":
-        said.append(METHODS[method])
-    if ci == "CR2":
-        said.append(f"intervals {facts.interval_method('effect', ci)}")
     return "; ".join(said) or "they enter as the notes say"
 
 
@@ -103,19 +101,36 @@ def single_subgroups(run: Run) -> str:
         return ""
     what = "Subgroup" if len(levels) == 1 else "Subgroups"
     return (
-        f"{what} of a single study: {', '.join(levels)}. There the effect is that study's own and its τ is "
-        "taken as 0, also in the test for subgroup differences, which then says more than one study can."
+        f"{what} of a single study: {', '.join(levels)}. There the effect is that study's own, with no "
+        f"variance between studies{_tested(run)}."
     )
+
+
+def _tested(run: Run) -> str:
+    """Say which tau the test for subgroup differences took, where it is not each subgroup's own."""
+    tests = [row for row in records(run.frames["sensitivity"]) if row["method"] == "subgroups"]
+    one = any("one tau2" in str(row["note"]) for row in tests)
+    return "; the test for subgroup differences takes one τ for all subgroups" if one else ""
 
 
 def each(material: Material) -> list[str]:
     """Say of every analysis what was asked, as computed: one sentence an analysis."""
-    return [f"{run.analysis}: {'; '.join(_asked(material, run))}." for run in material.runs]
+    return [
+        f"{_of_what(material, run)} ({run.analysis}): {'; '.join(_asked(material, run))}."
+        for run in material.runs
+    ]
+
+
+def _of_what(material: Material, run: Run) -> str:
+    effect = material.effect(run)
+    if run.kind == "network":
+        return f"{effect.outcome}, network"
+    return f"{effect.outcome}, {effect.label(run.treatment)} versus {effect.label(run.versus)}"
 
 
 def _asked(material: Material, run: Run) -> list[str]:
     effect = material.effect(run)
-    found = [f"{effect.outcome}, {facts.measure(run.measure, form_of(run.row())).sentence}"]
+    found = [facts.measure(run.measure, form_of(run.row())).sentence]
     found += _pairwise(run) if run.kind == "pairwise" else _network(run, effect)
     found += _corrected(run)
     if run.timepoint:

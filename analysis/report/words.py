@@ -343,14 +343,11 @@ def methods(material: Material) -> list[str]:
             + ". "
             + _timepoints(runs)
         )
-    pairwise = [run for run in runs if run.kind == "pairwise"]
-    if pairwise:
-        paragraphs.append(_pairwise_methods(pairwise))
     paragraphs += [
         _network_methods(
             [run for run in runs if run.kind == "network" and run.engine == engine],
             engine,
-            material.treatments,
+            material.outcomes,
         )
         for engine in dict.fromkeys(run.engine for run in runs if run.kind == "network")
     ]
@@ -418,29 +415,6 @@ def _timepoints(runs: list[Run]) -> str:
     return f"Where a study measured an outcome at several times, {said} was taken."
 
 
-def _pairwise_methods(runs: list[Run]) -> str:
-    options = runs[0].specification
-    same = all(
-        {key: run.specification.get(key) for key in ("tau2", "ci", "prediction", "method")}
-        == {key: options.get(key) for key in ("tau2", "ci", "prediction", "method")}
-        for run in runs
-    )
-    text = (
-        f"Pairwise meta-analyses ({len(runs)}): inverse-variance common effect, and random effects with the "
-        f"between-study variance by {options.get('tau2')}, "
-        f"{facts.interval_method('effect', str(options.get('ci')))} "
-        f"intervals, and prediction intervals ({options.get('prediction')})."
-    )
-    if options.get("shared") == "covariance":
-        text += " Contrasts that share an arm enter with their covariance."
-    grouped = [run for run in runs if run.subgroup]
-    if grouped:
-        text += " Subgroups: " + ", ".join(dict.fromkeys(str(run.subgroup) for run in grouped)) + "."
-    if not same:
-        text += " The analyses differ in these options; each states its own under How to reproduce."
-    return text
-
-
 def _priors(run: Run) -> str:
     """Say under which priors a Bayesian run was fitted, in the outcome's unit."""
     model = main_model(run)
@@ -451,25 +425,20 @@ def _priors(run: Run) -> str:
     return " ".join(said).rstrip(".")
 
 
-def _network_methods(runs: list[Run], engine: str, names: Mapping[str, str]) -> str:
-    options = runs[0].specification
-    text = f"Network meta-analyses ({len(runs)}), {engine} engine: {facts.engine(engine).sentence}."
+def _network_methods(runs: list[Run], engine: str, outcomes: Mapping[str, str]) -> str:
+    """Say what all networks of an engine have in common; `procedures.each` says the rest of each."""
+    text = f"Network meta-analyses, {engine} engine: {facts.engine(engine).sentence}."
     if not facts.engine(engine).bayesian:
         text += (
-            f" Between-study variance by {options.get('tau2')}, one for the whole network. Inconsistency: Q "
-            "decomposed "
-            "within and between designs, the design-by-treatment interaction test, and, where planned, "
-            "direct against "
+            " One between-study variance for the whole network. Inconsistency: Q decomposed within and "
+            "between designs, the design-by-treatment interaction test, and, where planned, direct against "
             "indirect evidence for each comparison. Ranking: P-scores, and rank probabilities by drawing "
-            "from the "
-            "estimates' normal distribution."
+            "from the estimates' normal distribution."
         )
     else:
         for run in runs:
             if described := _priors(run):
-                text += f" Priors, {run.outcome}: {described}."
+                text += f" Priors, {outcomes.get(run.outcome, run.outcome)}: {described}."
         text += " Ranking: SUCRA from the posterior."
-    references = list(dict.fromkeys(names.get(str(run.reference), str(run.reference)) for run in runs))
-    text += f" Reference treatment: {', '.join(references)}."
     seeds = list(dict.fromkeys(str(run.seed) for run in runs if run.seed is not None))
     return text + (f" Seed: {', '.join(seeds)}." if seeds else "")

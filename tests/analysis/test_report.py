@@ -184,7 +184,7 @@ def test_sections_stand_in_the_order_of_a_paper(page):
 
 def test_methods_and_reproduction_state_what_was_done(page, report):
     text = " ".join("".join(page.text).split())
-    for said in ("Hartung-Knapp", "REML", "Reference treatment: Vehicle", "lower is better", "evidence-base"):
+    for said in ("Hartung-Knapp", "REML", "reference Vehicle", "lower is better", "evidence-base"):
         assert said in text
     with evidence.open(report / "trial.duckdb") as db:
         assert db.value("select value from build_info where key = 'content_hash'") in text

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from analysis import network, pairwise
 from analysis.charts.effect import Effect
 from analysis.charts.theme import figures, p_value, percent
+from analysis.pairwise.assembly import DEPENDENCE
 from analysis.report import procedures, words
 from analysis.report.closing_sections import _left_out
 from analysis.report.links import Links, as_text
@@ -38,6 +39,7 @@ def run_of_table(
         frames={
             "estimates": fit.estimates(), "heterogeneity": fit.heterogeneity(),
             "inconsistency": frame("inconsistency"), "ranking": frame("ranking"),
+            "sensitivity": fit.subgroups() if by and len(fit.levels) > 1 else frame("sensitivity"),
         },
     )  # fmt: skip
 
@@ -142,7 +144,20 @@ def test_a_subgroup_of_one_study_is_named():
     table = table_of([(1, 0.5), (1.2, 0.4), (0.3, 0.6)]).assign(group=["x", "x", "y"])
     text = procedures.single_subgroups(run_of_table(table, by="group"))
     assert text.startswith("Subgroup of a single study: y.")
+    assert text.endswith("the test for subgroup differences takes one τ for all subgroups.")
     assert procedures.single_subgroups(run_of_table(table.assign(group="x"), by="group")) == ""
+
+
+def test_several_arms_of_one_treatment_are_told_as_they_were_treated():
+    rows = [("s1", "low", "ctl"), ("s1", "high", "ctl"), ("s2", "low", "ctl")]
+    contrasts = pd.DataFrame(rows, columns=["study", "arm_a", "arm_b"]).assign(
+        experiment="main", treatment_a="a", treatment_b="b"
+    )
+    run = run_of_table(table_of([(1, 0.5), (1.2, 0.4), (0.3, 0.6)]))
+    run.frames["contrasts"] = contrasts
+    for dependence, said in DEPENDENCE.items():
+        run.specification["dependence"] = dependence
+        assert procedures._several_arms(run) == f"1 study has several arms of one treatment: {said}."
 
 
 triples = st.lists(
