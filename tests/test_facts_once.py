@@ -93,8 +93,8 @@ def test_what_computes_still_stands_where_it_is_allowed():
 FAKE = {
     "measure": "HDL", "label": "helpful difference", "title": "Helpful difference", "sentence": "helpful differences",
     "kind": "continuous", "scale": "log", "unit": "%", "analysis_unit": None, "direction": "higher",
-    "given": "contrasts", "default_of_kind": "false", "least_digits": "1", "no_information": "never",
-    "needs": "nothing", "formula": "none", "reference": None,
+    "given": "contrasts", "default_of_kind": "false", "least_digits": "1", "effect_in_variance": "false",
+    "no_information": "never", "needs": "nothing", "formula": "none", "reference": None,
 }  # fmt: skip
 
 
@@ -104,6 +104,7 @@ def with_a_new_measure(monkeypatch):
     true = facts.reference
 
     def extended(table):
+        assert table != "effect_measure" or set(FAKE) == set(true(table)[0]), "a row of every column"
         return (*true(table), FAKE) if table == "effect_measure" else true(table)
 
     monkeypatch.setattr(facts, "reference", extended)
