@@ -390,6 +390,7 @@ def _kept(
         # Of a class, each member against the comparator; members against each other answer another question.
         among = (a.isin(members) & (b == asked.versus)) | (b.isin(members) & (a == asked.versus))
         why = words("treatments", "not_the_two")
+        left_out += _among_members(str(asked.treatment), rows[a.isin(members) & b.isin(members)])
     elif asked.treatments is not None:
         among = a.isin(asked.treatments) & b.isin(asked.treatments)
         why = words("treatments", "not_compared")
@@ -467,6 +468,15 @@ def _excluded_before(db: EvidenceBase, outcome: str, measure: str) -> list[dict[
 
 def _excluded_by(rows: pd.DataFrame, why: dict[str, str]) -> list[dict[str, Any]]:
     return [_row((*unit, None), why) for unit in dict.fromkeys(_units(rows))]
+
+
+def _among_members(name: str, rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Contrasts of two members of a class."""
+    pairs = zip(rows["study"], rows["experiment"], rows["treatment_a"], rows["treatment_b"], strict=True)
+    return [
+        _row((study, experiment, None), words("class", "among_members", detail=f"{a} and {b}", more=name))
+        for study, experiment, a, b in dict.fromkeys(pairs)
+    ]
 
 
 def _row(arm: tuple[str, str, str | None], why: dict[str, str]) -> dict[str, Any]:

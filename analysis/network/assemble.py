@@ -18,6 +18,7 @@ from analysis.network.data import Array, Network, unit_label
 from analysis.network.graph import components
 from evidence import facts
 from evidence.errors import CallError, Problem, RefusedError
+from evidence.reasons import words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,7 +149,7 @@ def from_arms(
         raise RefusedError("These arms cannot be used:", problems)
     single = arm.groupby(["study", "experiment"])["treatment"].transform("nunique") < 2
     left_out = [
-        exclusion(*unit, None, "contrast", "only one treatment reported the outcome", "a second arm")
+        exclusion(*unit, None, **words("treatments", "one_reported"))
         for unit in dict.fromkeys(units_of(arm[single]))
     ]
     compared = arm[~single]
@@ -307,7 +308,7 @@ def _filtered(
         inside = contrast["treatment_a"].isin(wanted) & contrast["treatment_b"].isin(wanted)
         used = set(units_of(contrast[inside]))
         left_out += [
-            exclusion(*unit, None, "treatments", "fewer than two of the chosen treatments", "choose more")
+            exclusion(*unit, None, **words("treatments", "fewer_than_two"))
             for unit in dict.fromkeys(units_of(contrast[~inside]))
             if unit not in used
         ]
@@ -315,8 +316,8 @@ def _filtered(
     missing = contrast["estimate"].isna() | contrast["std_error"].isna()
     for row in _records(contrast[missing]):
         pair = f"{row['treatment_a']} against {row['treatment_b']}"
-        reason = f"{pair}: no estimate or no standard error"
-        left_out.append(exclusion(row["study"], row["experiment"], None, "contrast", reason, "both numbers"))
+        why = words("table", "no_effect", detail=pair)
+        left_out.append(exclusion(row["study"], row["experiment"], None, **why))
     return contrast[~missing].reset_index(drop=True), left_out
 
 

@@ -15,6 +15,7 @@ from analysis.pairwise.dependence import shared_arm_blocks
 from analysis.pairwise.rows import Rows, rotate
 from evidence import facts
 from evidence.errors import EvidenceError, Problem
+from evidence.reasons import words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -234,18 +235,11 @@ def _spanning(contrasts: Contrasts) -> tuple[Contrasts, int]:
         return contrasts, 0
     out = frame.loc[closing]
     reasons = pd.DataFrame(
-        {
-            "stage": "shared arms",
-            "study": out["study"],
-            "experiment": out["experiment"],
-            "arm": out["arm_a"],
-            "reason": "the contrast of "
-            + out["arm_a"].astype(str)
-            + " and "
-            + out["arm_b"].astype(str)
-            + " follows from the study's other contrasts",
-            "remedy": "none needed: nothing is lost",
-        }
+        [
+            {"study": row.study, "experiment": row.experiment, "arm": row.arm_a}
+            | words("shared_arms", "follows", detail=f"{row.arm_a} and {row.arm_b}")
+            for row in each(out)
+        ]
     )
     before = contrasts.exclusions
     exclusions = (

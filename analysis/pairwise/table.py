@@ -10,6 +10,7 @@ from analysis.pairwise.contrasts import COUNTS, Contrasts, finish, flip, no_pair
 from evidence import facts
 from evidence.errors import CallError, EvidenceError, Problem, RefusedError
 from evidence.names import difference, nearest, skeleton
+from evidence.reasons import words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -256,16 +257,17 @@ def _exclusions(gone: pd.DataFrame) -> pd.DataFrame:
     """List the rows without an effect."""
     import pandas as pd
 
+    why = words("table", "no_effect", detail="this row")
     return pd.DataFrame(
         {
-            "stage": "contrast",
+            "stage": why["stage"],
             "study": gone["study"],
             "experiment": gone["experiment"],
             "arm": None,
             "source_file": None,
             "source_line": None,
-            "reason": "the estimate or its standard error is missing",
-            "remedy": "fill in both, or leave the row out",
+            "reason": why["reason"],
+            "remedy": why["remedy"],
         }
     ).reset_index(drop=True)
 

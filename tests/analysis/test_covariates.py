@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 
 import evidence
-from analysis import pairwise
+from analysis import network, pairwise
 from analysis.plan import run_pairwise, run_planned
-from evidence.errors import CallError, RefusedError, ReviewError
+from evidence.errors import CallError, EvidenceError, RefusedError, ReviewError
+from evidence.question import Question
+from evidence.question import read as read_question
 from evidence.review import read
 
 ASKED = {"outcome": "y", "measure": "MD", "treatment": "drug", "versus": "placebo"}
@@ -183,3 +185,36 @@ def test_between_levels_as_frequent_the_information_decides_and_not_the_alphabet
     for names in ({"b": "b", "c": "c"}, {"b": "z", "c": "y"}, {"b": "y", "c": "z"}):
         renamed = part.assign(kind=part["kind"].map(names))
         assert pairwise.fit(renamed).meta_regression("kind").design.reference == {"kind": names["c"]}
+
+
+def test_contrasts_among_members_of_a_class_are_listed_as_left_out(tmp_path):
+    folder = base(tmp_path / "class")
+    arms = (folder / "arms.csv").read_text() + "s0,10,u,other,,,\n"
+    (folder / "arms.csv").write_text(arms)
+    measured = (folder / "measurements.csv").read_text() + "s0,u,y,9,2,\n"
+    (folder / "measurements.csv").write_text(measured)
+    (folder / "treatments.csv").write_text(
+        "treatment,role,class\ndrug,active,drugs\nother,active,drugs\nplacebo,control,\n"
+    )
+    body = read_question(opened(folder), Question("y", "MD", treatment="drugs", versus="placebo"))
+    left = body.exclusions[body.exclusions["stage"] == "class"]
+    assert left[["study", "reason"]].values.tolist() == [
+        ["s0", "the contrast of drug and other is between members of drugs, which is compared as one"]
+    ]
+
+
+def test_a_covariate_not_reported_is_refused_by_study_and_column(tmp_path):
+    for code in ("NR", ""):
+        folder = base(tmp_path / f"age{code}")
+        ages = [code if number == 2 else str(20 + number) for number in range(6)]
+        (folder / "studies.csv").write_text(
+            table([{"study": f"s{number}", "age": age} for number, age in enumerate(ages)])
+        )
+        db = opened(folder)
+        net = network.load(db, "y", "MD", covariates=["age"])
+        with pytest.raises(EvidenceError) as caught:
+            network.fit(net, engine="exact", covariates=["age"])
+        assert "age" in str(caught.value)
+        assert "s2" in str(caught.value)
+    with pytest.raises(CallError, match="dose does not describe studies"):
+        network.load(db, "y", "MD", covariates=["dose"])
