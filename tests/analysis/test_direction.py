@@ -220,6 +220,7 @@ def test_pairwise_words_turn_with_the_direction_and_numbers_do_not(both_ways, co
     check_pairwise(both_ways, facts.measure(code))
 
 
+@pytest.mark.slow
 def test_network_ranks_turn_with_the_direction_and_numbers_do_not(both_ways):
     check_network(both_ways, facts.measure("SMD"), "frequentist")
 

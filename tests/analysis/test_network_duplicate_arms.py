@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import evidence
-from analysis import network
+from analysis import network, pairwise
 from evidence.errors import RefusedError
 from evidence.query import EvidenceBase
 
@@ -140,6 +140,19 @@ def test_arms_of_one_treatment_are_combined_as_dense_algebra_does(
             assert [net.treatments[t] for t in members] == list(names)
             np.testing.assert_allclose(y, effect, rtol=1e-9, atol=1e-9 * np.abs(effect).max())
             np.testing.assert_allclose(S, covariance, rtol=1e-8, atol=1e-9 * covariance.max())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("measure", ["MD"])
+def test_the_common_effect_of_two_treatments_is_that_of_a_pairwise_question(
+    doses: EvidenceBase, measure: str
+) -> None:
+    net = network.load(doses, MEASURES[measure], measure, reference="P", treatments=["A", "P"])
+    ours = network.fit(net, model="common").relative_effects([("A", "P")]).iloc[0]
+    theirs = pairwise.fit(doses, outcome=MEASURES[measure], measure=measure, treatment="A", versus="P")
+    found = theirs.estimates().query("model == 'common'").iloc[0]
+    for name in ("estimate", "std_error"):
+        assert ours[name] == pytest.approx(found[name], rel=1e-6)
 
 
 def table_of(measure: str, arm: pd.DataFrame) -> pd.DataFrame:
