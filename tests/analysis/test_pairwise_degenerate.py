@@ -11,6 +11,7 @@ import pytest
 from analysis import pairwise
 from analysis.pairwise.assembly import DEPENDENCE
 from analysis.pairwise.inference import INTERVALS
+from analysis.verdict import may_be_said
 from evidence.errors import EvidenceError, RefusedError
 
 
@@ -113,3 +114,65 @@ def test_a_pairwise_prior_piled_at_its_bound_is_warned_of():
     assert cut[cut["severity"] == "warning"]["message"].str.contains("cut off by the upper limit").any()
     wide = pairwise.fit(data).bayes(tau_prior="uniform(0, 10)").notes()
     assert not wide[wide["severity"] == "warning"]["message"].str.contains("cut off").any()
+
+
+def _random_table(rng):
+    """A small table as people bring them, and as nobody should."""
+    k = int(rng.integers(1, 9))
+    scale = 10.0 ** rng.integers(-6, 7)
+    estimate = rng.normal(0, 1, k) * rng.choice([0.0, 1e-3, 1.0, 1e3])
+    if rng.random() < 0.3:
+        estimate = np.full(k, rng.choice([0.0, 1.0, -0.3, 0.2]))
+    std_error = rng.uniform(0.05, 1, k)
+    if rng.random() < 0.3:
+        std_error[rng.integers(k)] *= 10.0 ** rng.integers(-12, 12)
+    if rng.random() < 0.3:
+        std_error[:] = std_error[0]
+    names = [
+        f"s{i}" for i in (np.arange(k) if rng.random() < 0.5 else rng.integers(0, max(1, k // 2) + 1, k))
+    ]
+    levels = rng.choice(["p", "q", "r"], k) if rng.random() < 0.7 else np.full(k, "p")
+    number = [np.full(k, 3.0), np.arange(k) * 1.0, rng.normal(size=k) * scale][rng.integers(3)]
+    return pd.DataFrame(
+        {
+            "study": names,
+            "experiment": [f"e{i}" for i in range(k)],
+            "yi": estimate * scale,
+            "sei": std_error * scale,
+            "n_a": rng.integers(2, 40, k),
+            "n_b": rng.integers(2, 40, k),
+            "group": levels,
+            "number": number,
+        }
+    )
+
+
+@pytest.mark.slow
+def test_any_small_table_gives_numbers_or_a_reason_and_no_verdict_without_an_interval():
+    rng = np.random.default_rng(20261129)
+    answered = refused = 0
+    for trial in range(90):
+        data = _random_table(rng)
+        asked = {
+            "measure": str(rng.choice(["MD", "SMD", "ROM", "GEN"])),
+            "ci": str(rng.choice(list(INTERVALS))),
+            "tau2": str(rng.choice(["REML", "DL", "PM", "ML", "HE", "HS", "SJ", "EB"])),
+            "method": str(rng.choice(["inverse_variance", "multilevel"])),
+            "dependence": [None, *DEPENDENCE][rng.integers(5)],
+            "by": [None, "group"][rng.integers(2)],
+        }
+        try:
+            fit = pairwise.fit(data, **asked)
+            frames = everything(fit)
+            answered += 1
+        except EvidenceError:
+            refused += 1
+            continue
+        for row in frames[0].to_dict("records"):
+            if not np.isfinite([row["ci_lower"], row["ci_upper"]]).all():
+                assert not may_be_said(row), (trial, asked, row)
+        for terms in (["number"], ["group"], ["group", "number"]):
+            with suppress(EvidenceError):
+                fit.meta_regression(*terms).frame()
+    assert answered > 25
+    assert refused > 3
