@@ -74,14 +74,18 @@ def _kept(db: EvidenceBase, rows: pd.DataFrame, outcome: str) -> pd.DataFrame:
     """Add what is known of both arms, and keep the columns of the table."""
     rows = rows.copy()
     animals, statistics = _animals(db), _statistics(db, outcome)
-    found = [_measured(row, statistics) for row in rows.to_dict("records")]
+    found = [
+        _measured({str(key): value for key, value in row.items()}, statistics)
+        for row in rows.to_dict("records")
+    ]
     for side in "ab":
         keys = zip(rows["study"], rows["experiment"], rows[f"arm_{side}"], strict=True)
         rows[f"animals_{side}"] = [animals.get(key, _group(key[1], key[2])) for key in keys]
         for name in _STATISTICS:
             rows[f"{name}_{side}"] = [row[side].get(name) for row in found]
     rows["reported_contrast_id"] = _reported(db, rows)
-    return frame("contrasts", rows.reindex(columns=list(COLUMNS["contrasts"])).to_dict("list"))
+    kept = rows.reindex(columns=list(COLUMNS["contrasts"])).to_dict("list")
+    return frame("contrasts", {str(name): values for name, values in kept.items()})
 
 
 def _animals(db: EvidenceBase) -> dict[tuple[str, str, str], str]:

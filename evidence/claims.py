@@ -106,8 +106,8 @@ def _judge(claim: Mapping[str, Any], answer: tuple[list[Any], int] | CallError |
     wanted = _in_words(operator, expected, claim["tolerance"])
 
     def verdict(outcome: str, found: str | None, why: str | None = None) -> Verdict:
-        about = (claim[name] for name in ("claim", "kind", "publication", "text", "locator"))
-        return Verdict(*about, outcome, found, wanted, why)
+        place = claim["publication"], claim["text"], claim["locator"]
+        return Verdict(claim["claim"], claim["kind"], *place, outcome, found, wanted, why)
 
     if answer is None:
         return verdict(UNCHECKED, None, needs or "a query and an operator")

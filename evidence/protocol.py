@@ -539,7 +539,7 @@ def _settled_time(entry: Mapping[str, Any], where: str, names: _Names, problems:
     if (rule := _rule(value)) is None:
         return str(value)
     line = _value_line(names.text, "timepoint", value)
-    times = names.times.get(outcome, frozenset())
+    times = set(names.times.get(outcome, ()))
     try:
         rule, _ = rule.settled(outcome, (unit for _, unit in times))
     except TimeRuleError as error:

@@ -599,7 +599,9 @@ def _untimely(rows: pd.DataFrame, counts: pd.Series, rule: TimepointRule) -> lis
         when = "no time point" if time != time else f"time point {_when(time, unit)}"
         other = taken.get((study, experiment))
         code, more = ("not_chosen", f"{rule}; {other} does") if other else ("none_counts", str(rule))
-        found.append(_row((study, experiment, None), words("timepoint", code, detail=when, more=more)))
+        found.append(
+            _row((str(study), str(experiment), None), words("timepoint", code, detail=when, more=more))
+        )
     return found + list(_arms_lost(rows, counts, taken, rule))
 
 
@@ -616,7 +618,7 @@ def _arms_lost(
             continue
         detail = f"{arm} ({treatment}) was measured at {_times(part)} and not at {other}"
         why = words("timepoint", "arm_lost", detail=detail, more=str(rule))
-        yield _row((study, experiment, arm), why)
+        yield _row((str(study), str(experiment), str(arm)), why)
 
 
 def _sides(rows: pd.DataFrame) -> pd.DataFrame:

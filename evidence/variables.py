@@ -117,13 +117,13 @@ def conversions(sheets: Mapping[str, Sheet]) -> list[dict[str, Any]]:
             if meant[unit] in known:
                 dimensions[str(known[meant[unit]]["dimension"])][meant[unit]] += n
         for counted in dimensions.values():
-            into = max(counted, key=lambda unit: (counted[unit], float(known[unit]["factor"]), unit))
+            into = max(counted, key=lambda unit: (counted[unit], float(str(known[unit]["factor"])), unit))
             found += [
                 {
                     "variable": name,
                     "unit": unit,
                     "converted_unit": into,
-                    "factor": float(known[meant[unit]]["factor"]) / float(known[into]["factor"]),
+                    "factor": float(str(known[meant[unit]]["factor"])) / float(str(known[into]["factor"])),
                 }
                 for unit in sorted(units)
                 if meant[unit] in counted and unit != into

@@ -225,7 +225,7 @@ def questions(db: EvidenceBase) -> list[dict[str, Any]]:
                 "restricted": {name: getattr(asked, name) for name in names},
             },
         )
-    usual = {
+    usual: dict[str, Any] = {
         "reference": None,
         "restricted": {},
         "smd": "d",

@@ -116,7 +116,7 @@ def design(
             levels = _levels(text, chosen.get(name), studies, information)
             reference[name] = levels[0]
             for level in levels[1:]:
-                columns.append((text == level).to_numpy(float))
+                columns.append(np.asarray(text == level, dtype=float))
                 names.append(f"{name}: {level}")
         terms[name] = list(range(start, len(columns)))
         if values.nunique() < 2:

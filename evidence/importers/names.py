@@ -95,7 +95,7 @@ _SE = re.compile(r"(standarderror|stderr|std\.?err|se)(of)?(the)?")
 @cache
 def measure_names() -> tuple[tuple[str, str], ...]:
     """Return what a ratio measure is called in names of columns, longest first, and which it is."""
-    found = {}
+    found: dict[str, str] = {}
     for measure in facts.measures(given=facts.REVIEW):
         if measure.is_ratio:
             found |= dict.fromkeys((plain(measure.code), plain(measure.label)), measure.code)

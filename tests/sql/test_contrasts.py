@@ -162,14 +162,17 @@ class TestZeroCells:
         assert contrast(rows, "IRD")["std_error"] ** 2 == pytest.approx(0.0007092259473775402, rel=1e-14)
 
     @pytest.mark.parametrize(
-        ("drug", "control", "word"), [(0, 0, "no arm of the study has an event"), (20, 25, "all animals")]
+        ("drug", "control", "word", "silent"),
+        [(0, 0, "no arm of the study has an event", ["OR", "RR"]), (20, 25, "all", ["OR"])],
     )
-    def test_nothing_is_known_about_the_ratio(self, rows, drug, control, word):
+    def test_what_tells_nothing_of_a_ratio_tells_something_of_others(self, rows, drug, control, word, silent):
+        """Where all have the event the risk ratio is 1, and only the odds ratio is unknown."""
         two_arms(rows, "binary", {"events": drug, "n": 20}, {"events": control, "n": 25})
-        assert {row["measure"] for row in rows.query("select measure from contrast")} == {"RD"}
+        given = {row["measure"] for row in rows.query("select measure from contrast")}
+        assert given == {"OR", "RR", "RD"} - set(silent)
         found = rows.query("select * from exclusion order by measure, arm")
         assert [(row["measure"], row["arm"], row["stage"]) for row in found] == [
-            (measure, arm, "arm_effect") for measure in ("OR", "RR") for arm in ("control", "drug")
+            (measure, arm, "arm_effect") for measure in silent for arm in ("control", "drug")
         ]
         assert all(word in row["reason"] and row["remedy"] for row in found)
 
