@@ -48,7 +48,7 @@ def test_lineage_goes_down_to_the_cells_of_the_review_folder(catalog):
         "reported_contrast.estimate",
     } <= leaves
     assert {leaf.partition(".")[0] for leaf in leaves} <= {
-        "measurement", "arm", "outcome", "unit", "treatment", "reported_contrast", "study",
+        "measurement", "arm", "outcome", "unit", "treatment", "reported_contrast", "study", "effect_measure",
     }  # fmt: skip
     assert set(catalog.lineage("contrast", "study").leaves()) == {
         "measurement.study",
