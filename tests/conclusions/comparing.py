@@ -1,0 +1,254 @@
+"""Evidence sets against their twins: what must be the same, what must be turned round, and where it is not."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from conclusions import Conclusion, ask, differences, masked, numbers, opened, speak, unfounded, wordbag
+from evidence_sets import (
+    EvidenceSet,
+    at_further_times,
+    by_other_names,
+    by_other_spelling,
+    by_unit,
+    cut_down,
+    in_another_order,
+    make,
+    mixed_units,
+    renamed,
+    reversed_direction,
+    satisfies,
+    with_irrelevant_rows,
+    write,
+)
+
+from analysis.pairwise import PairwiseFit
+from analysis.results import frame
+
+SEED = 11
+CLOSE = {"frequentist": 1e-7, "exact": 1e-5, "counts": 1e-4}
+"""How far numbers may differ that are computed from others rounded to 16 digits: REML stops at its tolerance."""
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A way to make a twin, and the differences there are between its conclusions and those of the first."""
+
+    name: str
+    make: Callable[[EvidenceSet, random.Random], EvidenceSet]
+    compare: Callable[[EvidenceSet, Conclusion, Conclusion], Iterable[str]]
+
+
+def violations(twins: Iterable[Twin], indices: range, place: Path) -> list[str]:
+    """Build sets and twins, ask both, and list every difference that should not be.
+
+    The first is asked by the plan, the twin by options.
+    """
+    twins = list(twins)
+    sets = [make(SEED, index) for index in indices]
+    chosen = [(one, twins[index % len(twins)]) for one, index in zip(sets, indices)]
+    other = [twin.make(one, random.Random(one.key)) for one, twin in chosen]
+    found: list[str] = []
+    with _lean():
+        firsts = _concluded(write(place / "first", sets), sets, place, planned=True)
+        seconds = _concluded(write(place / "second", other), other, place)
+    for one, twin in chosen:
+        for kind, question in one.questions():
+            first, second = firsts[one.key, kind], seconds[one.key, kind]
+            where = f"{twin.name} {one.key} {kind} {question}"
+            said = [*unfounded(first), *unfounded(second)] or _compared(twin, one, first, second)
+            found += [f"{where}: {text}" for text in said]
+    return found
+
+
+@contextlib.contextmanager
+def _lean():
+    """Leave out what no sentence, rank or figure that is compared here reads, and takes half of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PairwiseFit, "sensitivity", lambda fit: frame("sensitivity", []))
+        yield
+
+
+def _concluded(
+    folder: Path, sets: Iterable[EvidenceSet], place: Path, planned: bool = False
+) -> dict[tuple[str, str], Conclusion]:
+    found = {}
+    with opened(folder, place) as db:
+        rows = {row["analysis"]: row for row in db.rows("select * from plan")}
+        for one in sets:
+            for kind, question in one.questions():
+                plan = rows[f"{one.key} {kind}"] if planned else None
+                found[one.key, kind] = ask(db, kind, question, f"{one.key} {kind}", plan)
+        speak(db, found.values())
+    return found
+
+
+def _compared(twin: Twin, one: EvidenceSet, first: Conclusion, second: Conclusion) -> Iterable[str]:
+    if first.fault or second.fault:
+        return [first.fault or second.fault or ""]
+    if first.run is None and second.run is None and twin.name in REDUCING:
+        return []
+    if (first.run is None) != (second.run is None):
+        return [f"only one is refused: {first.refusal} / {second.refusal}"]
+    return list(twin.compare(one, first, second))
+
+
+REDUCING = ("irrelevant rows", "further times", "condition")
+"""Twins whose refusal may name other rows that did not enter."""
+
+
+def _close(one: Conclusion) -> float:
+    return CLOSE[one.run.engine]
+
+
+def _unlike(what: str, first: object, second: object) -> Iterable[str]:
+    if first != second:
+        yield f"{what}:\n    {first!r}\n    {second!r}"
+
+
+def _same(one: EvidenceSet, first: Conclusion, second: Conclusion) -> Iterable[str]:
+    """Everything is equal."""
+    yield from _unlike("refusal", first.refusal, second.refusal)
+    if first.run is None:
+        return
+    yield from differences(numbers(first.run), numbers(second.run), _close(first))
+    for name in ("answer", "details", "order", "sides"):
+        yield from _unlike(name, getattr(first, name), getattr(second, name))
+    yield from _unlike("printed", _lines(first.printed), _lines(second.printed))
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+_ABOUT_ROWS = ("Note: ", "Not used", "Warning: ")
+
+
+def _same_but_for_rows(one: EvidenceSet, first: Conclusion, second: Conclusion) -> Iterable[str]:
+    """Everything is equal but for what is said of the rows that do not enter."""
+    yield from differences(numbers(first.run), numbers(second.run), _close(first))
+    for name in ("answer", "details", "order", "sides"):
+        yield from _unlike(name, getattr(first, name), getattr(second, name))
+    kept = ([line for line in _lines(c.printed) if not line.startswith(_ABOUT_ROWS)] for c in (first, second))
+    yield from _unlike("printed", *kept)
+
+
+def _same_in_words(one: EvidenceSet, first: Conclusion, second: Conclusion) -> Iterable[str]:
+    """Words, ranks and colours are equal; effects are in another unit."""
+    yield from _unlike("refusal", masked(first.refusal or ""), masked(second.refusal or ""))
+    if first.run is None:
+        return
+    factor = 10.0 ** {"MD": _power(one), "IRD": -_power(one)}.get(one.measure, 0)
+    yield from differences(numbers(first.run), numbers(second.run, factor=factor), max(1e-7, _close(first)))
+    yield from _unlike("answer", _unitless(first.answer, one), _unitless(second.answer, one))
+    yield from _unlike("order", first.order, second.order)
+    yield from _unlike("sides", first.sides, second.sides)
+
+
+def _unitless(text: str, one: EvidenceSet) -> str:
+    unit = one.outcome["unit"]
+    return masked(re.sub(rf"\s{unit}(?=[\s,.;)])", "", text) if unit else text)
+
+
+def _power(one: EvidenceSet) -> int:
+    return random.Random(one.key + "power").choice((-9, -6, -3, -1, 1, 3, 6))
+
+
+def _same_under_names(one: EvidenceSet, first: Conclusion, second: Conclusion) -> Iterable[str]:
+    """Everything is equal but for names, and for the order in which they come."""
+    yield from _unlike("refusal", wordbag(first.refusal or ""), wordbag(renamed(second.refusal or "")))
+    if first.run is None:
+        return
+    yield from differences(numbers(first.run), numbers(second.run, renamed), _close(first))
+    yield from _unlike("answer", first.answer, renamed(second.answer))
+    yield from _unlike("details", first.details, tuple(map(renamed, second.details)))
+    yield from _unlike("order", first.order, tuple(map(renamed, second.order)))
+    yield from _unlike("sides", first.sides, second.sides)
+
+
+def _turned(one: EvidenceSet, first: Conclusion, second: Conclusion) -> Iterable[str]:
+    """Words, ranks and colours are turned round; no number changes."""
+    yield from _unlike("refusal", first.refusal, second.refusal)
+    if first.run is None:
+        return
+    ranks = ("ranking", "rank")
+    a, b = numbers(first.run), numbers(second.run)
+    plain = [{key: value for key, value in some.items() if key[0] not in ranks} for some in (a, b)]
+    yield from differences(*plain, 0.0)
+    if one.measure == "NMD" or first.sides is None:
+        yield from _same(one, first, second)
+        return
+    yield from _unlike("sides", first.sides[::-1], second.sides)
+    n = first.run.n_treatments
+    mirrored = {}
+    for key, value in a.items():
+        if key[0] == "rank":
+            mirrored[*key[:3], n + 1 - key[3]] = value
+        elif key[0] == "ranking" and key[3] != "p_best":
+            mirrored[key] = value if value is None else n + 1 - value if key[3] == "mean_rank" else 1 - value
+    yield from differences(
+        mirrored, {key: value for key, value in b.items() if key[0] in ranks and key[-1] != "p_best"}, 1e-9
+    )
+    if first.run.kind == "pairwise":
+        names = [f"The interval favours L{name}." for name in (first.run.treatment, first.run.versus)]
+        swapped = first.answer.replace(names[0], "\0").replace(names[1], names[0]).replace("\0", names[1])
+        yield from _unlike("answer", swapped, second.answer)
+
+
+def _swapped(one: EvidenceSet, first: Conclusion, second: Conclusion) -> Iterable[str]:
+    """B against A: numbers change their sign, words stay."""
+    if first.run is None:
+        return
+    if first.run.kind == "network":
+        yield from _same(one, first, second)
+        return
+    yield from differences(numbers(first.run, turn=True), numbers(second.run, turn=True), _close(first))
+    said = [re.findall(r"The interval [^.]*\.|No conclusion is drawn", c.answer) for c in (first, second)]
+    yield from _unlike("verdict", *said)
+
+
+def _swap(one: EvidenceSet, r: random.Random) -> EvidenceSet:
+    two = in_another_order(one, r)
+    two.pairwise["treatment"], two.pairwise["versus"] = one.pairwise["versus"], one.pairwise["treatment"]
+    return two
+
+
+def _restricted(one: EvidenceSet, r: random.Random) -> EvidenceSet:
+    where = one.pairwise.get("where")
+    return one if where is None else cut_down(one, satisfies(where))
+
+
+FIRST = (
+    Twin("unit", lambda one, r: by_unit(one, _power(one)), _same_in_words),
+    Twin("order", in_another_order, _same),
+    Twin("names", lambda one, r: by_other_names(one), _same_under_names),
+    Twin("mixed units", mixed_units, lambda one, a, b: _converted(one, a, b)),
+    Twin(
+        "order and spelling", lambda one, r: by_other_spelling(one), lambda one, a, b: _respelled(one, a, b)
+    ),
+)
+SECOND = (
+    Twin("direction", lambda one, r: reversed_direction(one), _turned),
+    Twin("irrelevant rows", with_irrelevant_rows, _same_but_for_rows),
+    Twin("condition", _restricted, _same_but_for_rows),
+    Twin("further times", at_further_times, _same_but_for_rows),
+    Twin("swapped", _swap, _swapped),
+)
+
+
+def _converted(one: EvidenceSet, first: Conclusion, second: Conclusion) -> Iterable[str]:
+    yield from _unlike("refusal", masked(first.refusal or ""), masked(second.refusal or ""))
+    if first.run is not None:
+        yield from differences(numbers(first.run), numbers(second.run), max(1e-7, _close(first)))
+        yield from _unlike("answer", masked(first.answer), masked(second.answer))
+        yield from _unlike("order", first.order, second.order)
+
+
+def _respelled(one: EvidenceSet, first: Conclusion, second: Conclusion) -> Iterable[str]:
+    yield from _converted(one, first, second)

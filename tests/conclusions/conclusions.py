@@ -1,0 +1,375 @@
+"""What an evidence base concludes: sentences, ranks, figures' data and printed text of each question, as plain values."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import shutil
+import traceback
+from collections.abc import Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import evidence
+from analysis.plan import run_network, run_pairwise, run_planned
+from analysis.report import words
+from analysis.report.links import Links, as_text
+from analysis.report.material import Material
+from evidence.catalog import Catalog
+from evidence.commands.display import show_run
+from evidence.database import connect
+from evidence.errors import EvidenceError
+from evidence.query import EvidenceBase
+from evidence.results import TABLES, Run, plain
+from evidence.storage import insert
+
+READ = (
+    "contrast", "contrast_network", "contrast_covariance", "contrast_variable", "measurement_standard", "exclusion",
+    "study_variable", "arm_variable", "measurement_variable", "high_risk_study", "rob_by_outcome",
+)  # fmt: skip
+"""Views that questions ask; each, and what it reads, becomes a table in a copy."""
+
+_READS = re.compile(r"\b(?:from|join)\s+\(*(\w+)", re.IGNORECASE)
+
+
+class _Rows(EvidenceBase):
+    """Rows that do not change: what is asked again and again is asked once, as of a file."""
+
+    def kept_rows(self, query):
+        if query not in self._kept:
+            self._kept[query] = self.rows(query)
+        return self._kept[query]
+
+    def kept_frame(self, query, params=()):
+        if (key := (query, tuple(params))) not in self._kept_frames:
+            self._kept_frames[key] = self.frame(query, params)
+        return self._kept_frames[key]
+
+    def cursor(self):
+        cursor = self.connection.cursor()
+        cursor.execute("use evidence_file")
+        return cursor
+
+
+@contextmanager
+def opened(folder: Path, place: Path):
+    """Build a review folder, and open a copy in which views are the rows they have: a question takes milliseconds."""
+    built = evidence.build(folder, place / f"{folder.name}.duckdb")
+    copy = place / f"{folder.name}-rows.duckdb"
+    shutil.copyfile(built, copy)
+    connection = connect(copy, write=True, threads=1)
+    db = _Rows(connection, None)
+    try:
+        entries, done = Catalog(db).entries, set[str]()
+
+        def settle(name: str) -> None:
+            if name in done:
+                return
+            done.add(name)
+            if entries[name].kind != "view":
+                return
+            for read in _READS.findall(entries[name].sql):
+                if read in entries:
+                    settle(read)
+            connection.execute(f'create table "rows_{name}" as from {name}')
+            connection.execute(f'create or replace view "{name}" as from "rows_{name}"')
+
+        for name in READ:
+            settle(name)
+        yield db
+    finally:
+        connection.close()
+        copy.unlink()
+        Path(built).unlink()
+
+
+@dataclass
+class Conclusion:
+    """What one question gave: a run with its words, or a refusal, or what should never happen."""
+
+    run: Run | None = None
+    refusal: str | None = None
+    fault: str | None = None
+    answer: str = ""
+    details: tuple[str, ...] = ()
+    printed: str = ""
+    sides: tuple[str, str] | None = None
+    order: tuple[str, ...] = ()
+    figures: dict[str, Any] = field(default_factory=dict)
+
+
+def ask(
+    db: EvidenceBase,
+    kind: str,
+    question: Mapping[str, Any],
+    analysis: str,
+    planned: Mapping[str, Any] | None = None,
+) -> Conclusion:
+    """Carry out one question, by its row of the plan or by options; sentences come later (`speak`)."""
+    try:
+        if planned is not None:
+            return Conclusion(run=run_planned(db, planned))
+        with_name = dict(question) | {"analysis": analysis}
+        run = run_pairwise(db, **with_name) if kind == "pairwise" else run_network(db, **with_name)
+    except EvidenceError as error:
+        return Conclusion(refusal=str(error))
+    except Exception:
+        return Conclusion(fault=traceback.format_exc()[-1500:])
+    return Conclusion(run=run)
+
+
+def keep(db: EvidenceBase, runs: Iterable[Run]) -> None:
+    """Store runs in the copy, a table at a time."""
+    some = list({run.run_id: run for run in runs}.values())
+    rows = [run.row() for run in some]
+    if not rows:
+        return
+    insert(db.connection, "result_run", {name: [row[name] for row in rows] for name in rows[0]})
+    for name, table in TABLES.items():
+        columns: dict[str, list[Any]] = {"run_id": []}
+        size = 0
+        for run in some:
+            frame = run.frames.get(name)
+            if frame is None or frame.empty:
+                continue
+            columns["run_id"] += [run.run_id] * len(frame)
+            for column in frame.columns:
+                given = columns.setdefault(column, [None] * size)
+                given += [None] * (size - len(given)) + [plain(value) for value in frame[column]]
+            size += len(frame)
+            for given in columns.values():
+                given += [None] * (size - len(given))
+        insert(db.connection, table, columns)
+
+
+def speak(db: EvidenceBase, conclusions: Iterable[Conclusion]) -> None:
+    """Add sentences, printed text, ranks and figures' data to each conclusion that has a run."""
+    said = [one for one in conclusions if one.run is not None]
+    keep(db, (one.run for one in said))
+    material = Material(db, {})
+    for one in said:
+        try:
+            _say(material, one)
+        except Exception:
+            one.fault = traceback.format_exc()[-1500:]
+
+
+def _say(material: Material, one: Conclusion) -> None:
+    run, links = one.run, Links()
+    effect = material.effect(run)
+    one.answer = as_text(words.answer(material, run, links))
+    one.details = tuple(as_text(text) for text in words.details(material, run))
+    stream = io.StringIO()
+    show_run(run, stream)
+    one.printed = re.sub(r"run [0-9a-f]{16}", "run", stream.getvalue())
+    one.sides = effect.favours("A", "B")
+    if run.kind == "network":
+        one.order = tuple(words.ranked(run, words.main_model(run))[0])
+
+
+# --- numbers, by what they are about ------------------------------------------------------------------------
+
+_EFFECTS = ("estimate", "ci_lower", "ci_upper", "pi_lower", "pi_upper", "adhoc_lower", "adhoc_upper")
+_SWAP = {"ci_lower": "ci_upper", "pi_lower": "pi_upper", "adhoc_lower": "adhoc_upper"}
+_SWAP |= {upper: lower for lower, upper in _SWAP.items()}
+
+
+def numbers(run: Run, renamed=lambda text: text, factor: float = 1.0, turn: bool = False) -> dict[tuple, Any]:
+    """Every number of a run by what it is about, comparisons in one direction.
+
+    Parameters
+    ----------
+    run : Run
+    renamed : callable
+        Applied to every name.
+    factor : float
+        By which effects, standard errors and tau are divided.
+    turn : bool
+        Turn the comparison of a pairwise run.
+    """
+    found: dict[tuple, Any] = {}
+
+    def pair(row: Mapping[str, Any]) -> tuple[tuple[str, str], bool]:
+        a, b = renamed(row["treatment"]), renamed(row["versus"])
+        return ((a, b), False) if a < b else ((b, a), True)
+
+    def effects(row: Mapping[str, Any], names: Iterable[str], turned: bool) -> Iterable[tuple[str, Any]]:
+        for name in names:
+            value = row.get(_SWAP.get(name, name) if turned else name)
+            yield name, None if value is None else value / factor * (-1 if turned else 1)
+
+    for row in _rows(run, "estimates"):
+        who, turned = pair(row)
+        about = ("estimate", row["model"], row["level"], row["evidence"], who)
+        for name, value in effects(row, _EFFECTS, turned):
+            found[*about, name] = value
+        if row["std_error"] is not None:
+            found[*about, "std_error"] = row["std_error"] / factor
+        for name in ("p_value", "n_studies"):
+            found[*about, name] = row[name]
+        found[*about, "no verdict"] = row["no_verdict"]
+    for row in _rows(run, "heterogeneity"):
+        about = ("heterogeneity", row["model"], row["level"])
+        for name in ("tau", "tau_lower", "tau_upper"):
+            found[*about, name] = None if row[name] is None else row[name] / factor
+        found[*about, "tau2"] = None if row["tau2"] is None else row["tau2"] / factor**2
+        for name in ("i2", "q", "df", "p_value"):
+            found[*about, name] = row[name]
+    for row in _rows(run, "ranking"):
+        for name in ("mean_rank", "sucra", "p_score", "p_best"):
+            found["ranking", row["model"], renamed(row["treatment"]), name] = row[name]
+    for row in _rows(run, "rank_probabilities"):
+        found["rank", row["model"], renamed(row["treatment"]), row["rank"]] = row["probability"]
+    for row in _rows(run, "leave_one_out"):
+        who, turned = pair(row)
+        about = ("left out", row["model"], renamed(row["study"]), who)
+        for name, value in effects(row, ("estimate", "ci_lower", "ci_upper"), turned):
+            found[*about, name] = value
+    for row in _rows(run, "inconsistency"):
+        if row["treatment"] is None:
+            for name in ("q", "df", "p_value"):
+                about = (
+                    renamed(str(row["component"])) if row["method"] in ("Q", "design-by-treatment") else None
+                )
+                if about is None or "k" not in about:
+                    found["inconsistency", row["model"], row["method"], str(row["component"]), name] = row[
+                        name
+                    ]
+            continue
+        who, turned = pair(row)
+        for name, value in effects(row, ("direct", "indirect", "difference"), turned):
+            found["split", row["model"], row["method"], who, name] = value
+        found["split", row["model"], row["method"], who, "p"] = row["p_value"]
+    if turn:
+        return found
+    for row in _rows(run, "contrasts"):
+        a, b = (f"{renamed(row[f'treatment_{x}'])}/{renamed(str(row[f'arm_{x}']))}" for x in "ab")
+        sign = 1 if a < b else -1
+        about = ("drawn", renamed(row["study"]), row["experiment"], *sorted((a, b)))
+        found[*about, "estimate"] = sign * row["estimate"] / factor
+        found[*about, "std_error"] = row["std_error"] / factor
+    return found
+
+
+def _rows(run: Run, name: str) -> list[dict[str, Any]]:
+    frame = run.frames.get(name)
+    if frame is None:
+        return []
+    return [{str(key): plain(value) for key, value in row.items()} for row in frame.to_dict("records")]
+
+
+def differences(one: Mapping[tuple, Any], two: Mapping[tuple, Any], tolerance: float) -> list[str]:
+    """Say where two sets of numbers differ."""
+    found = [f"only in one: {key}" for key in sorted(set(one) ^ set(two), key=str)[:3]]
+    for key in sorted(set(one) & set(two), key=str):
+        a, b = one[key], two[key]
+        if isinstance(a, int | float) and isinstance(b, int | float):
+            if not math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance * 1e-3):
+                found.append(f"{key}: {a!r} and {b!r}")
+        elif a != b:
+            found.append(f"{key}: {a!r} and {b!r}")
+    return found[:5]
+
+
+_NUMBER = re.compile(r"(?<![A-Za-z\d])[−-]?[<>]?\d[\d,]*(\.\d+)?([eE][+-]?\d+)?")
+
+
+def masked(text: str) -> str:
+    """Leave a text without its numbers, and without what depends on their width."""
+    return re.sub(r"[\s─-]+", " ", _NUMBER.sub("#", text)).strip()
+
+
+def wordbag(text: str) -> list[list[str]]:
+    """Lines of a text with the words of each sorted: the same in whatever order names come."""
+    return sorted(sorted(re.findall(r"[^\s,;:─]+", line)) for line in text.splitlines())
+
+
+# --- words against numbers ----------------------------------------------------------------------------------
+
+_NEVER = re.compile(r"(?<![A-Za-z])(nan|None|inf|NaT|<NA>|infinity)(?![A-Za-z])")
+
+
+def unfounded(one: Conclusion) -> list[str]:
+    """Say where the words of a conclusion are not what its numbers say."""
+    found = []
+    spoken = "\n".join([one.answer, *one.details, one.printed, one.refusal or ""])
+    if bad := _NEVER.search(spoken):
+        found.append(f"{bad[0]!r} in {spoken[max(0, bad.start() - 80) : bad.end() + 20]!r}")
+    if re.search(r"\bp (= )?0(\.0+)?(?![\d.])", spoken):
+        found.append("p printed as 0")
+    if one.run is None:
+        return found
+    rows = [row for row in _rows(one.run, "estimates") if row["level"] is None]
+    check = _pairwise_words if one.run.kind == "pairwise" else _network_words
+    return found + check(one, rows)
+
+
+def _pairwise_words(one: Conclusion, rows: list[dict[str, Any]]) -> list[str]:
+    run = one.run
+    usable = {row["model"]: row for row in rows if row["ci_lower"] is not None}
+    main = usable.get("random") or usable.get("common")
+    says = re.search(r"The interval favours L(\w+)\.", one.answer)
+    if main is None:
+        return ["a verdict without an interval"] if says else []
+    lower, upper = main["ci_lower"], main["ci_upper"]
+    may = main["no_verdict"] is None and upper > lower and not lower <= 0 <= upper
+    better = run.lower_is_better
+    expected = None
+    if may and better is not None:
+        expected = run.treatment if (main["estimate"] < 0) == better else run.versus
+    if (says[1] if says else None) != expected:
+        return [f"favours {says and says[1]}, and the numbers {expected}: {one.answer!r}"]
+    if "No conclusion is drawn" in one.answer and main["no_verdict"] is None and upper > lower:
+        return ["no conclusion although one may be drawn"]
+    for name, value in (("effect", main["estimate"]), ("limit", lower), ("limit", upper)):
+        if value is None or not math.isfinite(value):
+            found = f"{name} is {value}"
+            return [found]
+    return []
+
+
+def _network_words(one: Conclusion, rows: list[dict[str, Any]]) -> list[str]:
+    run, found = one.run, []
+    model = words.main_model(run)
+    against: dict[str, tuple[float, float]] = {}
+    for row in rows:
+        if row["model"] != model or row["evidence"] != "network" or row["ci_lower"] is None:
+            continue
+        if row["versus"] == run.reference:
+            against[row["treatment"]] = (row["ci_lower"], row["ci_upper"])
+        elif row["treatment"] == run.reference:
+            against[row["versus"]] = (-row["ci_upper"], -row["ci_lower"])
+    below = {name for name, (_, upper) in against.items() if upper < 0}
+    above = {name for name, (lower, _) in against.items() if lower > 0}
+    if run.lower_is_better is None:
+        if not re.search(
+            rf"excludes no effect for {len(below | above)} of {len(against)} treatments", one.answer
+        ):
+            found.append(f"clear: {below | above}, and {one.answer!r}")
+        if "favours" in one.answer or "Ranked" in one.answer:
+            found.append("a verdict without a direction")
+        return found
+    good, bad = (below, above) if run.lower_is_better else (above, below)
+    said = re.search(
+        r"the interval favours (none|\d+) of (\d+) treatments \([^)]*(?:\([^)]*\)[^)]*)*\)([^.]*(?:\.\d[^.]*)*)",
+        one.answer,
+    )
+    if said is None or (said[1], said[2]) != (str(len(good) or "none"), str(len(against))):
+        found.append(f"favoured: {good}, and {one.answer!r}")
+    worse = re.search(r"It favours L(\w+) over (\d+)", one.answer)
+    if (int(worse[2]) if worse else 0) != len(bad):
+        found.append(f"worse: {bad}, and {one.answer!r}")
+    for name in good:
+        if f"L{name} " not in one.answer:
+            found.append(f"{name} is not named: {one.answer!r}")
+    ranks = {
+        row["treatment"]: row["mean_rank"]
+        for row in _rows(run, "ranking")
+        if row["model"] == model and row["mean_rank"] is not None
+    }
+    if ranks and [ranks[name] for name in one.order] != sorted(ranks.values()):
+        found.append(f"the order is not that of the mean ranks: {one.order} {ranks}")
+    return found

@@ -1,0 +1,13 @@
+"""The conclusions fuzz runs where it is asked for: ``CONCLUSIONS=2000 pytest -m slow -n 2 tests/conclusions``.
+
+It takes about half a second of CPU for each question, more than an ordinary run has.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+# The modules beside the tests are imported by name.
+sys.path.insert(0, str(Path(__file__).parent))
+
+collect_ignore_glob = [] if os.environ.get("CONCLUSIONS") else ["test_*.py"]
