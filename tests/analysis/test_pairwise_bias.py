@@ -204,7 +204,9 @@ def test_selection_model_mirrors_and_refuses():
     assert other.effect.estimate[0] == pytest.approx(-1e3 * one.effect.estimate[0], rel=1e-7)
     assert other.lr_statistic == pytest.approx(one.lr_statistic, rel=1e-7)
     with pytest.raises(RefusedError, match="one-sided p"):
-        selection_model(np.full(5, 3.0) + np.arange(5) * 0.1, np.full(5, 0.1))
+        selection_model(np.full(12, 3.0) + np.arange(12) * 0.1, np.full(12, 0.1))
+    with pytest.raises(RefusedError, match="needs 10 effects"):
+        selection_model(y[:5], v[:5])
     with pytest.raises(CallError):
         selection_model(y, v, direction="up")
     with pytest.raises(CallError):
