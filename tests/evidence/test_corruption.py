@@ -260,7 +260,9 @@ def seen_in(reviews: list[Review], file: Path) -> list[dict[str, dict]]:
     with connect(file, write=True) as connection:
         insert(connection, "review", {"review": ["side by side"], "title": ["copies"]})
         for table, columns in side_by_side(reviews).items():
-            insert(connection, table, columns)
+            # Names of variables are the reviews' in common; their types play no part in what is seen here.
+            if table not in ("variable", "variable_unit"):
+                insert(connection, table, columns)
         seen: list[dict[str, dict]] = [defaultdict(dict) for _ in reviews]
 
         def own(name: str | None) -> tuple[int, str]:

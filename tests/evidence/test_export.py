@@ -165,7 +165,7 @@ def test_an_empty_selection_is_refused(example_file, tmp_path):
 @pytest.mark.parametrize(
     ("formats", "where", "words"),
     [
-        (["csf"], None, "Did you mean 'csv'?"),
+        (["parqet"], None, "Did you mean 'parquet'?"),
         (["csv"], "spcies = 'rat'", "Did you mean 'species'?"),
         (["csv"], "1 = 1) or (1 = 1", "is no condition"),
     ],
