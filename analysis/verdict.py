@@ -3,13 +3,15 @@
 A Hartung-Knapp interval is right on average, not in every data set: where a few effects happen to agree its
 factor is far below 1, and two trials seem to fix an effect to four digits (Roever C, Knapp G, Friede T 2015,
 BMC Med Res Methodol 15:99; Wiksten A, Ruecker G, Schwarzer G 2016, Stat Med 35:2503-2515). Such a number is
-shown, with the interval whose factor is kept at 1 beside it (Knapp and Hartung 2003); no conclusion in words
-is drawn.
+shown, with the interval whose factor is kept at 1 beside it (Knapp and Hartung 2003). The conclusion is drawn
+from that wider one where the common-effect interval tells the same of no effect, and says so; where the two
+disagree none is drawn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 FEW = 10
@@ -28,7 +30,7 @@ LEAST_FOR_PREDICTION = 3
 def reason_against(
     factor: float | None, k: int, df: float = float("inf"), least_df: float = 0.0
 ) -> str | None:
-    """Say why no conclusion in words may be drawn from an interval; None if it may.
+    """Say why no conclusion in words may be drawn from this interval itself; None if it may.
 
     Parameters
     ----------
@@ -51,9 +53,34 @@ def reason_against(
     return None
 
 
+def agree(adhoc: tuple[float, float], common: tuple[float, float]) -> bool:
+    """Whether two intervals, each (lower, upper), tell the same of no effect."""
+    return _side(adhoc) == _side(common)
+
+
+def _side(limits: tuple[float, float]) -> int:
+    lower, upper = limits
+    return 1 if lower > 0 else -1 if upper < 0 else 0
+
+
+def from_adhoc(row: Mapping[str, Any]) -> bool:
+    """Whether the conclusion of a row of the frame estimates is that of its ad hoc interval."""
+    lower = row.get("adhoc_lower")
+    return lower is not None and isfinite(lower) and not isinstance(row.get("no_verdict"), str)
+
+
+def concluding(row: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Interval (lower, upper) from which the conclusion of a row of the frame estimates is drawn, or None.
+
+    A row with an ad hoc interval and no reason against a conclusion has it from that interval.
+    """
+    if isinstance(row.get("no_verdict"), str):
+        return None
+    stem = "adhoc" if from_adhoc(row) else "ci"
+    lower, upper = (row.get(f"{stem}_{end}") for end in ("lower", "upper"))
+    return (lower, upper) if lower is not None and upper is not None and upper > lower else None
+
+
 def may_be_said(row: Mapping[str, Any]) -> bool:
-    """Whether a conclusion in words may be drawn from the interval of a row of the frame estimates."""
-    lower, upper, reason = (row.get(name) for name in ("ci_lower", "ci_upper", "no_verdict"))
-    if lower is None or upper is None or isinstance(reason, str):
-        return False
-    return bool(upper > lower)
+    """Whether a conclusion in words may be drawn from a row of the frame estimates."""
+    return concluding(row) is not None

@@ -154,7 +154,7 @@ comment on column result_estimate.subgroup is 'Variable whose levels were pooled
 comment on column result_estimate.level is 'Level of that variable. Written by the analysis.';
 comment on column result_estimate.adhoc_lower is 'Lower end of the Hartung-Knapp interval with its factor kept at 1, where it is below 1 or the interval would have no width. Written by the analysis.';
 comment on column result_estimate.adhoc_upper is 'Upper end of that interval. Written by the analysis.';
-comment on column result_estimate.no_verdict is 'Why no conclusion in words may be drawn from the interval; empty where it may. Written by the analysis.';
+comment on column result_estimate.no_verdict is 'Why no conclusion in words is drawn. Where empty it is drawn from adhoc_lower and adhoc_upper if given, else from the interval. Written by the analysis.';
 
 create table result_heterogeneity (
     run_id text not null references result_run (run_id),

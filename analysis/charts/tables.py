@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.charts.effect import Effect
 from analysis.charts.leagues import caption, cells
 from analysis.charts.theme import count, figures, missing, number, p_value, percent, plain, records
-from analysis.verdict import may_be_said
+from analysis.verdict import concluding, from_adhoc
 from evidence.names import slug
 
 if TYPE_CHECKING:
@@ -197,8 +197,8 @@ def summary_of_findings(rows: Iterable[Mapping[str, Any]], *, n_label: str = "Pa
     ----------
     rows : iterable of mapping
         outcome, comparison, treatment, versus, n_studies, n_participants, model, effect (an `Effect`),
-        estimate, ci_lower, ci_upper, no_verdict, pi_lower, pi_upper, tau, i2, certainty, linked (the effect
-        as it is to be written, with its link).
+        estimate, ci_lower, ci_upper, adhoc_lower, adhoc_upper, no_verdict, pi_lower, pi_upper, tau, i2,
+        certainty, linked (the effect as it is to be written, with its link).
     n_label : str
         "Animals" or "Participants".
 
@@ -484,11 +484,13 @@ def _spread(row: Mapping[str, Any]) -> str:
 
 
 def _reading(effect: Effect, row: Mapping[str, Any]) -> str:
-    if not may_be_said(row):
+    limits = concluding(row)
+    if limits is None:
         return "no conclusion is drawn: see the notes of the analysis"
-    if row["ci_lower"] <= 0 <= row["ci_upper"]:
-        return "interval includes no effect"
+    source = " (interval with the Hartung-Knapp factor kept at 1)" if from_adhoc(row) else ""
+    if limits[0] <= 0 <= limits[1]:
+        return f"interval includes no effect{source}"
     better = effect.better(row["estimate"])
     if better is None:
-        return "interval excludes no effect"
-    return f"favours {effect.label(row['treatment'] if better else row['versus'])}"
+        return f"interval excludes no effect{source}"
+    return f"favours {effect.label(row['treatment'] if better else row['versus'])}{source}"

@@ -18,7 +18,7 @@ from analysis.pairwise.inference import INTERVALS, around, infer, predict
 from analysis.pairwise.options import LIKELIHOODS, METHODS, TABLES, Options
 from analysis.pairwise.robust import LEAST_DF
 from analysis.pairwise.rows import Array, Rows, Solution
-from analysis.verdict import LEAST_FOR_PREDICTION, NARROWS, reason_against
+from analysis.verdict import LEAST_FOR_PREDICTION, NARROWS, agree, reason_against
 from evidence.errors import RefusedError
 
 MISSING = float("nan")
@@ -41,7 +41,8 @@ class Pooled:
     adhoc : (lower, upper)
         Hartung-Knapp interval with the factor kept at 1, where its own is below 1 and studies are few.
     no_verdict : str or None
-        Why no conclusion in words may be drawn from the interval.
+        Why no conclusion in words is drawn; without a reason it is drawn from the ad hoc interval where there
+        is one, else from the interval of the effect.
     """
 
     engine: str
@@ -120,15 +121,30 @@ class InverseVariance:
         if not np.isfinite(self.tau2):
             return Pooled(ENGINE, "random", effect)
         limits = predict(self.rows, solution, self.options.prediction, ci == "HK-adhoc")
-        reason, beside = self.no_verdict, (MISSING, MISSING)
-        if reason and ci == "HK":
-            wider = infer(self.rows, solution, "HK-adhoc")
-            beside = float(wider.ci_lower[0]), float(wider.ci_upper[0])
-        return Pooled(ENGINE, "random", effect, limits, beside, reason)
+        beside = self.adhoc or (MISSING, MISSING)
+        return Pooled(ENGINE, "random", effect, limits, beside, self.no_verdict)
+
+    @cached_property
+    def adhoc(self) -> tuple[float, float] | None:
+        """Interval with the factor kept at 1, where chance narrows that of Hartung and Knapp."""
+        if self.options.ci != "HK" or not self.narrowed:
+            return None
+        return _limits(infer(self.rows, self.random_solution, "HK-adhoc"))
 
     @cached_property
     def no_verdict(self) -> str | None:
-        """Why no conclusion in words may be drawn from the random-effects interval; None if it may."""
+        """Why no conclusion in words is drawn under random effects; None if it is."""
+        if self.adhoc is None:
+            return self.narrowed
+        if agree(self.adhoc, _limits(self.common().effect)):
+            return None
+        return (
+            f"{self.narrowed}; with the factor kept at 1 and under the common effect the intervals disagree"
+        )
+
+    @cached_property
+    def narrowed(self) -> str | None:
+        """Why no conclusion may be drawn from the random-effects interval itself; None if it may."""
         ci, k = self.options.ci, self.rows.n
         if ci == "CR2":
             df = float(infer(self.rows, self.random_solution, ci).df[0])
@@ -229,12 +245,14 @@ class InverseVariance:
                 "No robust interval: these effects show no error of their own, or one study has all.",
             )
         if self.no_verdict:
-            beside = (
-                "; the interval with the factor kept at 1 (HK-adhoc) stands beside it"
-                if self.options.ci == "HK"
-                else ""
-            )
+            beside = "" if self.adhoc is None else "; HK-adhoc, with the factor kept at 1, stands beside it"
             yield "warning", f"No verdict from the interval: {self.no_verdict}{beside}."
+        elif self.adhoc is not None:
+            yield (
+                "warning",
+                f"The verdict is that of the interval with the factor kept at 1 (HK-adhoc), with which the "
+                f"common effect agrees: {self.narrowed}.",
+            )
         elif self.options.ci == "HK" and factor < NARROWS:
             yield (
                 "info",
@@ -500,6 +518,10 @@ def _of_tables(assembly: Assembly) -> Iterator[tuple[str, str]]:
             f"{len(tables.variance)} tables of {len(assembly.studies)} studies enter as if independent: this "
             "method has no way to tell that tables of one study depend on each other; inverse variance has.",
         )
+
+
+def _limits(effect: Coefficients) -> tuple[float, float]:
+    return float(effect.ci_lower[0]), float(effect.ci_upper[0])
 
 
 def _test(q: float, df: float) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from analysis.charts.theme import count, figures, missing, number, p_value, perc
 from analysis.report import procedures
 from analysis.report.links import Links, mark
 from analysis.report.material import Material
-from analysis.verdict import LEAST_FOR_PREDICTION, may_be_said
+from analysis.verdict import LEAST_FOR_PREDICTION, concluding, from_adhoc, may_be_said
 from evidence import facts
 from evidence.results import Run
 
@@ -175,7 +175,7 @@ def _prediction(run: Run, effect: Effect) -> str:
         return f"{text}: it allows for no differences between studies, for τ is estimated as 0."
     if main["pi_lower"] <= 0 <= main["pi_upper"]:
         return f"{text}: the effect in a new study could lie on either side of no effect."
-    if not may_be_said(main):
+    if not may_be_said(main) or from_adhoc(main):
         return f"{text}."
     return f"{text}: the effect in a new study is expected on the same side."
 
@@ -255,17 +255,19 @@ def _agreement(run: Run) -> str:
 def _verdict(row: Mapping[str, Any], effect: Effect, names: tuple[str, str]) -> str:
     if missing(row["ci_lower"]):
         return ""
-    if not may_be_said(row):
+    limits = concluding(row)
+    if limits is None:
         reason = row.get("no_verdict")
         return "No conclusion is drawn from this interval" + (
             f": {reason}." if reason else ", which has no width."
         )
-    if row["ci_lower"] <= 0 <= row["ci_upper"]:
-        return "The interval includes no effect."
+    which = "The interval with the Hartung-Knapp factor kept at 1" if from_adhoc(row) else "The interval"
+    if limits[0] <= 0 <= limits[1]:
+        return f"{which} includes no effect."
     better = effect.better(row["estimate"])
     if better is None:
-        return "The interval excludes no effect."
-    return f"The interval favours {names[0] if better else names[1]}."
+        return f"{which} excludes no effect."
+    return f"{which} favours {names[0] if better else names[1]}."
 
 
 def _spread_of(run: Run, model: str) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis import pairwise, sensitivity
-from analysis.verdict import may_be_said
+from analysis.verdict import concluding, from_adhoc, may_be_said
 from evidence.errors import RefusedError
 from evidence.output import p_value, percent
 
@@ -43,18 +43,45 @@ def test_effects_that_agree_have_the_ad_hoc_interval_whatever_the_rounding(secon
     assert left_out["estimate"].notna().all()
 
 
-def test_a_factor_below_one_with_few_effects_shows_the_ad_hoc_interval_and_no_verdict():
-    data = table([0.50, 0.55, 0.48, 0.52], [0.2, 0.25, 0.3, 0.2])
+def test_a_factor_below_one_with_few_effects_gives_no_verdict_where_the_wider_interval_includes_no_effect():
+    data = table([0.50, 0.55, 0.48], [0.3, 0.35, 0.4])
     fit = pairwise.fit(data)
     row, wider = random(fit.estimates()), random(pairwise.fit(data, ci="HK-adhoc").estimates())
     assert row["ci_upper"] - row["ci_lower"] < wider["ci_upper"] - wider["ci_lower"]
     assert [row["adhoc_lower"], row["adhoc_upper"]] == pytest.approx([wider["ci_lower"], wider["ci_upper"]])
     assert not may_be_said(row)
     assert may_be_said(wider)
-    assert any("No verdict" in message for message in warnings(fit))
+    assert any("No verdict" in message and "disagree" in message for message in warnings(fit))
+    # The common effect alone excludes 0: 0.51 +- 1.96 * 0.2; with t on 2 degrees of freedom 0.51 +- 0.86.
+    assert wider["ci_lower"] < 0 < fit.estimates().query("model == 'common'")["ci_lower"].iloc[0]
     many = pairwise.fit(table([0.5, 0.52] * 6, [0.2, 0.3] * 6))
     assert may_be_said(random(many.estimates()))
     assert np.isnan(random(many.estimates())["adhoc_lower"])
+
+
+@pytest.mark.parametrize("by", [None, "all"])
+def test_the_verdict_is_of_the_ad_hoc_interval_where_the_common_effect_agrees_with_it(by):
+    data = table([0.50, 0.55, 0.48, 0.52], [0.2, 0.25, 0.3, 0.2], all=["a"] * 4)
+    fit = pairwise.fit(data, by=by)
+    rows = fit.estimates().query("model == 'random'")
+    wider = random(pairwise.fit(data, ci="HK-adhoc").estimates())
+    for row in rows.to_dict("records"):
+        assert from_adhoc(row)
+        assert concluding(row) == pytest.approx((wider["ci_lower"], wider["ci_upper"]))
+        # By hand: inverse variances 25, 16, 11.1, 25 (tau2 is 0), t on 3 degrees of freedom 3.1824.
+        assert row["adhoc_lower"] == pytest.approx(0.513977 - 3.182446 / np.sqrt(77.1111), abs=1e-4)
+    said = [message for message in warnings(fit) if "kept at 1 (HK-adhoc)" in message]
+    assert len(said) == len(rows)
+    assert not any("No verdict" in message for message in warnings(fit))
+
+
+def test_intervals_that_both_include_no_effect_say_so():
+    fit = pairwise.fit(table([0.10, 0.12, 0.09], [0.3, 0.35, 0.4]))
+    row = random(fit.estimates())
+    # Hartung and Knapp's own, narrowed by chance, excludes 0; the common effect does not.
+    assert row["ci_lower"] > 0
+    lower, upper = concluding(row)
+    assert lower < 0 < upper
 
 
 def test_a_factor_that_is_one_is_not_said_to_be_below_it():

@@ -75,12 +75,14 @@ def test_a_verdict_says_what_its_interval_says(values, lower_is_better):
     text = said(run)
     rows = {row["model"]: row for row in run.frames["estimates"].to_dict("records")}
     main = rows["random"] if np.isfinite(rows["random"]["ci_lower"]) else rows["common"]
-    lower, upper = main["ci_lower"], main["ci_upper"]
+    stem = "adhoc" if np.isfinite(main["adhoc_lower"]) else "ci"
+    which = "The interval" + (" with the Hartung-Knapp factor kept at 1" if stem == "adhoc" else "")
+    lower, upper = main[f"{stem}_lower"], main[f"{stem}_upper"]
     barred = isinstance(main["no_verdict"], str)
     assert ("No conclusion is drawn" in text) == barred
     for name, low_side in (("Drug A", lower_is_better), ("Control", not lower_is_better)):
         excludes = upper < 0 if low_side else lower > 0
-        assert (f"The interval favours {name}." in text) == (excludes and lower < upper and not barred)
+        assert (f"{which} favours {name}." in text) == (excludes and lower < upper and not barred)
     assert ("includes no effect" in text) == (lower <= 0 <= upper and not barred)
     if "expected on the same side" in text:
         tau = run.frames["heterogeneity"].query("model == 'random'")["tau"].iloc[0]
@@ -115,14 +117,15 @@ def test_names_change_names_and_a_reversed_direction_the_side(values):
     assert reversed_ == swapped.replace("favours #", "favours Control")
 
 
-def test_two_equal_effects_give_no_verdict_and_no_prediction():
+def test_two_equal_effects_have_the_wider_interval_for_a_verdict_and_no_prediction():
     """Two studies of -1, variances 0.5 and 0.9: Hartung and Knapp's interval has no width."""
     table = pd.DataFrame({"study": ["a", "b"], "yi": [-1.0, -1.0], "sei": np.sqrt([0.5, 0.9])})
     text = said(run_of_table(table))
     assert "favours" not in text
     assert "prediction" not in text
     assert "expected on the same side" not in text
-    assert "No conclusion is drawn" in text
+    # Ad hoc, by hand: -1 +- 12.706 * 0.567; the common effect agrees that it includes none.
+    assert "The interval with the Hartung-Knapp factor kept at 1 includes no effect." in text
     # The common-effect interval, by hand: -1 +- 1.96 / sqrt(1 / 0.5 + 1 / 0.9).
     assert "[−2.1, 0.1] (common effect)" in text
 

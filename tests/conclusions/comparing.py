@@ -196,7 +196,7 @@ def _turned(one: EvidenceSet, first: Conclusion, second: Conclusion) -> Iterable
         mirrored, {key: value for key, value in b.items() if key[0] in ranks and key[-1] != "p_best"}, 1e-9
     )
     if first.run.kind == "pairwise":
-        names = [f"The interval favours L{name}." for name in (first.run.treatment, first.run.versus)]
+        names = [f" favours L{name}." for name in (first.run.treatment, first.run.versus)]
         swapped = first.answer.replace(names[0], "\0").replace(names[1], names[0]).replace("\0", names[1])
         yield from _unlike("answer", swapped, second.answer)
 

@@ -311,10 +311,13 @@ def _pairwise_words(one: Conclusion, rows: list[dict[str, Any]]) -> list[str]:
     run = one.run
     usable = {row["model"]: row for row in rows if row["ci_lower"] is not None}
     main = usable.get("random") or usable.get("common")
-    says = re.search(r"The interval favours L(\w+)\.", one.answer)
+    says = re.search(
+        r"The interval (?:with the Hartung-Knapp factor kept at 1 )?favours L(\w+)\.", one.answer
+    )
     if main is None:
         return ["a verdict without an interval"] if says else []
-    lower, upper = main["ci_lower"], main["ci_upper"]
+    stem = "ci" if main["adhoc_lower"] is None else "adhoc"
+    lower, upper = main[f"{stem}_lower"], main[f"{stem}_upper"]
     may = main["no_verdict"] is None and upper > lower and not lower <= 0 <= upper
     better = run.lower_is_better
     expected = None
