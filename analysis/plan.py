@@ -102,6 +102,7 @@ def run_pairwise(
         sensitivity.append(regression.frame())
         exclusions.append(regression.left_out)
         notes += [_note("info", said) for said in regression.compared()]
+        notes += [_note(severity, said) for severity, said in regression.cautions()]
     rule = contrasts.timepoint
     frames = {
         "estimates": fit.estimates(),

@@ -37,7 +37,13 @@ def hartung_knapp_factor(solution: Solution, df: int, adhoc: bool = False) -> fl
     return max(1.0, factor) if adhoc or factor < NO_WIDTH else factor
 
 
-def infer(rows: Rows, solution: Solution, ci: str = "Wald", level: float = 0.95) -> Coefficients:
+def infer(
+    rows: Rows,
+    solution: Solution,
+    ci: str = "Wald",
+    level: float = 0.95,
+    about: tuple[Solution, int] | None = None,
+) -> Coefficients:
     """Intervals of a fit.
 
     Parameters
@@ -50,13 +56,16 @@ def infer(rows: Rows, solution: Solution, ci: str = "Wald", level: float = 0.95)
         One of `INTERVALS`.
     level : float
         Confidence level.
+    about : (Solution, int), optional
+        Fit whose residuals give Hartung and Knapp's factor, and its degrees of freedom; this one without it.
     """
     if ci == "CR2":
         return cluster_robust(rows, solution, level=level)
     if ci == "Wald":
         return coefficients(solution.beta, solution.covariance, np.inf, level)
-    factor = hartung_knapp_factor(solution, rows.df, adhoc=ci == "HK-adhoc")
-    return coefficients(solution.beta, solution.covariance * factor, rows.df, level)
+    spread, df = about or (solution, rows.df)
+    factor = hartung_knapp_factor(spread, df, adhoc=ci == "HK-adhoc")
+    return coefficients(solution.beta, solution.covariance * factor, df, level)
 
 
 def predict(
@@ -66,6 +75,7 @@ def predict(
     adhoc: bool = False,
     at: Array | None = None,
     level: float = 0.95,
+    about: tuple[Solution, int] | None = None,
 ) -> tuple[float, float]:
     """Interval in which the true effect of a new study is expected.
 
@@ -83,6 +93,8 @@ def predict(
         Row of the design; an intercept's without it.
     level : float
         Coverage wanted.
+    about : (Solution, int), optional
+        As in `infer`.
 
     Returns
     -------
@@ -92,9 +104,12 @@ def predict(
     x = np.eye(rows.p)[0] if at is None else np.asarray(at, float)
     centre = float(x @ solution.beta)
     variance = float(x @ solution.covariance @ x)
+    spread, df = about or (solution, rows.df)
     if variant.startswith("HK"):
-        variance *= hartung_knapp_factor(solution, rows.df, adhoc)
-    return around(centre, solution.tau2 + variance, variant, rows.df, level)
+        variance *= hartung_knapp_factor(spread, df, adhoc)
+    if rows.df < LEAST_FOR_PREDICTION - 1:
+        return float("nan"), float("nan")
+    return around(centre, solution.tau2 + variance, variant, df, level)
 
 
 def around(

@@ -140,9 +140,12 @@ class PairwiseModels:
         found = {}
         for level in sorted(texts.dropna().unique(), key=natural_order):
             try:
-                found[level] = self.part((texts == level).to_numpy(), tau2=tau2)
+                part = self.part((texts == level).to_numpy(), tau2=tau2)
             except RefusedError as error:
                 raise RefusedError(f"{self.options.by} = {level}: {error.message}", error.problems) from None
+            if common is not None and isinstance(part.pooling, InverseVariance):
+                part = replace(part, pooling=replace(part.pooling, together=common))
+            found[level] = part
         return found
 
     @cached_property

@@ -75,11 +75,16 @@ class Pooling(Protocol):
 
 @dataclass(frozen=True)
 class InverseVariance:
-    """Inverse variance under both models."""
+    """Inverse variance under both models.
+
+    `together` are the rows of all subgroups, with a mean for each, where this is one of several that share a
+    tau2: they are one model, and its residuals give the intervals of all of them.
+    """
 
     assembly: Assembly
     options: Options
     measure: str
+    together: Rows | None = None
 
     @property
     def rows(self) -> Rows:
@@ -104,6 +109,19 @@ class InverseVariance:
         return self.rows.profile.solve(self.tau2 if np.isfinite(self.tau2) else 0.0)
 
     @cached_property
+    def about(self) -> tuple[Solution, int]:
+        """Fit whose residuals give Hartung and Knapp's factor, and its degrees of freedom."""
+        if self.together is None:
+            return self.random_solution, self.rows.df
+        return self.together.profile.solve(self.random_solution.tau2), self.together.df
+
+    @property
+    def factor(self) -> float:
+        """Hartung and Knapp's factor, as small as it may be; NaN without degrees of freedom."""
+        solution, df = self.about
+        return solution.residual_ss / df if df > 0 else MISSING
+
+    @cached_property
     def pooled(self) -> tuple[Pooled, Pooled]:
         """Pooled effect under both models."""
         return self.common(), self.random()
@@ -117,10 +135,10 @@ class InverseVariance:
         """Pooled effect at the estimated tau2."""
         solution = self.random_solution
         ci = self.options.ci
-        effect = infer(self.rows, solution, ci)
+        effect = infer(self.rows, solution, ci, about=self.about)
         if not np.isfinite(self.tau2):
             return Pooled(ENGINE, "random", effect)
-        limits = predict(self.rows, solution, self.options.prediction, ci == "HK-adhoc")
+        limits = predict(self.rows, solution, self.options.prediction, ci == "HK-adhoc", about=self.about)
         beside = self.adhoc or (MISSING, MISSING)
         return Pooled(ENGINE, "random", effect, limits, beside, self.no_verdict)
 
@@ -129,7 +147,7 @@ class InverseVariance:
         """Interval with the factor kept at 1, where chance narrows that of Hartung and Knapp."""
         if self.options.ci != "HK" or not self.narrowed:
             return None
-        return _limits(infer(self.rows, self.random_solution, "HK-adhoc"))
+        return _limits(infer(self.rows, self.random_solution, "HK-adhoc", about=self.about))
 
     @cached_property
     def no_verdict(self) -> str | None:
@@ -145,11 +163,11 @@ class InverseVariance:
     @cached_property
     def narrowed(self) -> str | None:
         """Why no conclusion may be drawn from the random-effects interval itself; None if it may."""
-        ci, k = self.options.ci, self.rows.n
+        ci, k = self.options.ci, (self.together or self.rows).n
         if ci == "CR2":
             df = float(infer(self.rows, self.random_solution, ci).df[0])
             return reason_against(None, k, df, LEAST_DF)
-        factor = self.random_solution.residual_ss / self.rows.df if ci == "HK" and k > 1 else None
+        factor = self.factor if ci == "HK" and np.isfinite(self.factor) else None
         return reason_against(factor, k)
 
     def heterogeneity(self, interval: str | None) -> list[dict[str, Any]]:
@@ -220,6 +238,8 @@ class InverseVariance:
                     "warning",
                     "One effect: its between-study variance cannot be estimated and is taken as 0.",
                 )
+            elif self.together is not None:
+                yield from self._narrowed()
             return
         v = self.rows.v
         if v.max() >= EXTREME_RATIO * v.min():
@@ -238,7 +258,6 @@ class InverseVariance:
 
     def _narrowed(self) -> Iterator[tuple[str, str]]:
         """Say where Hartung and Knapp's factor narrows the interval, or where CR2 rests on too little."""
-        factor = self.random_solution.residual_ss / self.rows.df
         if self.options.ci == "CR2" and not np.isfinite(self.pooled[1].effect.ci_lower[0]):
             yield (
                 "warning",
@@ -253,15 +272,17 @@ class InverseVariance:
                 f"The verdict is that of the interval with the factor kept at 1 (HK-adhoc), with which the "
                 f"common effect agrees: {self.narrowed}.",
             )
-        elif self.options.ci == "HK" and factor < NARROWS:
+        elif self.options.ci == "HK" and self.factor < NARROWS:
             yield (
                 "info",
-                f"The Hartung-Knapp factor is {factor:.3g}, below 1: it narrows the interval instead of "
+                f"The Hartung-Knapp factor is {self.factor:.3g}, below 1: it narrows the interval instead of "
                 "widening it; HK-adhoc keeps the factor at 1.",
             )
 
     def _apart(self) -> Iterator[tuple[str, str]]:
         """Say where tau2 and its interval, made in different ways, do not agree."""
+        if self.together is not None:
+            return  # The tau2 that subgroups share stands with its own interval.
         chosen = self.options.tau2_interval
         likelihood = "ML" if self.options.tau2 == "ML" else "REML"
         lower, upper = between_studies.interval(self.rows, chosen, likelihood=likelihood)

@@ -3,7 +3,9 @@
 References
 ----------
 Thompson SG, Higgins JPT (2002) Stat Med 21:1559-1573. Knapp G, Hartung J (2003) Stat Med 22:2693-2710.
-Raudenbush SW (1994) in Cooper H, Hedges LV (eds), The Handbook of Research Synthesis, 301-321 (R2). Higgins
+Raudenbush SW (1994) in Cooper H, Hedges LV (eds), The Handbook of Research Synthesis, 301-321 (R2).
+Lopez-Lopez JA et al. (2014) Br J Math Stat Psychol 67:30-48 (R2 with few studies). Deeks JJ et al., Cochrane
+Handbook 10.11.4 (ten studies for each variable). Higgins
 JPT, Thompson SG (2004) Stat Med 23:1663-1682 (permutation test). Phipson B, Smyth GK (2010) Stat Appl Genet
 Mol Biol 9:39 (its p-value).
 """
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
     from analysis.pairwise.models import PairwiseModels
 
 INTERCEPT = "intercept"
+FEW = 10
+"""Effects for each coefficient, and for R2, below which neither is to be trusted."""
 _CELLS = 1 << 17
 _TINY = 1e-150
 
@@ -205,17 +209,51 @@ class MetaRegression:
         return self.levels.coefficients if self.levels else infer(self.rows, self.solution, self.options.ci)
 
     @cached_property
-    def r2(self) -> float:
-        """Share of the between-study variance that the variables explain; NaN where there is none."""
+    def without(self) -> float:
+        """Between-study variance without the variables; NaN where tau2 was given."""
         plain = self.rows.with_design(np.ones((self.rows.n, 1)))
         if self.levels:
             without = multilevel(plain)
-            total = without.between + without.within
-        elif isinstance(self.options.tau2, str):
-            total = between_studies.estimate(plain, self.options.tau2)
-        else:
-            return float("nan")
+            return without.between + without.within
+        if isinstance(self.options.tau2, str):
+            return between_studies.estimate(plain, self.options.tau2)
+        return float("nan")
+
+    @property
+    def r2(self) -> float:
+        """Share of the between-study variance that the variables explain; NaN where there is none."""
+        total = self.without
         return max(0.0, (total - self.tau2) / total) if total > 0 else float("nan")
+
+    @determined("The meta-regression")
+    def cautions(self) -> list[tuple[str, str]]:
+        """Say what few effects do to the slopes and to R2, as severity and message."""
+        n, slopes = self.rows.n, self.rows.p - 1
+        found = []
+        if n < FEW * slopes:
+            found.append(
+                (
+                    "warning",
+                    f"Meta-regression of {n} effects on {slopes} coefficient{'s' if slopes > 1 else ''}: "
+                    f"with fewer than {FEW} effects for each, what it finds may be chance.",
+                )
+            )
+        if said := self._about_r2():
+            found.append(("warning" if self.r2 > 0 else "info", said))
+        return found
+
+    def _about_r2(self) -> str | None:
+        """Say why R2 is not to be trusted; None where it is, or where tau2 was given."""
+        total = self.without
+        if total == 0:
+            return "There is no R2: tau2 is 0 without moderators."
+        if total < self.tau2:
+            return (
+                f"R2 is cut off at 0: tau2 is {self.tau2:.4g} with the moderators, {total:.4g} without them."
+            )
+        if total > 0 and self.rows.n < FEW:
+            return f"R2 of {self.rows.n} effects is not to be trusted: fewer than {FEW}."
+        return None
 
     @determined("The meta-regression")
     def coefficients(self) -> pd.DataFrame:
@@ -509,7 +547,11 @@ class MetaRegression:
                     said.append("part of it rests on one study alone: no robust test")
                 note = "; ".join(said) or None
                 rows += quantities("random", "meta-regression", f"{prefix}{term}", values, note=note)
-        rows += quantities("random", "meta-regression", "residual heterogeneity", self.heterogeneity())
+        for name, value in self.heterogeneity().items():
+            note = self._about_r2() if name == "r2" else None
+            rows += quantities(
+                "random", "meta-regression", "residual heterogeneity", {name: value}, note=note
+            )
         return frame("sensitivity", rows)
 
 

@@ -164,6 +164,52 @@ def test_a_subgroup_of_one_study_is_tested_with_one_tau2_for_all():
     assert notes.str.startswith("by = b: One effect").any()
 
 
+@pytest.mark.parametrize(
+    ("ci", "lower", "upper", "factor"),
+    [
+        ("Wald", (0.103174451777953, 1.536814701913309), (1.013260574525376, 3.463185298086690), 1),
+        ("HK", (-0.181479047687687, 0.934291360701295), (1.297914073991016, 4.065708639298704), 1.00225),
+    ],
+)
+def test_a_subgroup_of_one_study_has_an_interval_under_one_tau2_for_all(ci, lower, upper, factor):
+    """metafor 3.8.1, REML stopped at 1e-14: rma(yi, vi, mods = ~ by - 1, test = "z" and "knha")."""
+    data = table([1.0, 0.2, 0.9, 0.1, 2.5], [0.1, 0.12, 0.1, 0.15, 0.2], by=list("aaaab"))
+    fit = pairwise.fit(data, by="by", ci=ci, separate_tau2=False)
+    rows = fit.estimates().query("model == 'random'").dropna(subset=["level"])
+    assert rows["estimate"].to_numpy() == pytest.approx([0.558217513151665, 2.5], rel=1e-8)
+    assert rows["ci_lower"].to_numpy() == pytest.approx(lower, rel=1e-7)
+    assert rows["ci_upper"].to_numpy() == pytest.approx(upper, rel=1e-7)
+    error = np.array([0.232169093393059, 0.491430100595814]) * np.sqrt(factor)
+    assert rows["std_error"].to_numpy() == pytest.approx(error, rel=1e-5)
+    spread = fit.heterogeneity().query("model == 'random'").dropna(subset=["level"])
+    assert spread["tau2"].to_numpy() == pytest.approx(0.201503543771612, rel=1e-8)
+    # Q between subgroups: metafor's QM of mods = ~ by, without Hartung and Knapp's factor.
+    between = fit.subgroups().query("model == 'random' and quantity == 'q'")["value"].iloc[0]
+    assert between == pytest.approx(12.7638532109539, rel=1e-7)
+    assert not any("cannot be estimated" in message or "lies outside" in message for message in warnings(fit))
+    # A prediction interval still needs three effects of its own, whatever tau2 is.
+    assert rows["pi_lower"].isna().tolist() == [False, True]
+
+
+def test_an_r2_that_is_not_to_be_trusted_is_said():
+    x = np.arange(12.0)
+    noise = np.array([0.3, -0.4, 0.5, -0.2, 0.1, -0.6, 0.4, 0.2, -0.3, 0.6, -0.5, 0.1])
+
+    def cautions(effects, x):
+        data = table(effects, np.full(len(effects), 0.1), x=x)
+        return dict(reversed(one) for one in pairwise.fit(data).meta_regression("x").cautions())
+
+    few = cautions(x[:6] * 0.5 + noise[:6], x[:6])
+    assert any("R2 of 6 effects" in said for said in few)
+    assert any("6 effects on 1 coefficient" in said for said in few)
+    assert set(few.values()) == {"warning"}
+    assert not cautions(x * 0.5 + noise, x)
+    cut = cautions(noise, np.cos(x * 40))
+    assert any("R2 is cut off at 0" in said for said in cut)
+    none = cautions(np.full(12, 0.5) + 1e-3 * noise, x)
+    assert any("There is no R2" in said for said in none)
+
+
 def test_cm_al_is_refused_where_events_are_common():
     counts = {"events_a": [120.0, 118, 125], "n_a": 200.0, "events_b": [66.0, 70, 64], "n_b": 200.0}
     data = table([1.0, 1.1, 1.2], [0.2, 0.2, 0.2], **counts)
