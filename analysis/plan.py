@@ -21,7 +21,7 @@ from analysis.results import frame
 from evidence import facts
 from evidence.errors import CallError, EvidenceError, RefusedError
 from evidence.question import Question, time_rule
-from evidence.results import IMPORTANTLY_BETTER, OVER_ALL, Run, hash_rows, versions
+from evidence.results import CONTENT, IMPORTANTLY_BETTER, OVER_ALL, Run, hash_rows, versions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,6 +139,7 @@ def run_pairwise(
         n_arms=_count_arms(contrasts.frame),
         n_treatments=2,
         synthetic=_synthetic(db),
+        content_hash=db.value(CONTENT),
         versions=versions(),
     )
 
@@ -276,6 +277,7 @@ def run_network(
         n_arms=net.n_arms,
         n_treatments=len(net.treatments),
         synthetic=_synthetic(db),
+        content_hash=db.value(CONTENT),
         versions=versions(*facts.engine(engine).needs),
     )
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from evidence import facts
 from evidence.checks import Sheets
 from evidence.errors import CallError
-from evidence.layout import KINDS
+from evidence.layout import FILES, KINDS
 from evidence.names import suggestion, visible
 from evidence.sheet import Problems
 from evidence.timepoint import RULES, TimepointRule, TimeRuleError, in_days
@@ -31,6 +31,7 @@ REVIEW_KEYS: dict[str, type] = {
     "source": str,
     "synthetic": bool,
     "variables": dict,
+    "expected": dict,
     "protocol": dict,
 }
 PROTOCOL_KEYS: dict[str, type] = {
@@ -155,6 +156,8 @@ class Protocol:
         Entries of ``[[protocol.figure]]``.
     variables : dict
         Types of variables, by column: ``[variables]``.
+    expected : dict
+        Rows that each file must have, by its name without ending: ``[expected]``.
     text : str
         The file, with line ends made the same.
     """
@@ -164,6 +167,7 @@ class Protocol:
     analyses: list[dict[str, Any]] = field(default_factory=list)
     figures: list[dict[str, Any]] = field(default_factory=list)
     variables: dict[str, Any] = field(default_factory=dict)
+    expected: dict[str, Any] = field(default_factory=dict)
     text: str = ""
 
 
@@ -232,6 +236,8 @@ def read_protocol(path: Path, problems: Problems) -> Protocol | None:
     }
     if isinstance(content.get("variables"), dict):
         protocol.variables = content["variables"]
+    if isinstance(content.get("expected"), dict):
+        protocol.expected = content["expected"]
     settings = content.get("protocol", {})
     if isinstance(settings, dict):
         _keys(settings, PROTOCOL_KEYS, "[protocol]", text, problems)
@@ -258,6 +264,38 @@ def read_protocol(path: Path, problems: Problems) -> Protocol | None:
             if len(usable) == len(FIGURE_KEYS):
                 protocol.figures.append(usable)
     return protocol
+
+
+def check_expected(protocol: Protocol, sheets: Sheets, problems: Problems) -> None:
+    """Hold the rows of each file to the number that ``[expected]`` gives.
+
+    A file that could not be taken apart has errors of its own and is not counted.
+    """
+    stems = {file.name.removesuffix(".csv"): file.name for file in FILES}
+    unread = {problem.file for problem in problems.errors} - sheets.keys()
+    for key, wanted in protocol.expected.items():
+        line = _line(protocol.text, key)
+        if key not in stems:
+            problems.error(
+                f"[expected] has no file {key!r}", suggestion(key, stems), file=FILE_NAME, line=line
+            )
+        elif not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < 0:
+            problems.error(
+                f"{key} of [expected] is {wanted!r}",
+                "write how many rows the file has below its header, a whole number",
+                file=FILE_NAME,
+                line=line,
+            )
+        elif stems[key] not in unread:
+            sheet = sheets.get(stems[key])
+            there = len(sheet) + sheet.refused if sheet is not None else 0
+            if there != wanted:
+                problems.error(
+                    f"[expected] says that {stems[key]} has {wanted} rows, and it has {there}",
+                    f"find what is {'missing' if there < wanted else 'too many'}, or correct the number",
+                    file=FILE_NAME,
+                    line=line,
+                )
 
 
 def numbered(protocol: Protocol, problems: Problems) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import evidence
-from evidence.errors import CallError
+from evidence.errors import CallError, EvidenceError
 from evidence.files import locked, replacing
 from evidence.names import nearest
 
@@ -76,6 +76,8 @@ class Run:
         Whether the review's data are simulated.
     versions : mapping
         Versions of the software that computes.
+    content_hash : str or None
+        Hash of the review that was read (``build_info``): results are kept only beside the same content.
     """
 
     kind: str
@@ -101,6 +103,7 @@ class Run:
     n_treatments: int | None = None
     synthetic: bool = False
     versions: Mapping[str, str] = field(default_factory=dict)
+    content_hash: str | None = None
 
     @property
     def form(self) -> str | None:
@@ -139,6 +142,7 @@ class Run:
             "input_hash": self.input_hash,
             "versions": _json(self.versions),
             "synthetic": self.synthetic,
+            "content_hash": self.content_hash,
         }
 
     def document(self) -> dict[str, Any]:
@@ -178,11 +182,14 @@ def save(path: str | Path, runs: Iterable[Run]) -> None:
     ------
     CallError
         If the file is not there, its folder cannot be written, or an earlier version made it.
+    EvidenceError
+        If the file was built from other content while the analysis ran: its results are of the data before.
     """
     from evidence.claims import record_verdicts
     from evidence.database import connect
     from evidence.definitions import are_ours, own_copy, remember
 
+    runs = list(runs)
     target = Path(path).resolve()
     if not target.is_file():
         raise CallError(f"There is no file {str(path)!r} to keep results in.")
@@ -197,6 +204,7 @@ def save(path: str | Path, runs: Iterable[Run]) -> None:
                 "select table_name from duckdb_tables() where not internal"
             ).fetchall()
             _refuse_older(path, (name for (name,) in tables))
+            _refuse_other_data(path, connection, runs)
             for run in runs:
                 _replace(connection, run)
             connection.execute("checkpoint")
@@ -259,6 +267,20 @@ def _refuse_older(path: Any, names: Iterable[str]) -> None:
         raise CallError(
             f"{str(path)!r} was made by an earlier version: it has no table {', '.join(absent)}. Build it "
             "again (`evidence build REVIEW -o FILE`) and run its plan (`evidence analyse FILE`)."
+        )
+
+
+CONTENT = "select value from build_info where key = 'content_hash'"
+"""Asks a file for the hash of the review it was built from."""
+
+
+def _refuse_other_data(path: Any, connection: duckdb.DuckDBPyConnection, runs: Sequence[Run]) -> None:
+    """Refuse results of data that are no longer those of the file."""
+    now = next(iter(connection.execute(CONTENT).fetchone() or ()), None)
+    if any(run.content_hash not in (None, now) for run in runs):
+        raise EvidenceError(
+            f"{str(path)!r} was built from other data while the analysis ran, whose results are of the data "
+            "before: nothing was kept. Run it again."
         )
 
 

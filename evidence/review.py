@@ -25,6 +25,7 @@ from evidence.protocol import (
     FILE_NAME,
     PROTOCOL_KEYS,
     REVIEW_KEYS,
+    check_expected,
     numbered,
     plan,
     read_protocol,
@@ -150,6 +151,8 @@ def read(review: str | Path) -> Review:
     described = variables(sheets, protocol.variables if protocol is not None else {}, problems)
     analyses = plan(protocol, sheets, problems) if protocol is not None else []
     figures = numbered(protocol, problems) if protocol is not None else []
+    if protocol is not None:
+        check_expected(protocol, sheets, problems)
     name = folder.resolve().name
     if problems.errors or protocol is None:
         errors = sorted(problems.errors, key=_position)

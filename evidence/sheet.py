@@ -6,10 +6,8 @@ Every cell that cannot be what its column declares is a `Problem`; reading goes 
 from __future__ import annotations
 
 import codecs
-import csv
 import datetime
 import hashlib
-import io
 import math
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -21,6 +19,7 @@ from evidence.errors import Problem
 from evidence.importers.names import AMBIGUOUS, hints, plain
 from evidence.layout import Column, File
 from evidence.names import INVISIBLE, nearest, skeleton, suggestion, visible
+from evidence.records import UNQUOTE, Record, RecordError, bare, records, swallowed, told_swallowed
 from evidence.reference import keyed, reference
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -29,8 +28,6 @@ _GROUPED = re.compile(r"[+-]?\d{1,3}([,.'’\s]\d{3})+([.,]\d+)?")
 _BOOLEAN = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 # "é", "µ" or a dash that was written as UTF-8 and read as Windows-1252 on the way here.
 _TWICE_ENCODED = re.compile(r"Ã[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ©±¼¶¡]|Â[µ°±]|â€.|�")
-
-csv.field_size_limit(10_000_000)
 
 
 class Problems:
@@ -82,6 +79,8 @@ class Sheet:
         Cells that say why they are empty.
     sha256 : str
         Hash of the cells: it does not depend on line ends, quotes or a byte order mark.
+    refused : int
+        Rows of the file that are not here, each named by an error.
     """
 
     file: File
@@ -90,6 +89,7 @@ class Sheet:
     values: dict[str, list[Any]] = field(default_factory=dict)
     missing: list[tuple[int, str, str | None, str]] = field(default_factory=list)
     sha256: str = ""
+    refused: int = 0
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -140,14 +140,14 @@ def read_sheet(path: Path, file: File, problems: Problems) -> Sheet | None:
     if content is None:
         return None
     content = _visible(content, file.name, problems)
-    records = _records(content, file.name, problems)
-    if records is None:
+    taken = _taken_apart(content, file, problems)
+    if taken is None:
         return None
-    header, lines, rows = records
+    header, lines, rows, refused = taken
     names = _header(header, file, problems)
     if names is None:
         return None
-    sheet = Sheet(file, lines, sha256=_hash(header, rows))
+    sheet = Sheet(file, lines, sha256=_hash(header, rows), refused=refused)
     cells = list(zip(*rows, strict=True)) if rows else [()] * len(header)
     sheet.text = {name: [cell.strip() for cell in column] for name, column in zip(names, cells) if name}
     if not rows:
@@ -213,10 +213,50 @@ def _decode(content: bytes, name: str, problems: Problems) -> str | None:
         return None
 
 
-def _records(
-    content: str, name: str, problems: Problems
-) -> tuple[list[str], list[int], list[list[str]]] | None:
-    """Take a file apart into its header, the line of each row, and the rows, all equally long."""
+def _taken_apart(
+    content: str, file: File, problems: Problems
+) -> tuple[list[str], list[int], list[list[str]], int] | None:
+    """Take a file apart: its header, the line of each row, the rows, all equally long, and how many are not.
+
+    Every record with something in it is the header, a row, or named by an error.
+    """
+    name = file.name
+    if _otherwise_separated(content, name, problems):
+        return None
+    header: list[str] | None = None
+    lines: list[int] = []
+    rows: list[list[str]] = []
+    long: list[Record] = []
+    refused = 0
+    try:
+        for record in records(content):
+            if record.blank:
+                continue
+            if len(record.lines) > 1:
+                long.append(record)
+            if header is None:
+                header = list(record.cells)
+                while not header[-1].strip():
+                    header.pop()
+                continue
+            if row := _as_wide(record, len(header), name, problems):
+                lines.append(record.line)
+                rows.append(row)
+            else:
+                refused += 1
+    except RecordError as error:
+        problems.error(str(error), error.remedy, file=name, line=error.line)
+        return None
+    if header is None:
+        problems.error("the file is empty", "give it a header line, or delete it", file=name, line=1)
+        return None
+    _say_long(long, header, file, problems)
+    if refused and not rows:
+        return None
+    return header, lines, rows, refused
+
+
+def _otherwise_separated(content: str, name: str, problems: Problems) -> bool:
     first = content.lstrip("\r\n").split("\n", 1)[0]
     for separator, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
         if separator in first and "," not in first:
@@ -226,57 +266,71 @@ def _records(
                 file=name,
                 line=1,
             )
-            return None
-    reader = csv.reader(io.StringIO(content, newline=""), strict=True)
-    header: list[str] | None = None
-    lines: list[int] = []
-    rows: list[list[str]] = []
-    ragged = False
-    end = 0
-    while True:
-        begin = end + 1
-        try:
-            row = next(reader)
-        except StopIteration:
-            break
-        except csv.Error as error:
+            return True
+    return False
+
+
+def _as_wide(record: Record, width: int, name: str, problems: Problems) -> list[str] | None:
+    """Cells of a row that has as many as the header has; empty ones beyond it do not count."""
+    row = record.cells
+    if len(row) > width and not any(cell.strip() for cell in row[width:]):
+        row = row[:width]
+    if len(row) == width:
+        return row
+    problems.error(
+        f"the row has {len(row)} cells, the header has {width}",
+        'a decimal comma or a comma in a text splits a cell: write 3.5, or put the text between two "'
+        if len(row) > width
+        else "give every column its comma, also where the cell is empty",
+        file=name,
+        line=record.line,
+    )
+    return None
+
+
+def _say_long(long: list[Record], header: list[str], file: File, problems: Problems) -> None:
+    """Name every row with a cell of several lines: an error where the lines are rows, else a warning."""
+    said: dict[str, list[tuple[int, int]]] = {}
+    for record in long:
+        lost = swallowed(record, len(header), lambda cells: _like_a_row(cells, header, file))
+        if lost:
             problems.error(
-                f"the row cannot be read as CSV: {error}",
-                'put a cell with a comma or a line break between two ", and double every " inside it',
-                file=name,
-                line=begin,
-            )
-            return None
-        end = reader.line_num
-        if not any(cell.strip() for cell in row):
-            continue
-        if header is None:
-            header = row
-            while header and not header[-1].strip():
-                header.pop()
-            continue
-        width = len(header)
-        if len(row) > width and not any(cell.strip() for cell in row[width:]):
-            row = row[:width]
-        if len(row) != width:
-            ragged = True
-            hint = (
-                'a decimal comma or a comma in a text splits a cell: write 3.5, or put the text between two "'
-                if len(row) > width
-                else "give every column its comma, also where the cell is empty"
-            )
-            problems.error(
-                f"the row has {len(row)} cells, the header has {width}", hint, file=name, line=begin
+                told_swallowed(lost),
+                UNQUOTE,
+                file=file.name,
+                line=record.line,
             )
             continue
-        lines.append(begin)
-        rows.append(row)
-    if header is None:
-        problems.error("the file is empty", "give it a header line, or delete it", file=name, line=1)
-        return None
-    if ragged and not rows:
-        return None
-    return header, lines, rows
+        for name, cell in zip(header, record.cells):
+            if n := len(cell.splitlines()) - 1:
+                said.setdefault(name.strip(), []).append((record.line, n + 1))
+    for name, places in said.items():
+        line, most = max(places, key=lambda place: (place[1], -place[0]))
+        more = f", and so have {len(places) - 1} more of this column" if len(places) > 1 else ""
+        problems.warning(
+            f"the cell has {most} lines{more}",
+            "nothing, if they are one text; else look for a quotation mark too many",
+            file=file.name,
+            line=line,
+            column=name,
+        )
+
+
+def _like_a_row(cells: list[str], header: list[str], file: File) -> bool:
+    """Whether texts could stand under the columns of a file."""
+    for name, text in zip(header, cells):
+        column, cell = file.by_name.get(name.strip()), bare(text)
+        if column is None:
+            continue
+        if not cell:
+            if column.required and '"' not in text:
+                return False
+        elif column.type in ("number", "integer") and cell not in keyed("missing_code"):
+            try:
+                _READERS[column.type](cell, column)
+            except _UnreadableError:
+                return False
+    return True
 
 
 def _header(header: Sequence[str], file: File, problems: Problems) -> list[str] | None:

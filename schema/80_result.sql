@@ -23,7 +23,8 @@ create table result_run (
     specification text not null,
     input_hash text not null,
     versions text not null,
-    synthetic boolean not null default false
+    synthetic boolean not null default false,
+    content_hash text
 );
 comment on table result_run is 'Runs of analyses: what was computed from what. Written by the analysis.';
 comment on column result_run.run_id is 'Hash of inputs, specification, seed and versions: the same run has the same key. Written by the analysis.';
@@ -49,6 +50,7 @@ comment on column result_run.specification is 'Every option of the run, as JSON.
 comment on column result_run.input_hash is 'Hash of the rows it read. Written by the analysis.';
 comment on column result_run.versions is 'Versions of the software, as JSON. Written by the analysis.';
 comment on column result_run.synthetic is 'The data are simulated. Written by the analysis.';
+comment on column result_run.content_hash is 'Hash of the review that it read, as in build_info; audit_result_data compares. Written by the analysis.';
 
 create table result_contrast (
     run_id text not null references result_run (run_id),

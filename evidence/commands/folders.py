@@ -103,6 +103,7 @@ def build(review: str, output: Path | None) -> None:
     from evidence.build import build as compile_review
     from evidence.opening import open as open_base
 
+    gone = _kept_results(output) if output is not None else 0
     with status() as say:
         path = compile_review(review, output, progress=say)
     with open_base(path) as db:
@@ -114,11 +115,30 @@ def build(review: str, output: Path | None) -> None:
     click.echo(f"{path}: {', '.join(words)}.")
     if warnings:
         click.echo(f"{_counted(warnings, 'warning')}: evidence check {path}")
+    if gone:
+        click.echo(
+            f"The file that was there held {_counted(gone, 'run')} of analyses, which are gone with its "
+            f"data: evidence analyse {path}"
+        )
     if unused:
         click.echo(
             f"{_counted(unused, 'row')} cannot be used: "
             f"evidence sql {path} 'from exclusion where measure is null'"
         )
+
+
+def _kept_results(path: Path) -> int:
+    """Count the runs of analyses in a file that is about to be built anew; none if it cannot be read."""
+    from evidence.errors import EvidenceError
+    from evidence.opening import open as open_base
+
+    if not path.is_file():
+        return 0
+    try:
+        with open_base(path) as db:
+            return db.value("select count(*) from result_run")
+    except EvidenceError:
+        return 0
 
 
 @click.command(epilog=example("evidence check diabetes", "evidence check my-review --mend 5"))

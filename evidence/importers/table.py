@@ -7,9 +7,7 @@ stores as a number: it is written with as many digits as it takes to read it bac
 
 from __future__ import annotations
 
-import csv
 import datetime
-import io
 import math
 import re
 from dataclasses import dataclass, field
@@ -18,6 +16,7 @@ from typing import Any
 
 from evidence.errors import CallError, Problem, ReviewError
 from evidence.importers.sources import check_members, read_text, unreadable
+from evidence.records import UNQUOTE, RecordError, records, swallowed, told_swallowed
 
 MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "."})
 """Texts that other tools write for a missing cell."""
@@ -102,19 +101,7 @@ def table_of(file: Path, text: str, notes: list[str] | None = None, header: int 
     separator = max(",;\t", key=lambda mark: (first.count(mark), mark == ","))
     if separator != ",":
         notes.append(f"columns are separated by {'tabs' if separator == chr(9) else 'semicolons'}")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    lines: Lines = []
-    start = 1
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                lines.append((start, cells))
-            start = reader.line_num + 1
-    except csv.Error as error:
-        raise ReviewError(
-            f"{file.name} cannot be read as a table.",
-            [Problem(str(error), "close every quotation mark", file=file.name, line=reader.line_num)],
-        ) from None
+    lines = _records(file, text, separator, notes)
     if separator != "," and any(
         "," in cell and _is_number(cell.replace(",", ".", 1)) for _, cells in lines[1:] for cell in cells
     ):
@@ -122,6 +109,35 @@ def table_of(file: Path, text: str, notes: list[str] | None = None, header: int 
         lines = [(line, [_point(cell) for cell in cells]) for line, cells in lines]
         notes.append("decimal commas were read as decimal points")
     return _table(file.name, lines, notes, header)
+
+
+def _records(file: Path, text: str, separator: str, notes: list[str]) -> Lines:
+    """Cells of every line that holds something; a row with others inside one of its cells is refused."""
+    try:
+        found = [record for record in records(text, separator) if not record.blank]
+    except RecordError as error:
+        raise ReviewError(
+            f"{file.name} cannot be read as a table.",
+            [Problem(str(error), error.remedy, file=file.name, line=error.line)],
+        ) from None
+    long = [record for record in found if len(record.lines) > 1]
+    width = len(found[0].cells) if found else 0
+    problems = [
+        Problem(
+            told_swallowed(lost),
+            UNQUOTE,
+            file.name,
+            record.line,
+        )
+        for record in long
+        if (lost := swallowed(record, width, separator=separator))
+    ]
+    if problems:
+        raise ReviewError(f"{file.name} cannot be read as a table.", problems)
+    if long:
+        more = f", and {len(long) - 1} more" if len(long) > 1 else ""
+        notes.append(f"the row of line {long[0].line}{more} has a cell of several lines")
+    return [(record.line, record.cells) for record in found]
 
 
 def _refuse_points(file: Path, lines: Lines) -> None:

@@ -144,7 +144,12 @@ OUTSIDE = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/pass
         ("references", "n.bib", "@article{a, title={unclosed", "cannot be read"),
         ("references", "n.nbib", "foo\n", "is no field"),
         ("arms", "n.csv", b"study,treatment,mean,sd,n\n" + b"A,x,1,1,8\n" * 900 + b"A,y\x00,2,1,8\n", "NUL"),
-        ("arms", "n.csv", 'study,treatment,mean,sd,n\n"A,x,1,1,8\nA,y,2,1,8\n', "close every quotation mark"),
+        (
+            "arms",
+            "n.csv",
+            'study,treatment,mean,sd,n\n"A,x,1,1,8\nA,y,2,1,8\n',
+            "never closed, so that everything to line 3",
+        ),
         (
             "arms",
             "n.csv",

@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 import evidence
+from evidence.cli import cli
 from evidence.database import connect
-from evidence.errors import CallError
-from evidence.results import TABLES, Run, hash_rows, listing, plain, read, save, versions
+from evidence.errors import CallError, EvidenceError
+from evidence.results import CONTENT, TABLES, Run, hash_rows, listing, plain, read, save, versions
 
 
 def estimates(**changes):
@@ -172,3 +174,59 @@ def test_the_tables_are_those_of_the_schema(diabetes_file):
     with evidence.open(diabetes_file) as db:
         for name, table in TABLES.items():
             assert db.columns(table) == ("run_id", *COLUMNS[name]), table
+
+
+def test_results_of_other_data_are_not_kept(file, run):
+    with evidence.open(file) as db:
+        content = db.value(CONTENT)
+    save(file, [replace(run, content_hash=content)])
+    before = file.read_bytes()
+    with pytest.raises(EvidenceError, match="was built from other data while the analysis ran"):
+        save(file, [run, replace(run, content_hash="of the folder before")])
+    assert file.read_bytes() == before
+
+
+@pytest.fixture
+def pooled(file):
+    from analysis.plan import run_pairwise
+
+    with evidence.open(file) as db:
+        runs = [run_pairwise(db, outcome="hba1c", measure="MD", treatment="metf", versus="plac")]
+    save(file, runs)
+    return file
+
+
+CHANGES = {
+    "the review": ("update build_info set value = 'x' where key = 'content_hash'", "with other content than"),
+    "a number": (
+        "update measurement set mean = mean + 1 where measurement_id in "
+        "(select cast(split_part(measurement_ids, ',', 1) as bigint) from result_contrast limit 1)",
+        "is not as it was when it entered",
+    ),
+    "a row": (
+        "delete from measurement where measurement_id in "
+        "(select cast(split_part(measurement_ids, ',', 2) as bigint) from result_contrast limit 1)",
+        "is not as it was when it entered",
+    ),
+}
+
+
+@pytest.mark.slow
+def test_a_build_says_which_results_go_with_the_data(pooled):
+    result = CliRunner().invoke(cli, ["build", "diabetes", "-o", str(pooled)])
+    assert result.exit_code == 0
+    assert "held 1 run of analyses, which are gone with its data: evidence analyse" in result.output
+
+
+@pytest.mark.slow
+def test_results_of_data_that_were_changed_since_are_an_error_of_the_audit(pooled):
+    with connect(pooled, write=True) as connection:
+        audit = "select severity, message from audit_result_data"
+        assert connection.execute(audit).fetchall() == []
+        for change, message in CHANGES.values():
+            connection.execute("begin")
+            connection.execute(change)
+            ((severity, said),) = connection.execute(audit).fetchall()
+            assert severity == "error"
+            assert message in said
+            connection.execute("rollback")

@@ -264,7 +264,7 @@ FILES = [
     ("empty", "outcomes.csv", b"", 1, "the file is empty", "give it a header line, or delete it"),
     ("blank", "outcomes.csv", b"\n \n", 1, "the file is empty", "give it a header line, or delete it"),
     ("quote that never ends", "arms.csv", b'study,arm,treatment,n\n"Li 2019,cells,BMSC,10\n', 2,
-     "the row cannot be read as CSV", 'put a cell with a comma or a line break between two "'),
+     "a quotation mark is opened and never closed", "delete it, or close it"),
     ("not TOML", "review.toml", b"title = Stem cells\n", 1, "the file is not TOML", 'write texts between two "'),
     ("no title", "review.toml", b'question = "Q"\n', None, "the review has no title", 'write `title = "..."`'),
     ("unknown key", "review.toml", b'title = "T"\nqestion = "Q"\n', 2, "review.toml has no key 'qestion'",
