@@ -44,6 +44,7 @@ measure = "{measure}"
 treatment = "a"
 versus = "c"
 subgroup = "model"
+moderators = ["year"]
 {options}
 """
 
