@@ -97,12 +97,14 @@ class Analysis:
         """Return the row of ``plan``."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         values["where_sql"] = values.pop("where")
-        for name in ("treatments", "moderators", "reference_levels", "funnel_order"):
+        for name in LISTED:
             value = values[name]
             values[name] = json.dumps(value, ensure_ascii=False) if value else None
         return values | {"position": position}
 
 
+LISTED = ("treatments", "moderators", "reference_levels", "funnel_order")
+"""Columns of ``plan`` that hold JSON."""
 ANALYSIS_KEYS: dict[str, type] = {
     "name": str,
     "kind": str,
