@@ -13,6 +13,7 @@ from string import ascii_uppercase
 from typing import Any, NamedTuple
 
 from evidence import facts
+from evidence.bounds import absurd_toml
 from evidence.checks import Sheets
 from evidence.errors import CallError
 from evidence.layout import FILES, KINDS
@@ -89,7 +90,6 @@ class Analysis:
     node_split: bool = False
     leave_one_out: bool = False
     chains: bool = False
-    funnel_order: tuple[str, ...] = ()
     seed: int = 1
     origin: str = "plan"
 
@@ -97,14 +97,12 @@ class Analysis:
         """Return the row of ``plan``."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         values["where_sql"] = values.pop("where")
-        for name in LISTED:
+        for name in ("treatments", "moderators", "reference_levels"):
             value = values[name]
             values[name] = json.dumps(value, ensure_ascii=False) if value else None
         return values | {"position": position}
 
 
-LISTED = ("treatments", "moderators", "reference_levels", "funnel_order")
-"""Columns of ``plan`` that hold JSON."""
 ANALYSIS_KEYS: dict[str, type] = {
     "name": str,
     "kind": str,
@@ -131,7 +129,6 @@ ANALYSIS_KEYS: dict[str, type] = {
     "node_split": bool,
     "leave_one_out": bool,
     "chains": bool,
-    "funnel_order": list,
     "seed": int,
 }
 _WORD = {
@@ -175,9 +172,6 @@ class Protocol:
     text: str = ""
 
 
-_DEEP_KEY = re.compile(r"^\s*\[{0,2}\s*(?:[^.=\s\"']+\s*\.\s*){32}", re.MULTILINE)
-
-
 def _readable(value: Any) -> Any:
     """Put a blank in place of characters that no reader sees, in every text and key."""
     if isinstance(value, str):
@@ -187,15 +181,6 @@ def _readable(value: Any) -> Any:
     if isinstance(value, dict):
         return {visible(key): _readable(item) for key, item in value.items()}
     return value
-
-
-def _absurd(text: str) -> str | None:
-    """Tell what no person writes into a review.toml and what the parser would work on for minutes."""
-    if len(text) > 2_000_000:
-        return "the file has more than two million characters"
-    if _DEEP_KEY.search(text):
-        return "a key has more than 32 parts"
-    return None
 
 
 def read_protocol(path: Path, problems: Problems) -> Protocol | None:
@@ -213,7 +198,7 @@ def read_protocol(path: Path, problems: Problems) -> Protocol | None:
         return None
     try:
         text = path.read_bytes().removeprefix(b"\xef\xbb\xbf").decode("utf-8").replace("\r\n", "\n")
-        if (absurd := _absurd(text)) is not None:
+        if (absurd := absurd_toml(text)) is not None:
             problems.error(absurd, "write a review.toml as `evidence new` does", file=FILE_NAME)
             return None
         content = _readable(tomllib.loads(text))
@@ -400,8 +385,6 @@ def plan(protocol: Protocol, sheets: Sheets, problems: Problems) -> list[Analysi
         analysis = _compile(shared | entry, where, origin, names, problems)
         if analysis is not None and analysis.kind == "network":
             _pairwise_only(entry, where, problems)
-        elif analysis is not None:
-            _network_only(entry, where, problems)
         if analysis is not None and analysis.analysis in compiled:
             problems.error(
                 f"two analyses are called {analysis.analysis!r}", "give each its own name", file=FILE_NAME
@@ -480,7 +463,6 @@ def _check_values(entry: Mapping[str, Any], where: str, names: _Names, problems:
     listed = entry.get("treatments", ())
     for treatment in () if listed == ALL_OUTCOMES else listed:
         _known(treatment, names.treatments, "treatment", where, "treatments.csv", problems)
-    _check_order(entry.get("funnel_order", ()), where, names.treatments, problems)
     _check_variables(entry, where, names.variables, problems)
     for key, allowed in _CHOICES.items():
         if key in entry and entry[key] not in allowed:
@@ -495,16 +477,6 @@ def _check_values(entry: Mapping[str, Any], where: str, names: _Names, problems:
         problems.error(
             f"{where}: seed is {entry['seed']}", "write a number from 0 to 2^63 - 1", file=FILE_NAME
         )
-
-
-def _check_order(order: Iterable[Any], where: str, treatments: Iterable[str], problems: Problems) -> None:
-    """Check that the order of a funnel names treatments, each once."""
-    for treatment, n in Counter(map(str, order)).items():
-        _known(treatment, treatments, "treatment in funnel_order", where, "treatments.csv", problems)
-        if n > 1:
-            problems.error(
-                f"{where} names {treatment!r} {n} times in funnel_order", "name it once", file=FILE_NAME
-            )
 
 
 def _check_variables(
@@ -527,15 +499,6 @@ def _check_variables(
                 suggestion(name, [str(item) for item in moderators]),
                 file=FILE_NAME,
             )
-
-
-def _network_only(entry: Mapping[str, Any], where: str, problems: Problems) -> None:
-    if "funnel_order" in entry:
-        problems.error(
-            f"{where} is pairwise, whose funnel plot takes no funnel_order",
-            "leave funnel_order out; `treatment` and `versus` give its direction",
-            file=FILE_NAME,
-        )
 
 
 def _pairwise_only(entry: Mapping[str, Any], where: str, problems: Problems) -> None:
@@ -586,7 +549,6 @@ def _compile(
     settings["timepoint"] = _settled_time(settings, where, names, problems)
     listed = settings.get("treatments", ())
     settings["treatments"] = listed if listed == ALL_OUTCOMES else tuple(listed)
-    settings["funnel_order"] = tuple(str(name) for name in settings.get("funnel_order", ()))
     settings["moderators"] = tuple(str(name) for name in settings.get("moderators", ()))
     return Analysis(**settings, origin=origin)
 

@@ -448,7 +448,7 @@ def _unmet(where: str, rows: pd.DataFrame, meets: pd.Series) -> list[dict[str, A
     """Studies that do not meet the condition, and arms of the others."""
     kept = set(_units(rows[meets]))
     gone = [unit not in kept for unit in _units(rows)]
-    found = _excluded_by(rows[gone], words("where", "condition", detail=where))
+    found = _excluded_by(rows.loc[gone], words("where", "condition", detail=where))
     used, arms = _sides(rows[meets]), _sides(rows[~meets])
     within = set(zip(used["study"], used["experiment"], used["arm"], strict=True))
     lost = dict.fromkeys(zip(arms["study"], arms["experiment"], arms["arm"], strict=True))

@@ -12,8 +12,7 @@ import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-MAX_CELL = 10_000_000
-"""Longest cell that is read, in characters."""
+from evidence.bounds import MAX_CELL
 
 UNQUOTE = (
     "delete the quotation mark that is too many; or put the text on one line, if it belongs into the cell"

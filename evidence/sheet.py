@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from evidence.bounds import MAX_BYTES
 from evidence.errors import Problem
 from evidence.importers.names import AMBIGUOUS, hints, plain
 from evidence.layout import Column, File
@@ -136,6 +137,9 @@ def read_sheet(path: Path, file: File, problems: Problems) -> Sheet | None:
     Sheet or None
         None if the file cannot be taken apart into columns; a cell that cannot be read is None in `values`.
     """
+    if (size := path.stat().st_size) > MAX_BYTES:
+        problems.error(f"the file has {size:,} bytes", f"at most {MAX_BYTES:,} are read", file=file.name)
+        return None
     content = _decode(path.read_bytes(), file.name, problems)
     if content is None:
         return None

@@ -12,6 +12,7 @@ from pathlib import Path
 from evidence import files
 from evidence.errors import Problem, ReviewError
 from evidence.layout import FILES
+from evidence.sheet import Problems, read_sheet
 
 Row = dict[str, str]
 
@@ -98,11 +99,7 @@ class Draft:
         for name in _FILES:
             path = self.directory / name
             if path.is_file():
-                with path.open(encoding="utf-8-sig", newline="") as handle:
-                    self.files[name] = [
-                        {key.strip(): (value or "").strip() for key, value in row.items() if key is not None}
-                        for row in csv.DictReader(handle)
-                    ]
+                self.files[name] = _present(path)
 
     def rows(self, name: str) -> list[Row]:
         """Rows of one file, for reading."""
@@ -235,6 +232,21 @@ class Draft:
         same = {(problem.file, problem.line, problem.column, problem.message): problem for problem in moved}
         n = len(same)
         return ReviewError(f"Nothing was imported: {n} error{'s' * (n != 1)}.", same.values())
+
+
+def _present(path: Path) -> list[Row]:
+    """Read a file that stands in the folder as it will be written again: all of it, or an error.
+
+    Raises
+    ------
+    ReviewError
+        If it has errors, such as a row with more cells than the header, which would be lost.
+    """
+    problems = Problems()
+    sheet = read_sheet(path, _FILES[path.name], problems)
+    if sheet is None or problems.errors:
+        raise ReviewError(f"Nothing was imported: {path.name} has errors as it stands.", problems.errors)
+    return [dict(zip(sheet.text, cells, strict=True)) for cells in zip(*sheet.text.values(), strict=True)]
 
 
 def _write(path: Path, rows: list[Row]) -> None:

@@ -7,16 +7,16 @@ another order.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from evidence.bounds import parse_json, unreadable, whole
 from evidence.errors import CallError, Problem, ReviewError
 from evidence.importers.arms import import_table
 from evidence.importers.draft import ImportReport
-from evidence.importers.sources import read_text, read_xml, unreadable
+from evidence.importers.sources import read_text, read_xml
 from evidence.importers.table import Table, table_of
 
 _MEASUREMENT = {
@@ -86,11 +86,7 @@ def _gemtc_xml(path: Path) -> Table:
 
 def _gemtc_json(path: Path) -> Table:
     text, _ = read_text(path)
-    try:
-        content = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        line = getattr(error, "lineno", None)
-        raise unreadable(path, f"is not JSON ({error})", "export it again", line) from None
+    content = parse_json(path, text)
     entries = content.get("entries", content.get("data.ab")) if isinstance(content, dict) else content
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise unreadable(path, "has no list of entries", "'entries': one object for each arm")
@@ -322,10 +318,11 @@ class _Parser:
         following = _TOKEN.match(self.text, self.position)
         if following and following["token"] == ":":
             self.take()
-            last = int(self.take().rstrip("L"))
-            if abs(last - int(token)) > 1_000_000:
+            first, last = (whole(end, self.error) for end in (token, self.take().rstrip("L")))
+            if abs(last - first) > 1_000_000:
                 raise self.error(f"{token}:{last} is too long")
-            return [str(i) for i in range(int(token), last + 1)]
+            step = 1 if first <= last else -1  # 3:1 is 3, 2, 1 in R.
+            return [str(i) for i in range(first, last + step, step)]
         return [token]
 
     def _structure(self, *, in_list: bool) -> tuple[list[str], tuple[int, ...]]:
@@ -342,7 +339,7 @@ class _Parser:
             name = self.take()
             self.take("=")
             if name in (".Dim", "dim"):
-                dimensions = tuple(int(float(n)) for n in self._vector())
+                dimensions = tuple(whole(n, self.error) for n in self._vector())
             elif self.peek() == "list":
                 self.take()
                 self._skip()

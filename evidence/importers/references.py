@@ -13,9 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from evidence.bounds import parsing, unreadable
 from evidence.errors import CallError, Problem, ReviewError
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
-from evidence.importers.sources import read_text, unreadable
+from evidence.importers.sources import read_text
 
 _RIS_LINE = re.compile(r"(?P<tag>[A-Z][A-Z0-9])  ?-(?: (?P<value>.*))?$")
 _NBIB_LINE = re.compile(r"(?P<tag>[A-Z]{2,4}) *- (?P<value>.*)$")
@@ -203,6 +204,13 @@ def _read_ris(path: Path, text: str) -> list[Reference]:
             continue
         elif tag == "ER":
             begun = None
+        elif begun is not None and tag is None and kept[-1].startswith("TY"):
+            # There is no field yet that a further line could belong to.
+            if line.strip():
+                problems.append(
+                    Problem(f"{line.strip()[:60]!r} belongs to no field", "delete it", path.name, number)
+                )
+            continue
         # One blank before the dash, as some exports have it, is not RIS to rispy.
         kept.append(f"{tag}  - {match['value'] or ''}" if match else line)
     if begun is not None:
@@ -214,10 +222,15 @@ def _read_ris(path: Path, text: str) -> list[Reference]:
     # Each tag keeps its own name, and every tag may be repeated.
     tags = sorted({kept_line[:2] for kept_line in kept if _RIS_LINE.match(kept_line)} - {"TY", "ER"})
     mapping = {"TY": "TY", "ER": "ER", **{tag: tag for tag in tags}}
-    entries = rispy.loads("\n".join(kept), mapping=mapping, list_tags=tags, enforce_list_tags=True)
+    with parsing(path, "proper RIS"):
+        entries = rispy.loads("\n".join(kept), mapping=mapping, list_tags=tags, enforce_list_tags=True)
+    if len(entries) != len(starts):
+        raise unreadable(
+            path, f"has {len(starts)} references, of which {len(entries)} can be read", "export it again"
+        )
     return [
         Reference(line, {tag: value for tag, value in entry.items() if isinstance(value, list)})
-        for line, entry in zip(starts, entries)
+        for line, entry in zip(starts, entries, strict=True)
     ]
 
 
@@ -253,7 +266,8 @@ def _read_bibtex(path: Path, text: str) -> list[Reference]:
 
     # What it could not read is reported below, with the line.
     logging.getLogger("bibtexparser").addHandler(logging.NullHandler())
-    library = bibtexparser.parse_string(text, append_middleware=[LatexDecodingMiddleware()])
+    with parsing(path, "proper BibTeX"):
+        library = bibtexparser.parse_string(text, append_middleware=[LatexDecodingMiddleware()])
     problems = [
         Problem(
             f"an entry cannot be read: {_reason(block.error)}",

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from evidence import facts
+from evidence.bounds import unreadable
 from evidence.errors import Problem, ReviewError
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
 from evidence.importers.names import Spellings, plain
-from evidence.importers.sources import decode, read_archive, read_xml, unreadable
+from evidence.importers.sources import decode, read_archive, read_xml
 from evidence.importers.table import Table, table_of
 from evidence.reference import reference
 
@@ -331,7 +332,7 @@ def _add_judgements(
     answers |= {f"{name}riskofbias": judgement for name, judgement in answers.items()}
     answers |= {"lowrisk": "low", "highrisk": "high"}
     left: Counter[str] = Counter()
-    studies = {row["study"] for row in draft.rows("studies.csv")}
+    studies = {row.get("study") for row in draft.rows("studies.csv")}
     for study, by_domain in judgements:
         for domain, judgement in by_domain.items():
             name = domain.split(":")[0]

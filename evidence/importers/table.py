@@ -8,14 +8,17 @@ stores as a number: it is written with as many digits as it takes to read it bac
 from __future__ import annotations
 
 import datetime
+import io
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from evidence.bounds import check_members, check_size, counted, parsing, read_bytes, unreadable
 from evidence.errors import CallError, Problem, ReviewError
-from evidence.importers.sources import check_members, read_text, unreadable
+from evidence.importers.sources import read_text
 from evidence.records import UNQUOTE, RecordError, records, swallowed, told_swallowed
 
 MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "."})
@@ -87,6 +90,7 @@ def read_table(path: str | Path, *, sheet: str | None = None, header: int | None
     if reader is None:
         text, notes = read_text(file)
         return table_of(file, text, notes, header)
+    check_size(file)
     lines, notes = reader(file, sheet)
     return _table(file.name, lines, notes, header)
 
@@ -165,31 +169,27 @@ def _read_bugs(text: str) -> Lines:
 
 
 def _read_xlsx(file: Path, sheet: str | None) -> tuple[Lines, list[str]]:
-    from zipfile import BadZipFile, ZipFile
+    from zipfile import ZipFile
 
     import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
 
-    try:
-        with ZipFile(file) as archive:
+    pages = []
+    with parsing(file, "a readable XLSX workbook", "save it again as .xlsx or CSV UTF-8"):
+        content = io.BytesIO(read_bytes(file))
+        with ZipFile(content) as archive:
             check_members(file, archive)
-        pages = []
         for values_only in (True, False):
-            book = openpyxl.load_workbook(file, read_only=True, data_only=values_only)
+            book = openpyxl.load_workbook(content, read_only=True, data_only=values_only)
             try:
                 if sheet is not None and sheet not in book.sheetnames:
                     raise unreadable(file, f"has no sheet {sheet!r}", f"sheets: {', '.join(book.sheetnames)}")
                 page = book[sheet if sheet is not None else book.sheetnames[0]]
                 # What the file says of its own extent can be wrong, and would cut rows off unsaid.
                 page.reset_dimensions()
-                pages.append([list(row) for row in page.iter_rows(values_only=True)])
+                pages.append(counted(file, page.iter_rows(values_only=True)))
                 title = page.title
             finally:
                 book.close()
-    except (BadZipFile, InvalidFileException, KeyError, ValueError, TypeError, AttributeError, OSError):
-        raise unreadable(
-            file, "is not a readable XLSX workbook", "save it again as .xlsx or CSV UTF-8"
-        ) from None
     _check_formulas(file, *pages)
     lines = [(i, [_text(value) for value in row]) for i, row in enumerate(pages[0], 1)]
     lines = [(i, cells) for i, cells in lines if any(cell.strip() for cell in cells)]
@@ -225,30 +225,26 @@ def _read_stata(file: Path, sheet: str | None) -> tuple[Lines, list[str]]:
 
     import pandas as pd
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            data = pd.read_stata(file, convert_categoricals=True)
-    except Exception as error:
-        # On a damaged file pandas raises whatever it stumbles over.
-        raise unreadable(file, f"is not a readable Stata file ({error})", "save it with saveold") from None
+    with parsing(file, "a readable Stata file", "save it with saveold"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        data = pd.read_stata(file, convert_categoricals=True)
     rows = [(i, [_text(v) for v in row]) for i, row in enumerate(data.itertuples(index=False, name=None), 2)]
     return [(1, [str(column) for column in data.columns]), *rows], []
 
 
 def _read_parquet(file: Path, sheet: str | None) -> tuple[Lines, list[str]]:
-    import duckdb
-
     from evidence.database import connect
 
-    try:
-        with connect() as connection:
-            cursor = connection.execute("select * from read_parquet(?)", [str(file)])
-            header = [column[0] for column in cursor.description]
-            rows = [(i, [_text(v) for v in row]) for i, row in enumerate(cursor.fetchall(), 2)]
-    except duckdb.Error as error:
-        raise unreadable(file, f"is not a readable Parquet file ({error})", "write it again") from None
+    with parsing(file, "a readable Parquet file", "write it again"), connect() as connection:
+        cursor = connection.execute("select * from read_parquet(?)", [str(file)])
+        header = [column[0] for column in cursor.description]
+        rows = [(i, [_text(v) for v in row]) for i, row in enumerate(counted(file, _fetched(cursor)), 2)]
     return [(1, header), *rows], []
+
+
+def _fetched(cursor: Any) -> Iterator[Any]:
+    while batch := cursor.fetchmany(10_000):
+        yield from batch
 
 
 def _table(name: str, lines: Lines, notes: list[str], header: int | None) -> Table:

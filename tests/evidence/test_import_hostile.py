@@ -9,9 +9,9 @@ import openpyxl
 import pytest
 from click.testing import CliRunner
 
+from evidence import bounds
 from evidence.cli import cli
 from evidence.errors import EvidenceError
-from evidence.importers import sources
 from evidence.importers.arms import import_arms
 from evidence.importers.sources import read_archive, read_text
 
@@ -84,7 +84,7 @@ def test_an_endless_line_is_found_before_it_is_read(tmp_path):
 
 
 def test_a_file_too_large(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "MAX_BYTES", 10)
+    monkeypatch.setattr(bounds, "MAX_BYTES", 10)
     (tmp_path / "d.csv").write_text("study,treatment,mean\n")
     refused(tmp_path / "d.csv", "at most 10 are read: split it")
 
@@ -98,7 +98,7 @@ def test_members_that_leave_their_folder(tmp_path, name):
 
 
 def test_too_many_members(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "MAX_MEMBERS", 3)
+    monkeypatch.setattr(bounds, "MAX_MEMBERS", 3)
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         for number in range(4):
             archive.writestr(str(number), "x")
@@ -184,3 +184,77 @@ def test_an_archive_that_lies_about_its_size(tmp_path):
     file.write_bytes(raw)
     with pytest.raises(EvidenceError, match="is not a readable ZIP archive"):
         read_archive(file)
+
+
+SOUND = "study,treatment,mean,sd,n\nA,x,1,1,9\nA,y,2,1,9\n"
+
+
+@pytest.mark.parametrize("member", ["xl/workbook.xml", "xl/worksheets/sheet1.xml", "[Content_Types].xml"])
+@pytest.mark.parametrize("content", [None, b"", b"<worksheet><sheetData><row", b"\x00\xff"])
+def test_a_workbook_with_a_damaged_or_missing_member(tmp_path, member, content):
+    file = workbook(tmp_path / "d.xlsx", ["A", "x", 1, 1, 9], ["A", "y", 2, 1, 9])
+    with zipfile.ZipFile(file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    del members[member]
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, old in (members | ({} if content is None else {member: content})).items():
+            archive.writestr(name, old)
+    refused(file, "is not a readable XLSX workbook")
+
+
+def test_a_workbook_with_one_cell_far_away(tmp_path, monkeypatch):
+    monkeypatch.setattr(bounds, "MAX_CELLS", 100_000)
+    book = openpyxl.Workbook()
+    book.active.append(HEADER)
+    book.active["A20"] = "A"
+    book.active["XFD20"] = 1
+    book.active["XFD60"] = 1
+    book.active["A1000000"] = "far"
+    book.save(tmp_path / "d.xlsx")
+    refused(tmp_path / "d.xlsx", "has over 100,000 cells, by the place of the last")
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "content", "words"),
+    [
+        ("bugs", "n.txt", "list(t=structure(.Data=c(1,2), .Dim=c(1e400,2)))", "'1e400' is no whole number"),
+        ("bugs", "n.txt", "list(t=c(1e400:3))", "is no whole number"),
+        ("bugs", "n.txt", f"list(t=c(1:{'9' * 5000}))", "'999999999999999999999999999...' is no whole"),
+        ("gemtc", "n.json", f'{{"entries": [{{"study": {"9" * 5000}}}]}}', "is not JSON"),
+        (
+            "references",
+            "n.ris",
+            "TY  - JOUR\nstray\nTI  - a\nER  - \n",
+            "n.ris:2: 'stray' belongs to no field",
+        ),
+    ],
+)
+def test_numbers_and_lines_that_no_parser_bears(tmp_path, command, name, content, words):
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    options = [] if command == "references" else ["--outcome", "y"]
+    result = CliRunner().invoke(
+        cli, ["import", command, str(tmp_path / name), "--into", str(tmp_path / "review"), *options]
+    )
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert words in result.output
+
+
+def test_a_blank_line_behind_the_type_of_a_reference_is_none_of_its_fields(tmp_path):
+    from evidence.importers.references import import_references
+
+    (tmp_path / "n.ris").write_text("TY  - JOUR\n\nTI  - a\nER  - \n", encoding="utf-8")
+    assert import_references(tmp_path / "n.ris", tmp_path / "review").added == {"records.csv": 1}
+
+
+def test_what_stands_in_the_folder_is_not_written_again_without_its_surplus_cells(tmp_path):
+    (tmp_path / "d.csv").write_text(SOUND, encoding="utf-8")
+    import_arms(tmp_path / "d.csv", tmp_path / "review", outcome="score")
+    studies = tmp_path / "review" / "studies.csv"
+    studies.write_text(
+        studies.read_text().replace("A\n", "A,,surplus\n").replace("A,A", "A,A,B,C"), encoding="utf-8"
+    )
+    before = studies.read_bytes()
+    (tmp_path / "d.csv").write_text(SOUND.replace("A,", "B,"), encoding="utf-8")
+    with pytest.raises(EvidenceError, match=r"studies\.csv has errors as it stands"):
+        import_arms(tmp_path / "d.csv", tmp_path / "review", outcome="score")
+    assert studies.read_bytes() == before
