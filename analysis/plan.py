@@ -163,6 +163,7 @@ def run_network(
     leave_one_out: bool = False,
     league: bool = False,
     chains: bool = False,
+    funnel_order: Sequence[str] = (),
     analysis: str | None = None,
     progress: Progress | None = None,
     **options: Any,
@@ -187,6 +188,9 @@ def run_network(
     chains : bool
         Whether to draw an exact fit's random-effects posterior by Markov chains as well, to show how they
         converge and how far they agree with it. Where PyMC is not installed a note says so.
+    funnel_order : sequence of str, optional
+        Order of treatments for the comparison-adjusted funnel plot, which draws an earlier minus a later one;
+        kept in the specification.
     analysis : str, optional
         Name in the review's plan.
     progress : callable, optional
@@ -262,6 +266,7 @@ def run_network(
         }
         | ({"split_method": split_method} if splits else {})
         | ({"chains": True} if chains else {})
+        | ({"funnel_order": list(funnel_order)} if funnel_order else {})
         # JSON has no infinity, which makes a prior flat.
         | {name: "infinity" if value == inf else value for name, value in chosen.items()},
         input_hash=_network_hash(net),
@@ -388,6 +393,7 @@ def run_planned(db: EvidenceBase, row: Mapping[str, Any], *, progress: Progress 
         node_split=row["node_split"],
         leave_one_out=row["leave_one_out"],
         chains=row["chains"],
+        funnel_order=json.loads(row["funnel_order"] or "[]"),
         progress=progress,
         # Every row of the plan has an estimator of tau2; only the engines that use one are told.
         **{key: row[key] for key in ("tau2", "tau_prior", "effect_prior_sd") if key in accepted},

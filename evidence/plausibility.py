@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -24,6 +25,8 @@ STATISTICS = (
     "exposure",
 )
 """Statistics of an arm, as reported."""
+
+_TYPED = re.compile(r"[+−–-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 # Beyond the rounding of their digits, sd and se that agree to 2 % do not contradict each other.
 _SLACK = 0.02
@@ -306,7 +309,9 @@ def _log_rank(measure: Measure, row: Mapping[str, Any], typed: Typed) -> Iterato
 
 
 def rounding(typed: str) -> float:
-    """Return half a unit in the last digit of a number as typed."""
+    """Return half a unit in the last digit of a number as typed; 0 for what is none."""
+    if not _TYPED.fullmatch(typed.strip()):
+        return 0.0
     mantissa, _, exponent = typed.strip().lower().partition("e")
     power = int(exponent or 0) - len(mantissa.partition(".")[2])
     return 0.5 * 10.0**power if mantissa and abs(power) < 300 else 0.0

@@ -90,6 +90,7 @@ class Analysis:
     node_split: bool = False
     leave_one_out: bool = False
     chains: bool = False
+    funnel_order: tuple[str, ...] = ()
     seed: int = 1
     origin: str = "plan"
 
@@ -97,12 +98,14 @@ class Analysis:
         """Return the row of ``plan``."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         values["where_sql"] = values.pop("where")
-        for name in ("treatments", "moderators", "reference_levels"):
+        for name in LISTED:
             value = values[name]
             values[name] = json.dumps(value, ensure_ascii=False) if value else None
         return values | {"position": position}
 
 
+LISTED = ("treatments", "moderators", "reference_levels", "funnel_order")
+"""Columns of ``plan`` that hold JSON."""
 ANALYSIS_KEYS: dict[str, type] = {
     "name": str,
     "kind": str,
@@ -129,6 +132,7 @@ ANALYSIS_KEYS: dict[str, type] = {
     "node_split": bool,
     "leave_one_out": bool,
     "chains": bool,
+    "funnel_order": list,
     "seed": int,
 }
 _WORD = {
@@ -385,6 +389,8 @@ def plan(protocol: Protocol, sheets: Sheets, problems: Problems) -> list[Analysi
         analysis = _compile(shared | entry, where, origin, names, problems)
         if analysis is not None and analysis.kind == "network":
             _pairwise_only(entry, where, problems)
+        elif analysis is not None:
+            _network_only(entry, where, problems)
         if analysis is not None and analysis.analysis in compiled:
             problems.error(
                 f"two analyses are called {analysis.analysis!r}", "give each its own name", file=FILE_NAME
@@ -463,6 +469,7 @@ def _check_values(entry: Mapping[str, Any], where: str, names: _Names, problems:
     listed = entry.get("treatments", ())
     for treatment in () if listed == ALL_OUTCOMES else listed:
         _known(treatment, names.treatments, "treatment", where, "treatments.csv", problems)
+    _check_order(entry.get("funnel_order", ()), where, names.treatments, problems)
     _check_variables(entry, where, names.variables, problems)
     for key, allowed in _CHOICES.items():
         if key in entry and entry[key] not in allowed:
@@ -477,6 +484,16 @@ def _check_values(entry: Mapping[str, Any], where: str, names: _Names, problems:
         problems.error(
             f"{where}: seed is {entry['seed']}", "write a number from 0 to 2^63 - 1", file=FILE_NAME
         )
+
+
+def _check_order(order: Iterable[Any], where: str, treatments: Iterable[str], problems: Problems) -> None:
+    """Check that the order of a funnel names treatments, each once."""
+    for treatment, n in Counter(map(str, order)).items():
+        _known(treatment, treatments, "treatment in funnel_order", where, "treatments.csv", problems)
+        if n > 1:
+            problems.error(
+                f"{where} names {treatment!r} {n} times in funnel_order", "name it once", file=FILE_NAME
+            )
 
 
 def _check_variables(
@@ -499,6 +516,15 @@ def _check_variables(
                 suggestion(name, [str(item) for item in moderators]),
                 file=FILE_NAME,
             )
+
+
+def _network_only(entry: Mapping[str, Any], where: str, problems: Problems) -> None:
+    if "funnel_order" in entry:
+        problems.error(
+            f"{where} is pairwise, whose funnel plot takes no funnel_order",
+            "leave funnel_order out; `treatment` and `versus` give its direction",
+            file=FILE_NAME,
+        )
 
 
 def _pairwise_only(entry: Mapping[str, Any], where: str, problems: Problems) -> None:
@@ -549,6 +575,7 @@ def _compile(
     settings["timepoint"] = _settled_time(settings, where, names, problems)
     listed = settings.get("treatments", ())
     settings["treatments"] = listed if listed == ALL_OUTCOMES else tuple(listed)
+    settings["funnel_order"] = tuple(str(name) for name in settings.get("funnel_order", ()))
     settings["moderators"] = tuple(str(name) for name in settings.get("moderators", ()))
     return Analysis(**settings, origin=origin)
 

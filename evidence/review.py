@@ -19,6 +19,7 @@ from evidence.errors import CallError, Problem, ReviewError
 from evidence.files import recover
 from evidence.hazard import event_is_bad
 from evidence.layout import FILE, FILES, Column, File
+from evidence.missing import ask_statistics, declarations, leave_out
 from evidence.names import nearest, suggestion
 from evidence.protocol import (
     ANALYSIS_KEYS,
@@ -33,7 +34,7 @@ from evidence.protocol import (
 from evidence.reference import keyed
 from evidence.resources import reviews_directory
 from evidence.sheet import Problems, Sheet, read_sheet
-from evidence.variables import conversions, variables
+from evidence.variables import conversions, described, variables
 
 __all__ = [
     "ANALYSIS_KEYS",
@@ -146,9 +147,12 @@ def read(review: str | Path) -> Review:
     problems = Problems()
     protocol = read_protocol(folder / FILE_NAME, problems)
     sheets = _sheets(folder, problems)
+    declared = declarations(protocol.variables if protocol is not None else {}, problems)
+    leave_out(described(sheets), declared)
     _fill(sheets, problems)
     check(sheets, problems)
-    described = variables(sheets, protocol.variables if protocol is not None else {}, problems)
+    ask_statistics(sheets, problems)
+    found = variables(sheets, declared, problems)
     analyses = plan(protocol, sheets, problems) if protocol is not None else []
     figures = numbered(protocol, problems) if protocol is not None else []
     if protocol is not None:
@@ -165,7 +169,7 @@ def read(review: str | Path) -> Review:
     ).hexdigest()
     tables = [_table("review", [{"review": name, "synthetic": False} | protocol.review])]
     tables += [rows for sheet in sheets.values() for rows in _rows(sheet)]
-    tables.append(_table("variable", described))
+    tables.append(_table("variable", found))
     tables.append(_table("variable_unit", conversions(sheets)))
     tables.append(_missing_values(sheets.values()))
     tables.append(_table("plan", [analysis.row(position) for position, analysis in enumerate(analyses, 1)]))

@@ -2,8 +2,8 @@
 
 A variable is a column that says something of a study, an arm, a measurement or a reported contrast: it can be
 a moderator, a subgroup or a condition. It is numeric if every one of its values is a number, or as
-``[variables]`` of review.toml declares; codes for missing are no values. The views ``study_variable``,
-``arm_variable``, ``measurement_variable`` and ``contrast_variable`` give them.
+``[variables]`` of review.toml declares; codes for missing (`evidence.missing`) are no values. The
+views ``study_variable``, ``arm_variable``, ``measurement_variable`` and ``contrast_variable`` give them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evidence.errors import RefusedError
+from evidence.missing import Declared, ask
 from evidence.names import suggestion
 from evidence.reference import reference
 from evidence.sheet import Problems, Sheet, is_number
@@ -43,26 +44,26 @@ class _Cell(NamedTuple):
     value: Any
 
 
-def variables(
-    sheets: Mapping[str, Sheet], declared: Mapping[str, Any], problems: Problems
-) -> list[dict[str, Any]]:
+def variables(sheets: Mapping[str, Sheet], declared: Declared, problems: Problems) -> list[dict[str, Any]]:
     """Find the variables of a review and their types: rows of the table ``variable``.
 
     Parameters
     ----------
     sheets : mapping of file name to Sheet
         The files that could be read.
-    declared : mapping of str to str
-        ``[variables]`` of review.toml: numeric or category, by column.
+    declared : Declared
+        ``[variables]`` of review.toml: numeric or category, and codes for missing values, by column.
     problems : Problems
-        Takes every cell that is no number among numbers, and every declaration that cannot be followed.
+        Takes every cell that is no number among numbers or likely a code for a missing value, and every
+        declaration that cannot be followed.
     """
     cells: dict[str, list[_Cell]] = defaultdict(list)
     files: dict[str, list[str]] = defaultdict(list)
-    for name, sheet in _described(sheets):
+    for name, sheet in described(sheets):
         files[name].append(sheet.file.name)
         cells[name] += _values(sheet, name)
-    for name, kind in declared.items():
+    for name in {**declared.types, **declared.codes}:
+        kind = declared.types.get(name, TYPES[0])
         if name not in files:
             problems.error(
                 f"[variables] names {name!r}, which no file has",
@@ -73,11 +74,14 @@ def variables(
             problems.error(
                 f"[variables] says {name} = {kind!r}", suggestion(str(kind), TYPES), file="review.toml"
             )
+    for name in files:
+        if name not in declared.codes:
+            ask(name, [(cell.sheet, cell.row) for cell in cells[name]], problems)
     return [
         {
             "variable": name,
-            "type": _type(name, cells[name], declared.get(name), problems),
-            "declared": name in declared,
+            "type": _type(name, cells[name], declared.types.get(name), problems),
+            "declared": name in declared.types or name in declared.codes,
             "files": ", ".join(files[name]),
         }
         for name in sorted(files)
@@ -86,7 +90,7 @@ def variables(
 
 def variable_names(sheets: Mapping[str, Sheet]) -> list[str]:
     """Names of the variables of a review, in alphabetical order."""
-    return sorted({name for name, _ in _described(sheets)})
+    return sorted({name for name, _ in described(sheets)})
 
 
 def conversions(sheets: Mapping[str, Sheet]) -> list[dict[str, Any]]:
@@ -104,7 +108,7 @@ def conversions(sheets: Mapping[str, Sheet]) -> list[dict[str, Any]]:
     """
     typed: dict[str, Counter[str]] = defaultdict(Counter)
     names = set(variable_names(sheets))
-    for name, sheet in _described(sheets):
+    for name, sheet in described(sheets):
         if name.endswith(UNIT) and name.removesuffix(UNIT) in names:
             typed[name.removesuffix(UNIT)].update(str(cell.value) for cell in _values(sheet, name))
     known = {str(row["unit"]): row for row in reference("unit")}
@@ -242,7 +246,8 @@ def _rows_asked(contrasts: pd.DataFrame, reverse: Sequence[bool] | None) -> Iter
             yield str(ids).split(",")[1 if second else 0]
 
 
-def _described(sheets: Mapping[str, Sheet]) -> Iterator[tuple[str, Sheet]]:
+def described(sheets: Mapping[str, Sheet]) -> Iterator[tuple[str, Sheet]]:
+    """Go through the variables, each with a sheet that has it."""
     for file, fixed in DESCRIBING.items():
         if sheet := sheets.get(file):
             for name in (*fixed, *sheet.further):

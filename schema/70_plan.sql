@@ -27,6 +27,7 @@ create table plan (
     node_split boolean not null default false,
     leave_one_out boolean not null default false,
     chains boolean not null default false,
+    funnel_order text,
     seed bigint not null default 1,
     origin text not null check (origin in ('plan', 'default'))
 );
@@ -57,6 +58,7 @@ comment on column plan.smd is 'Form of the SMD in networks: Cohen''s d or Hedges
 comment on column plan.node_split is 'Direct and indirect evidence are compared. true or false.';
 comment on column plan.leave_one_out is 'The analysis is repeated without each study. true or false.';
 comment on column plan.chains is 'The posterior is drawn by Markov chains too, to show how they converge. true or false; engine exact.';
+comment on column plan.funnel_order is 'Order of treatments that gives the comparison-adjusted funnel plot its direction, an earlier minus a later one (for instance newest first), as a JSON list; empty for that of treatments.csv, active treatments first. funnel_order in review.toml.';
 comment on column plan.seed is 'Seed of anything drawn at random. Whole number.';
 comment on column plan.origin is 'plan if it was planned, default if it was derived. Written by the build.';
 

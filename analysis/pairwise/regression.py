@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from analysis.pairwise.models import PairwiseModels
 
 INTERCEPT = "intercept"
+METHOD, REST, TEST_OF = "meta-regression", "residual heterogeneity", "test of "
+"""Of the rows in the frame sensitivity: the method, and the items beside the coefficients."""
 FEW = 10
 """Effects for each coefficient, and for R2, below which neither is to be trusted."""
 _CELLS = 1 << 17
@@ -228,16 +230,9 @@ class MetaRegression:
     @determined("The meta-regression")
     def cautions(self) -> list[tuple[str, str]]:
         """Say what few effects do to the slopes and to R2, as severity and message."""
-        n, slopes = self.rows.n, self.rows.p - 1
         found = []
-        if n < FEW * slopes:
-            found.append(
-                (
-                    "warning",
-                    f"Meta-regression of {n} effects on {slopes} coefficient{'s' if slopes > 1 else ''}: "
-                    f"with fewer than {FEW} effects for each, what it finds may be chance.",
-                )
-            )
+        if few := too_few(self.rows.n, self.rows.p - 1):
+            found.append(("warning", few))
         if said := self._about_r2():
             found.append(("warning" if self.r2 > 0 else "info", said))
         return found
@@ -533,7 +528,7 @@ class MetaRegression:
     def frame(self) -> pd.DataFrame:
         """Everything as rows of the frame sensitivity."""
         rows: list[dict[str, Any]] = []
-        tables = [("", self.coefficients()), ("test of ", self.tests())]
+        tables = [("", self.coefficients()), (TEST_OF, self.tests())]
         against = {
             self.design.names[column]: f"compared with {level}"
             for name, level in self.design.reference.items()
@@ -546,12 +541,10 @@ class MetaRegression:
                 if self.options.ci == "CR2" and math.isnan(values["p_value"]):
                     said.append("part of it rests on one study alone: no robust test")
                 note = "; ".join(said) or None
-                rows += quantities("random", "meta-regression", f"{prefix}{term}", values, note=note)
+                rows += quantities("random", METHOD, f"{prefix}{term}", values, note=note)
         for name, value in self.heterogeneity().items():
             note = self._about_r2() if name == "r2" else None
-            rows += quantities(
-                "random", "meta-regression", "residual heterogeneity", {name: value}, note=note
-            )
+            rows += quantities("random", METHOD, REST, {name: value}, note=note)
         return frame("sensitivity", rows)
 
 
@@ -606,6 +599,16 @@ def meta_regression(
         options = replace(options, method="multilevel")
     labels = tuple(effects.contrasts.frame["label"])
     return MetaRegression(assembly.rows.with_design(built.X), built, options, labels, left_out)
+
+
+def too_few(n: int, slopes: int) -> str | None:
+    """Warn of fewer than ten effects for each coefficient beside the intercept; else None."""
+    if n >= FEW * slopes:
+        return None
+    return (
+        f"Meta-regression of {n} effects on {slopes} coefficient{'s' if slopes > 1 else ''}: with fewer than "
+        f"{FEW} effects for each, what it finds may be chance."
+    )
 
 
 def between_groups(estimate: Array, std_error: Array) -> tuple[float, int, float]:

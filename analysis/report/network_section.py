@@ -205,23 +205,35 @@ def _inconsistency(material: Material, run: Run, effect: Effect, model: str, lin
     if len(funnel) > 2:
         chart = charts.comparison_adjusted_funnel(funnel, effect=effect, order=_funnel_order(material, run))
         section.blocks.append(Figure(f"{run.analysis}-funnel", chart))
-        section.blocks.append(
-            Text(
-                (
-                    "Each comparison is drawn as the treatment that stands earlier in treatments.csv minus "
-                    "the other, active treatments before controls: a funnel plot of a network needs an "
-                    "order that was not found in the results it examines (Chaimani and Salanti 2012).",
-                )
-            )
-        )
+        section.blocks.append(Text((_about_order(run),)))
     return section
 
 
 def _funnel_order(material: Material, run: Run) -> list[str]:
-    """Treatments of a run as the review lists them, active ones before controls."""
+    """Treatments of a run as its plan orders them; others as the review lists them, active first."""
     known = {row["treatment"] for row in material.nodes(run)}
     order = [treatment for treatment in material.treatments if treatment in known]
-    return sorted(order, key=lambda treatment: material.roles.get(treatment) != "active")
+    order.sort(key=lambda treatment: material.roles.get(treatment) != "active")
+    planned = [treatment for treatment in _planned_order(run) if treatment in known]
+    return [*planned, *(treatment for treatment in order if treatment not in planned)]
+
+
+def _planned_order(run: Run) -> list[str]:
+    return run.specification.get("funnel_order") or []
+
+
+def _about_order(run: Run) -> str:
+    """Say what gives the comparisons of the funnel plot their direction."""
+    usual = "as treatments.csv lists them, active treatments before controls"
+    if planned := _planned_order(run):
+        rest = {row["treatment"] for row in records(run.frames["ranking"])} - set(planned)
+        by = "in the order of the plan (funnel_order)" + (f"; those it does not name {usual}" if rest else "")
+    else:
+        by = usual
+    return (
+        f"Each comparison is drawn as an earlier treatment minus a later one, {by}: a funnel plot of a "
+        "network needs an order that was not found in the results it examines (Chaimani and Salanti 2012)."
+    )
 
 
 def _unrelated(run: Run, effect: Effect, model: str) -> Iterator[Block]:

@@ -15,6 +15,7 @@ from analysis.report.about_runs import in_order_of_year, notes_of, tau_unit
 from analysis.report.blocks import Figure, Section, Text, key_of
 from analysis.report.links import Links
 from analysis.report.material import Material
+from analysis.report.regression_table import regression_table
 from evidence.results import Run
 
 
@@ -53,6 +54,8 @@ def pairwise_section(material: Material, run: Run, links: Links) -> Section:
             spread, unit=tau_unit(effect), name=f"{run.analysis}-heterogeneity"
         )
     )
+    if (regression := regression_table(run, effect)) is not None:
+        section.blocks.append(regression)
     model = words.main_model(run)
     main = next((row for row in linked if row["model"] == model and missing(row.get("level"))), None)
     left_out = run.frames["leave_one_out"]

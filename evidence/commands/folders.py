@@ -68,7 +68,9 @@ def _folder_guide() -> str:
         "",
         "`review.toml` says what the review is and what it plans to analyse; each CSV file (UTF-8, commas,",
         "decimal points) has one row for each of the things named below. An empty cell is a missing value;",
-        "NR, NA and unclear say why. Write statistics as they are printed: what follows is computed.",
+        "NR, NA and unclear say why; a number that stands for one (-99, 999) is declared in review.toml:",
+        '`missing = ["-99"]` under `[variables]`. Write statistics as they are printed:',
+        "what follows is computed.",
     ]
     for file in FILES:
         need = "" if file.required else ", optional"

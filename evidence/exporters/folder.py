@@ -12,7 +12,7 @@ from typing import Any
 
 from evidence.export import Selection
 from evidence.layout import FILES, File
-from evidence.protocol import FILE_NAME, REVIEW_KEYS
+from evidence.protocol import FILE_NAME, LISTED, REVIEW_KEYS
 from evidence.reference import REFERENCE_TABLES, reference
 
 
@@ -100,18 +100,24 @@ def _protocol(selection: Selection) -> str:
     lines = [f"{key} = {_toml(review[key])}" for key in REVIEW_KEYS if review.get(key) not in (None, False)]
     typed = selection.db.rows("select variable, type from variable where declared order by variable")
     if typed:
-        lines += ["", "[variables]", *(f"{_toml(row['variable'])} = {_toml(row['type'])}" for row in typed)]
+        # Codes for missing values are out of the cells: what is left is a value.
+        lines += ["", "[variables]"]
+        lines += [
+            f"{_toml(row['variable'])} = {_toml({'type': row['type'], 'missing': []})}" for row in typed
+        ]
     for row in selection.db.rows("select * from plan where origin = 'plan' order by position"):
         lines += ["", "[[protocol.analysis]]"]
         named = {"analysis": "name", "where_sql": "where"}
         for column, value in row.items():
             if column in ("position", "origin") or value is None:
                 continue
-            value = json.loads(value) if column == "treatments" else value
+            value = json.loads(value) if column in LISTED else value
             lines.append(f"{named.get(column, column)} = {_toml(value)}")
     return "\n".join(lines) + "\n"
 
 
 def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{_toml(key)} = {_toml(item)}' for key, item in value.items())} }}"
     # JSON's texts, lists, numbers and truth values are TOML's too.
     return json.dumps(value, ensure_ascii=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 
 from evidence.errors import CallError, Problem, ReviewError
@@ -41,7 +42,7 @@ def taken_apart(table: Table, mapping: Mapping[str, str]) -> tuple[Table, dict[s
         raise CallError(
             "The mapping names columns that the table does not have.",
             [
-                Problem(f"there is no column {source!r}", suggestion(source, table.header), table.name)
+                Problem(f"there is no column {source!r}", _meant(source, mapping[source], table), table.name)
                 for source in strange
             ],
         )
@@ -110,3 +111,10 @@ def filled_down(table: Table, position: int) -> Table:
         rows.append((line, (*cells[:position], above, *cells[position + 1 :])))
     note = f"an empty cell of {table.header[position]!r} means the same as the one above it"
     return Table(table.name, table.header, tuple(rows), (*table.notes, note))
+
+
+def _meant(source: str, target: str, table: Table) -> str:
+    """Say which column was meant: that of the right side, where NEW=OLD was written as in R."""
+    if target in table.header:
+        return f"the table's column comes first: --map {shlex.quote(f'{target}={source}')}"
+    return suggestion(source, table.header)

@@ -12,7 +12,9 @@ import pytest
 
 import evidence
 from analysis import network, pairwise
+from analysis.charts.effect import Effect
 from analysis.plan import run_pairwise, run_planned
+from analysis.report.regression_table import regression_table
 from evidence.errors import CallError, EvidenceError, RefusedError, ReviewError
 from evidence.question import Question
 from evidence.question import read as read_question
@@ -88,6 +90,29 @@ def test_arms_and_measurements_give_moderators(one_unit):
     for name, values in (("dose", [1, 2, 5, 10, 20, 40]), ("volume", 100 + np.arange(6.0) ** 2)):
         found = fit.meta_regression(name).coefficients().set_index("term")
         assert found.loc[name, "estimate"] == pytest.approx(slope(values), rel=1e-9)
+
+
+def test_the_report_tabulates_the_coefficients_that_the_run_stored(one_unit):
+    run = run_pairwise(one_unit, **ASKED, moderators=["dose"], tau2="DL")
+    table = regression_table(run, Effect.of_run(run.row(), "Y", {}))
+    assert table.title == "Meta-regression on dose"
+    stored = run.frames["sensitivity"].query("method == 'meta-regression' and item == 'dose'")
+    stored = stored.set_index("quantity")["value"]
+    row = next(row for row in table.rows if row["term"] == "dose" and row["group"] == "Coefficients")
+    # The same by hand: nothing is left between the studies, so weighted least squares; F of one slope is t^2.
+    assert stored["estimate"] == pytest.approx(slope([1, 2, 5, 10, 20, 40]), rel=1e-9)
+    shown = float(row["estimate"].split(" ")[0].replace("−", "-"))
+    assert shown == pytest.approx(
+        stored["estimate"], abs=0.5 * 10 ** -len(row["estimate"].split(" ")[0].split(".")[1])
+    )
+    test = next(row for row in table.rows if row["term"] == "dose" and row["group"] == "Tests")
+    assert float(test["statistic"]) == pytest.approx(stored["statistic"] ** 2, abs=0.01)
+    assert row["p"] == test["p"]
+    assert "Residual heterogeneity: τ = 0" in table.note
+    assert "6 effects on 1 coefficient: with fewer than 10" in table.note
+    numbers = {row["term"]: row for row in table.data}
+    assert numbers["dose"]["std_error"] == stored["std_error"]
+    assert regression_table(run_pairwise(one_unit, **ASKED), Effect.of_run(run.row(), "Y", {})) is None
 
 
 @pytest.mark.slow

@@ -337,6 +337,25 @@ def test_every_table_from_stored_draws(monkeypatch):
         assert {call[3] for call in calls[-2 * len(net.studies) :]} == kept
 
 
+def test_splits_and_unrelated_effects_say_that_classes_are_left_out(monkeypatch):
+    net = counted_network()
+    two = dict.fromkeys(net.treatments[1:3], "some")
+    same = {"model": "random", "tau_prior": "half-normal(1)", "effect_prior_sd": 10.0, "draws": 100}
+    for classes, expected in ((two, True), (None, False)):
+        fit, calls = stored(net, monkeypatch, classes=classes, **same)
+        splits = fit.node_splits()
+        made = splits[splits["difference"].notna()]
+        assert len(made)
+        assert made["note"].fillna("").str.contains(mcmc.WITHOUT_CLASSES).all() == expected
+        whole = fit.inconsistency().query("component == 'network'")
+        assert whole["note"].str.contains(mcmc.WITHOUT_CLASSES).all() == expected
+        # And so they are: every model but the fit itself is that of a network without classes.
+        spreads = [part.spread for call in calls for part in call[3] if isinstance(part, chains.Shape)]
+        n_own = spreads.index(None) if expected else 0
+        assert n_own >= expected
+        assert not any(spreads[n_own:])
+
+
 def test_chains_that_do_not_converge_run_longer_and_say_so(monkeypatch):
     net = normal_network()
     monkeypatch.setattr(Diagnosis, "converged", lambda self, criterion: False)

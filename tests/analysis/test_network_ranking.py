@@ -93,6 +93,26 @@ def test_direction_turns_the_ranking_and_nothing_else():
 
 
 @pytest.mark.parametrize("engine", ["exact", "frequentist"])
+def test_neither_names_nor_the_order_of_rows_move_what_is_drawn(engine):
+    rng = np.random.default_rng(8)
+    pairs = [("d", "a"), ("b", "a"), ("c", "a"), ("c", "b"), ("d", "c")] * 2
+    rows = [(f"s{i}", one, two, rng.normal(), rng.uniform(0.3, 0.6)) for i, (one, two) in enumerate(pairs)]
+    frame = pd.DataFrame(rows, columns=["study", "treatment1", "treatment2", "te", "se"])
+    names = {"a": "z", "b": "Y 2", "c": "A:x", "d": "m|n"}
+    other = frame.replace({"treatment1": names, "treatment2": names}).iloc[::-1]
+
+    def best(frame, reference):
+        net = from_contrasts(frame, reference=reference, lower_is_better=True)
+        found = fit(net, engine=engine).ranking().query("model == 'random'")
+        return found.set_index("treatment")["p_best"]
+
+    one = best(frame, "a")
+    assert 0.02 < one.max() < 0.98
+    again = best(other, names["a"])
+    assert [again[names[t]] for t in "abcd"] == pytest.approx([one[t] for t in "abcd"], abs=1e-9)
+
+
+@pytest.mark.parametrize("engine", ["exact", "frequentist"])
 @pytest.mark.parametrize("measure", ["MD", "OR"])
 def test_league_is_row_versus_column_best_first(engine, measure):
     fitted = fit(contrasts(measure=measure), engine=engine)

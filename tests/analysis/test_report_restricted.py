@@ -108,7 +108,7 @@ def test_every_figure_table_and_sentence_of_a_restricted_run_is_that_of_the_redu
 ):
     def plans(options: str) -> str:
         net = NETWORK.format(measure="SMD", engine="frequentist", options=f'smd = "g"\n{options}')
-        return net + PAIR.format(measure="MD", options=options)
+        return net + PAIR.format(measure="MD", options=f'moderators = ["year"]\n{options}')
 
     compare(small_review, tmp_path, "all", plans)
 

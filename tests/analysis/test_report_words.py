@@ -18,6 +18,9 @@ from analysis.pairwise.assembly import DEPENDENCE
 from analysis.report import procedures, words
 from analysis.report.closing_sections import _left_out
 from analysis.report.links import Links, as_text
+from analysis.report.network_section import _about_order, _funnel_order
+from analysis.report.published_section import published_section
+from analysis.report.sections import _counted
 from analysis.results import frame
 from evidence.results import Run
 
@@ -248,3 +251,57 @@ def test_exclusions_are_counted_apart_by_what_they_need():
     assert text.startswith("1 row could be used after a remedy")
     assert "3 rows need nothing" in text
     assert _left_out([]) == ["No row that was entered had to be left out of the planned analyses."]
+
+
+def test_checks_of_our_own_are_not_printed_as_claims_of_a_publication():
+    verdicts = [
+        ("claim", "holds"),
+        ("claim", "does not hold"),
+        ("check", "does not hold"),
+        ("check", "holds"),
+    ]
+    rows = [
+        {
+            "kind": kind,
+            "text": f"{kind} {i}",
+            "verdict": verdict,
+            "found": "1",
+            "expected": "2",
+            "locator": "p 1",
+        }
+        | {"needs": None, "publication": "ours"}
+        for i, (kind, verdict) in enumerate(verdicts)
+    ]
+    material = SimpleNamespace(
+        db=SimpleNamespace(rows=lambda query: rows), has=lambda name: name != "published_contrast"
+    )
+    claims, said, checks = published_section(material, Links()).blocks
+    assert {row["text"] for row in claims.rows} == {"claim 0", "claim 1"}
+    assert {row["text"] for row in checks.rows} == {"check 2", "check 3"}
+    assert "did not say the following in these words" in said.paragraphs[0]
+    assert "claim" not in checks.title.lower() + " ".join(column.label for column in checks.columns).lower()
+    assert _counted(rows) == [
+        "2 claims were put as queries: 1 holds, 1 does not hold.",
+        "2 checks of our own, which nobody claimed: 1 does not hold, 1 holds.",
+    ]
+
+
+def test_a_planned_order_directs_the_funnel_and_is_said():
+    material = SimpleNamespace(
+        nodes=lambda run: [{"treatment": t} for t in "abc"],
+        treatments=dict.fromkeys("cabz"),
+        roles={"c": "control", "a": "active", "b": "active", "z": "active"},
+    )
+
+    def run(*order):
+        said = {"funnel_order": list(order)} if order else {}
+        return SimpleNamespace(
+            specification=said, frames={"ranking": pd.DataFrame({"treatment": list("abc")})}
+        )
+
+    assert _funnel_order(material, run()) == ["a", "b", "c"]
+    assert "active treatments before controls" in _about_order(run())
+    assert _funnel_order(material, run("b", "z", "c")) == ["b", "c", "a"]
+    assert "funnel_order); those it does not name" in _about_order(run("b", "z", "c"))
+    assert _funnel_order(material, run("c", "b", "a")) == ["c", "b", "a"]
+    assert "does not name" not in _about_order(run("c", "b", "a"))

@@ -162,6 +162,19 @@ def test_a_scale_is_refused_for_a_difference_and_a_target_that_is_none(tmp_path)
     assert "'age' is to stand for 'mean_age', which nothing is called" in str(caught.value)
 
 
+def test_a_mapping_written_as_in_r_is_turned_round(tmp_path):
+    text = "study,treat1,treat2,effect size,error\na,A,C,0.5,.2\n"
+    asked = {"estimate": "effect size", "se": "error", "wieght": "n"}
+    with pytest.raises(CallError) as caught:
+        take(tmp_path, text, "MD", mapping=asked)
+    remedies = [problem.remedy for problem in caught.value.problems]
+    assert remedies[0].endswith("--map 'effect size=estimate'")
+    assert remedies[1].endswith("--map error=se")
+    assert "--map" not in remedies[2]
+    turned = {"effect size": "estimate", "error": "se"}
+    assert take(tmp_path, text, "MD", mapping=turned)["estimate"] == "0.5"
+
+
 def test_the_command_prints_advice_that_works_when_it_is_followed(tmp_path):
     file = tmp_path / "odds.csv"
     file.write_text(ODDS, encoding="utf-8")

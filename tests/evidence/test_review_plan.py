@@ -108,11 +108,27 @@ leave_one_out = true
         "engine": "exact", "model": "both", "tau2": "REML", "ci": "HK", "dependence": None, "tau_prior": "uniform(0, 200)",
         "effect_prior_sd": 1000, "subgroup": None, "moderators": None, "reference_levels": None,
         "where_sql": None, "exclude_high_rob": False, "smd": "d",
-        "node_split": True, "leave_one_out": False, "chains": True, "seed": 11, "origin": "plan",
+        "node_split": True, "leave_one_out": False, "chains": True, "funnel_order": None, "seed": 11, "origin": "plan",
     }  # fmt: skip
     assert (pairwise["analysis"], pairwise["kind"]) == ("alt ROM BMSC saline", "pairwise")
     assert pairwise["dependence"] == "multilevel"
     assert (pairwise["seed"], pairwise["subgroup"], pairwise["leave_one_out"]) == (3, "species", True)
+
+
+def test_the_plan_states_the_order_of_a_funnel_and_refuses_one_that_no_funnel_can_have(review_folder):
+    toml = 'title = "T"\n[[protocol.analysis]]\noutcome = "alt"\nfunnel_order = ["BMSC", "saline"]\n'
+    (network,) = plan_of(review_folder({"review.toml": toml}))
+    assert network["funnel_order"] == '["BMSC", "saline"]'
+    wrong = toml.replace('"saline"]', '"salin", "BMSC"]')
+    pairwise = f'{toml}treatment = "BMSC"\nversus = "saline"\n'
+    for text, expected in (
+        (wrong, ["did you mean 'saline'?", "names 'BMSC' 2 times in funnel_order"]),
+        (pairwise, ["is pairwise, whose funnel plot takes no funnel_order"]),
+    ):
+        with pytest.raises(ReviewError) as refused:
+            read(review_folder({"review.toml": text}))
+        said = " ".join(f"{problem.message} {problem.remedy}" for problem in refused.value.problems)
+        assert all(words in said for words in expected)
 
 
 @pytest.mark.parametrize("key", ["name", "kind", "outcome", "treatment", "versus"])

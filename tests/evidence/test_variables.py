@@ -110,7 +110,25 @@ def test_a_variable_can_be_declared(tmp_path):
 
 
 def test_own_columns_come_back_from_an_exported_folder(tmp_path):
-    folder = write(tmp_path / "nine", home="arms.csv", toml='[variables]\nmean_dose = "numeric"\n')
+    # The ninth dose looks like a code for a missing one, and is said to be a value.
+    doses = [dose if dose != "NR" else "999" for *_, dose in NINE]
+    planned = """
+[variables]
+mean_dose = { type = "numeric", missing = [] }
+note = "category"
+[[protocol.analysis]]
+outcome = "y"
+measure = "MD"
+treatment = "treatment"
+versus = "control"
+moderators = ["mean_dose", "note"]
+reference_levels = { note = "a" }
+"""
+    folder = write(tmp_path / "nine", home="arms.csv", doses=doses, toml=planned)
+    arms = (folder / "arms.csv").read_text(encoding="utf-8").splitlines()
+    notes = ["note", *"aabb" * 4, "a", "b"]
+    lines = [f"{line},{note}" for line, note in zip(arms, notes, strict=True)]
+    (folder / "arms.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     built = evidence.build(folder, tmp_path / "one.duckdb")
     export(built, tmp_path / "out", ["review"])
     again = evidence.open(evidence.build(tmp_path / "out" / "review", tmp_path / "two.duckdb"))
@@ -118,6 +136,7 @@ def test_own_columns_come_back_from_an_exported_folder(tmp_path):
     for query in (
         "select * from arm_characteristic order by all",
         "select * from variable order by all",
+        "select * from plan",
         "select * from contrast_variable order by all",
     ):
         assert first.rows(query) == again.rows(query)
@@ -137,3 +156,84 @@ def test_the_view_and_python_give_the_same_variables(example_file):
         column = "number" if of_view["type"].iloc[0] == "numeric" else "value"
         of_view = of_view[column].reindex(contrasts["contrast_id"])
         assert wide[name].dropna().tolist() == of_view.dropna().tolist()
+
+
+def problems_of(folder):
+    with pytest.raises(ReviewError) as refused:
+        read(folder)
+    return refused.value.problems
+
+
+@pytest.mark.parametrize("home", ["studies.csv", "arms.csv", "contrasts.csv"])
+@pytest.mark.parametrize("code", ["-99", "-9", "-999.0", "999", "9999", "-999.9"])
+def test_a_number_that_is_likely_a_code_for_a_missing_value_is_asked_about(tmp_path, home, code):
+    doses = [dose if dose != "NR" else code for *_, dose in NINE]
+    problem = next(
+        p for p in problems_of(write(tmp_path / "nine", home=home, doses=doses)) if "code" in p.message
+    )
+    assert (problem.severity, problem.file, problem.study, problem.column) == (
+        "error",
+        home,
+        "9",
+        "mean_dose",
+    )
+    assert problem.line == (18 if home == "arms.csv" else 10)
+    assert f"mean_dose is {code}" in problem.message
+    assert f'missing = ["{code}"]' in problem.remedy
+
+
+def test_a_code_among_words_is_asked_about(tmp_path):
+    doses = ["low", "high"] * 4 + ["-99"]
+    (problem,) = problems_of(write(tmp_path / "nine", doses=doses))
+    assert "a number among words" in problem.message
+
+
+@pytest.mark.parametrize(
+    "doses",
+    [["10", "60", "99"] * 3, ["-99", "-40", "30"] * 3, ["800", "999", "1200"] * 3, ["7", "9", "12"] * 3],
+)
+def test_numbers_that_could_be_codes_but_lie_among_the_others_are_values(tmp_path, doses):
+    assert not [p for p in read(write(tmp_path / "nine", doses=doses)).warnings if "code" in p.message]
+
+
+@pytest.mark.parametrize(
+    "declared", ['missing = ["-99"]', 'mean_dose = { type = "numeric", missing = [-99.0] }']
+)
+def test_a_declared_code_is_no_value(tmp_path, declared):
+    doses = [dose if dose != "NR" else "-99" for *_, dose in NINE]
+    home = "arms.csv" if declared.startswith("missing") else "studies.csv"
+    folder = write(tmp_path / "nine", home=home, doses=doses, toml=f"[variables]\n{declared}\n")
+    fit = fitted(folder)
+    # As in the test of NR: the slope of the eight studies that have a dose.
+    slope = fit.meta_regression("mean_dose").coefficients().set_index("term").loc["mean_dose"]
+    assert slope["estimate"] == pytest.approx(0.0127, abs=5e-5)
+
+
+def test_declarations_of_codes_that_cannot_be_followed_are_named(tmp_path):
+    toml = '[variables]\nmean_dose = { missing = "-99", tipe = "numeric" }\nweigth = { missing = ["9"] }\n'
+    said = " ".join(p.message for p in problems_of(write(tmp_path / "nine", toml=toml)))
+    assert "declares mean_dose missing as '-99'" in said
+    assert "mean_dose has no key 'tipe'" in said
+    assert "[variables] names 'weigth'" in said
+
+
+@pytest.mark.parametrize(
+    ("column", "code"), [("mean", "-99"), ("mean", "9999"), ("sd", "9999"), ("n", "-99")]
+)
+def test_a_statistic_that_is_likely_a_code_is_warned_of_or_refused(tmp_path, column, code):
+    folder = write(tmp_path / "nine")
+    rows = [
+        {"study": str(study), "arm": arm, "outcome": "y", "n": 10, "mean": 20 + study, "sd": 3 + study / 10}
+        for study in range(1, 10)
+        for arm in ("treatment", "control")
+    ]
+    rows[5][column] = code
+    (folder / "contrasts.csv").unlink()
+    (folder / "measurements.csv").write_text(table(rows), encoding="utf-8")
+    if column == "n":
+        assert any(p.column == "n" and p.line == 7 and p.study == "3" for p in problems_of(folder))
+        return
+    problem = next(p for p in read(folder).warnings if "looks like a code" in p.message)
+    assert (problem.file, problem.line, problem.study, problem.arm, problem.column) == (
+        "measurements.csv", 7, "3", "control", column,
+    )  # fmt: skip
