@@ -26,6 +26,10 @@ from analysis.pairwise.rows import Array
 from evidence.errors import RefusedError
 
 _NODES = 32
+_LARGEST_TAU = 6.0
+"""SD of log ratios beyond which there is no estimate: the quadrature does not hold there either."""
+_TRUST = 0.01
+"""Difference that twice the nodes may make to a log likelihood from which an interval is read."""
 _SMALLEST_TAU = 1e-5
 _LARGEST_EFFECT = 25.0
 
@@ -301,10 +305,10 @@ def fit_common(family: Family) -> LikelihoodFit:
     return LikelihoodFit(theta, float(1 / np.sqrt(-at.hessian[0, 0])), 0.0, at.log_likelihood, len(family.a))
 
 
-def _best_theta(family: Family, tau: float, start: float) -> float:
-    """Maximise over theta at a given tau: the likelihood is log-concave in it."""
+def _best_theta(family: Family, tau: float, start: float, most: int = 200) -> float:
+    """Maximise over theta at a given tau in at most so many steps: the likelihood is log-concave in it."""
     theta = start
-    for _ in range(200):
+    for _ in range(most):
         at = integrate(family, theta, tau)
         step = float(np.clip(-at.gradient[0] / min(at.hessian[0, 0], -1e-12), -1, 1))
         theta += step
@@ -346,9 +350,16 @@ def fit_random(family: Family) -> LikelihoodFit:
                 if trial.log_likelihood >= at.log_likelihood - 1e-12:
                     break
                 step = step / 2
+            else:
+                break  # No step leads uphill any more: rounding is all that is left.
             moved = np.abs(new - point).max()
             point, at = new, trial
-            if moved < 1e-11 or point[1] < _SMALLEST_TAU:
+            if point[1] > _LARGEST_TAU and at.log_likelihood > best.log_likelihood + 1e-10:
+                raise RefusedError(
+                    "The likelihood of these counts grows with tau beyond all bounds: arms with no event, or "
+                    "with nothing else, decide it. Use method Peto or MH."
+                )
+            if moved < 1e-9 or point[1] < _SMALLEST_TAU or point[1] > _LARGEST_TAU:
                 break
         if point[1] >= _SMALLEST_TAU and at.log_likelihood > best.log_likelihood + 1e-10:
             covariance = np.linalg.inv(-at.hessian)
@@ -363,26 +374,40 @@ def fit_random(family: Family) -> LikelihoodFit:
 
 
 def tau_interval(family: Any, random: LikelihoodFit, level: float = 0.95) -> tuple[float, float]:
-    """Profile-likelihood interval of tau."""
+    """Profile-likelihood interval of tau.
+
+    Its upper end is NaN where the likelihood of large tau cannot be told: where it falls too slowly, as with
+    studies in which one arm has all the events, or where the quadrature does not hold any more.
+    """
     from scipy.optimize import brentq
     from scipy.special import chdtri
 
     drop = float(chdtri(1, 1 - level)) / 2
 
     def above(tau: float) -> float:
-        theta = _best_theta(family, tau, random.estimate)
-        return integrate(family, theta, tau).log_likelihood - random.log_likelihood + drop
+        theta = _best_theta(family, tau, random.estimate, 40)
+        value = integrate(family, theta, tau).log_likelihood
+        if tau > 0 and abs(integrate(family, theta, tau, 2 * _NODES).log_likelihood - value) > _TRUST:
+            raise _NotToldError
+        return value - random.log_likelihood + drop
 
-    high = 2 * random.tau + 0.5
-    while above(high) > 0:
-        high *= 2
-    upper = float(brentq(above, random.tau, high, xtol=1e-9, rtol=1e-9))
+    try:
+        high = 2 * random.tau + 0.5
+        while above(high) > 0:
+            high *= 2
+        upper = float(brentq(above, random.tau, high, xtol=1e-9, rtol=1e-9))
+    except (_NotToldError, RefusedError):
+        upper = float("nan")
     lower = (
         0.0
         if random.tau == 0 or above(0.0) >= 0
         else float(brentq(above, 0.0, random.tau, xtol=1e-9, rtol=1e-9))
     )
     return lower, upper
+
+
+class _NotToldError(Exception):
+    """The likelihood is not known well enough."""
 
 
 def saturated_log_likelihood(family: Any) -> float:

@@ -413,7 +413,7 @@ class CountLikelihood:
         if np.isfinite(random.tau):
             rows[1] |= {"tau": random.tau, "tau2": random.tau**2}
             if interval:
-                lower, upper = binomial.tau_interval(self.family, random)
+                lower, upper = self.tau_ends
                 rows[1] |= {
                     "interval_method": between_studies.INTERVALS["PL"],
                     "tau_lower": lower,
@@ -422,6 +422,11 @@ class CountLikelihood:
                     "tau2_upper": upper**2,
                 }
         return rows
+
+    @cached_property
+    def tau_ends(self) -> tuple[float, float]:
+        """Interval of tau by profile likelihood; its upper end is NaN where it cannot be told."""
+        return binomial.tau_interval(self.family, self.random_fit)
 
     def weights(self) -> tuple[Array, Array]:
         """Likelihoods give no weights."""
@@ -447,6 +452,11 @@ class CountLikelihood:
             yield "warning", "One study: its between-study variance cannot be estimated and is taken as 0."
         elif k < LEAST_FOR_PREDICTION:
             yield "info", f"{k} studies: no prediction interval, which needs {LEAST_FOR_PREDICTION}."
+        if k > 1 and np.isnan(self.tau_ends[1]):
+            yield (
+                "warning",
+                "The interval of tau has no upper end: these counts hardly tell how much studies differ.",
+            )
         if 1 < k < 5:
             yield "warning", f"{k} studies: a Wald interval from the likelihood is too narrow with so few."
 
