@@ -7,6 +7,7 @@ file in which they are takes no time. It is kept in the user's cache, under a ha
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -45,11 +46,17 @@ def copy_blank(target: Path) -> None:
     OSError
         If the target cannot be written.
     """
+    full: OSError | None = None
     with contextlib.suppress(OSError):
         if not blank_file().exists():
             _make(blank_file())
-        shutil.copyfile(blank_file(), target)
-        return
+        try:
+            shutil.copyfile(blank_file(), target)
+            return
+        except OSError as error:
+            full = error if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else None
+    if full is not None:  # It is the target's disk, not the cache's.
+        raise full
     # No cache to write to, or to read from: do without.
     with connect(target, write=True) as connection:
         create(connection)

@@ -77,7 +77,7 @@ def build(review: str | Path, output: str | Path | None = None, *, progress: Pro
     except OSError as error:
         raise files.cannot_write(named, error) from None
     except duckdb.IOException as error:
-        raise CallError(f"{str(named)!r} cannot be written: {error}.") from None
+        raise files.cannot_write(named, error) from None
     finally:
         _remove(building)
     return named
@@ -111,6 +111,8 @@ def fill(connection: duckdb.DuckDBPyConnection, review: Review) -> None:
             insert(connection, rows.table, rows.columns)
             expected[rows.table] = expected.get(rows.table, 0) + len(rows)
     except duckdb.Error as error:
+        if files.is_of_the_disk(error):
+            raise
         connection.execute("rollback")
         raise EvidenceError(f"{review.name} cannot be stored in table {rows.table}: {error}") from None
     connection.execute("commit")
@@ -149,5 +151,5 @@ def _target(named: Path) -> Path:
 
 def _remove(path: Path) -> None:
     for leftover in (path, path.with_name(path.name + ".wal")):
-        with contextlib.suppress(PermissionError):
+        with contextlib.suppress(OSError):
             leftover.unlink(missing_ok=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
@@ -10,7 +12,7 @@ import click
 
 from evidence import __version__
 from evidence.commands.options import example
-from evidence.errors import EvidenceError
+from evidence.errors import CallError, EvidenceError
 
 COMMANDS = {
     "reviews": "evidence.commands.folders:reviews",
@@ -76,6 +78,16 @@ class LazyGroup(click.Group):
             return super().invoke(context)
         except EvidenceError as error:
             raise _Told(error) from None
+        except BrokenPipeError:
+            raise  # Whoever read what is printed has had enough: click ends quietly.
+        except OSError as error:
+            raise _Told(_of_the_system(error)) from None
+        except MemoryError:
+            raise _Told(
+                EvidenceError(
+                    "There is not enough memory for this: ask for less at once, or on a larger machine."
+                )
+            ) from None
         except RuntimeError as error:
             # So does DuckDB say that Ctrl-C came in, with a cause or without.
             if isinstance(error.__cause__, KeyboardInterrupt) or str(error) == "Query interrupted":
@@ -112,7 +124,34 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     It is 0 if all is done, 1 if the data are wrong, 2 if the call is wrong.
     """
-    cli.main(args=list(arguments) if arguments is not None else None, prog_name="evidence")
+    _open_what_is_closed()
+    try:
+        cli.main(args=list(arguments) if arguments is not None else None, prog_name="evidence")
+    except OSError as error:  # of what click prints itself, such as the help
+        click.echo(f"Error: {_of_the_system(error)}", err=True)
+        sys.exit(CallError.exit_code)
+
+
+def _of_the_system(error: OSError) -> CallError:
+    """Say what the operating system refused."""
+    from evidence.files import reason
+
+    if error.filename is None:
+        return CallError(f"What is printed cannot be written: {reason(error)}.")
+    return CallError(f"{str(error.filename)!r} cannot be read or written: {reason(error)}.")
+
+
+def _open_what_is_closed() -> None:
+    """Put the null device in place of standard streams that the caller closed (`>&-`).
+
+    Else the next files that are opened would take their numbers, and what is printed would go into these.
+    """
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(handle)
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 if __name__ == "__main__":

@@ -70,9 +70,27 @@ def target(path: str | Path, *, inputs: Iterable[Path] = ()) -> Path:
     return real
 
 
-def cannot_write(path: Path, error: OSError) -> CallError:
+def cannot_write(path: Path, error: Exception) -> CallError:
     """Say why something cannot be written."""
-    return CallError(f"{str(path)!r} cannot be written: {error.strerror or error}.")
+    return CallError(f"{str(path)!r} cannot be written: {reason(error)}.")
+
+
+def reason(error: Exception) -> str:
+    """Say in a few words what the operating system, or the engine on its behalf, says of a file."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    # shutil lists every file of a folder that it could not copy, the engine wraps what it was told in JSON.
+    known = re.search(r"No space left on device|Disk quota exceeded|File too large|Read-only file system|"
+                      r"Permission denied|Input/output error|Too many open files", str(error))  # fmt: skip
+    return known[0] if known else (str(error).strip().splitlines() or ["no reason is given"])[0]
+
+
+def is_of_the_disk(error: Exception) -> bool:
+    """Whether an error is of reading or writing files: the operating system's, or the engine's."""
+    return isinstance(error, OSError) or (
+        type(error).__module__.partition(".")[0] in ("duckdb", "_duckdb")
+        and type(error).__name__ == "IOException"
+    )
 
 
 @contextmanager
@@ -94,8 +112,10 @@ def replacing(path: str | Path, *, inputs: Iterable[Path] = ()) -> Iterator[Path
         yield temporary
         _as_readable_as(real, temporary)
         put(temporary, real)
-    except OSError as error:
-        raise cannot_write(named, error) from None
+    except Exception as error:
+        if is_of_the_disk(error):
+            raise cannot_write(named, error) from None
+        raise
     finally:
         _remove(temporary)
 
@@ -141,8 +161,10 @@ def directory(path: str | Path, *, inputs: Iterable[Path] = ()) -> Iterator[Path
         yield staged
         with locked(real.parent):
             _put_folder(staged, real)
-    except OSError as error:
-        raise cannot_write(named, error) from None
+    except Exception as error:
+        if is_of_the_disk(error):
+            raise cannot_write(named, error) from None
+        raise
     finally:
         shutil.rmtree(staged, ignore_errors=True)
 

@@ -370,6 +370,8 @@ def explain(db: EvidenceBase, query: str, error: duckdb.Error) -> CallError:
         mentioned = {word.lower() for word in re.findall(r"\w+", query)}
         known = [column for name in db.names() if name.lower() in mentioned for column in db.columns(name)]
         return CallError(_unknown("column", match[1], dict.fromkeys(known)))
+    if "No space left on device" in text:
+        return CallError("The answer cannot be written: No space left on device.")
     head, _, rest = text.partition("\n")
     kind, _, what = head.partition(" Error: ")
     place = "\n".join(line for line in rest.splitlines() if line.strip())

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -49,6 +52,13 @@ def cache_directory() -> Path:
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError:
-        # A home that cannot be written (containers, service accounts): a private temporary folder.
-        return Path(tempfile.mkdtemp(prefix="evidence-base-"))
-    return root
+        return _private_cache()
+    return root if os.access(root, os.W_OK | os.X_OK) else _private_cache()
+
+
+@cache
+def _private_cache() -> Path:
+    """Make a folder for this process alone, where the cache cannot be written (containers, full homes)."""
+    place = Path(tempfile.mkdtemp(prefix="evidence-base-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    return place

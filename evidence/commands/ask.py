@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evidence.commands.options import FILE, announce, example, memory_option, output_option
+from evidence.commands.options import FILE, Seconds, announce, example, memory_option, output_option
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -35,7 +35,7 @@ FORMATS = ("table", "csv", "json", "md", "parquet", "xlsx")
 @output_option("Write the answer into this file (parquet and xlsx need one).")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Seconds(),
     default=60,
     show_default=True,
     metavar="SECONDS",

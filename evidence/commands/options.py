@@ -76,6 +76,20 @@ memory_option = click.option(
 )
 
 
+class Seconds(click.FloatRange):
+    """A time limit: above 0, at most a week."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, min_open=True, max=604_800)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the number; what is none compares with no bound."""
+        number = super().convert(value, param, ctx)
+        if number != number:
+            self.fail(f"{value} is no number of seconds.", param, ctx)
+        return number
+
+
 class Choices(click.ParamType):
     """Comma-separated words out of a fixed list."""
 

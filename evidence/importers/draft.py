@@ -6,6 +6,7 @@ import csv
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -205,10 +206,14 @@ class Draft:
                 for path in sorted(staged.iterdir())
                 if path.name == "review.toml" or path.name in self.changed
             }
+            new = not self.directory.exists()
             try:
                 self.directory.mkdir(exist_ok=True)
                 files.change(self.directory, changed)
             except OSError as error:
+                if new:
+                    with suppress(OSError):
+                        self.directory.rmdir()
                 raise files.cannot_write(self.directory, error) from None
 
     def _at_source(self, error: ReviewError) -> ReviewError:
