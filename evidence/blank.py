@@ -22,6 +22,7 @@ from evidence.objects import create_objects, create_tables, schema_statements, s
 from evidence.reference import REFERENCE_TABLES, reference
 from evidence.resources import cache_directory
 from evidence.storage import insert
+from evidence.stored import keep_definitions, refresh
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,7 +36,9 @@ def create(connection: duckdb.DuckDBPyConnection) -> None:
     for table in REFERENCE_TABLES:
         rows = reference(table)
         insert(connection, table, {name: [row[name] for row in rows] for name in rows[0]})
-    create_objects(connection)
+    create_objects(connection, stored=True)
+    keep_definitions(connection)
+    refresh(connection)
 
 
 def copy_blank(target: Path) -> None:

@@ -21,6 +21,7 @@ from evidence.errors import CallError, EvidenceError
 from evidence.reference import reference
 from evidence.review import Review, Rows, find, read
 from evidence.storage import insert
+from evidence.stored import refresh
 
 FORMAT_VERSION = "1"
 
@@ -64,6 +65,8 @@ def build(review: str | Path, output: str | Path | None = None, *, progress: Pro
         with _empty(building) as connection:
             say("storing rows")
             fill(connection, content)
+            say("computing views")
+            refresh(connection)
             connection.execute("checkpoint")
         if any(rows.table == "claim" and len(rows) for rows in content.rows):
             from evidence.claims import record_verdicts

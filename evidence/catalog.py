@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from evidence.errors import CallError
 from evidence.names import nearest
+from evidence.objects import STORED
 from evidence.query import EvidenceBase
 
 if TYPE_CHECKING:
@@ -116,20 +117,23 @@ class Catalog:
         columns: dict[str, list[Column]] = {}
         for row in self.db.rows(
             "select table_name, column_name, data_type, comment from duckdb_columns() "
-            "where not internal and database_name = current_database() order by table_name, column_index"
+            "where not internal and database_name = current_database() and schema_name = 'main' "
+            "order by table_name, column_index"
         ):
             columns.setdefault(row["table_name"], []).append(
                 Column(row["column_name"], row["data_type"], row["comment"] or "")
             )
         found: dict[str, Entry] = {}
+        queries = self._stored_queries()
         for kind in ("table", "view"):
             for row in self.db.rows(
-                f"select {kind}_name as name, comment, sql from duckdb_{kind}s() "
-                "where not internal and database_name = current_database() order by name"
+                f"select {kind}_name as name, comment, sql from duckdb_{kind}s() where not internal "
+                "and database_name = current_database() and schema_name = 'main' order by name"
             ):
                 name = row["name"]
+                sql = f"CREATE VIEW {name} AS {queries[name]};" if name in queries else row["sql"]
                 found[name] = Entry(
-                    name, kind, row["comment"] or "", tuple(columns.get(name, ())), (), row["sql"] or ""
+                    name, kind, row["comment"] or "", tuple(columns.get(name, ())), (), sql or ""
                 )
         for row in self.db.rows(
             "select function_name as name, comment, parameters, macro_definition from duckdb_functions() "
@@ -140,6 +144,15 @@ class Catalog:
                 row["name"], "macro", row["comment"] or "", (), tuple(row["parameters"]), definition
             )
         return found
+
+    def _stored_queries(self) -> dict[str, str]:
+        """Statements behind the views whose rows are kept, as the file has them."""
+        if not self.db.value(
+            "select count(*) from duckdb_tables() where table_name = 'definition' and schema_name = ?",
+            [STORED],
+        ):
+            return {}
+        return {row["view_name"]: row["query"] for row in self.db.rows(f"from {STORED}.definition")}
 
     def entry(self, name: str) -> Entry:
         """Find one object.

@@ -1,7 +1,8 @@
 """Whether the views of a file are ours: files come from other people, and a view can say anything.
 
 What an evidence base computes is defined by this package, not by the file. A file whose views, macros and
-tables are those of this package is read as it stands; of any other, the rows are put under our definitions.
+tables are those of this package, and whose stored rows are those that its views give, is read as it stands;
+of any other, the rows are put under our definitions.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from evidence.errors import CallError
 from evidence.reference import REFERENCE_TABLES
 from evidence.resources import cache_directory
 from evidence.storage import load_order
+from evidence.stored import differing, refresh
 
 _DEFINITIONS = """
     select 'view', view_name, sql from duckdb_views() where not internal and database_name = $name
@@ -47,7 +49,11 @@ def are_ours(path: Path) -> bool:
         if mark in register.read_text(encoding="utf-8").split():
             return True
     with connect(path) as connection:
-        same = _digest(connection, "evidence_file") == _own() and not _holds_invisible(connection)
+        same = (
+            _digest(connection, "evidence_file") == _own()
+            and not _holds_invisible(connection)
+            and not differing(connection)
+        )
     if same:
         remember(path)
     return same
@@ -115,13 +121,15 @@ def own_copy(path: Path, target: Path) -> list[str]:
         left = [
             row[0]
             for row in connection.execute(
-                "select table_name from duckdb_tables() where database_name = 'foreign_file' "
+                "select table_name from duckdb_tables() "
+                "where database_name = 'foreign_file' and schema_name = 'main' "
                 "union all select view_name from duckdb_views() "
                 "where not internal and database_name = 'foreign_file' order by 1"
             ).fetchall()
             if row[0] not in own and row[0] not in _views(connection)
         ]
         connection.execute("detach foreign_file")
+        refresh(connection)
         connection.execute("checkpoint")
     return left
 

@@ -28,6 +28,7 @@ from evidence.output import SYNTHETIC
 from evidence.query import EvidenceBase
 from evidence.results import versions
 from evidence.storage import load_order, references
+from evidence.stored import refresh
 
 if TYPE_CHECKING:
     import duckdb
@@ -292,7 +293,8 @@ def _keep(connection: duckdb.DuckDBPyConnection, chosen: Mapping[str, Sequence[s
     named = {
         (row[0], row[1])
         for row in connection.execute(
-            "select table_name, column_name from duckdb_columns() where database_name = current_database()"
+            "select table_name, column_name from duckdb_columns() "
+            "where database_name = current_database() and schema_name = 'main'"
         ).fetchall()
     }
     # Rows that refer before those they refer to, each statement on its own: DuckDB checks a foreign key
@@ -316,6 +318,7 @@ def _keep(connection: duckdb.DuckDBPyConnection, chosen: Mapping[str, Sequence[s
                 )
         if gone:
             connection.execute(f"delete from {name} where {' or '.join(gone)}")
+    refresh(connection)
 
 
 def _writer(name: str) -> Callable[[Selection, Path], list[Path]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from evidence import facts
 from evidence.database import connect
 from evidence.plausibility import STATISTICS
+from evidence.stored import refresh
 
 if TYPE_CHECKING:
     import duckdb
@@ -163,6 +164,7 @@ def _mended(
                 connection.execute(
                     "delete from measurement where measurement_id = ?", [row["measurement_id"]]
                 )
+        refresh(connection, ["comparison_contrast"])
         return _pooled(connection, outcome)
     finally:
         connection.execute("rollback")

@@ -30,8 +30,15 @@ from evidence.resources import schema_directory, sql_directory
 if TYPE_CHECKING:
     import duckdb
 
-_KEY = re.compile(r"^--\s?(Title|Grain|Key|Formula|Reference|Caveats|Columns|Severity|Message):\s*(.*)$")
+# A name that hardly anybody gives a database: DuckDB takes "a.b" for a schema or for a database.
+STORED = "view_rows"
+"""Schema of the tables that keep the rows of views."""
+_KEY = re.compile(
+    r"^--\s?(Title|Grain|Key|Stored|Formula|Reference|Caveats|Columns|Severity|Message):\s*(.*)$"
+)
 _CREATE = re.compile(r"create\s+(?:or\s+replace\s+)?(view|macro|table)\s+([a-z_0-9]+)", re.IGNORECASE)
+_CREATE_VIEW = re.compile(r"^\s*create\s+or\s+replace\s+view\s+[a-z_0-9]+\s+as\s", re.IGNORECASE)
+_COMMENT_LINES = re.compile(r"^(--[^\n]*\n)+")
 _COMMENT = re.compile(r"--[^\n]*")
 _STRING = re.compile(r"'(?:[^']|'')*'")
 _WORD = re.compile(r"[a-z_][a-z_0-9]*", re.IGNORECASE)
@@ -69,6 +76,16 @@ class SqlObject:
         """Names that the statement mentions (comments and strings left out)."""
         bare = _STRING.sub("''", _COMMENT.sub("", self.sql))
         return frozenset(word.lower() for word in _WORD.findall(bare))
+
+    @property
+    def stored(self) -> bool:
+        """Whether an evidence base keeps the rows of this view."""
+        return "Stored" in self.header
+
+    @property
+    def query(self) -> str:
+        """The statement behind a view's name."""
+        return _CREATE_VIEW.sub("", _COMMENT_LINES.sub("", self.sql), count=1).strip().removesuffix(";")
 
     @property
     def comment(self) -> str:
@@ -140,7 +157,19 @@ def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(statement)
 
 
-def create_objects(connection: duckdb.DuckDBPyConnection, only: Iterable[str] | None = None) -> None:
+def used_by(names: Iterable[str]) -> tuple[SqlObject, ...]:
+    """Macros and views that statements with these words stand on, and those among the words, in order."""
+    objects = sql_objects()
+    wanted, known = set(names), {item.name for item in objects}
+    for item in reversed(objects):
+        if item.name in wanted:
+            wanted |= item.words & known
+    return tuple(item for item in objects if item.name in wanted)
+
+
+def create_objects(
+    connection: duckdb.DuckDBPyConnection, only: Iterable[str] | None = None, *, stored: bool = False
+) -> None:
     """Create every macro and view, in order, with its documentation as comments.
 
     Parameters
@@ -149,18 +178,12 @@ def create_objects(connection: duckdb.DuckDBPyConnection, only: Iterable[str] | 
         A writable database with the schema's tables.
     only : iterable of str, optional
         Names to create, together with everything they use.
+    stored : bool
+        Let the views whose header says so read tables that keep their rows (`evidence.stored`); without it,
+        every view computes.
     """
-    objects = sql_objects()
-    wanted = {item.name for item in objects}
-    if only is not None:
-        wanted = set(only)
-        for item in reversed(objects):
-            if item.name in wanted:
-                wanted |= item.words & {other.name for other in objects}
-    for item in objects:
-        if item.name not in wanted:
-            continue
-        connection.execute(item.sql)
+    for item in sql_objects() if only is None else used_by(only):
+        connection.execute(_reading_a_table(item) if stored and item.stored else item.sql)
         if item.kind == "view":
             connection.execute(f"comment on view {item.name} is {_literal(item.comment)}")
             for column, text in item.columns.items():
@@ -168,6 +191,15 @@ def create_objects(connection: duckdb.DuckDBPyConnection, only: Iterable[str] | 
         else:
             word = "macro table" if re.search(r"\bas\s+table\b", item.sql, re.IGNORECASE) else "macro"
             connection.execute(f"comment on {word} {item.name} is {_literal(item.comment)}")
+
+
+def _reading_a_table(item: SqlObject) -> str:
+    """Statements that create a view whose rows are kept."""
+    return (
+        f"create schema if not exists {STORED}; "
+        f"create table {STORED}.{item.name} as select * from ({item.query}) limit 0; "
+        f"create or replace view {item.name} as select * from {STORED}.{item.name}"
+    )
 
 
 def _literal(text: str) -> str:

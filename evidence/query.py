@@ -134,7 +134,7 @@ class EvidenceBase:
         """Names of its tables and views, or of one kind of them ("table", "view"), in alphabetical order."""
         query = " union all ".join(
             f"select {kind}_name as name from duckdb_{kind}s() "
-            "where not internal and database_name = current_database()"
+            "where not internal and database_name = current_database() and schema_name = 'main'"
             for kind in kinds or ("table", "view")
         )
         return tuple(row[0] for row in self.connection.execute(f"{query} order by name").fetchall())
@@ -143,7 +143,8 @@ class EvidenceBase:
         """Columns of a table or view, in order."""
         query = (
             "select column_name from duckdb_columns() where not internal "
-            "and database_name = current_database() and lower(table_name) = lower(?) order by column_index"
+            "and database_name = current_database() and schema_name = 'main' "
+            "and lower(table_name) = lower(?) order by column_index"
         )
         return tuple(row[0] for row in self.connection.execute(query, [name]).fetchall())
 

@@ -201,7 +201,7 @@ def save(path: str | Path, runs: Iterable[Run]) -> None:
         connection = connect(copy, write=True)
         try:
             tables = connection.execute(
-                "select table_name from duckdb_tables() where not internal"
+                "select table_name from duckdb_tables() where schema_name = 'main'"
             ).fetchall()
             _refuse_older(path, (name for (name,) in tables))
             _refuse_other_data(path, connection, runs)

@@ -63,7 +63,7 @@ def load_order(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
         name: set()
         for (name,) in connection.execute(
             "select table_name from duckdb_tables() "
-            "where database_name = current_database() order by table_name"
+            "where database_name = current_database() and schema_name = 'main' order by table_name"
         ).fetchall()
     }
     for name, other in references(connection):

@@ -91,7 +91,8 @@ def write_sqlite(selection: Selection, directory: Path) -> list[Path]:
 def write_duckdb(selection: Selection, directory: Path) -> list[Path]:
     """Write a DuckDB file that is an evidence base of its own, with every view and macro."""
     from evidence.blank import copy_blank
-    from evidence.database import attached
+    from evidence.database import attached, connect
+    from evidence.stored import refresh
 
     file = directory / "evidence.duckdb"
     with replacing(file) as temporary:
@@ -106,6 +107,8 @@ def write_duckdb(selection: Selection, directory: Path) -> list[Path]:
                 selection.db.connection.execute(
                     "insert into subset.build_info values ('subset', ?)", [str(selection.conditions)]
                 )
+        with connect(temporary, write=True) as connection:
+            refresh(connection)
     return [file]
 
 

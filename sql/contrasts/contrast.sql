@@ -1,6 +1,7 @@
 -- Title: Contrasts between arms
 -- Grain: pair of arms x outcome x time point x measure
 -- Key: contrast_id
+-- Stored: when the file is built
 -- Formula: A minus B. MD, NMD, OR, RR, RD, IRR, IRD: y_a - y_b of `arm_effect`, variance v_a + v_b.
 --   ROM: with the correction for the bias of a logarithm, + (v_a - v_b) / 2.
 --   SMD: Hedges' g = J(m) d, d = (mean_a - mean_b) / s, m = n_a + n_b - 2, s the SD pooled over the two arms,

@@ -1,6 +1,7 @@
 -- Title: Which contrasts count under the time rule: in a network, and in the comparison by itself
 -- Grain: contrast at a time point that the rule lets count
 -- Key: contrast_id
+-- Stored: when the file is built
 -- Formula: The rule is that of `time_rule`. Time points are put in order: last and first by time, nearest by the distance
 --   (rounded to 1e-8 days) and then the earlier one; a rule that is a time lets that time point alone count. Time points
 --   that were not typed come last. comparison_place: place of the time point among those of the study and experiment that

@@ -2,6 +2,7 @@
 -- Grain: pair of contrasts of one study, outcome, time point and measure that share an arm, or, for SMD from arms, the
 --   SD of the study (contrast_1 < contrast_2)
 -- Key: contrast_1, contrast_2
+-- Stored: when the file is built
 -- Formula: With c the shared arm and sign = +1 if it stands on the same side of both contrasts, else -1:
 --   additive measures: sign * v_c. SMD (as in `contrast_network`): sign / n_c + d_1 d_2 / (2 N); for g the same with g.
 --   Without a common arm SMD of one study still share the SD that standardises them: d_1 d_2 / (2 N).

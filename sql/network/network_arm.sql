@@ -1,6 +1,7 @@
 -- Title: Arms in a network
 -- Grain: arm x outcome x measure
 -- Key: outcome, measure, study, experiment, arm
+-- Stored: when the file is built
 -- Formula: The arms of all contrasts of `analysis_contrast`, each once.
 -- Caveats: Arms are counted as typed. A control group that serves several experiments stands in each of them.
 -- Columns:

@@ -1,6 +1,7 @@
 -- Title: Components of each network: treatments that can be compared at all
 -- Grain: outcome x measure x treatment
 -- Key: outcome, measure, treatment
+-- Stored: when the file is built
 -- Formula: Two treatments are of one component if a chain of direct comparisons links them. Components are numbered from
 --   the largest (most treatments, then most studies, then first by name).
 -- Caveats: A network of more than one component is disconnected: no comparison across components exists.

@@ -1,6 +1,7 @@
 -- Title: Mean and SD of every measurement, or why there is none
 -- Grain: measurement of `measurement_final`
 -- Key: measurement_id
+-- Stored: when the file is built
 -- Formula: The first of these that is possible. SD as reported; SD = SE * sqrt(n); SD from the confidence interval of a
 --   mean, sqrt(n) * (upper - lower) / (2 * t) with t the quantile of Student's distribution on n - 1 degrees of freedom;
 --   SD from quartiles and range (a = minimum, b = maximum, z1 and z2 the normal quantiles of

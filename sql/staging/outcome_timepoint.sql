@@ -1,6 +1,7 @@
 -- Title: The unit of time of each outcome
 -- Grain: outcome
 -- Key: outcome
+-- Stored: when the file is built
 -- Formula: The unit typed, where all time points of an outcome are typed in one unit (or in none); else days, unit 'd'.
 -- Caveats: A time point typed without a unit, beside others with one, cannot be converted: its measurement stands in
 --   `exclusion`. Outcomes without any time point do not appear.

@@ -1,6 +1,7 @@
 -- Title: The unit of each outcome
 -- Grain: outcome
 -- Key: outcome
+-- Stored: when the file is built
 -- Formula: The outcome's own unit; where it has none, the unit its measurements are typed in, if that is one.
 -- Caveats: An outcome without a unit whose measurements are typed in several (a behaviour scored by different tests)
 --   cannot be compared as raw means between studies: `contrast` gives SMD and ROM for it, never MD.

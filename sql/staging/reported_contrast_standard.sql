@@ -1,6 +1,7 @@
 -- Title: Reported contrasts that count, in the outcome's unit and in the order of all contrasts
 -- Grain: reported contrast: pair of arms x outcome x time point x measure
 -- Key: reported_contrast_id
+-- Stored: when the file is built
 -- Formula: Ratios are put on the log scale: estimate and limits by ln where their scale is natural, an SE of the ratio itself
 --   (se_scale natural) by SE / ratio. A log-rank test gives ln HR (or Peto's ln OR) = (O - E)/V with SE 1/sqrt(V). SE as
 --   reported, else (upper - lower) / (2 q) of the interval: q is the quantile of Student's t on n_a + n_b - 2 degrees of freedom

@@ -7,9 +7,7 @@ import pytest
 
 import evidence
 from analysis import pairwise, sensitivity
-from evidence.database import connect
 from evidence.errors import CallError, RefusedError
-from evidence.query import EvidenceBase
 
 STUDIES = "study,label,year,species,blinded\n" + "".join(
     f"{name},{name},{year},{species},{blinded}\n"
@@ -65,19 +63,8 @@ def file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def db(file):
-    """The evidence base with its views written down as tables: planning nested views is most of a query's time."""
-    connection = connect()
-    connection.execute(f"attach '{file}' as stored (read_only)")
-    names = connection.execute(
-        "select table_name from duckdb_tables() where database_name = 'stored' union "
-        "select view_name from duckdb_views() where database_name = 'stored' and not internal"
-    ).fetchall()
-    slow = ("contrast", "contrast_covariance", "measurement_standard", "study_variable", "exclusion")
-    for (name,) in names:
-        kind = "table" if name in slow else "view"
-        connection.execute(f"create {kind} {name} as select * from stored.{name}")
-    yield EvidenceBase(connection)
-    connection.close()
+    with evidence.open(file) as found:
+        yield found
 
 
 def question(**more):

@@ -24,6 +24,7 @@ import evidence
 from evidence.blank import copy_blank
 from evidence.database import connect
 from evidence.importers.arms import import_arms
+from evidence.stored import refresh
 
 BUNDLED = ("diabetes", "smoking", "parkinson", "maternal-diet")
 TABLES = (
@@ -296,6 +297,7 @@ def claims(connection, blocks: Blocks) -> dict[str, float]:
         [{"measurement_id": i, "experiment": "main", **{key: row[key] for key in keys}, **place}
          for i, row in enumerate(rows)],
     )  # fmt: skip
+    refresh(connection, ["suspicion"])
     found = connection.execute(
         "select study, max(coalesce(score, 99)) from suspicion where block is not null group by study"
     ).fetchall()

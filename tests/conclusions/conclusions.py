@@ -5,20 +5,17 @@ from __future__ import annotations
 import io
 import math
 import re
-import shutil
 import traceback
 from collections.abc import Iterable, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import evidence
 from analysis.plan import run_network, run_pairwise, run_planned
 from analysis.report import words
 from analysis.report.links import Links, as_text
 from analysis.report.material import Material
-from evidence.catalog import Catalog
 from evidence.commands.display import show_run
 from evidence.database import connect
 from evidence.errors import EvidenceError
@@ -26,64 +23,8 @@ from evidence.query import EvidenceBase
 from evidence.results import TABLES, Run, plain
 from evidence.storage import insert
 
-READ = (
-    "contrast", "contrast_network", "contrast_covariance", "contrast_variable", "measurement_standard", "exclusion",
-    "study_variable", "arm_variable", "measurement_variable", "high_risk_study", "rob_by_outcome",
-)  # fmt: skip
-"""Views that questions ask; each, and what it reads, becomes a table in a copy."""
-
-_READS = re.compile(r"\b(?:from|join)\s+\(*(\w+)", re.IGNORECASE)
-
-
-class _Rows(EvidenceBase):
-    """Rows that do not change: what is asked again and again is asked once, as of a file."""
-
-    def kept_rows(self, query):
-        if query not in self._kept:
-            self._kept[query] = self.rows(query)
-        return self._kept[query]
-
-    def kept_frame(self, query, params=()):
-        if (key := (query, tuple(params))) not in self._kept_frames:
-            self._kept_frames[key] = self.frame(query, params)
-        return self._kept_frames[key]
-
-    def cursor(self):
-        cursor = self.connection.cursor()
-        cursor.execute("use evidence_file")
-        return cursor
-
-
-@contextmanager
-def opened(folder: Path, place: Path):
-    """Build a review folder, and open a copy in which views are the rows they have: a question takes milliseconds."""
-    built = evidence.build(folder, place / f"{folder.name}.duckdb")
-    copy = place / f"{folder.name}-rows.duckdb"
-    shutil.copyfile(built, copy)
-    connection = connect(copy, write=True, threads=1)
-    db = _Rows(connection, None)
-    try:
-        entries, done = Catalog(db).entries, set[str]()
-
-        def settle(name: str) -> None:
-            if name in done:
-                return
-            done.add(name)
-            if entries[name].kind != "view":
-                return
-            for read in _READS.findall(entries[name].sql):
-                if read in entries:
-                    settle(read)
-            connection.execute(f'create table "rows_{name}" as from {name}')
-            connection.execute(f'create or replace view "{name}" as from "rows_{name}"')
-
-        for name in READ:
-            settle(name)
-        yield db
-    finally:
-        connection.close()
-        copy.unlink()
-        Path(built).unlink()
+if TYPE_CHECKING:
+    import duckdb
 
 
 @dataclass
@@ -121,13 +62,13 @@ def ask(
     return Conclusion(run=run)
 
 
-def keep(db: EvidenceBase, runs: Iterable[Run]) -> None:
-    """Store runs in the copy, a table at a time."""
+def keep(connection: duckdb.DuckDBPyConnection, runs: Iterable[Run]) -> None:
+    """Store runs in the file, a table at a time: `evidence.results.save` writes the file anew for each call."""
     some = list({run.run_id: run for run in runs}.values())
     rows = [run.row() for run in some]
     if not rows:
         return
-    insert(db.connection, "result_run", {name: [row[name] for row in rows] for name in rows[0]})
+    insert(connection, "result_run", {name: [row[name] for row in rows] for name in rows[0]})
     for name, table in TABLES.items():
         columns: dict[str, list[Any]] = {"run_id": []}
         size = 0
@@ -142,19 +83,21 @@ def keep(db: EvidenceBase, runs: Iterable[Run]) -> None:
             size += len(frame)
             for given in columns.values():
                 given += [None] * (size - len(given))
-        insert(db.connection, table, columns)
+        insert(connection, table, columns)
 
 
-def speak(db: EvidenceBase, conclusions: Iterable[Conclusion]) -> None:
+def speak(file: Path, conclusions: Iterable[Conclusion]) -> None:
     """Add sentences, printed text, ranks and figures' data to each conclusion that has a run."""
     said = [one for one in conclusions if one.run is not None]
-    keep(db, (one.run for one in said))
-    material = Material(db, {})
-    for one in said:
-        try:
-            _say(material, one)
-        except Exception:
-            one.fault = traceback.format_exc()[-1500:]
+    with connect(file, write=True, threads=1) as connection:
+        keep(connection, (one.run for one in said))
+    with evidence.open(file) as db:
+        material = Material(db, {})
+        for one in said:
+            try:
+                _say(material, one)
+            except Exception:
+                one.fault = traceback.format_exc()[-1500:]
 
 
 def _say(material: Material, one: Conclusion) -> None:
@@ -164,7 +107,9 @@ def _say(material: Material, one: Conclusion) -> None:
     one.details = tuple(as_text(text) for text in words.details(material, run))
     stream = io.StringIO()
     show_run(run, stream)
-    one.printed = re.sub(r"run [0-9a-f]{16}", "run", stream.getvalue())
+    # Other sets stand in the same folder: how many studies meet a condition is not this one's.
+    one.printed = re.sub(r"(Only studies where .*): \d+ of \d+", r"\1", stream.getvalue())
+    one.printed = re.sub(r"run [0-9a-f]{16}", "run", one.printed)
     one.sides = effect.favours("A", "B")
     if run.kind == "network":
         one.order = tuple(words.ranked(run, words.main_model(run))[0])
@@ -230,14 +175,10 @@ def numbers(run: Run, renamed=lambda text: text, factor: float = 1.0, turn: bool
             found[*about, name] = value
     for row in _rows(run, "inconsistency"):
         if row["treatment"] is None:
+            # A design is named by its treatments, in the order of their names.
+            design = ":".join(sorted(renamed(part) for part in str(row["component"]).split(":")))
             for name in ("q", "df", "p_value"):
-                about = (
-                    renamed(str(row["component"])) if row["method"] in ("Q", "design-by-treatment") else None
-                )
-                if about is None or "k" not in about:
-                    found["inconsistency", row["model"], row["method"], str(row["component"]), name] = row[
-                        name
-                    ]
+                found["inconsistency", row["model"], row["method"], design, name] = row[name]
             continue
         who, turned = pair(row)
         for name, value in effects(row, ("direct", "indirect", "difference"), turned):
@@ -284,7 +225,7 @@ def masked(text: str) -> str:
 
 def wordbag(text: str) -> list[list[str]]:
     """Lines of a text with the words of each sorted: the same in whatever order names come."""
-    return sorted(sorted(re.findall(r"[^\s,;:─]+", line)) for line in text.splitlines())
+    return sorted(sorted(re.findall(r"[^\s,;:.─]+", line)) for line in text.splitlines())
 
 
 # --- words against numbers ----------------------------------------------------------------------------------

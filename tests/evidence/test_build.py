@@ -122,7 +122,12 @@ def exported(path: Path, folder: Path) -> dict[str, bytes]:
     """Return every table as Parquet."""
     folder.mkdir()
     with connect(path) as connection:
-        tables = [name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()]
+        tables = [
+            f"{schema}.{name}"
+            for schema, name in connection.execute(
+                "select schema_name, table_name from duckdb_tables()"
+            ).fetchall()
+        ]
         for table in tables:
             connection.execute(f"copy {table} to '{folder / table}.parquet'")
     return {table: (folder / f"{table}.parquet").read_bytes() for table in tables}
@@ -185,7 +190,14 @@ KILLED = textwrap.dedent(
 
 
 @pytest.mark.parametrize(
-    "step", ["creating tables and views", "storing rows", "checking claims", "putting the file in place"]
+    "step",
+    [
+        "creating tables and views",
+        "storing rows",
+        "computing views",
+        "checking claims",
+        "putting the file in place",
+    ],
 )
 def test_a_killed_build_leaves_the_old_file_and_nothing_for_long(built, review_folder, step):
     before = built.read_bytes()
@@ -227,6 +239,7 @@ def test_steps_are_told(review_folder, tmp_path):
         "reading and checking the review folder",
         "creating tables and views",
         "storing rows",
+        "computing views",
         "checking claims",
         "putting the file in place",
     ]
@@ -280,11 +293,19 @@ def test_other_clients_can_read_the_file(built):
 @pytest.fixture
 def own_cache(tmp_path, monkeypatch):
     """A cache of the test's own, and few views, which take long to create."""
-    from evidence import blank, objects
+    from evidence import blank, objects, stored
     from evidence.blank import blank_file
 
+    few = ("study_variable", "outcome_unit")
     monkeypatch.setattr(
-        blank, "create_objects", lambda connection: objects.create_objects(connection, ["study_variable"])
+        blank,
+        "create_objects",
+        lambda connection, stored: objects.create_objects(connection, few, stored=stored),
+    )
+    monkeypatch.setattr(
+        stored,
+        "stored_views",
+        lambda: [view for view in objects.sql_objects() if view.name == "outcome_unit"],
     )
     monkeypatch.setenv("EVIDENCE_CACHE", str(tmp_path / "cache"))
     blank_file.cache_clear()

@@ -24,9 +24,8 @@ def judged(review_folder, *rows):
         return {verdict.claim: verdict for verdict in check_claims(db)}
 
 
-@pytest.mark.parametrize(
-    ("query", "operator", "expected", "tolerance", "verdict", "found"),
-    [
+def test_operators(review_folder):
+    cases = [
         ("select 2", "=", "2", "", "holds", "2"),
         ("select 2.004", "=", "2", "0.005", "holds", "2.004"),
         ("select 2.006", "=", "2", "0.005", "does not hold", "2.006"),
@@ -51,12 +50,11 @@ def judged(review_folder, *rows):
         ("select 1 where false", "=", "1", "", "cannot be checked", None),
         ("select * from (values (1), (2))", "=", "1", "", "cannot be checked", "1; 2"),
         ("select nothing from nowhere", "=", "1", "", "cannot be checked", None),
-    ],
-)
-def test_operators(review_folder, query, operator, expected, tolerance, verdict, found):
-    (one,) = judged(review_folder, ("c", "", "t", query, operator, expected, tolerance, "")).values()
-    assert (one.verdict, one.found) == (verdict, found)
-    assert (one.needs is None) == (verdict != "cannot be checked")
+    ]
+    rows = [(str(i), "", "t", *case[:4], "") for i, case in enumerate(cases)]
+    for one, case in zip(judged(review_folder, *rows).values(), cases, strict=True):
+        assert (one.verdict, one.found) == case[4:], case
+        assert (one.needs is None) == (one.verdict != "cannot be checked"), case
 
 
 def test_a_claim_without_a_query_says_what_it_would_need(review_folder):

@@ -25,6 +25,7 @@ from evidence.layout import FILE, FILES
 from evidence.reference import keyed
 from evidence.review import Review, Rows, bundled, read
 from evidence.storage import insert
+from evidence.stored import refresh
 
 Table = list[list[str]]
 
@@ -263,6 +264,7 @@ def seen_in(reviews: list[Review], file: Path) -> list[dict[str, dict]]:
             # Names of variables are the reviews' in common; their types play no part in what is seen here.
             if table not in ("variable", "variable_unit"):
                 insert(connection, table, columns)
+        refresh(connection)
         seen: list[dict[str, dict]] = [defaultdict(dict) for _ in reviews]
 
         def own(name: str | None) -> tuple[int, str]:

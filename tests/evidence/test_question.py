@@ -15,6 +15,7 @@ from evidence.database import connect
 from evidence.errors import CallError, RefusedError, ReviewError
 from evidence.query import EvidenceBase
 from evidence.question import Question, _arms, _timed, known, read
+from evidence.stored import refresh
 from evidence.timepoint import TimepointRule
 
 
@@ -387,6 +388,7 @@ def test_the_plan_stores_its_rule_with_the_unit_and_the_check_finds_a_time_that_
     assert connection.execute("select timepoint from plan").fetchall() == [("72 h",)]
     assert connection.execute("select * from audit_plan_time").fetchall() == []
     connection.execute("update plan set timepoint = '5 d'")
+    refresh(connection)
     ((severity, message),) = connection.execute("select severity, message from audit_plan_time").fetchall()
     connection.close()
     assert (severity, message) == (

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from evidence.objects import used_by
 from evidence.reference import keyed
+from evidence.stored import refresh
 
 CONTROLS = ("control", "placebo", "plac", "no_contact", "no treatment", "no_intervention", "control/placebo")
 
@@ -23,10 +26,13 @@ class Rows:
         self.seen: set[tuple] = set()
         self.next_id = 0
         self.line = 1
+        self.stored: set[str] = set()
+        """Views whose rows are those of the tables as they now are."""
 
     def insert(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
         rows = list(rows)
         if rows:
+            self.stored.clear()
             columns = list(dict.fromkeys(key for row in rows for key in row))
             one = f"({', '.join('?' for _ in columns)})"
             names = ", ".join(f'"{column}"' for column in columns)
@@ -119,7 +125,11 @@ class Rows:
         return self.next_id
 
     def query(self, sql: str, parameters=None) -> list[dict]:
-        """Rows of an answer as dictionaries."""
+        """Rows of an answer as dictionaries, from views as a build would store them."""
+        behind = {item.name for item in used_by(re.findall(r"\w+", sql)) if item.stored}
+        if not behind <= self.stored:
+            refresh(self.connection, behind)
+            self.stored |= behind
         cursor = self.connection.execute(sql, parameters)
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -143,6 +153,7 @@ def database(tmp_path_factory):
         # But the words of the view `exclusion`; other reference data each test fills in as it needs them.
         for table in reversed([table for table in REFERENCE_TABLES if table != "reason"]):
             connection.execute(f"delete from {table}")
+        refresh(connection)
         yield connection
 
 

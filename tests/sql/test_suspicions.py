@@ -324,5 +324,6 @@ def test_standard_errors_divided_by_root_n_in_real_data(rows, trial_data):
             "update measurement set sd = ?, se = ? where measurement_id = ?",
             [row["sd"], row["se"], row["measurement_id"]],
         )
+    rows.stored.clear()
     assert -3 < rows.one(fingolimod)["random_estimate"] < -1
     assert "all_se_divided" not in {cause for cause, _, _ in suspicions(rows)}

@@ -19,13 +19,16 @@ KEYED = [item for item in VIEWS if "Key" in item.header]
 REVIEWS = ("alf", "maternal-diet")
 
 # Divisors that a view may use as they are: positive by a check of the table (n), as a quantile of a probability above
-# one half (z), or because the view reads only what is (`pooling_effect` takes variances above 0, and what weights and
+# one half (z, t), as a power of ten (digit), or because the view reads only what is (`pooling_effect` takes variances above 0, and what weights and
 # errors are made of them is so too; level stands in an order by). Names mean nothing in another view: there, nullif.
 POSITIVE = {
+    "audit_mean_interval": {"n", "t", "z"},
+    "audit_reported_interval": {"t", "z"},
     "contrast": {"n_a", "n_b"},
     "contrast_covariance": {"n_study"},
     "contrast_network": {"n_a", "n_b", "n_total"},
     "measurement_derived": {"animals", "divisor"},
+    "measurement_variable": {"digit"},
     "measurement_reading": {"n"},
     "omission_sum": {"length", "random_weight", "tau2", "variance", "weight"},
     "pooling": {"common_std_error", "random_std_error"},

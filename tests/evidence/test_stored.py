@@ -1,0 +1,90 @@
+"""What the views compute is kept as rows, and stays what the views say."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+import evidence
+from evidence.catalog import Catalog
+from evidence.database import connect
+from evidence.objects import sql_objects, used_by
+from evidence.review import bundled
+from evidence.stored import STORED, differing, refresh, stored_views
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    return evidence.build("diabetes", tmp_path_factory.mktemp("stored") / "diabetes.duckdb")
+
+
+@pytest.fixture
+def writable(file, tmp_path):
+    copy = tmp_path / "copy.duckdb"
+    copy.write_bytes(file.read_bytes())
+    with connect(copy, write=True) as connection:
+        yield connection
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", bundled())
+def test_stored_rows_are_those_that_the_definitions_give(name, tmp_path):
+    with connect(evidence.build(name, tmp_path / "built.duckdb")) as connection:
+        assert differing(connection) == []
+
+
+def test_stored_views_stand_on_nothing_that_an_analysis_writes():
+    """Results and verdicts come after the build."""
+    for view in stored_views():
+        words = {word for item in used_by([view.name]) for word in item.words}
+        assert not {word for word in words if word.startswith("result_") or "verdict" in word}, view.name
+
+
+def test_a_stored_view_stands_on_stored_views_or_plans_little():
+    """Nothing is planned twice: what two stored views read is stored, but for views on tables alone."""
+    views = {item.name: item for item in sql_objects() if item.kind == "view"}
+    reads = {name: (item.words & views.keys()) - {name} for name, item in views.items()}
+    for name in views:
+        readers = [view.name for view in stored_views() if name in reads[view.name]]
+        assert len(readers) < 2 or views[name].stored or not reads[name], (name, readers)
+
+
+def test_what_is_stored_follows_the_tables(writable):
+    before = writable.execute("select count(*) from contrast").fetchall()
+    writable.execute("delete from measurement where study = (select min(study) from measurement)")
+    assert differing(writable)
+    refresh(writable)
+    assert differing(writable) == []
+    assert writable.execute("select count(*) from contrast").fetchall() < before
+
+
+def test_only_what_is_asked_for_is_computed_anew(writable):
+    writable.execute("delete from measurement where study = (select min(study) from measurement)")
+    refresh(writable, ["contrast"])
+    found = set(differing(writable))
+    assert "contrast_choice" in found
+    assert not {"measurement_standard", "arm_effect", "contrast"} & found
+
+
+def test_definitions_stay_readable_in_the_file_and_the_catalog(file):
+    with duckdb.connect(str(file), read_only=True) as plain:
+        kept = dict(plain.execute(f"from {STORED}.definition").fetchall())
+    assert kept == {view.name: view.query for view in stored_views()}
+    with evidence.open(file) as db:
+        catalog = Catalog(db)
+        assert "hedges_correction(n_a + n_b - 2)" in catalog.entry("contrast").sql
+        assert catalog.entry("contrast").kind == "view"
+        assert {"measurement.mean", "measurement.n"} <= set(catalog.lineage("contrast", "estimate").leaves())
+        assert not [name for name in catalog.entries if name.startswith(STORED) or name == "definition"]
+
+
+def test_a_file_whose_stored_rows_were_changed_is_computed_anew(file, tmp_path):
+    """Somebody else's file has our views, and rows behind them that they do not give."""
+    copy = tmp_path / "from elsewhere.duckdb"
+    copy.write_bytes(file.read_bytes())
+    with evidence.open(file) as db:
+        true = db.rows("select contrast_id, estimate from contrast order by all")
+    with connect(copy, write=True) as connection:
+        connection.execute(f"update {STORED}.contrast set estimate = 99")
+    with evidence.open(copy) as db:
+        assert db.rows("select contrast_id, estimate from contrast order by all") == true
