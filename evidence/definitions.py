@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -97,6 +98,10 @@ def own_copy(path: Path, target: Path) -> list[str]:
         foreign = _columns(connection, "foreign_file")
         own = _columns(connection, "evidence_file")
         _check(path, own, foreign)
+        absent = [table for table in own if table.startswith("result_") and table not in foreign]
+        runs = "select exists (from foreign_file.main.result_run)"
+        if absent and "result_run" in foreign and connection.execute(runs).fetchone() == (True,):
+            raise older(path, absent)  # Its runs do not say what entered them.
         keyed = _keyed(connection)
         for table in load_order(connection):
             if table not in foreign:
@@ -143,6 +148,14 @@ def _check(path: Path, own: dict[str, dict[str, str]], foreign: dict[str, dict[s
     for table, columns in foreign.items():
         if table in own and (more := [name for name in columns if name not in own[table]]):
             raise _another_version(path, f"its table {table} has columns {', '.join(more)}")
+
+
+def older(path: str | Path, absent: Iterable[str]) -> CallError:
+    """Say that a file with results lacks tables, and what to do."""
+    return CallError(
+        f"{str(path)!r} was made by an earlier version: it has no table {', '.join(absent)}. Build it "
+        "again (`evidence build REVIEW -o FILE`) and run its plan (`evidence analyse FILE`)."
+    )
 
 
 def _another_version(path: Path, why: str) -> CallError:

@@ -128,13 +128,20 @@ def swallowed(
     if width < 3:
         return []
     found = []
-    for number, line in enumerate(record.lines[1:], record.line + 1):
+    for number, line in enumerate(record.lines, record.line):
         cells = line.rstrip("\r\n").split(separator)
         while len(cells) > width and not cells[-1].strip():
             cells.pop()
-        if len(cells) == width and not any(c[:1].isspace() for c in cells if c.strip()) and fits(cells):
+        if number == record.line:
+            is_row = len(cells) >= width
+        else:
+            is_row = (
+                len(cells) == width and not any(c[:1].isspace() for c in cells if c.strip()) and fits(cells)
+            )
+        if is_row:
             found.append(number)
-    return found
+    # Of a row with a cell of two lines, as spreadsheets write it, one line may be as wide as a row, not both.
+    return [number for number in found if number > record.line] if len(found) > 1 else []
 
 
 def bare(cell: str) -> str:

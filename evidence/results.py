@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import evidence
+from evidence.definitions import older
 from evidence.errors import CallError, EvidenceError
 from evidence.files import locked, replacing
 from evidence.names import nearest
@@ -264,10 +265,7 @@ def _refuse_older(path: Any, names: Iterable[str]) -> None:
     """Refuse a file that an earlier version made, whose runs do not say what entered them."""
     known = set(names)
     if absent := [table for table in TABLES.values() if table not in known]:
-        raise CallError(
-            f"{str(path)!r} was made by an earlier version: it has no table {', '.join(absent)}. Build it "
-            "again (`evidence build REVIEW -o FILE`) and run its plan (`evidence analyse FILE`)."
-        )
+        raise older(path, absent)
 
 
 CONTENT = "select value from build_info where key = 'content_hash'"

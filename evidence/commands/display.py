@@ -301,7 +301,7 @@ def _exclusions(run: Run) -> Iterable[str]:
     for row in _records(run, "exclusions"):
         key = (row["reason"], row["remedy"] or "")
         counts[key] = counts.get(key, 0) + 1
-    for (reason, remedy), n in counts.items():
+    for (reason, remedy), n in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
         yield f"Not used, {n} x: {reason}" + (f" -> {remedy}" if remedy else "")
 
 

@@ -215,7 +215,7 @@ def differences(one: Mapping[tuple, Any], two: Mapping[tuple, Any], tolerance: f
     return found[:5]
 
 
-_NUMBER = re.compile(r"(?<![A-Za-z\d])[−-]?[<>]?\d[\d,]*(\.\d+)?([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"(?<![A-Za-z\d])[−-]?[<>]?\d+(,\d{3})*(\.\d+)?([eE][+-]?\d+)?")
 
 
 def masked(text: str) -> str:

@@ -60,6 +60,19 @@ def test_a_quotation_mark_in_the_header_is_an_error(review_folder):
         read(review_folder({"studies.csv": quoted(text.replace("\n", ",\n"), 1, 3)}))
 
 
+@pytest.mark.parametrize("column", ["study", "label", "year"])
+def test_a_cell_of_two_lines_in_any_column_is_no_swallowed_row(tmp_path, column):
+    """As spreadsheets write it: one of its lines is as wide as a row, which no row was."""
+    row = {"study": "Li 2019", "label": "Li", "year": "2019"}
+    two = {**row, column: f'"{row[column]}\nof the year"'}
+    text = "study,label,year\nWu 2020,Wu,2020\n" + ",".join(two.values()) + "\nXu 2021,Xu,2021\n"
+    (tmp_path / "studies.csv").write_text(text)
+    problems = Problems()
+    sheet = read_sheet(tmp_path / "studies.csv", FILE["studies.csv"], problems)
+    assert not [problem for problem in problems.errors if "quotation" in problem.message]
+    assert sheet is not None
+
+
 def test_a_text_of_several_lines_is_said_once_for_its_column(review_folder):
     rows = 'Li 2019,SYRCLE,1,low,"random,\nthey say"\nLi 2019,SYRCLE,2,low,"a\n\nb, c, d, e, f"\n'
     review = read(review_folder({"risk_of_bias.csv": f"study,tool,item,judgement,support\n{rows}"}))
