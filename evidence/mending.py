@@ -164,7 +164,7 @@ def _mended(
                 connection.execute(
                     "delete from measurement where measurement_id = ?", [row["measurement_id"]]
                 )
-        refresh(connection, ["comparison_contrast"])
+        refresh(connection, ["pooled"])
         return _pooled(connection, outcome)
     finally:
         connection.execute("rollback")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from evidence.bounds import MAX_CELL
 
@@ -39,8 +39,7 @@ class RecordError(ValueError):
         self.remedy = remedy
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """One record of a text: the line it begins on, its cells, and the lines as they stand in the text."""
 
     line: int
@@ -50,7 +49,7 @@ class Record:
     @property
     def blank(self) -> bool:
         """Whether no cell holds anything."""
-        return not any(cell.strip() for cell in self.cells)
+        return not "".join(self.cells).strip()
 
 
 def records(text: str, separator: str = ",") -> Iterator[Record]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evidence.bulk import uncollected
 from evidence.checks import check
 from evidence.errors import CallError, Problem, ReviewError
 from evidence.files import recover
@@ -122,6 +123,7 @@ def find(review: str | Path) -> Path:
     )
 
 
+@uncollected()
 def read(review: str | Path) -> Review:
     """Read and check a review folder.
 

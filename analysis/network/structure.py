@@ -282,8 +282,13 @@ class EvidenceStructure(NetworkFit):
         )
         y, v = points["adjusted"].to_numpy(), points["std_error"].to_numpy() ** 2
         size = _arm_sizes(self.network, points) if chosen == bias.OF_ARMS else None
-        # The weights, too, must not hold the effect.
-        found = bias.egger(y, v if size is None else size, predictor=chosen, n=size).slope
+        # The weights, too, must not hold the effect. A centre that is estimated takes a degree of freedom.
+        if size is None:
+            found = bias.egger(y, v, predictor=chosen).slope
+        else:
+            strata = points.groupby(["treatment", "versus"]).ngroup().to_numpy()
+            found = bias.egger(y, size, predictor=chosen, n=size, strata=strata).slope
+            remarks.append("each comparison has an intercept of its own")
         values = {name: getattr(found, name)[0] for name in ("estimate", "std_error", "p_value")}
         said = [depends] if lopsided and chosen == "se" else []
         tests = [("Egger", values, [f"on {chosen}", *said, *remarks])]

@@ -88,11 +88,16 @@ def _few(k: int, least: int, what: str) -> None:
         raise RefusedError(f"{what} needs at least {least} effects; there are {k}.")
 
 
-def _weighted_regression(y: Array, x: Array, v: Array, method: str) -> Asymmetry:
-    """Regress y on x, weights 1 / v, error variance a free multiple of v; t with k - 2 degrees of freedom."""
-    _few(len(y), 3, method)
+def _weighted_regression(y: Array, x: Array, v: Array, method: str, strata: Array | None = None) -> Asymmetry:
+    """Regress y on x, weights 1 / v, error variance a free multiple of v; t with k - 2 degrees of freedom.
+
+    With `strata` each of them has its intercept: k - 1 degrees of freedom less one for each.
+    """
+    groups = np.zeros(len(y), dtype=int) if strata is None else np.unique(strata, return_inverse=True)[1]
+    intercepts = (groups[:, None] == np.arange(groups.max() + 1)).astype(float)
+    _few(len(y), intercepts.shape[1] + 2, method)
     _varies(x, method)
-    rows = Rows.of(y, v, np.column_stack([np.ones(len(y)), x]))
+    rows = Rows.of(y, v, np.column_stack([intercepts[:, 0], x, intercepts[:, 1:]]))
     solution = rows.profile.solve(0.0)
     both = coefficients(solution.beta, solution.covariance * solution.residual_ss / rows.df, rows.df)
     return Asymmetry(method, _split(both, 1), _split(both, 0), float("nan"), len(y))
@@ -114,6 +119,7 @@ def egger(
     n: Array | None = None,
     tau2: str | float = "REML",
     ci: str = "Wald",
+    strata: Array | None = None,
 ) -> Asymmetry:
     """Regress the effects on their standard errors (or another measure of precision).
 
@@ -133,6 +139,9 @@ def egger(
         under the root.
     tau2, ci : str or float, str
         Of the additive model: estimator of the residual between-study variance or its value; interval.
+    strata : (k,) array, optional
+        Of the multiplicative model: groups that have an intercept of their own, whose number the degrees of
+        freedom are fewer by; the intercept in the answer is then the first one's.
     """
     if predictor not in PREDICTORS:
         raise CallError(f"There is no predictor {predictor!r}; there are {', '.join(PREDICTORS)}.")
@@ -140,7 +149,7 @@ def egger(
         raise RefusedError(f"The predictor {predictor} needs the number of participants of every study.")
     x = PREDICTORS[predictor](np.asarray(v, float), np.asarray(v if n is None else n, float))
     if model == "multiplicative":
-        return _weighted_regression(y, x, v, f"Egger, multiplicative error, on {predictor}")
+        return _weighted_regression(y, x, v, f"Egger, multiplicative error, on {predictor}", strata)
     if model != "additive":
         raise CallError(f"There is no model {model!r}; there are multiplicative, additive.")
     method = f"Egger, additive error, on {predictor}"

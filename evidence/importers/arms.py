@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evidence import facts, hazard
+from evidence.bulk import uncollected
 from evidence.errors import CallError, Problem, ReviewError
 from evidence.hazard import contradiction
 from evidence.importers.cells import filled_down, holds, taken_apart
@@ -134,6 +135,7 @@ def import_arms(
     )
 
 
+@uncollected()
 def import_table(
     table: Table,
     into: str | Path,

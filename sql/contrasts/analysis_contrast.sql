@@ -1,7 +1,6 @@
 -- Title: Contrasts of a network, at the time point of the plan
 -- Grain: pair of arms x outcome x measure
 -- Key: study, experiment, outcome, measure, arm_a, arm_b
--- Stored: when the file is built
 -- Formula: For each study, experiment, outcome and measure the contrasts of one time point: of those with the most arms the
 --   one that `time_rule` puts first. See `contrast_choice`.
 -- Caveats: An arm that was not measured at that time point is not in the network; an analysis names it. Two treatments by

@@ -1,7 +1,6 @@
 -- Title: The measurements that count
 -- Grain: arm x outcome x time point
 -- Key: study, experiment, arm, outcome, timepoint
--- Stored: when the file is built
 -- Formula: The one reading of each measurement that counts, see `measurement_reading`.
 -- Caveats: The readings that do not count stand in `exclusion`; what extractors disagree about in
 --   `audit_extractor_disagreement`.

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from analysis import network
+from analysis.pairwise import bias
 from evidence.errors import CallError, RefusedError
 
 ORDER = ["a", "b", "c"]
@@ -17,7 +18,7 @@ EFFECT = {"a": 0.0, "b": 0.6, "c": 1.2}
 
 
 def contrasts(seed: int, per_pair: int, slope: float = 1.0, sizes: bool = True) -> pd.DataFrame:
-    """Two-arm studies of three treatments: SMDs with their usual variance, which holds the effect."""
+    """Two-arm studies of three treatments: Hedges' g with its usual variance, which holds the effect."""
     rng = np.random.default_rng(seed)
     pairs = list(itertools.combinations(ORDER, 2)) * per_pair
     n = rng.integers(5, 40, len(pairs)).astype(float)
@@ -25,6 +26,7 @@ def contrasts(seed: int, per_pair: int, slope: float = 1.0, sizes: bool = True) 
     # The distribution of d (Hedges 1981): a normal over a chi with n_a + n_b - 2 degrees of freedom.
     df = 2 * n - 2
     d = (truth + rng.normal(0, np.sqrt(2 / n))) / np.sqrt(rng.chisquare(df) / df)
+    d *= 1 - 3 / (4 * df - 1)
     table = pd.DataFrame(pairs, columns=["treatment_a", "treatment_b"])
     table["study"] = [f"s{i:02}" for i in range(len(pairs))]
     table["estimate"], table["std_error"] = d, np.sqrt(2 / n + d**2 / (4 * n))
@@ -42,12 +44,16 @@ def test_an_smd_is_regressed_on_sizes_with_weights_of_sizes() -> None:
     fit = network.fit(network.from_contrasts(table, measure="SMD", reference="a"), model="common")
     y = fit.funnel(ORDER).sort_values("study")["adjusted"].to_numpy()
     size = (1 / table["n_a"] + 1 / table["n_b"]).to_numpy()
-    # Second method: ordinary least squares of what has been divided by the root of the size.
-    design = np.column_stack([1 / np.sqrt(size), np.ones(len(size))])
+    # Second method: ordinary least squares of what has been divided by the root of the size, an intercept for
+    # each of the three comparisons, which takes the place of its centre.
+    pair = (table["treatment_a"] + table["treatment_b"]).to_numpy()
+    design = np.column_stack(
+        [np.ones(len(size)), *((pair == one) / np.sqrt(size) for one in np.unique(pair))]
+    )
     beta, rest, *_ = np.linalg.lstsq(design, y / np.sqrt(size), rcond=None)
-    error = np.sqrt(np.linalg.inv(design.T @ design)[1, 1] * rest[0] / (len(y) - 2))
+    error = np.sqrt(np.linalg.inv(design.T @ design)[0, 0] * rest[0] / (len(y) - 4))
     found = asymmetry(table)
-    assert found["value"]["Egger", "estimate"] == pytest.approx(beta[1], rel=1e-9)
+    assert found["value"]["Egger", "estimate"] == pytest.approx(beta[0], rel=1e-9)
     assert found["value"]["Egger", "std_error"] == pytest.approx(error, rel=1e-9)
     assert "on sqrt(1/n1+1/n2)" in found["note"]["Egger", "p_value"]
 
@@ -90,8 +96,16 @@ def test_studies_whose_sizes_are_not_known_are_named() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("slope", [0.0, 0.85, 1.7])
 def test_the_size_for_smd_without_bias(slope: float) -> None:
-    """At most one test in fourteen finds asymmetry where there is none, whatever the effects (here up to 2)."""
-    p = [asymmetry(contrasts(seed, 8, slope))["value"]["Egger", "p_value"] for seed in range(600)]
+    """Asymmetry is found where there is none in 3 to 7 % of reviews, whatever the effects (here up to 2)."""
+    p = []
+    for seed in range(2000):
+        table = contrasts(seed, 8, slope)
+        pair = (table["treatment_a"] + table["treatment_b"]).to_numpy()
+        y, size = table["estimate"].to_numpy(), (1 / table["n_a"] + 1 / table["n_b"]).to_numpy()
+        p.append(bias.egger(y, size, predictor=bias.OF_ARMS, n=size, strata=pair).slope.p_value[0])
+        if seed == 0:
+            # A comparison's centre goes into its intercept: the test of the network is this one.
+            assert asymmetry(table)["value"]["Egger", "p_value"] == pytest.approx(p[0], rel=1e-9)
     share = float(np.mean(np.array(p) < 0.05))
     print(f"effects times {slope}: {share:.3f}")
-    assert share <= 0.07
+    assert 0.03 <= share <= 0.07

@@ -56,7 +56,7 @@ def test_any_tables_give_numbers_or_a_reason_and_exchanged_arms_the_opposite(met
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", LIKELIHOODS)
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(some=tables)
 def test_so_does_every_likelihood(method, some):
     exchanged(method, some)

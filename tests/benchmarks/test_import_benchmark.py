@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROWS = 500_000
-SECONDS = 60
+SECONDS = 90
 GIGABYTES = 2
 
 IMPORT = """
@@ -49,7 +49,7 @@ def run(table: Path, into: Path) -> tuple[int, float, float]:
 
 
 @pytest.mark.slow
-def test_500_000_rows_in_a_minute_of_cpu_and_2_gigabytes(large_table, tmp_path):
+def test_500_000_rows_in_ninety_seconds_of_cpu_and_2_gigabytes(large_table, tmp_path):
     rows, seconds, peak = run(large_table, tmp_path / "review")
     print(f"{rows:,} rows: {seconds:.1f} s of CPU, {peak:.2f} GB")
     assert rows == ROWS

@@ -18,6 +18,7 @@ from analysis.report.links import Links, as_text
 from analysis.report.material import Material
 from evidence.commands.display import show_run
 from evidence.database import connect
+from evidence.definitions import remember
 from evidence.errors import EvidenceError
 from evidence.query import EvidenceBase
 from evidence.results import TABLES, Run, plain
@@ -91,6 +92,7 @@ def speak(file: Path, conclusions: Iterable[Conclusion]) -> None:
     said = [one for one in conclusions if one.run is not None]
     with connect(file, write=True, threads=1) as connection:
         keep(connection, (one.run for one in said))
+    remember(file)
     with evidence.open(file) as db:
         material = Material(db, {})
         for one in said:

@@ -12,6 +12,7 @@ from evidence.cli import cli
 from evidence.database import connect
 from evidence.errors import CallError, EvidenceError
 from evidence.results import CONTENT, TABLES, Run, hash_rows, listing, plain, read, save, versions
+from evidence.stored import refresh
 
 
 def estimates(**changes):
@@ -226,6 +227,7 @@ def test_results_of_data_that_were_changed_since_are_an_error_of_the_audit(poole
         for change, message in CHANGES.values():
             connection.execute("begin")
             connection.execute(change)
+            refresh(connection, ["audit_result_data"])
             ((severity, said),) = connection.execute(audit).fetchall()
             assert severity == "error"
             assert message in said

@@ -154,10 +154,16 @@ def test_views_give_the_same_rows(review, server, tmp_path):
     connection = connect(evidence.build(review, tmp_path / "review.duckdb"))
     schema: dict[str, dict[str, str]] = {}
     for table, column, kind in connection.execute(
-        "select table_name, column_name, data_type from duckdb_columns() where not internal order by column_index"
+        "select table_name, column_name, data_type from duckdb_columns() "
+        "where not internal and schema_name = 'main' order by column_index"
     ).fetchall():
         schema.setdefault(table, {})[column] = kind
-    tables = [name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()]
+    tables = [
+        name
+        for (name,) in connection.execute(
+            "select table_name from duckdb_tables() where schema_name = 'main'"
+        ).fetchall()
+    ]
     for table in tables:
         columns = ", ".join(f'"{column}" {TYPES.get(kind, kind)}' for column, kind in schema[table].items())
         rows = connection.execute(f"select * from {table}").fetchall()
