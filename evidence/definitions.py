@@ -34,7 +34,7 @@ _DEFINITIONS = """
     select function_type, function_name || '(' || array_to_string(parameters, ', ') || ')', macro_definition
     from duckdb_functions() where not internal and database_name = $name
 """
-_KEPT = 200
+_KEPT = 1000
 # What `names.INVISIBLE` finds, as the engine writes it.
 _INVISIBLE = r"[\x{1}-\x{8}\x{b}\x{c}\x{e}-\x{1f}\x{7f}\x{e000}-\x{e00f}\x{fffe}\x{ffff}]"
 
@@ -44,11 +44,8 @@ def are_ours(path: Path) -> bool:
 
     The answer is kept in the user's cache for as long as the file is the same.
     """
-    mark = _mark(path)
-    register = _register()
-    with suppress(OSError):
-        if mark in register.read_text(encoding="utf-8").split():
-            return True
+    if is_remembered(path):
+        return True
     with connect(path) as connection:
         same = (
             _digest(connection, "evidence_file") == _own()
@@ -58,6 +55,13 @@ def are_ours(path: Path) -> bool:
     if same:
         remember(path)
     return same
+
+
+def is_remembered(path: Path) -> bool:
+    """Tell whether a file is as this package last wrote it, or as it was found to be ours."""
+    with suppress(OSError):
+        return _mark(path) in _register().read_text(encoding="utf-8").split()
+    return False
 
 
 def remember(path: Path) -> None:

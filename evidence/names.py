@@ -65,7 +65,9 @@ def skeleton(name: str) -> str:
     if name.isascii():
         return _BLANKS.sub(" ", name).strip().casefold()
     visible = "".join(c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c) != "Cf")
-    return _BLANKS.sub(" ", visible.translate(_CONFUSABLE)).strip().casefold()
+    found = _BLANKS.sub(" ", visible.translate(_CONFUSABLE)).strip().casefold()
+    # Folding may give a letter that looks like another (the iota below a vowel: a letter iota, an i).
+    return found if found == name else skeleton(found)
 
 
 def difference(name: str, other: str) -> str:

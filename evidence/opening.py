@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import evidence
 from evidence.database import connect
-from evidence.definitions import are_ours, own_copy
+from evidence.definitions import are_ours, is_remembered, own_copy
 from evidence.errors import CallError
 from evidence.files import refuse_log
 from evidence.query import EvidenceBase
@@ -82,7 +82,8 @@ def resolve(source: str | Path) -> Path:
 
     folder = find(source)
     built = cache_directory() / f"{folder.resolve().name}-{_content_hash(folder)[:16]}.duckdb"
-    if not built.is_file():
+    # A file that was cut short, or written by somebody else, is made anew.
+    if not (built.is_file() and is_remembered(built)):
         from evidence.build import build
 
         build(folder, built)

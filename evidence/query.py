@@ -141,12 +141,13 @@ class EvidenceBase:
 
     def columns(self, name: str) -> tuple[str, ...]:
         """Columns of a table or view, in order."""
+        literal = name.replace("'", "''")
         query = (
             "select column_name from duckdb_columns() where not internal "
             "and database_name = current_database() and schema_name = 'main' "
-            "and lower(table_name) = lower(?) order by column_index"
+            f"and lower(table_name) = lower('{literal}') order by column_index"
         )
-        return tuple(row[0] for row in self.connection.execute(query, [name]).fetchall())
+        return tuple(row["column_name"] for row in self.kept_rows(query))
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """Make a connection of its own to the same evidence base; its results outlive other queries."""

@@ -92,6 +92,10 @@ class Sheet:
     sha256: str = ""
     refused: int = 0
 
+    def __bool__(self) -> bool:
+        """Tell that there is a sheet: with a header alone, too."""
+        return True
+
     def __len__(self) -> int:
         return len(self.lines)
 

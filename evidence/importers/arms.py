@@ -207,10 +207,9 @@ def import_table(
     else:
         _fill_arms(table, columns, draft, report, outcome)
     draft.place = None
-    name = table.name
+    name, kind = table.name, _kind(table, columns, measure if is_relative else None)
     # The rows are in the draft now; a large table need not be in memory twice while the folder is checked.
     del table
-    kind = _kind(columns, measure if is_relative else None)
     known = next((row for row in draft.rows("outcomes.csv") if row.get("outcome") == outcome), None)
     if known is not None and known.get("kind") != kind:
         raise ReviewError(f"Outcome {outcome!r} is {known.get('kind')} in the folder and {kind} in {name}.")
@@ -466,11 +465,17 @@ def _rows_of_outcome(table: Table, columns: _Columns, outcome: str, report: Impo
     return Table(table.name, table.header, rows, table.notes)
 
 
-def _kind(columns: _Columns, measure: str | None) -> str:
+def _kind(table: Table, columns: _Columns, measure: str | None) -> str:
+    """Tell the kind of an outcome by the columns that hold anything."""
     if measure is not None:
         return facts.review_measure(measure).kind or "continuous"
-    if "events" in columns.known:
-        return "rate" if "exposure" in columns.known else "binary"
+
+    def holds(target: str) -> bool:
+        place = columns.known.get(target)
+        return place is not None and any(row[1][place].strip() for row in table.rows)
+
+    if holds("events"):
+        return "rate" if holds("exposure") else "binary"
     return "continuous"
 
 

@@ -134,6 +134,7 @@ def flagged_by_z(blocks: dict[int, list[Row]]) -> set[int]:
 
 
 def suspected(connection) -> dict[int, set[str]]:
+    refresh(connection, ["suspicion"])
     found: dict[int, set[str]] = {}
     for block, cause in connection.execute(
         "select block, cause from suspicion where block is not null"

@@ -197,3 +197,13 @@ def test_columns_that_differ_within_a_study_describe_arms_measurements_and_contr
     text = (tmp_path / "two" / "contrasts.csv").read_text()
     assert text.splitlines()[0].endswith(",weeks")
     assert [line.rsplit(",", 1)[1] for line in text.splitlines()[1:]] == ["4", "NR", "8"]
+
+
+def test_an_empty_column_of_events_does_not_make_an_outcome_binary(tmp_path):
+    """As in our own `measurement_standard`, which has a column for every statistic."""
+    file = write(
+        tmp_path / "t.csv", "study,treatment,n,mean,sd,events,exposure\na,x,10,1,2,,\na,y,10,2,2,,\n"
+    )
+    report = import_arms(file, tmp_path / "review", outcome="o")
+    assert report.added["measurements.csv"] == 2
+    assert "continuous" in (tmp_path / "review" / "outcomes.csv").read_text()

@@ -133,3 +133,10 @@ def test_rows_with_errors_count_among_those_expected(review_folder):
     with pytest.raises(ReviewError) as caught:
         read(review_folder({"review.toml": toml, "arms.csv": arms}))
     assert not [problem for problem in caught.value.problems if problem.file == "review.toml"]
+
+
+def test_a_file_with_a_header_alone_is_a_file_whose_rows_are_missing(review_folder):
+    folder = review_folder()
+    header = (folder / "arms.csv").read_text().splitlines()[0]
+    with pytest.raises(ReviewError, match=r"measurements\.csv:2 .*the study has no arm in arms\.csv"):
+        read(review_folder({"arms.csv": header + "\n"}))

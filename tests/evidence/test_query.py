@@ -141,6 +141,10 @@ def test_a_folder_and_a_bundled_name_are_built_once_and_again_when_they_change(c
     assert first.parent == cache
     stamp = first.stat().st_mtime_ns
     assert opening.resolve("parkinson").stat().st_mtime_ns == stamp
+    # One that was cut short is made again.
+    first.write_bytes(first.read_bytes()[:5000])
+    with evidence.open("parkinson") as db:
+        assert db.value("select count(*) from study") == 7
 
     folder = tmp_path / "mine"
     shutil.copytree(find("parkinson"), folder)
