@@ -142,7 +142,7 @@ def test_a_new_measure_needs_its_row_and_nothing_else_to_be_named_drawn_and_read
 
     with connect() as connection:
         create_tables(connection)
-        create_objects(connection)
+        create_objects(connection, stored=True)
         connection.execute(
             f"insert into effect_measure ({', '.join(FAKE)}) values ({', '.join('?' for _ in FAKE)})",
             list(FAKE.values()),

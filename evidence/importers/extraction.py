@@ -196,10 +196,15 @@ def as_read_by(file: str | Path, extractor: str, output: str | Path) -> Path:
         If there is no such extractor.
     """
     from evidence.database import connect
+    from evidence.definitions import are_ours, own_copy, remember
     from evidence.files import replacing
+    from evidence.stored import refresh
 
     with replacing(Path(output)) as part:
-        shutil.copyfile(file, part)
+        if are_ours(Path(file)):
+            shutil.copyfile(file, part)
+        else:  # Views of other people's files must not run where files can be written.
+            own_copy(Path(file), part)
         with connect(part, write=True) as connection:
             known = [
                 name
@@ -240,7 +245,9 @@ def as_read_by(file: str | Path, extractor: str, output: str | Path) -> Path:
                 [extractor],
             )
             connection.execute("drop table superseded")
+            refresh(connection)
             connection.execute("checkpoint")
+    remember(Path(output))
     return Path(output)
 
 
