@@ -3,7 +3,7 @@
 -- Key: suspicion
 -- Formula: The slips that `suspect_spread`, `suspect_unit` and `suspect_value` find in a block of arms shut each other out, so
 --   their odds against chance add up: score = ln(sum of exp(score)), each slip counted once, is the log odds that
---   something in the block is mistyped. Where it is above 1 (odds of nearly 3 to 1) the likeliest slip is shown. Beside that
+--   something in the block is mistyped. Where it is above 0.3 (odds of 4 to 3) the likeliest slip is shown. Beside that
 --   every row of `suspect_copy` and `suspect_outcome` with a score above 0; every
 --   row of `suspect_score`.
 -- Reference: see the views it is made of
@@ -109,7 +109,7 @@ found as (
         mended_ratio,
         ln(case when odds > 0 then odds end) as score
     from ranked
-    where place = 1 and odds > exp(1.0)
+    where place = 1 and odds > exp(0.3)
     union all
     select
         block,

@@ -141,6 +141,7 @@ def test_arms_of_one_treatment_are_combined_and_said(contrast_level):
     assert len({(row["studlab"], row["treat1"], row["treat2"]) for row in rows}) == len(rows)
 
 
+@pytest.mark.slow
 def test_rates_hazard_ratios_and_awkward_names(tmp_path):
     """Every format takes them or says why not: no n, no direction of benefit, names with quotes and signs."""
     rates = 'study,trt,r,E\n"S ""1"", é",A & B,3,100\n"S ""1"", é",p,5,90.5\ns2,A & B,2,80\ns2,p,4,81\n'

@@ -223,6 +223,7 @@ def test_more_points_are_taken_where_five_are_too_few():
     assert easy.posteriors["random"].model.orders == (5, 4)
 
 
+@pytest.mark.slow
 def test_many_events_are_nearly_normal():
     """With thousands of events the exact engine for normal effects gives the same answer."""
     rng = np.random.default_rng(5)
@@ -400,6 +401,7 @@ def test_node_splits_and_unrelated_mean_effects():
     assert np.nanmax(np.abs(gap.astype(float))) < 1e-10
 
 
+@pytest.mark.slow
 def test_unrelated_mean_effects_agree_with_jags():
     about, expected = PINNED["smoking"], PINNED["smoking"]["unrelated_mean_effects"]
     net = network_of(about["arms"], about["measure"], about["reference"])

@@ -114,6 +114,7 @@ def test_small_networks(engine: str, studies: tuple[str, ...], pair: str, kind: 
     assert told[pair[1], pair[0]] == kind
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.sets(st.sampled_from("ABCDE"), min_size=2, max_size=4), min_size=1, max_size=7),
     st.integers(0, 2**16),

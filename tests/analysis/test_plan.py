@@ -81,6 +81,7 @@ def test_another_question_is_another_run(db, question, options):
     assert plan.run_network(db, **question).run_id != plan.run_network(db, **question, **options).run_id
 
 
+@pytest.mark.slow
 def test_other_data_are_another_run(db, file, question, tmp_path):
     first = db.value("select min(measurement_id) from measurement")
     with changed(
@@ -91,6 +92,7 @@ def test_other_data_are_another_run(db, file, question, tmp_path):
     assert runs[0].run_id != runs[1].run_id
 
 
+@pytest.mark.slow
 def test_columns_that_are_not_used_do_not_matter(db, file, question, tmp_path):
     with changed(file, tmp_path, "update measurement set note = 'read again'") as other:
         assert plan.run_network(db, **question).run_id == plan.run_network(other, **question).run_id

@@ -231,7 +231,7 @@ def test_recall_and_false_alarms(benchmark, tmp_path, oracles, capsys):
 # --- Simulated reviews ----------------------------------------------------------------------------------------
 
 N_BANDS = ((3, 4), (5, 8), (9, 16), (17, 30), (3, 30))
-SCORE_BANDS = (1, 1.5, 2, 3, 4, 6, math.inf)
+SCORE_BANDS = (0.3, 1, 1.5, 2, 3, 4, 6, math.inf)
 OF_SDS = ("se_as_sd", "se_divided", "sd_as_se")
 SHARE_OF_SLIPS = 0.08
 

@@ -109,6 +109,7 @@ def test_units_of_the_review_are_added(review_folder, tmp_path):
     assert rows(path, "select mean from measurement_standard where measurement_id = 1") == [(21.0,)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(bundled()))
 def test_bundled_reviews_build(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -189,6 +190,7 @@ KILLED = textwrap.dedent(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "step",
     [

@@ -137,6 +137,7 @@ def test_audit_as_json_has_every_part(alf):
     assert all(row["repair"] == 0 for row in content["tables"])
 
 
+@pytest.mark.slow
 def test_audit_as_csv_and_markdown(alf):
     rows = list(csv.DictReader(io.StringIO(audit(alf, "--format", "csv").output)))
     assert len(rows) == 68

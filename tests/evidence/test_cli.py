@@ -607,6 +607,7 @@ def test_analyse_runs_the_plan_and_keeps_it(example_file, tmp_path):
         ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_analyse_names_what_is_refused_and_keeps_the_rest(example_file, tmp_path):
     from evidence.database import connect
 

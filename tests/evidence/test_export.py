@@ -197,6 +197,7 @@ def test_command(example_file, tmp_path):
     assert "xml is none of csv, parquet" in result.output
 
 
+@pytest.mark.slow
 def test_an_export_of_simulated_data_says_so(tmp_path):
     files = export("alf-simulated", tmp_path / "out", ["xlsx"], where="study < 'S003'")
     notice = tmp_path / "out" / "SIMULATED-DATA.txt"

@@ -62,6 +62,7 @@ def content(db: evidence.EvidenceBase, *, leave: set[str] = PLACE) -> dict[str, 
     return found
 
 
+@pytest.mark.slow
 def test_review_folder_builds_into_the_same_evidence(everything, rich_file, tmp_path):
     again = evidence.build(everything / "review", tmp_path / "again.duckdb")
     own = {"build_info", "loaded_file", "build_warning", "review"}
@@ -207,6 +208,7 @@ class TestSubsets:
         with select(rich_file, Conditions(studies=where)) as part:
             assert part.studies == studies
 
+    @pytest.mark.slow
     def test_a_duckdb_file_says_that_it_is_a_part(self, rich_file, tmp_path):
         export(rich_file, tmp_path, ["duckdb"], where="year = 2019")
         with evidence.open(tmp_path / "evidence.duckdb") as db:
@@ -231,6 +233,7 @@ class TestSubsets:
             export(rich_file, tmp_path / "out", ["csv"], outcomes="kind = 'continuous' and unit = 'g'")
 
 
+@pytest.mark.slow
 def test_a_format_that_can_hold_nothing_is_refused_alone_and_said_among_others(rich_file, tmp_path):
     arguments = ["export", str(rich_file), "--to", str(tmp_path / "a"), "--where", "study = 'Xu 2021'"]
     result = CliRunner().invoke(cli, [*arguments, "--format", "robvis"])
@@ -240,6 +243,7 @@ def test_a_format_that_can_hold_nothing_is_refused_alone_and_said_among_others(r
     assert "robvis: nothing is written: There is no risk-of-bias judgement" in result.output
 
 
+@pytest.mark.slow
 def test_equal_evidence_gives_equal_bytes(everything, rich_file, tmp_path):
     names = [
         name for name in WRITERS if WRITERS[name].startswith("evidence.") and name not in ("duckdb", "sqlite")

@@ -151,6 +151,7 @@ def test_a_reader_does_not_keep_a_build_out(tmp_path):
 # --- Two writers ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_no_result_is_lost_between_writers(tmp_path):
     path = evidence.build("smoking", tmp_path / "s.duckdb")
     asked = [

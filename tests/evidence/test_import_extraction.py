@@ -121,6 +121,7 @@ def test_what_disagreement_costs(twice):
     assert math.isclose(found["AL"]["common_estimate"], -22.5)
 
 
+@pytest.mark.slow
 def test_the_commands(folder, twice, tmp_path):
     result = CliRunner().invoke(cli, ["readings", str(twice), "--measure", "MD"])
     assert result.exit_code == 0, result.output

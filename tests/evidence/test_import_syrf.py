@@ -242,6 +242,7 @@ def test_the_command_and_what_is_no_export(export, tmp_path):
     assert "there is no column 'cohortid'" in result.output
 
 
+@pytest.mark.slow
 def test_a_real_export_end_to_end(trial_data, tmp_path):
     import evidence
 

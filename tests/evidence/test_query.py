@@ -195,6 +195,7 @@ def test_results_are_kept_only_in_a_file_of_ones_own(cache, diabetes_file):
         opening.own_file("parkinson")
 
 
+@pytest.mark.slow
 def test_a_file_that_was_replaced_is_read_anew(diabetes_file, tmp_path):
     file = tmp_path / "review.duckdb"
     shutil.copyfile(diabetes_file, file)

@@ -31,6 +31,7 @@ def db(analysed):
         yield base
 
 
+@pytest.mark.slow
 def test_addresses_name_every_number_once(db):
     found = addresses(db)
     assert len(found) == db.value("select count(*) from result_estimate")

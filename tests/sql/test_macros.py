@@ -149,6 +149,7 @@ class TestClosedForms:
 
 
 class TestProperties:
+    @pytest.mark.slow
     @REPEATED
     @given(t=st.floats(0, 1e3), df=st.floats(0.5, 1e5))
     def test_t_tails_complement_and_mirror(self, macros, t, df):
@@ -158,6 +159,7 @@ class TestProperties:
         assert upper + lower == pytest.approx(1, abs=1e-15)
         assert mirrored == lower
 
+    @pytest.mark.slow
     @REPEATED
     @given(exponent=st.floats(-250, -0.31), df=st.floats(0.8, 1e6))
     def test_t_quantile_inverts_the_distribution(self, macros, exponent, df):
@@ -256,6 +258,7 @@ class TestDomain:
         expected = (stats.t.sf(2, 5), stats.chi2.sf(7, 3), stats.t.ppf(0.975, 5), stats.norm.sf(1.5))
         assert found == pytest.approx(expected, rel=1e-12)
 
+    @pytest.mark.slow
     def test_names_of_the_caller_do_not_stand_in_for_arguments(self, macros):
         # Column and table names like those inside the macros, also within a correlated subquery.
         names = (

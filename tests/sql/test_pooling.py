@@ -513,6 +513,7 @@ def comparisons(drawn, change=lambda row: row) -> list[dict]:
 
 
 class TestInvariance:
+    @pytest.mark.slow
     @REPEATED
     @given(drawn=COMPARISONS, power=st.integers(-6, 6))
     def test_unit(self, pooling, drawn, power):
@@ -546,6 +547,7 @@ class TestInvariance:
         ]
         assert [scaled[name] for name in NUMBERS_THAT_STAY] == [plain[name] for name in NUMBERS_THAT_STAY]
 
+    @pytest.mark.slow
     @REPEATED
     @given(drawn=COMPARISONS)
     def test_sign(self, pooling, drawn):
@@ -559,6 +561,7 @@ class TestInvariance:
             for name in NUMBERS_THAT_STAY[1:]:
                 assert after[name] == before[name], name
 
+    @pytest.mark.slow
     @REPEATED
     @given(drawn=COMPARISONS, order=st.randoms(use_true_random=False))
     def test_row_order_and_names(self, pooling, drawn, order):
@@ -610,6 +613,7 @@ def test_leaving_out_studies_of_one_comparison_does_not_work_out_the_others(pool
     assert for_one < for_every / 2
 
 
+@pytest.mark.slow
 def test_threads_and_row_order_change_no_bit():
     connection = connect(threads=1)
     connection.execute(

@@ -283,6 +283,7 @@ def test_the_unit_typed_does_not_matter(rows):
     assert scores[0][0]["score"] == pytest.approx(scores[1][0]["score"], rel=1e-9)
 
 
+@pytest.mark.slow
 def test_standard_errors_divided_by_root_n_in_real_data(rows, trial_data):
     """Mouse studies of drugs for multiple sclerosis, with SEM / root n typed as SD: g near -16 for fingolimod."""
     folder = trial_data / "hermes_ms_mouse"
