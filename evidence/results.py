@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import evidence
-from evidence.definitions import older
 from evidence.errors import CallError, EvidenceError
 from evidence.files import locked, replacing
 from evidence.names import nearest
@@ -265,6 +264,8 @@ def _refuse_older(path: Any, names: Iterable[str]) -> None:
     """Refuse a file that an earlier version made, whose runs do not say what entered them."""
     known = set(names)
     if absent := [table for table in TABLES.values() if table not in known]:
+        from evidence.definitions import older
+
         raise older(path, absent)
 
 

@@ -16,7 +16,6 @@ SHELL = [
     line for start, kind, text in BLOCKS if kind == "sh" and not start for line in text.splitlines() if line
 ]
 PYTHON = [text for _, kind, text in BLOCKS if kind == "python"]
-SLOW = ("evidence report",)
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +23,8 @@ def place(tmp_path_factory):
     return tmp_path_factory.mktemp("readme")
 
 
-@pytest.mark.parametrize(
-    "line", [pytest.param(line, marks=[pytest.mark.slow] if line.startswith(SLOW) else []) for line in SHELL]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("line", SHELL)
 def test_command(line, place, monkeypatch):
     from click.testing import CliRunner
 

@@ -1,6 +1,7 @@
 -- Title: What could not be used, why, and what would make it usable
 -- Grain: row typed in the review folder x step that could not use it (x measure)
 -- Key: stage, measurement_id, reported_contrast_id, measure
+-- Stored: when the file is built
 -- Formula: Every reading, measurement or reported contrast that one step of
 --   measurement -> measurement_final -> measurement_standard -> arm_effect -> contrast -> analysis_contrast
 --   takes in and the next does not give back.

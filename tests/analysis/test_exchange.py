@@ -64,6 +64,7 @@ NO_N = {("jags", "diabetes"), ("bugs", "diabetes")}
 CASES = [("smoking", "cessation-OR", "OR"), ("diabetes", "hba1c-MD", "MD")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("review", "name", "measure"), CASES)
 @pytest.mark.parametrize("format", FORMATS)
 def test_read_back_the_contrasts_are_the_same(exported, tmp_path, review, name, measure, format):

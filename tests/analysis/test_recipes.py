@@ -23,6 +23,7 @@ PROMISED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_recipe(name, capsys):
     recipe = import_module(f"analysis.recipes.{name}")

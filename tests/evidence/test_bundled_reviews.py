@@ -147,6 +147,7 @@ def test_maternal_diet_equals_metadat(metadat):
         assert ("SE imputed in the source" in mine["note"]) == (other["SE_imputed"] == "yes")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("review", REAL)
 def test_a_review_builds(review, tmp_path):
     import evidence
