@@ -281,7 +281,7 @@ def test_a_killed_command_leaves_the_old_folder_or_the_new_one(tmp_path, command
         for path in first:
             path.unlink()
         target.rmdir()
-    moments = 4 if command == "report" else 12
+    moments = 4 if command == "report" else 8
     for moment in range(moments):
         process = subprocess.Popen(start, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(whole * moment / (moments - 1))
