@@ -1,5 +1,7 @@
 """Other people's queries and files: they see the evidence, and nothing else; nothing brings the machine down."""
 
+import shutil
+
 import duckdb
 import pytest
 from click.testing import CliRunner
@@ -100,11 +102,13 @@ def foreign(smoking, tmp_path):
     path = tmp_path / "foreign.duckdb"
     triggers = not duckdb.__version__.startswith("1.")  # and only in files of its own format
     with duckdb.connect() as connection:
-        connection.execute(f"attach '{smoking}' as source (read_only)")
-        connection.execute(
-            f"attach '{path}' as target (storage_version '{'v2.0.0' if triggers else 'v1.5.0'}')"
-        )
-        connection.execute("copy from database source to target")
+        if triggers:
+            connection.execute(f"attach '{smoking}' as source (read_only)")
+            connection.execute(f"attach '{path}' as target (storage_version 'v2.0.0')")
+            connection.execute("copy from database source to target")
+        else:  # DuckDB 1.5 copies tables before those that they refer to.
+            shutil.copyfile(smoking, path)
+            connection.execute(f"attach '{path}' as target")
         connection.execute("use target")
         connection.execute(f"create view v as {SECRET.format(secret)}")
         connection.execute("create or replace view pooled as select 'lie' as outcome")
