@@ -1,8 +1,13 @@
-"""Evidence sets against their twins: what must be the same, what must be turned round, and where it is not."""
+"""Evidence sets against their twins: what must be the same, what must be turned round, and where it is not.
+
+A generated review is one evidence set (`evidence_sets`): one outcome with everything of its own. Fifty stand in one
+folder. CONCLUSIONS is how many are generated in all, in two files of tests: two workers share them.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import re
 from collections.abc import Callable, Iterable
@@ -33,6 +38,8 @@ from analysis.pairwise import PairwiseFit
 from analysis.results import frame
 
 SEED = 11
+EACH = 50
+SHARDS = max(1, int(os.environ.get("CONCLUSIONS", "2000")) // 2 // EACH)
 CLOSE = {"frequentist": 1e-7, "exact": 1e-5, "counts": 1e-4}
 """How far numbers may differ that are computed from others rounded to 16 digits: REML stops at its tolerance."""
 

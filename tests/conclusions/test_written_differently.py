@@ -1,16 +1,7 @@
-"""Conclusions do not change with what must not change them; see `comparing`.
-
-A generated review is one evidence set (`evidence_sets`): one outcome with everything of its own. Fifty stand in
-one folder. CONCLUSIONS is how many are generated in all; half of them in this file.
-"""
-
-import os
+"""Conclusions do not change with how the evidence is written; see `comparing`."""
 
 import pytest
-from comparing import FIRST, violations
-
-EACH = 50
-SHARDS = max(1, int(os.environ.get("CONCLUSIONS", "2000")) // 2 // EACH)
+from comparing import EACH, FIRST, SHARDS, violations
 
 
 @pytest.mark.slow
