@@ -39,6 +39,7 @@ from analysis.charts.theme import (
     text_width,
     wrap,
 )
+from analysis.verdict import may_be_said
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -269,7 +270,9 @@ def _summary(
         rows.append({**pooled_row(found, effect, digits, MODELS[model]), "level": level})
         if not missing(found.get("adhoc_lower")):
             beside = effect.interval_text(found["adhoc_lower"], found["adhoc_upper"], digits)
-            said = f"Too few and too alike for a conclusion: with the Hartung-Knapp factor kept at 1 {beside}"
+            said = f"With the Hartung-Knapp factor kept at 1 {beside}"
+            if not may_be_said(found):
+                said = f"No conclusion is drawn. {said}"
             rows.append({"kind": "note", "label": said, "level": level, "span": True})
         if not missing(found.get("pi_lower")):
             rows.append(

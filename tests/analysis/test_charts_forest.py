@@ -13,6 +13,7 @@ from altair.utils.schemapi import debug_mode
 from analysis import charts
 from analysis.charts.effect import Effect
 from analysis.charts.files import csv_text, specification, tables
+from analysis.charts.forests import _summary
 from analysis.charts.intervals import diamond
 
 
@@ -362,3 +363,17 @@ def test_node_splits_show_direct_indirect_and_network_evidence():
     assert [row.get("evidence") for row in rows] == [None, "direct", "indirect", "network"]
     assert rows[0]["p_text"] == "p = 0.60"
     assert rows[1]["ci_lower"] == pytest.approx(-0.9 - 1.959964 * 0.2, abs=1e-6)
+
+
+@pytest.mark.parametrize("reason", [None, "factor below 1 with few effects"])
+def test_the_note_beside_a_diamond_says_what_the_page_says(reason):
+    """The interval with the factor kept at 1 stands there; that nothing is concluded, only where nothing is."""
+    row = {
+        "model": "random", "level": "", "estimate": -1.2, "ci_lower": -1.4, "ci_upper": -1.0,
+        "adhoc_lower": -1.5, "adhoc_upper": -0.9, "pi_lower": None, "pi_upper": None, "no_verdict": reason,
+    }  # fmt: skip
+    notes = [
+        r["label"] for r in _summary([row], [], Effect("MD", outcome="HbA1c"), 2, None) if r["kind"] == "note"
+    ]
+    assert "Hartung-Knapp factor kept at 1" in notes[0]
+    assert notes[0].startswith("No conclusion is drawn") == (reason is not None)
