@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 STORED = "view_rows"
 """Schema of the tables that keep the rows of views."""
 _KEY = re.compile(
-    r"^--\s?(Title|Grain|Key|Stored|Formula|Reference|Caveats|Columns|Severity|Message):\s*(.*)$"
+    r"^--\s?(Title|Grain|Key|Stored|Rows from|Formula|Reference|Caveats|Columns|Severity|Message):\s*(.*)$"
 )
 _CREATE = re.compile(r"create\s+(?:or\s+replace\s+)?(view|macro|table)\s+([a-z_0-9]+)", re.IGNORECASE)
 _CREATE_VIEW = re.compile(r"^\s*create\s+or\s+replace\s+view\s+[a-z_0-9]+\s+as\s", re.IGNORECASE)
@@ -81,6 +81,12 @@ class SqlObject:
     def stored(self) -> bool:
         """Whether an evidence base keeps the rows of this view."""
         return "Stored" in self.header
+
+    @property
+    def rows_from(self) -> tuple[tuple[str, str], ...]:
+        """Tables, each with a column or none, without any value of which a view has no row; empty if not said."""
+        named = filter(None, self.header.get("Rows from", "").split(", "))
+        return tuple((table, column) for table, _, column in (name.partition(".") for name in named))
 
     @property
     def query(self) -> str:

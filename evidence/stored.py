@@ -53,7 +53,8 @@ def refresh(connection: duckdb.DuckDBPyConnection, names: Iterable[str] | None =
             continue
         try:
             connection.execute(f"delete from {STORED}.{item.name}")
-            connection.execute(f"insert into {STORED}.{item.name} {_ordered(item)}")
+            if _has_rows(connection, item):
+                connection.execute(f"insert into {STORED}.{item.name} {_ordered(item)}")
         except duckdb.Error as error:
             raise EvidenceError(f"View {item.name} cannot be computed: {error}") from None
 
@@ -68,6 +69,15 @@ def differing(connection: duckdb.DuckDBPyConnection) -> list[str]:
         ).fetchone() != (False,):
             found.append(item.name)
     return found
+
+
+def _has_rows(connection: duckdb.DuckDBPyConnection, item: SqlObject) -> bool:
+    """Whether a view can have rows: planning it, to find that it has none, is what takes long."""
+    found = [
+        f"exists (select 1 from {table}{f' where {column} is not null' * bool(column)})"
+        for table, column in item.rows_from
+    ]
+    return not found or connection.execute(f"select {' or '.join(found)}").fetchone() == (True,)
 
 
 def _ordered(item: SqlObject) -> str:

@@ -44,30 +44,28 @@ with typed as (
 
 quantile as (
     select
-        animals,
         level,
-        t_quantile(1 - (1 - level) / 2, animals - 1) as t,
         normal_quantile(1 - (1 - level) / 2) as z
     from (
-        select distinct
-            animals,
-            level
+        select distinct level
         from typed
         where error > 0
-    ) as distinct_interval
+    ) as distinct_level
 ),
 
 compared as (
     select
         typed.*,
         (typed.ci_upper - typed.ci_lower) / (2 * quantile.z) as largest,
-        (typed.ci_upper - typed.ci_lower) / (2 * quantile.t) as smallest,
+        (typed.ci_upper - typed.ci_lower) / (2 * student.t) as smallest,
         -- Errors of rounding are uniform, with SD half a unit over sqrt(3).
         1.5 * sqrt(
             (typed.error_room * typed.error_room + typed.room * typed.room / (2 * quantile.z * quantile.z)) / 3
         ) as slack
     from typed
-    inner join quantile on typed.animals = quantile.animals and typed.level = quantile.level
+    inner join quantile on typed.level = quantile.level
+    inner join interval_quantile as student
+        on typed.animals - 1 = student.freedom and typed.level = student.level
     where typed.error > 0
 )
 

@@ -76,15 +76,11 @@ placed as (
 quantile as (
     select
         level,
-        freedom,
-        normal_quantile(1 - (1 - level) / 2) as z,
-        case when freedom is null then null else t_quantile(1 - (1 - level) / 2, freedom) end as t
+        normal_quantile(1 - (1 - level) / 2) as z
     from (
-        select distinct
-            level,
-            freedom
+        select distinct level
         from placed
-    ) as distinct_interval
+    ) as distinct_level
 ),
 
 -- The SE may be that of the logarithm or, unless said, of the ratio itself.
@@ -109,12 +105,13 @@ measured as (
         (low + high) / 2 as middle,
         (high - low) / 2 as half,
         (high - low) / (2 * quantile.z) as largest_se,
-        (high - low) / (2 * coalesce(quantile.t, quantile.z)) as smallest_se,
+        (high - low) / (2 * coalesce(student.t, quantile.z)) as smallest_se,
         (low_room + high_room) / (2 * quantile.z)
         + case when se_scale = 'natural' and is_ratio then se_room / nullif(se, 0) * error else se_room end as slack
     from meant
-    inner join quantile
-        on meant.level = quantile.level and meant.freedom is not distinct from quantile.freedom
+    inner join quantile on meant.level = quantile.level
+    left join interval_quantile as student
+        on meant.level = student.level and meant.freedom = student.freedom
 ),
 
 found as (

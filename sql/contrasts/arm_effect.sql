@@ -2,6 +2,7 @@
 -- Grain: arm x outcome x time point x measure
 -- Key: study, experiment, arm, outcome, timepoint, measure
 -- Stored: when the file is built
+-- Rows from: measurement
 -- Formula: y and its sampling variance v, with e events of n, m the mean, s the SD, T the exposure.
 --   MD: m; s^2 / n. ROM: ln(m); s^2 / (n m^2).
 --   NMD: 100 (C - m) / (C - S); (100 / (C - S))^2 s^2 / n, C and S the means of the control and the sham arm.

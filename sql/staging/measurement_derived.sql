@@ -2,6 +2,7 @@
 -- Grain: measurement of `measurement_final`
 -- Key: measurement_id
 -- Stored: when the file is built
+-- Rows from: measurement
 -- Formula: The first of these that is possible. SD as reported; SD = SE * sqrt(n); SD from the confidence interval of a
 --   mean, sqrt(n) * (upper - lower) / (2 * t) with t the quantile of Student's distribution on n - 1 degrees of freedom;
 --   SD from quartiles and range (a = minimum, b = maximum, z1 and z2 the normal quantiles of
@@ -85,20 +86,6 @@ coded as (
     from typed
 ),
 
-student as (
-    select
-        animals as size,
-        level as coverage,
-        t_quantile(1 - (1 - level) / 2, animals - 1) as t
-    from (
-        select distinct
-            animals,
-            level
-        from coded
-        where continuous and spread = 'ci' and animals >= 2
-    ) as distinct_interval
-),
-
 normal as (
     select
         animals as size,
@@ -140,7 +127,8 @@ solved as (
                 then (max - min) / (4 * normal.z_range) + (q3 - q1) / (4 * normal.z_quartiles)
         end * multiplier / divisor as common_sd
     from coded
-    left join student on coded.animals = student.size and coded.level = student.coverage
+    left join interval_quantile as student
+        on coded.spread = 'ci' and coded.animals - 1 = student.freedom and coded.level = student.level
     left join normal on coded.animals = normal.size
 )
 

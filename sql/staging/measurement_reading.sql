@@ -2,6 +2,7 @@
 -- Grain: row of `measurement`
 -- Key: measurement_id
 -- Stored: when the file is built
+-- Rows from: measurement
 -- Formula: Rows of the same arm, outcome and time point are readings of one measurement. That of extractor 'consensus'
 --   counts; without one, the most cautious: the reading that gives the arm the least weight, which has the largest standard
 --   error (SD, else SE, interval, quartiles or range, over the square root of n, in one unit), then the smallest n. What is

@@ -2,6 +2,7 @@
 -- Grain: reported contrast: pair of arms x outcome x time point x measure
 -- Key: reported_contrast_id
 -- Stored: when the file is built
+-- Rows from: reported_contrast
 -- Formula: Ratios are put on the log scale: estimate and limits by ln where their scale is natural, an SE of the ratio itself
 --   (se_scale natural) by SE / ratio. A log-rank test gives ln HR (or Peto's ln OR) = (O - E)/V with SE 1/sqrt(V). SE as
 --   reported, else (upper - lower) / (2 q) of the interval: q is the quantile of Student's t on n_a + n_b - 2 degrees of freedom
@@ -114,20 +115,6 @@ coded as (
     from analysed
 ),
 
-student as (
-    select
-        level,
-        freedom,
-        t_quantile(1 - (1 - level) / 2, freedom) as t
-    from (
-        select distinct
-            level,
-            freedom
-        from coded
-        where derivation = 'ci_t'
-    ) as distinct_interval
-),
-
 normal as (
     select
         level,
@@ -153,7 +140,7 @@ solved as (
         case when first_rank <= second_rank then arm_a else arm_b end as arm_first,
         case when first_rank <= second_rank then arm_b else arm_a end as arm_second
     from coded
-    left join student
+    left join interval_quantile as student
         on coded.derivation = 'ci_t' and coded.level = student.level and coded.freedom = student.freedom
     left join normal on coded.derivation = 'ci_normal' and coded.level = normal.level
 ),
