@@ -7,7 +7,8 @@
     mean_age = { type = "numeric", missing = ["999"] }
     year_of_birth = { missing = [] }    # none of its cells is a code
 
-What is not declared, looks like such a code and lies far from all other values is not decided here.
+What is not declared, looks like such a code and lies far from all other values is taken for one, with a
+warning that says how to settle it. A time is not: a row without its time would be another measurement.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ EVERY = "missing"
 _CODE = re.compile(r"-?([789])\1+(\.\1+|\.0+)?|-[789](\.0+)?")
 # Codes that are seldom a value: below 0, or of three digits and more.
 _STRONG = re.compile(r"-.*|\d{3,}(\..*)?")
+_TIMES = ("timepoint",)
 _CONTRAST_NUMBERS = ("estimate", "se", "ci_lower", "ci_upper")
 
 
@@ -108,15 +110,22 @@ def leave_out(cells: Iterable[tuple[str, Sheet]], declared: Declared) -> None:
         codes = declared.of(name)
         if not codes:
             continue
-        known = sheet.file.by_name.get(name)
-        nothing = None if known is not None and known.type in ("number", "integer") else NOT_REPORTED
-        studies = sheet.text.get("study")
         for index, cell in enumerate(sheet.text[name]):
             if cell and any(_same(cell, code) for code in codes):
-                sheet.values[name][index] = nothing
-                if nothing is None:
-                    place = sheet.lines[index], name, studies[index] if studies else None, cell
-                    sheet.missing.append(place)
+                _empty(sheet, name, index)
+
+
+def _empty(sheet: Sheet, name: str, index: int) -> None:
+    """Put no value in place of a code; a column of numbers keeps the code among the reasons for empty cells."""
+    known = sheet.file.by_name.get(name)
+    if known is None or known.type not in ("number", "integer"):
+        sheet.values[name][index] = NOT_REPORTED
+        return
+    sheet.values[name][index] = None
+    studies = sheet.text.get("study")
+    sheet.missing.append(
+        (sheet.lines[index], name, studies[index] if studies else None, sheet.text[name][index])
+    )
 
 
 def _same(cell: str, code: str) -> bool:
@@ -163,17 +172,51 @@ def doubtful(typed: Sequence[str], strong: bool = False) -> Iterator[tuple[int, 
             yield i, f"far from those {between}"
 
 
-def ask(name: str, cells: Sequence[tuple[Sheet, int]], problems: Problems) -> None:
-    """Refuse what is likely a code for a missing value of a variable: a regression would take it for one."""
-    typed = [sheet.text[name][row] for sheet, row in cells]
-    for place, why in doubtful(typed):
+def ask(name: str, cells: Sequence[tuple[Sheet, int]], problems: Problems) -> set[int]:
+    """Take what is likely a code for a missing value of a variable for one, and say so: a regression would not.
+
+    Parameters
+    ----------
+    name : str
+        The variable.
+    cells : sequence of (Sheet, int)
+        Sheet and row of each of its values; codes among them are emptied.
+    problems : Problems
+        Takes one warning for each code and reason in a file, and an error for each that stands for a time.
+
+    Returns
+    -------
+    set of int
+        Places in `cells` of the codes.
+    """
+    found: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    for place, why in doubtful([sheet.text[name][row] for sheet, row in cells]):
         sheet, row = cells[place]
-        problems.error(
-            f"{name} is {typed[place]}, {why}: it looks like a code for a missing value",
-            "leave the cell empty; or declare the code in the folder's review.toml, under [variables]: "
-            f'{EVERY} = ["{typed[place]}"]; if it is a value: {name} = {{ {EVERY} = [] }}',
+        found[sheet.file.name, sheet.text[name][row], why].append(place)
+    for (_, code, why), places in found.items():
+        sheet, row = cells[places[0]]
+        settle = (
+            f"leave the cell empty; or declare the code in the folder's review.toml, under [variables]: "
+            f'{EVERY} = ["{code}"]; if it is a value: {name} = {{ {EVERY} = [] }}'
+        )
+        if name in _TIMES:
+            for sheet, row in (cells[place] for place in places):
+                problems.error(
+                    f"{name} is {code}, {why}: it looks like a code for a missing value",
+                    settle,
+                    **sheet.place(row, name),
+                )
+            continue
+        others = [str(cells[place][0].lines[cells[place][1]]) for place in places[1:]]
+        also = f" (also in line{'s' * (len(others) > 1)} {', '.join(others)})" if others else ""
+        problems.warning(
+            f"{name} is {code}, {why}{also}: it is taken as a code for a missing value",
+            settle,
             **sheet.place(row, name),
         )
+        for sheet, row in (cells[place] for place in places):
+            _empty(sheet, name, row)
+    return {place for places in found.values() for place in places}
 
 
 def ask_statistics(sheets: Mapping[str, Sheet], problems: Problems) -> None:

@@ -54,8 +54,8 @@ def variables(sheets: Mapping[str, Sheet], declared: Declared, problems: Problem
     declared : Declared
         ``[variables]`` of review.toml: numeric or category, and codes for missing values, by column.
     problems : Problems
-        Takes every cell that is no number among numbers or likely a code for a missing value, and every
-        declaration that cannot be followed.
+        Takes every cell that is no number among numbers or likely a code for a missing value (which is
+        emptied), and every declaration that cannot be followed.
     """
     cells: dict[str, list[_Cell]] = defaultdict(list)
     files: dict[str, list[str]] = defaultdict(list)
@@ -76,7 +76,8 @@ def variables(sheets: Mapping[str, Sheet], declared: Declared, problems: Problem
             )
     for name in files:
         if name not in declared.codes:
-            ask(name, [(cell.sheet, cell.row) for cell in cells[name]], problems)
+            codes = ask(name, [(cell.sheet, cell.row) for cell in cells[name]], problems)
+            cells[name] = [cell for place, cell in enumerate(cells[name]) if place not in codes]
     return [
         {
             "variable": name,

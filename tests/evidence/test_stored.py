@@ -91,7 +91,9 @@ def test_a_file_whose_stored_rows_were_changed_is_computed_anew(file, tmp_path):
         assert db.rows("select contrast_id, estimate from contrast order by all") == true
 
 
-@pytest.mark.parametrize("view", [view for view in stored_views() if view.rows_from], ids=lambda view: view.name)
+@pytest.mark.parametrize(
+    "view", [view for view in stored_views() if view.rows_from], ids=lambda view: view.name
+)
 def test_a_view_said_to_have_no_row_without_some_values_has_none(view, writable):
     """The build does not plan it then."""
     refresh(writable)

@@ -166,13 +166,12 @@ def problems_of(folder):
 
 @pytest.mark.parametrize("home", ["studies.csv", "arms.csv", "contrasts.csv"])
 @pytest.mark.parametrize("code", ["-99", "-9", "-999.0", "999", "9999", "-999.9"])
-def test_a_number_that_is_likely_a_code_for_a_missing_value_is_asked_about(tmp_path, home, code):
+def test_a_number_that_is_likely_a_code_for_a_missing_value_is_none_and_warned_of(tmp_path, home, code):
     doses = [dose if dose != "NR" else code for *_, dose in NINE]
-    problem = next(
-        p for p in problems_of(write(tmp_path / "nine", home=home, doses=doses)) if "code" in p.message
-    )
+    folder = write(tmp_path / "nine", home=home, doses=doses)
+    (problem,) = [p for p in read(folder).warnings if "code" in p.message]
     assert (problem.severity, problem.file, problem.study, problem.column) == (
-        "error",
+        "warning",
         home,
         "9",
         "mean_dose",
@@ -180,11 +179,37 @@ def test_a_number_that_is_likely_a_code_for_a_missing_value_is_asked_about(tmp_p
     assert problem.line == (18 if home == "arms.csv" else 10)
     assert f"mean_dose is {code}" in problem.message
     assert f'missing = ["{code}"]' in problem.remedy
+    # As in the test of NR: the slope of the eight studies that have a dose.
+    regression = fitted(folder).meta_regression("mean_dose")
+    slope = regression.coefficients().set_index("term").loc["mean_dose"]
+    assert slope["estimate"] == pytest.approx(0.0127, abs=5e-5)
+    assert list(regression.left_out["study"]) == ["9"]
+
+
+def test_a_code_in_several_rows_is_said_once(tmp_path):
+    doses = [dose for *_, dose in NINE]
+    doses[0] = doses[3] = doses[8] = "999"
+    (problem,) = [p for p in read(write(tmp_path / "nine", doses=doses)).warnings if "code" in p.message]
+    assert problem.line == 2
+    assert "(also in lines 5, 10)" in problem.message
+
+
+def test_a_code_for_a_time_is_an_error(tmp_path):
+    folder = write(tmp_path / "nine")
+    lines = (folder / "contrasts.csv").read_text(encoding="utf-8").splitlines()
+    lines = [
+        f"{line},{cell}" for line, cell in zip(lines, ["timepoint", *["24"] * 4, "48", *["24"] * 3, "999"])
+    ]
+    (folder / "contrasts.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert any(
+        p.column == "timepoint" and p.line == 10 and "looks like a code" in p.message
+        for p in problems_of(folder)
+    )
 
 
 def test_a_code_among_words_is_asked_about(tmp_path):
     doses = ["low", "high"] * 4 + ["-99"]
-    (problem,) = problems_of(write(tmp_path / "nine", doses=doses))
+    (problem,) = [p for p in read(write(tmp_path / "nine", doses=doses)).warnings if "code" in p.message]
     assert "a number among words" in problem.message
 
 
