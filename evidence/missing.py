@@ -116,7 +116,7 @@ def leave_out(cells: Iterable[tuple[str, Sheet]], declared: Declared) -> None:
 
 
 def _empty(sheet: Sheet, name: str, index: int) -> None:
-    """Put no value in place of a code; a column of numbers keeps the code among the reasons for empty cells."""
+    """Put no value in place of a code; of a column of numbers the code is kept as the reason."""
     known = sheet.file.by_name.get(name)
     if known is None or known.type not in ("number", "integer"):
         sheet.values[name][index] = NOT_REPORTED
@@ -173,7 +173,7 @@ def doubtful(typed: Sequence[str], strong: bool = False) -> Iterator[tuple[int, 
 
 
 def ask(name: str, cells: Sequence[tuple[Sheet, int]], problems: Problems) -> set[int]:
-    """Take what is likely a code for a missing value of a variable for one, and say so: a regression would not.
+    """Take what is likely a code for a missing value of a variable for one, and say so.
 
     Parameters
     ----------
