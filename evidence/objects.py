@@ -84,7 +84,7 @@ class SqlObject:
 
     @property
     def rows_from(self) -> tuple[tuple[str, str], ...]:
-        """Tables, each with a column or none: without a value in any, a view has no row; empty if not said."""
+        """Tables, each with a column or none: with no value in any, a view has no row; empty if not said."""
         named = filter(None, self.header.get("Rows from", "").split(", "))
         return tuple((table, column) for table, _, column in (name.partition(".") for name in named))
 
