@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from analysis.results import COLUMNS, frame
+from evidence.frames import plain
+from evidence.frames import rows as rows_of
 from evidence.names import joined
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ def of_pairwise(db: EvidenceBase, fit: PairwiseFit, variables: Sequence[str] = (
     if variables:
         values = {name: list(fit.variable(name)) for name in dict.fromkeys(variables)}
         rows["variables"] = [
-            json.dumps({name: _plain(column[place]) for name, column in values.items()}, ensure_ascii=False)
+            json.dumps({name: plain(column[place]) for name, column in values.items()}, ensure_ascii=False)
             for place in range(len(rows))
         ]
     return _kept(db, rows, contrasts.outcome)
@@ -74,18 +76,14 @@ def _kept(db: EvidenceBase, rows: pd.DataFrame, outcome: str) -> pd.DataFrame:
     """Add what is known of both arms, and keep the columns of the table."""
     rows = rows.copy()
     animals, statistics = _animals(db), _statistics(db, outcome)
-    found = [
-        _measured({str(key): value for key, value in row.items()}, statistics)
-        for row in rows.to_dict("records")
-    ]
+    found = [_measured(row, statistics) for row in rows_of(rows)]
     for side in "ab":
         keys = zip(rows["study"], rows["experiment"], rows[f"arm_{side}"], strict=True)
         rows[f"animals_{side}"] = [animals.get(key, _group(key[1], key[2])) for key in keys]
         for name in _STATISTICS:
             rows[f"{name}_{side}"] = [row[side].get(name) for row in found]
     rows["reported_contrast_id"] = _reported(db, rows)
-    kept = rows.reindex(columns=list(COLUMNS["contrasts"])).to_dict("list")
-    return frame("contrasts", {str(name): values for name, values in kept.items()})
+    return rows.reindex(columns=list(COLUMNS["contrasts"]))
 
 
 def _animals(db: EvidenceBase) -> dict[tuple[str, str, str], str]:
@@ -147,9 +145,3 @@ def _reported(db: EvidenceBase, rows: pd.DataFrame) -> list[Any]:
     )
     known = {row["contrast_id"]: row["reported_contrast_id"] for row in found}
     return [known.get(name) for name in rows["contrast_id"]]
-
-
-def _plain(value: Any) -> Any:
-    from evidence.results import plain
-
-    return plain(value)

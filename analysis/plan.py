@@ -20,6 +20,7 @@ from analysis import entered
 from analysis.results import frame
 from evidence import facts
 from evidence.errors import CallError, EvidenceError, RefusedError
+from evidence.frames import rows as rows_of
 from evidence.question import Question, time_rule
 from evidence.results import CONTENT, IMPORTANTLY_BETTER, OVER_ALL, Run, hash_rows, versions
 
@@ -552,7 +553,7 @@ def _importantly_better(fit: NetworkFit) -> pd.DataFrame:
 
 def _stacked(name: str, parts: list[pd.DataFrame]) -> pd.DataFrame:
     """Put frames of one kind under each other, without guessing types from empty ones."""
-    rows: list[Any] = [row for part in parts for row in part.to_dict("records")]
+    rows: list[Any] = [row for part in parts for row in rows_of(part)]
     return frame(name, rows)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import evidence
 from evidence.errors import CallError, EvidenceError
 from evidence.files import locked, replacing
+from evidence.frames import plain, records
 from evidence.names import nearest
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class Run:
     def document(self) -> dict[str, Any]:
         """Return the run and its frames as one object of plain values, missing numbers as None."""
         head = self.row() | {"specification": dict(self.specification), "versions": dict(self.versions)}
-        frames = {name: _records(self.frames.get(name)) for name in dict.fromkeys((*TABLES, *self.frames))}
+        frames = {name: [] for name in TABLES} | {name: records(rows) for name, rows in self.frames.items()}
         return {"run": {key: plain(value) for key, value in head.items()}, **frames}
 
 
@@ -161,7 +161,7 @@ def versions(*packages: str) -> dict[str, str]:
 def hash_rows(rows: pd.DataFrame) -> str:
     """Hash of the values of a frame, independent of the order of its rows and columns."""
     columns = sorted(rows.columns)
-    lines = sorted(_json([plain(value) for value in row]) for row in rows[columns].itertuples(index=False))
+    lines = sorted(_json(list(row.values())) for row in records(rows[columns]))
     return hashlib.sha256("\n".join([_json(columns), *lines]).encode()).hexdigest()
 
 
@@ -281,25 +281,6 @@ def _refuse_other_data(path: Any, connection: duckdb.DuckDBPyConnection, runs: S
             f"{str(path)!r} was built from other data while the analysis ran, whose results are of the data "
             "before: nothing was kept. Run it again."
         )
-
-
-def plain(value: Any) -> Any:
-    """Turn a NumPy or pandas value into a Python one; whatever stands for a missing number becomes None."""
-    if hasattr(value, "item") and not hasattr(value, "__len__"):
-        value = value.item()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    # pandas.NA and NaT are of no other type and are unequal to themselves or refuse to be compared.
-    return None if type(value).__name__ in ("NAType", "NaTType") else value
-
-
-def _records(frame: pd.DataFrame | None) -> list[dict[str, Any]]:
-    if frame is None:
-        return []
-    return [
-        {column: plain(value) for column, value in zip(frame.columns, row, strict=True)}
-        for row in frame.itertuples(index=False, name=None)
-    ]
 
 
 def _json(value: Any) -> str:

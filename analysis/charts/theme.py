@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from evidence import output
+from evidence import frames, output
+from evidence.frames import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -226,23 +227,11 @@ def ink_on(color: str) -> str:
     return "#ffffff" if luminance < 0.19 else INK
 
 
-def plain(value: Any) -> Any:
-    """Turn a cell into what JSON knows: str, bool, int, float or None."""
-    if missing(value):
-        return None
-    if isinstance(value, str | bool):
-        return value
-    if hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
-
-
 def records(frame: pd.DataFrame | Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Rows of a frame, or of dictionaries, as plain dictionaries for JSON."""
-    rows: Iterable[Any] = frame.to_dict("records") if hasattr(frame, "to_dict") else frame
-    return [{str(key): plain(value) for key, value in row.items()} for row in rows]
+    if hasattr(frame, "iloc"):
+        return frames.records(frame)
+    return [{str(key): plain(value) for key, value in row.items()} for row in frame]
 
 
 def dataset(rows: pd.DataFrame | Iterable[Mapping[str, Any]], name: str) -> alt.InlineData:

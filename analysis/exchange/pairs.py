@@ -11,6 +11,7 @@ from analysis.pairwise import PairwiseFit
 from evidence import facts
 from evidence.errors import EvidenceError, RefusedError
 from evidence.export import Selection
+from evidence.frames import rows as rows_of
 
 _RAW = {
     "continuous": ("m{}i:mean", "sd{}i:sd", "n{}i:n"),
@@ -119,7 +120,7 @@ def _rows(selection: Selection, fit: PairwiseFit, kind: str) -> list[dict[str, A
         lambda: {row["measurement_id"]: row for row in selection.db.rows("from measurement_standard")},
     )
     rows = []
-    for contrast in contrasts.frame.to_dict("records"):
+    for contrast in rows_of(contrasts.frame):
         row: dict[str, Any] = {
             "comparison": f"{contrasts.treatment} - {contrasts.versus}",
             "contrast": contrast["contrast_id"],
@@ -146,7 +147,7 @@ def _covariances(fit: PairwiseFit) -> list[tuple[str, str, float]]:
     place = set(fit.assembly.contrasts.frame["contrast_id"])
     return [
         (row["contrast_1"], row["contrast_2"], row["covariance"])
-        for row in frame.to_dict("records")
+        for row in rows_of(frame)
         if row["contrast_1"] in place and row["contrast_2"] in place
     ]
 

@@ -18,6 +18,7 @@ from analysis.network.data import Array, Network, unit_label
 from analysis.network.graph import components
 from evidence import facts
 from evidence.errors import CallError, Problem, RefusedError
+from evidence.frames import rows as rows_of
 from evidence.reasons import words
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def from_arms(
         Problem(
             "the arm is listed more than once", "one row for each arm", study=row["study"], arm=row["arm"]
         )
-        for row in _records(arm[arm.duplicated(["study", "experiment", "arm"])])
+        for row in rows_of(arm[arm.duplicated(["study", "experiment", "arm"])])
     ]
     sound = np.isfinite(arm["y"]) & np.isfinite(arm["v"]) & (arm["v"] > 0)
     problems += [
@@ -143,7 +144,7 @@ def from_arms(
             study=row["study"],
             arm=row["arm"],
         )
-        for row in _records(arm[~sound])
+        for row in rows_of(arm[~sound])
     ]
     if problems:
         raise RefusedError("These arms cannot be used:", problems)
@@ -314,7 +315,7 @@ def _filtered(
         ]
         contrast = contrast[inside]
     missing = contrast["estimate"].isna() | contrast["std_error"].isna()
-    for row in _records(contrast[missing]):
+    for row in rows_of(contrast[missing]):
         pair = f"{row['treatment_a']} against {row['treatment_b']}"
         why = words("table", "no_effect", detail=pair)
         left_out.append(exclusion(row["study"], row["experiment"], None, **why))
@@ -324,10 +325,6 @@ def _filtered(
 def units_of(rows: pd.DataFrame) -> list[tuple[str, str]]:
     """Name the unit of randomisation of each row."""
     return list(zip(rows["study"], rows["experiment"]))
-
-
-def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
 
 
 def _refuse_bad_rows(contrast: pd.DataFrame) -> None:
@@ -362,7 +359,7 @@ def _refuse_bad_rows(contrast: pd.DataFrame) -> None:
         )
         for wrong, message, remedy in checks
         if wrong.any()
-        for row in _records(contrast[wrong])
+        for row in rows_of(contrast[wrong])
     ]
     if problems:
         raise RefusedError("Some comparisons cannot be used:", problems)

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from analysis.network.data import Array, Network
+from evidence.frames import rows as rows_of
 from evidence.output import significant
 
 if TYPE_CHECKING:
@@ -263,7 +264,7 @@ def league_matrix(
 
     cells = {
         (row["row"], row["column"]): f"{text(row['estimate'])} ({text(row[lower])} to {text(row[upper])})"
-        for row in league.to_dict("records")
+        for row in rows_of(league)
     }
     table = pd.DataFrame(
         [[cells.get((row, column), row) for column in names] for row in names], index=names, columns=names

@@ -17,6 +17,7 @@ from analysis.network.graph import designs
 from analysis.network.sources import Sources, sources
 from analysis.results import frame
 from evidence.errors import CallError
+from evidence.frames import rows as rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -312,7 +313,7 @@ def contrast_ids(net: Network) -> dict[tuple[str, str, frozenset[str]], tuple[st
     if net.contrasts is None or "contrast_id" not in net.contrasts:
         return {}
     found: dict[tuple[str, str, frozenset[str]], tuple[str | None, str | None]] = {}
-    for row in net.contrasts.to_dict("records"):
+    for row in rows_of(net.contrasts):
         key = (row["study"], row["experiment"], frozenset((row["treatment_a"], row["treatment_b"])))
         joined = [
             ",".join(text for text in (old, new) if isinstance(text, str) and text)

@@ -16,6 +16,7 @@ from analysis.network.result import NetworkFit, Pair, contrast_ids
 from analysis.results import frame
 from evidence import facts
 from evidence.errors import CallError, RefusedError
+from evidence.frames import rows as rows_of
 from evidence.names import joined
 
 if TYPE_CHECKING:
@@ -366,7 +367,7 @@ def _arm_sizes(net: Network, points: pd.DataFrame) -> Array:
         n = sum(sizes.get((row["study"], row["experiment"], row[side]), {}).values())
         return 1.0 / n if n > 0 else float("nan")
 
-    rows = points.to_dict("records")
+    rows = rows_of(points)
     size = np.array([inverse(row, "treatment") + inverse(row, "versus") for row in rows])
     if unknown := sorted({str(row["study"]) for row, value in zip(rows, size) if not np.isfinite(value)}):
         raise RefusedError(

@@ -19,6 +19,7 @@ import numpy as np
 
 from analysis.pairwise.contrasts import COUNTS, Contrasts
 from analysis.pairwise.rows import Array
+from evidence.frames import rows as rows_of
 
 Pairs = list[tuple[int, int, float]]
 """Two contrasts by their places, and the covariance of their estimates."""
@@ -132,7 +133,7 @@ def _effects(contrasts: Contrasts, members: list[list[int]], estimate: Array, va
     import pandas as pd
 
     frame, variables = contrasts.frame, contrasts.variables
-    records: list[dict[str, Any]] = [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
+    records = rows_of(frame)
     rows = []
     for group, index in enumerate(members):
         several = [records[item] for item in index]

@@ -11,6 +11,7 @@ from analysis.charts.effect import Effect
 from evidence import results
 from evidence.audit import run_audits
 from evidence.errors import CallError, Problem
+from evidence.frames import rows as rows_of
 from evidence.names import slug
 from evidence.query import EvidenceBase
 from evidence.results import Run
@@ -191,7 +192,7 @@ class Material:
         """Contrasts that entered a run, as analysed, with weights and names of studies; oldest first."""
         frame = run.frames["contrasts"].copy()
         weights: dict[tuple[str, str], float] = {}
-        for row in run.frames["weights"].to_dict("records"):
+        for row in rows_of(run.frames["weights"]):
             weights[row["model"], row["contrast_id"]] = row["weight"]
         for model in ("common", "random"):
             frame[f"weight_{model}"] = [weights.get((model, name)) for name in frame["contrast_id"]]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from evidence.commands.options import FILE, announce, example
+from evidence.frames import rows as rows_of
 
 if TYPE_CHECKING:
     from analysis.published import PrintedNetwork
@@ -100,11 +101,7 @@ def _printed(db: EvidenceBase) -> tuple[Rows, Rows]:
             }
         )
         if ranked:
-            ranked_rows: Rows = [
-                {str(key): value for key, value in row.items()}
-                for row in printed.overview().to_dict("records")
-            ]
-            rankings += [about | row for row in ranked_rows]
+            rankings += [about | row for row in rows_of(printed.overview())]
     names = dict.fromkeys(name for row in tables for name in row)
     return [{name: row.get(name) for name in names} for row in tables], rankings
 

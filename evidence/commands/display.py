@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from evidence import facts
+from evidence.frames import records
 from evidence.output import SYNTHETIC, display, p_value, percent, significant, write_table
-from evidence.results import IMPORTANTLY_BETTER, OVER_ALL, plain
+from evidence.results import IMPORTANTLY_BETTER, OVER_ALL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -309,7 +310,7 @@ def _records(run: Run, name: str) -> list[dict[str, Any]]:
     frame: pd.DataFrame | None = run.frames.get(name)
     if frame is None:
         return []
-    return [{str(key): plain(value) for key, value in row.items()} for row in frame.to_dict("records")]
+    return records(frame)
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]], stream: TextIO) -> None:

@@ -20,8 +20,9 @@ from evidence.commands.display import show_run
 from evidence.database import connect
 from evidence.definitions import remember
 from evidence.errors import EvidenceError
+from evidence.frames import plain, records
 from evidence.query import EvidenceBase
-from evidence.results import TABLES, Run, plain
+from evidence.results import TABLES, Run
 from evidence.storage import insert
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ def _rows(run: Run, name: str) -> list[dict[str, Any]]:
     frame = run.frames.get(name)
     if frame is None:
         return []
-    return [{str(key): plain(value) for key, value in row.items()} for row in frame.to_dict("records")]
+    return records(frame)
 
 
 def differences(one: Mapping[tuple, Any], two: Mapping[tuple, Any], tolerance: float) -> list[str]:

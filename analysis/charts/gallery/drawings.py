@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     pass
 
 from analysis.charts.gallery.bench import Bench
+from evidence.frames import rows as rows_of
 
 
 def random_rows(frame: pd.DataFrame) -> pd.DataFrame:
@@ -57,7 +58,7 @@ def _network_forest(bench: Bench) -> Any:
     estimates = random_rows(bench.network.estimates())
     direct = {
         frozenset((row["treatment_a"], row["treatment_b"])): row["n_studies"]
-        for row in _edges(bench).to_dict("records")
+        for row in rows_of(_edges(bench))
     }
     rows = estimates[(estimates["evidence"] == "network") & (estimates["versus"] == "plac")]
     rows = rows.assign(n_studies=[direct.get(frozenset((t, "plac")), 0) for t in rows["treatment"]])
