@@ -114,6 +114,7 @@ def with_a_new_measure(monkeypatch):
     facts._measures.cache_clear()
 
 
+@pytest.mark.slow
 def test_a_new_measure_needs_its_row_and_nothing_else_to_be_named_drawn_and_read(with_a_new_measure):
     import pandas as pd
 

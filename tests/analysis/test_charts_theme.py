@@ -127,6 +127,7 @@ def test_simulated_data_are_named_in_the_title_and_the_alternative_text():
     assert "SIMULATED" not in small_chart().to_dict()["description"]
 
 
+@pytest.mark.slow
 def test_a_chart_saves_in_every_format_without_the_network(tmp_path):
     files = save(
         small_chart(), tmp_path / "vs. placebo", ("svg", "png", "pdf", "html", "csv", "json"), scale=1

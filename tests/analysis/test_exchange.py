@@ -6,6 +6,7 @@ import csv
 import re
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +23,20 @@ from evidence.importers.network import import_bugs, import_gemtc
 FORMATS = ("netmeta", "gemtc", "multinma", "cinema", "metainsight", "stata", "jags", "bugs")
 
 
-def has_r(*packages: str) -> bool:
-    """Whether R and its packages are installed."""
+@cache
+def has_r(package: str) -> bool:
+    """Whether R and its package are installed."""
     if shutil.which("Rscript") is None:
         return False
-    asked = "; ".join(f"stopifnot(requireNamespace('{name}', quietly = TRUE))" for name in packages)
+    asked = f"stopifnot(requireNamespace('{package}', quietly = TRUE))"
     return subprocess.run(["Rscript", "-e", asked], capture_output=True).returncode == 0
+
+
+@pytest.fixture
+def r_with(request):
+    """Skip a test where R lacks the package that its parameter names."""
+    if not has_r(request.param):
+        pytest.skip(f"needs R with {request.param}")
 
 
 def run_r(script: Path, timeout: int = 300) -> str:
@@ -183,7 +192,8 @@ def metafor_folders(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not has_r("metafor"), reason="needs R with metafor")
+@pytest.mark.usefixtures("r_with")
+@pytest.mark.parametrize("r_with", ["metafor"], indirect=True)
 @pytest.mark.parametrize(
     ("review", "name", "outcome", "measure"),
     [("diabetes", "hba1c-MD", "hba1c", "MD"), ("maternal-diet", "anxiety-SMD", "anxiety", "SMD")],
@@ -237,7 +247,8 @@ cat(paste(nodes, fit$beta, fit$se, fit$tau2, sep = "|"), sep = "\\n")
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not has_r("metafor"), reason="needs R with metafor")
+@pytest.mark.usefixtures("r_with")
+@pytest.mark.parametrize("r_with", ["metafor"], indirect=True)
 @pytest.mark.parametrize(("review", "name", "measure"), CASES)
 def test_the_contrasts_of_netmeta_give_our_network(exported, review, name, measure):
     """Metafor's multivariate model on netmeta's table: estimates, errors and tau2 of our REML fit."""
@@ -270,7 +281,8 @@ def test_the_contrasts_of_netmeta_give_our_network(exported, review, name, measu
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not has_r("rjags"), reason="needs R with rjags")
+@pytest.mark.usefixtures("r_with")
+@pytest.mark.parametrize("r_with", ["rjags"], indirect=True)
 @pytest.mark.parametrize(
     ("review", "name", "outcome", "measure"),
     [("diabetes", "hba1c-MD", "hba1c", "MD"), ("maternal-diet", "anxiety-SMD", "anxiety", "SMD")],

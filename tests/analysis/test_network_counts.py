@@ -80,6 +80,7 @@ def check_against_chains(fit, model, expected, tau_usable=True, errors=3.0):
             assert abs(value - about[name]) / about["sd"] < errors * spread * error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "model"), [(name, model) for name, one in PINNED.items() for model in one["models"]]
 )
@@ -118,6 +119,7 @@ def test_agrees_with_jags_on_open_networks(oracle_directory, oracle, name):
             )
 
 
+@pytest.mark.slow
 @pytest.mark.oracle
 @pytest.mark.parametrize(
     ("key", "model"), [("consistency_fe_default", "common"), ("consistency_re_default", "random")]
@@ -199,6 +201,7 @@ def test_study_integral_against_brute_force():
     assert ours.fitted[0][0, 0, 1] == pytest.approx(weighted(lambda p: 25 * p[1]) / total, rel=2e-3)
 
 
+@pytest.mark.slow
 def test_more_points_are_taken_where_five_are_too_few():
     """Where a control arm has no events, five points bias the upper end of tau; the error found is the true one."""
     about = PINNED["certolizumab"]

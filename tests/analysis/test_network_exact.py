@@ -346,6 +346,7 @@ def without_study(net, study):
     return replace(net, blocks=tuple(b for b in blocks if len(b.study)))
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=4, deadline=None)
 def test_leave_one_out_is_a_refit(seed):

@@ -113,6 +113,7 @@ def arm_means():
     return network.from_arms(frame, measure="MD", reference="A", lower_is_better=True)
 
 
+@pytest.mark.slow
 @pymc_needed
 @quiet
 @pytest.mark.parametrize("likelihood", ["rows", "normal", "logit", "log", "cloglog", "poisson"])
@@ -308,6 +309,7 @@ def stored(net, monkeypatch, **options):
     return mcmc.fit(net, **options), calls
 
 
+@pytest.mark.slow
 def test_every_table_from_stored_draws(monkeypatch):
     for net in (normal_network(), counted_network()):
         fit, calls = stored(net, monkeypatch, tau_prior="half-normal(1)", effect_prior_sd=10.0, draws=200)

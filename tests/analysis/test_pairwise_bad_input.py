@@ -279,6 +279,7 @@ EDGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [
     {}, {"ci": "CR2"}, {"ci": "Wald", "tau2": "SJ", "prediction": "HTS"}, {"ci": "HK-adhoc", "tau2": "PM"}, {"tau2": 0.3},
 ])  # fmt: skip

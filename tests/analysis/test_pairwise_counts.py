@@ -75,6 +75,7 @@ def test_leaving_out(method):
         assert row["ci_upper"] == pytest.approx(refit["ci_upper"], rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["binomial", "CM.AL", "UM.FS"])
 @pytest.mark.parametrize("name", BINARY)
 def test_integrals_equal_adaptive_quadrature(name, method):

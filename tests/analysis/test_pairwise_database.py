@@ -340,6 +340,7 @@ def compare(row, part):
         same(spread["i2"].iloc[1], row.I2, 1.0)
 
 
+@pytest.mark.slow
 def test_pooled_in_sql_and_python(pooled):
     views, contrasts, _ = pooled
     assert len(views["pooled"]) == len(contrasts)

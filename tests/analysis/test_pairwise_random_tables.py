@@ -47,6 +47,7 @@ def answered(some, method):
         return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [name for name in METHODS if name not in (*LIKELIHOODS, "multilevel")])
 @settings(max_examples=20, deadline=None)
 @given(some=tables)

@@ -138,6 +138,7 @@ def test_the_seed_is_kept_where_it_is_used(db, question):
     assert plan.run_network(db, **question, engine="exact", seed=7).seed == 7
 
 
+@pytest.mark.slow
 def test_what_is_refused_is_named_and_the_rest_is_done(db, file, tmp_path):
     name = db.value("select analysis from plan order by position limit 1")
     with changed(

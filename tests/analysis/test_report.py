@@ -109,6 +109,7 @@ def panel(html) -> dict:
     )
 
 
+@pytest.mark.slow
 def test_the_page_loads_nothing_and_is_small(report, page, html):
     assert page.loads == []
     assert "@import" not in html

@@ -221,6 +221,7 @@ def test_a_killed_build_leaves_the_old_file_and_nothing_for_long(built, review_f
     assert litter(built.parent) == []
 
 
+@pytest.mark.slow
 def test_what_a_running_build_writes_is_left_alone(built, review_folder):
     with subprocess.Popen(
         [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
@@ -315,6 +316,7 @@ def own_cache(tmp_path, monkeypatch):
     blank_file.cache_clear()
 
 
+@pytest.mark.slow
 def test_a_damaged_blank_is_made_again(own_cache, review_folder, tmp_path):
     first = build(review_folder(), tmp_path / "first.duckdb")
     (blank,) = own_cache.glob("blank-*.duckdb")

@@ -163,6 +163,7 @@ def test_command_describes(diabetes_file):
         assert words in result.output
 
 
+@pytest.mark.slow
 def test_command_follows_a_column(diabetes_file):
     for arguments in (("arm_effect", "--lineage", "v"), ("--lineage", "arm_effect.v")):
         result = call(diabetes_file, *arguments)

@@ -106,6 +106,7 @@ def audit(*arguments):
     return CliRunner().invoke(cli, ["audit", *arguments])
 
 
+@pytest.mark.slow
 def test_audit_prints_rankings_and_verdicts_for_a_reader(alf):
     result = audit(alf)
     assert result.exit_code == 0

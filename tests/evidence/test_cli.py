@@ -475,6 +475,7 @@ def test_pool_prints_subgroup_tests_and_meta_regression():
     assert "Did you mean 'year'" in unknown.output
 
 
+@pytest.mark.slow
 def test_nma_prints_a_league_table_and_what_cannot_be_split(diabetes_file):
     arguments = ("nma", diabetes_file, "--outcome", "hba1c", "--measure", "MD", "--league")
     result = call(*arguments, "--node-split", "--leave-one-out")
@@ -556,6 +557,7 @@ def test_nma_with_flat_priors_is_json(diabetes_file):
     assert all(row["estimate"] is None for row in alone)
 
 
+@pytest.mark.slow
 def test_save_keeps_and_trace_finds(diabetes_file, tmp_path):
     file = tmp_path / "review.duckdb"
     shutil.copyfile(diabetes_file, file)

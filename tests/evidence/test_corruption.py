@@ -384,6 +384,7 @@ COPIES = int(os.environ.get("COPIES", "700"))
 """How many the slow test corrupts: 2,000 take two minutes and a half of CPU."""
 
 
+@pytest.mark.slow
 def test_60_corrupted_copies(tmp_path, capsys):
     counts = run(60, 2023, tmp_path)
     with capsys.disabled():

@@ -34,6 +34,7 @@ def table(folder, name):
         return list(csv.DictReader(stream))
 
 
+@pytest.mark.slow
 def test_every_table_and_view_with_rows_is_written(full, example_file):
     folder, files = full
     assert sorted(path for path in folder.rglob("*") if path.is_file()) == sorted(files)
@@ -71,6 +72,7 @@ def test_equal_evidence_gives_equal_bytes(full, tmp_path):
         assert file.read_bytes() == (tmp_path / file.relative_to(folder)).read_bytes(), file
 
 
+@pytest.mark.slow
 def test_a_subset_is_whole_in_itself(rats, example_file, tmp_path):
     """Its rows refer to nothing that is not there: they load into the schema, and its views come out the same."""
     from evidence.objects import create_objects, create_tables
@@ -119,6 +121,7 @@ def test_what_describes_the_whole_review_is_left_out_of_a_part_and_said(rats, fu
     assert (full[0] / "tables" / "screening.csv").exists()
 
 
+@pytest.mark.slow
 def test_results_are_left_out_of_a_part(example_file, tmp_path):
     path = tmp_path / "example.duckdb"
     shutil.copyfile(example_file, path)

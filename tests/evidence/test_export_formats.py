@@ -76,6 +76,7 @@ def test_review_folder_builds_into_the_same_evidence(everything, rich_file, tmp_
             assert one.rows(query) == two.rows(query), view
 
 
+@pytest.mark.slow
 def test_duckdb_is_an_evidence_base_of_its_own(everything, rich_file):
     with evidence.open(rich_file) as one, evidence.open(everything / "evidence.duckdb") as two:
         assert content(one, leave=set()) == content(two, leave=set())

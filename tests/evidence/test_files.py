@@ -210,6 +210,7 @@ def test_a_folder_is_put_in_place_as_a_whole(tmp_path):
     assert names(tmp_path) == ["out", "out/sub", "out/sub/a"]
 
 
+@pytest.mark.slow
 def test_an_export_takes_away_what_the_last_one_wrote_and_nothing_else(tmp_path):
     target = tmp_path / "out"
     assert run("export", "smoking", "--to", target, "--format", "csv").exit_code == 0

@@ -130,6 +130,7 @@ def test_views_of_a_foreign_file_are_replaced_by_ours(foreign):
     assert not copy.exists()
 
 
+@pytest.mark.slow
 def test_an_export_of_a_foreign_file_runs_none_of_its_views(foreign, tmp_path):
     assert run("export", foreign, "--to", tmp_path / "out", "--format", "csv,duckdb").exit_code == 0
     assert (tmp_path / "out" / "views" / "pooled.csv").exists()
@@ -137,6 +138,7 @@ def test_an_export_of_a_foreign_file_runs_none_of_its_views(foreign, tmp_path):
     assert not any(b"xyzzy-31" in text or b"read_text" in text for text in texts)
 
 
+@pytest.mark.slow
 def test_results_kept_in_a_foreign_file_wake_no_trigger(foreign):
     asked = ["--outcome", "cessation", "--measure", "OR", "--treatment", "ind_counseling"]
     assert run("pool", foreign, *asked, "--versus", "no_contact", "--save").exit_code == 0

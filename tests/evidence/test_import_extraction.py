@@ -108,6 +108,7 @@ def test_an_analysis_runs_on_either_extractors_values(twice, tmp_path):
     assert not (tmp_path / "xy.duckdb").exists()
 
 
+@pytest.mark.slow
 def test_what_disagreement_costs(twice):
     columns, rows = cost(twice, outcome="alt", measure="MD")
     found = {row[columns.index("readings")]: dict(zip(columns, row)) for row in rows}

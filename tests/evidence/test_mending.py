@@ -29,6 +29,7 @@ def slipped(tmp_path_factory):
     return right, evidence.build(folder, place / "wrong.duckdb")
 
 
+@pytest.mark.slow
 def test_mended_results_are_those_of_the_right_review(slipped):
     right, wrong = slipped
     with evidence.open(wrong) as db:

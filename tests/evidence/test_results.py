@@ -136,6 +136,7 @@ def test_the_result_opens_in_the_same_storage_format(file, run):
     assert tags["storage_version"].startswith(("v1.0", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["nothing", "hba1c-metform"])
 def test_runs_that_are_not_there(file, run, name):
     with evidence.open(file) as db, pytest.raises(CallError, match="no run"):

@@ -79,6 +79,7 @@ def test_definitions_stay_readable_in_the_file_and_the_catalog(file):
         assert not [name for name in catalog.entries if name.startswith(STORED) or name == "definition"]
 
 
+@pytest.mark.slow
 def test_a_file_whose_stored_rows_were_changed_is_computed_anew(file, tmp_path):
     """Somebody else's file has our views, and rows behind them that they do not give."""
     copy = tmp_path / "from elsewhere.duckdb"
@@ -91,6 +92,7 @@ def test_a_file_whose_stored_rows_were_changed_is_computed_anew(file, tmp_path):
         assert db.rows("select contrast_id, estimate from contrast order by all") == true
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "view", [view for view in stored_views() if view.rows_from], ids=lambda view: view.name
 )

@@ -77,6 +77,7 @@ def studies(data: list[list[dict]]) -> list[dict]:
     ]
 
 
+@pytest.mark.slow
 @few
 @given(data=continuous)
 def test_unit_and_order_of_rows_do_not_matter(fill, data):
@@ -99,6 +100,7 @@ def test_unit_and_order_of_rows_do_not_matter(fill, data):
     assert len({len([key for key in found if key[0] == outcome]) for outcome in (*scaled, "turned")}) == 1
 
 
+@pytest.mark.slow
 @few
 @given(data=continuous)
 def test_loops_close_and_names_only_turn_signs(fill, data):

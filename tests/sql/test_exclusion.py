@@ -93,6 +93,7 @@ def fill(rows, draw: random.Random) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_every_row_is_used_or_excluded(rows, seed):
     for measure in ("MD", "SMD", "ROM", "OR", "RR", "RD", "IRR", "IRD", "HR"):

@@ -179,6 +179,7 @@ class TestProperties:
             p, rel=1e-11
         )
 
+    @pytest.mark.slow
     @REPEATED
     @given(x=st.floats(1e-6, 3e4), df=st.integers(1, 10_000))
     def test_chi2_recurrence(self, macros, x, df):

@@ -104,6 +104,7 @@ def test_one_time_point_of_a_study_counts_first_by_its_arms_and_then_by_the_rule
     assert table(rows, "network_node", "treatment, n_arms") == [(arm, 1) for arm in "abcdf"]
 
 
+@pytest.mark.slow
 @pytest.mark.oracle
 @pytest.mark.parametrize(
     "name",

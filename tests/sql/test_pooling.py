@@ -275,6 +275,7 @@ class TestMetafor:
                 checked += 1
         assert checked
 
+    @pytest.mark.slow
     @pytest.mark.oracle
     @pytest.mark.parametrize(
         "name",
