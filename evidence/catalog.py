@@ -15,6 +15,7 @@ from evidence.query import EvidenceBase
 
 if TYPE_CHECKING:
     from sqlglot.optimizer.scope import Scope
+    from sqlglot.schema import Schema
 
 
 @dataclass(frozen=True)
@@ -214,7 +215,14 @@ class Catalog:
         try:
             scope = self._scope(relation)
             node = lineage(
-                column, scope.expression, schema=self._schema, scope=scope, dialect="duckdb", copy=False
+                column,
+                scope.expression,
+                schema=self._schema,
+                scope=scope,
+                dialect="duckdb",
+                # Copies of the statement, one for each step, would take most of the time.
+                trim_selects=False,
+                copy=False,
             )
         except SqlglotError as error:
             raise CallError(f"The lineage of {relation}.{column} cannot be followed: {error}.") from None
@@ -260,12 +268,15 @@ class Catalog:
         }
 
     @cached_property
-    def _schema(self) -> dict[str, object]:
-        return {
+    def _schema(self) -> Schema:
+        from sqlglot.schema import MappingSchema
+
+        columns = {
             entry.name: {column.name: column.type for column in entry.columns}
             for entry in self.entries.values()
             if entry.columns
         }
+        return MappingSchema(columns, dialect="duckdb")
 
 
 def dictionary(catalog: Catalog) -> list[dict[str, Any]]:

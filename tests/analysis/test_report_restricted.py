@@ -131,7 +131,7 @@ def test_the_same_with_a_likelihood_of_counts(small_review, tmp_path):
     compare(
         small_review,
         tmp_path,
-        "risk of bias",
+        "all",
         lambda options: NETWORK.format(measure="OR", engine="counts", options=options),
         outcome=outcome,
         value=small_review.counts,
