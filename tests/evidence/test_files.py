@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 
 import duckdb
 import pytest
@@ -261,41 +260,6 @@ def test_an_import_that_is_killed_between_two_files_is_finished_by_the_next_comm
     assert {path.name: path.read_text() for path in folder.iterdir()} == dict.fromkeys(
         ("a.csv", "b.csv", "c.csv"), "new"
     )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("command", ["export", "report", "simulate"])
-def test_a_killed_command_leaves_the_old_folder_or_the_new_one(tmp_path, command):
-    """Killed at several moments; the folder is always one or the other, and a second run equals a first."""
-    target = tmp_path / "out"
-    asked = {
-        "export": ["export", "smoking", "--to", str(target), "--format", "csv"],
-        "report": ["report", "smoking", "-o", str(target)],
-        "simulate": ["simulate", str(target), "--studies", "40"],
-    }[command]
-    start = [sys.executable, "-m", "evidence.cli", *asked]
-    begin = time.monotonic()
-    assert subprocess.run(start, stdout=subprocess.DEVNULL, check=False).returncode == 0
-    whole = time.monotonic() - begin
-    first = {path: path.read_bytes() for path in sorted(target.rglob("*")) if path.is_file()}
-    if command == "simulate":
-        for path in first:
-            path.unlink()
-        target.rmdir()
-    moments = 4 if command == "report" else 8
-    for moment in range(moments):
-        process = subprocess.Popen(start, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(whole * moment / (moments - 1))
-        process.kill()
-        process.wait()
-        found = {path: path.read_bytes() for path in sorted(target.rglob("*")) if path.is_file()}
-        assert set(found) in (set(first), set() if command == "simulate" else set(first))
-        assert all(found[path] == first[path] for path in found if path.suffix != ".duckdb")
-        if command == "simulate" and found:
-            break
-    if command != "simulate" or not target.exists():
-        assert subprocess.run(start, stdout=subprocess.DEVNULL, check=False).returncode == 0
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 # --- Files of a review folder that are none ---------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Thousands of damaged, hostile and absurd inputs: each ends in an answer or in a sentence, never in a traceback.
 
 Seeded: FUZZ_SEED draws other cases, FUZZ_CASES says how many (50000 for a night), FUZZ_KINDS which of
-folders, imports, options, queries. A case that fails names the seed that gives it again by itself (FUZZ_CASE).
+folders, imports, options, queries, kills. A case that fails names the seed that gives it again by itself (FUZZ_CASE).
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import os
 import random
 import re
 import shutil
+import subprocess
+import sys
 import time
 import traceback
 import warnings
@@ -24,6 +26,7 @@ from click.testing import CliRunner
 
 import evidence
 from evidence.cli import cli
+from evidence.database import connect
 from evidence.errors import EvidenceError, ReviewError
 from evidence.names import INVISIBLE
 from evidence.review import read
@@ -31,7 +34,7 @@ from evidence.review import read
 SEED = int(os.environ.get("FUZZ_SEED", "2026"))
 CASES = int(os.environ.get("FUZZ_CASES", "2000"))
 ONE = os.environ.get("FUZZ_CASE")
-SHARE = {"folders": 0.8, "imports": 0.15, "options": 0.015, "queries": 0.035}
+SHARE = {"folders": 0.797, "imports": 0.15, "options": 0.015, "queries": 0.035, "kills": 0.003}
 KINDS = os.environ.get("FUZZ_KINDS", ",".join(SHARE)).split(",")
 
 # --- a small review that is right -------------------------------------------------------------------------------
@@ -525,6 +528,111 @@ def fuzz_query(draw: random.Random, place: Path, file: Path) -> str:
     return "answered" if code == 0 else "refused"
 
 
+# --- kills ------------------------------------------------------------------------------------------------------
+
+ALT = ["--outcome", "alt", "--measure", "MD", "--treatment", "BMSC", "--versus", "saline"]
+WRITING = {
+    "new": ["new", "out"],
+    "build": ["build", "review", "-o", "out.duckdb"],
+    "analyse": ["analyse", "file.duckdb"],
+    "save": ["pool", "file.duckdb", *ALT, "--save"],
+    "report": ["report", "review", "-o", "out"],
+    "export": ["export", "file.duckdb", "--to", "out", "--format", "csv,json,duckdb,review,metafor"],
+    "simulate": ["simulate", "out", "--studies", "30"],
+    "import": ["import", "arms", "more.csv", "--into", "review", "--outcome", "alt"],
+    "sql": ["sql", "file.duckdb", "select * from measurement_standard", "-o", "out.xlsx"],
+}
+"""Every command that writes."""
+ONTO_OLD = ("build", "report", "export", "sql")
+"""Those that put what they write in place of something older."""
+
+
+class Kills:
+    """What each command makes of a folder, and how long it takes: found out once."""
+
+    def __init__(self, start: Path, built: Path):
+        self.start, self.built = start, built
+        self.known: dict[str, tuple[dict[str, bytes], float]] = {}
+
+    def folder(self, place: Path) -> None:
+        written(place / "review", {name: text.encode() for name, text in FOLDER.items()})
+        (place / "more.csv").write_text(TABLE, encoding="utf-8")
+        shutil.copyfile(self.built, place / "file.duckdb")
+
+    def whole(self, command: str) -> tuple[dict[str, bytes], float]:
+        if command not in self.known:
+            place = self.start / command
+            self.folder(place)
+            begun = time.monotonic()
+            process = self.run(command, place)
+            said = process.communicate()[0]
+            assert process.returncode == 0, said
+            self.known[command] = content_of(place), time.monotonic() - begun
+        return self.known[command]
+
+    @staticmethod
+    def run(command: str, place: Path) -> subprocess.Popen:
+        return subprocess.Popen(
+            [sys.executable, "-m", "evidence.cli", *WRITING[command]],
+            cwd=place,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+
+def same(one: dict[str, bytes], two: dict[str, bytes], place: Path) -> bool:
+    """Whether two folders hold the same: files to the byte, or else DuckDB files row by row."""
+    if one.keys() != two.keys():
+        return False
+    differing = [name for name in one if one[name] != two[name]]
+    return all(
+        name.endswith(".duckdb") and stored(one[name], place) == stored(two[name], place)
+        for name in differing
+    )
+
+
+def stored(content: bytes, place: Path) -> dict[str, list]:
+    (place / "looked-at").write_bytes(content)
+    with connect(place / "looked-at") as db:
+        names = db.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall()
+        found = {name: sorted(db.execute(f"from {name}").fetchall(), key=str) for (name,) in names}
+    (place / "looked-at").unlink()
+    return found
+
+
+def fuzz_kill(draw: random.Random, place: Path, kills: Kills) -> str:
+    """Kill a command at some moment: what it writes is as before or whole, and a second run equals a first."""
+    command = draw.choice(list(WRITING))
+    first, seconds = kills.whole(command)
+    kills.folder(place)
+    if command in ONTO_OLD and draw.random() < 0.5:
+        kills.run(command, place).communicate()
+        for path in place.rglob("*"):
+            if path.suffix in (".html", ".csv", ".xlsx") and path.relative_to(place).parts[0].startswith(
+                "out"
+            ):
+                path.write_bytes(b"old")
+    before = content_of(place)
+    process = kills.run(command, place)
+    time.sleep(draw.random() * seconds * 1.05)
+    process.kill()
+    process.communicate()
+    found = {name: content for name, content in content_of(place).items() if not name.startswith(".")}
+    assert found == before or same(found, first, place), (
+        f"{command} left {sorted(set(found) ^ set(first))[:5]}"
+    )
+    if found == before or command not in ("new", "simulate", "import"):
+        process = kills.run(command, place)
+        said = process.communicate()[0]
+        assert process.returncode == 0, f"{command} after a kill: {said[-500:]}"
+        after = content_of(place)
+        assert same(after, first, place), (
+            f"{command} after a kill differs: {sorted(set(after) ^ set(first))[:5]}"
+        )
+    return f"{command} {'before' if found == before else 'whole'}"
+
+
 # --- all of them ------------------------------------------------------------------------------------------------
 
 
@@ -557,7 +665,9 @@ def test_no_input_ends_in_a_traceback(kind, tmp_path, sources, built, capsys):
         "imports": lambda draw, place: fuzz_import(draw, place, sources),
         "options": lambda draw, place: fuzz_options(draw, place, built),
         "queries": lambda draw, place: fuzz_query(draw, place, built),
+        "kills": lambda draw, place: fuzz_kill(draw, place, kills),
     }
+    kills = Kills(tmp_path / "whole", built)
     number = round(CASES * SHARE[kind] / sum(SHARE[name] for name in KINDS))
     seeds = [ONE] if ONE else [f"{SEED}-{kind}-{case}" for case in range(number)]
     ends: Counter[str] = Counter()
