@@ -148,6 +148,20 @@ def test_results_kept_in_a_foreign_file_wake_no_trigger(foreign):
         assert "sink" not in db.names()
 
 
+@pytest.mark.slow
+def test_one_readers_values_of_a_foreign_file_stand_under_our_definitions(foreign, tmp_path):
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{foreign}' as target")
+        connection.execute("update target.measurement set extractor = 'BW'")
+    out = tmp_path / "read.duckdb"
+    result = run("readings", foreign, "--extractor", "BW", "-o", out)
+    assert result.exit_code == 0, result.output
+    assert definitions.are_ours(out)
+    assert b"xyzzy-31" not in out.read_bytes()
+    assert b"read_text" not in out.read_bytes()
+    assert run("readings", foreign).exit_code == 0
+
+
 def test_a_file_that_is_no_evidence_base_is_refused(tmp_path):
     with duckdb.connect(str(tmp_path / "x.duckdb")) as connection:
         connection.execute("create table t (a integer)")
