@@ -180,6 +180,7 @@ def test_root_of_the_correlation():
         np.testing.assert_allclose(root @ root, (np.eye(m) + 1) / 2, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_study_integral_against_brute_force():
     net = network_of(arms_of([("1", "A", 0, 20), ("1", "B", 4, 25)]), "OR", "A")
     read = read_counts(net, choose(net))

@@ -41,6 +41,7 @@ def net(request: pytest.FixtureRequest) -> Any:
     return network.from_contrasts(frame, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tau", [0.05, 0.5])
 def test_exact_with_flat_priors_and_tau_known_is_generalised_least_squares(net: Any, tau: float) -> None:
     frequentist = network.fit(net, tau=tau)

@@ -116,6 +116,7 @@ def second_method(net, prior, effect_sd, points):
 BASIC = (np.arange(1, 4), np.zeros(3, dtype=int))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("prior", "upper"),
     [

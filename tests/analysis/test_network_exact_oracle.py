@@ -356,6 +356,7 @@ def test_default_priors_are_those_of_gemtc():
     assert np.max(np.abs(ranks - pd.Series(reference["sucra_preferred-1"]))) < 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.oracle
 @pytest.mark.parametrize("name", OPEN)
 def test_deletions_and_splits_of_every_open_network_are_refits(oracle_directory, name):

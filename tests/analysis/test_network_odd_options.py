@@ -76,6 +76,7 @@ def test_every_prior_is_tried() -> None:
     assert {type(prior) for prior in EXAMPLES} == every == set(priors.Prior.__subclasses__())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prior", EXAMPLES, ids=str)
 def test_a_prior_has_the_same_density_in_every_engine_and_program(prior: priors.Prior) -> None:
     expected = outside(prior, TAU)

@@ -150,6 +150,7 @@ def test_the_template_says_that_it_is_invented(example_file):
         assert db.value("select synthetic from review") is True
 
 
+@pytest.mark.slow
 def test_check_shows_warnings_and_fails_on_errors(diabetes_file, tmp_path, monkeypatch):
     from evidence.database import connect
 
@@ -598,6 +599,7 @@ def test_a_refusal_ends_with_one(example_file):
     assert "It has: " in result.output
 
 
+@pytest.mark.slow
 def test_analyse_runs_the_plan_and_keeps_it(example_file, tmp_path):
     file = tmp_path / "example.duckdb"
     shutil.copyfile(example_file, file)

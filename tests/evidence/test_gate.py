@@ -120,6 +120,7 @@ def foreign(smoking, tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_views_of_a_foreign_file_are_replaced_by_ours(foreign):
     assert not definitions.are_ours(foreign)
     with evidence.open(foreign) as db, evidence.open("smoking") as own:

@@ -50,6 +50,7 @@ def test_no_question_plans_many_views():
     assert max(planned.values()) <= 20, planned
 
 
+@pytest.mark.slow
 def test_what_is_stored_follows_the_tables(writable):
     before = writable.execute("select count(*) from contrast").fetchall()
     writable.execute("delete from measurement where study = (select min(study) from measurement)")
@@ -67,6 +68,7 @@ def test_only_what_is_asked_for_is_computed_anew(writable):
     assert not {"measurement_standard", "arm_effect", "contrast"} & found
 
 
+@pytest.mark.slow
 def test_definitions_stay_readable_in_the_file_and_the_catalog(file):
     with duckdb.connect(str(file), read_only=True) as plain:
         kept = dict(plain.execute(f"from {STORED}.definition").fetchall())

@@ -124,6 +124,7 @@ def test_every_reference_data_set_is_checked(oracle_directory):
     assert names == {*PAIRWISE, *NETWORK, "raudenbush1985"}
 
 
+@pytest.mark.slow
 @pytest.mark.oracle
 @pytest.mark.parametrize("name", NETWORK)
 def test_contrast_network_equals_pairwise(name, load_oracle, rows):

@@ -243,6 +243,7 @@ class TestMetafor:
             check_omissions(omissions[row["outcome"], row["measure"]], data["leave1out_dl"])
         assert not references
 
+    @pytest.mark.slow
     @pytest.mark.oracle
     @pytest.mark.parametrize("name", ["bcg", "karner2014", "raudenbush1985", "eklof2012", "statins"])
     def test_every_reference_subgroup(self, pooling, oracle, oracle_directory, name):

@@ -211,6 +211,7 @@ class TestScores:
         rows.outcome("score", lower_is_better=True, lower_bound=0, upper_bound=5, step=1)
         return rows
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("n", "mean", "possible"),
         [

@@ -106,6 +106,7 @@ def test_one_row_per_key_in_bundled_reviews(review, built):
             assert twice == [], view.name
 
 
+@pytest.mark.slow
 def test_one_row_per_key_where_rows_repeat(rows):
     """Several readings, time points with and without unit, arms of one treatment, two tools, two assessors."""
     rows.unit("d", "time", 1)
