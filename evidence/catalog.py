@@ -271,7 +271,7 @@ class Catalog:
     def _schema(self) -> Schema:
         from sqlglot.schema import MappingSchema
 
-        columns = {
+        columns: dict[str, object] = {
             entry.name: {column.name: column.type for column in entry.columns}
             for entry in self.entries.values()
             if entry.columns

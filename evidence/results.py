@@ -148,7 +148,8 @@ class Run:
     def document(self) -> dict[str, Any]:
         """Return the run and its frames as one object of plain values, missing numbers as None."""
         head = self.row() | {"specification": dict(self.specification), "versions": dict(self.versions)}
-        frames = {name: [] for name in TABLES} | {name: records(rows) for name, rows in self.frames.items()}
+        frames: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
+        frames |= {name: records(rows) for name, rows in self.frames.items()}
         return {"run": {key: plain(value) for key, value in head.items()}, **frames}
 
 

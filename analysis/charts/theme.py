@@ -6,7 +6,7 @@ import math
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import altair as alt
 
@@ -229,9 +229,9 @@ def ink_on(color: str) -> str:
 
 def records(frame: pd.DataFrame | Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Rows of a frame, or of dictionaries, as plain dictionaries for JSON."""
-    if hasattr(frame, "iloc"):
-        return frames.records(frame)
-    return [{str(key): plain(value) for key, value in row.items()} for row in frame]
+    if not hasattr(frame, "to_numpy"):
+        return [{str(key): plain(value) for key, value in row.items()} for row in frame]
+    return frames.records(cast("pd.DataFrame", frame))
 
 
 def dataset(rows: pd.DataFrame | Iterable[Mapping[str, Any]], name: str) -> alt.InlineData:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -363,7 +363,7 @@ def _arm_sizes(net: Network, points: pd.DataFrame) -> Array:
             ):
                 sizes.setdefault((study, experiment, treatment), {})[arm] = float(n)
 
-    def inverse(row: dict[Hashable, Any], side: str) -> float:
+    def inverse(row: dict[str, Any], side: str) -> float:
         n = sum(sizes.get((row["study"], row["experiment"], row[side]), {}).values())
         return 1.0 / n if n > 0 else float("nan")
 
