@@ -539,7 +539,7 @@ WRITING = {
     "report": ["report", "review", "-o", "out"],
     "export": ["export", "file.duckdb", "--to", "out", "--format", "csv,json,duckdb,review,metafor"],
     "simulate": ["simulate", "out", "--studies", "30"],
-    "import": ["import", "arms", "more.csv", "--into", "review", "--outcome", "alt"],
+    "import": ["import", "arms", "more.csv", "--into", "review", "--outcome", "weight"],
     "sql": ["sql", "file.duckdb", "select * from measurement_standard", "-o", "out.xlsx"],
 }
 """Every command that writes."""
