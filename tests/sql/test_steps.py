@@ -175,3 +175,15 @@ def test_printed_estimates_in_both_directions(rows):
     assert back["estimate"] == pytest.approx(-math.log(2))
     assert (back["ci_lower"], back["ci_upper"]) == pytest.approx((-math.log(4), 0), abs=1e-15)
     assert forward["std_error"] == back["std_error"] == pytest.approx(math.log(4) / (2 * 1.959963984540054))
+
+
+def test_quantiles_that_the_intervals_of_a_review_need(rows):
+    """Once for each level and degrees of freedom; two-sided t as printed tables give it (NIST handbook, 1.3.6.7.2)."""
+    rows.measure("s", "drug", n=10, mean=5, ci_lower=4, ci_upper=6)
+    rows.measure("s", "control", n=10, mean=6, ci_lower=5, ci_upper=7)
+    rows.measure("s", "drug", "other", n=21, mean=5, ci_lower=4, ci_upper=6, ci_level=0.9)
+    rows.measure("s", "drug", "third", n=31, mean=5, sd=1)
+    rows.measure("s", "drug", "fourth", n=1, mean=5, ci_lower=4, ci_upper=6)
+    found = table(rows, "interval_quantile", "level, freedom, t")
+    assert [row[:2] for row in found] == [(0.9, 20), (0.95, 9)]
+    assert [row[2] for row in found] == pytest.approx([1.725, 2.262], abs=5e-4)
