@@ -120,17 +120,20 @@ def forest(
         (f"weight_{model}" for model in ("random", "common") if _any(given, f"weight_{model}")), None
     )
 
+    overall = _summary(estimates, spread, effect, digits, None)
+    # What pools one subgroup of all studies pools all studies: it stands once.
+    alone = all(plain(row.get("level")) == groups[0] for row in given) if groups else False
+    apart = bool(groups) and not (alone and any(row["kind"] == "pooled" for row in overall))
     rows: list[dict[str, Any]] = []
     for level in groups or [None]:
         members = [row for row in given if not groups or plain(row.get("level")) == level]
         if groups:
             rows.append({"kind": "header", "label": str(level), "bold": True})
         rows += [_study_row(row, effect, digits, given) for row in members]
-        if groups:
+        if apart:
             rows += _summary(estimates, spread, effect, digits, level)
             rows.append({"kind": "gap"})
-    overall = _summary(estimates, spread, effect, digits, None)
-    if overall and groups:
+    if overall and apart:
         rows.append({"kind": "header", "label": "All studies", "bold": True})
     rows += overall
     rows += [{"kind": "note", "label": text, "span": True} for text in footers]

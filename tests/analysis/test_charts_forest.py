@@ -189,6 +189,26 @@ def test_each_subgroup_has_its_diamonds_and_its_heterogeneity():
     assert len({row["row"] for row in drawn(forest(frame), "diamonds")}) == 2
 
 
+def test_what_pools_one_subgroup_of_all_studies_stands_once():
+    both = pd.DataFrame([*pooled("rat"), *pooled()])
+
+    def kinds(frame, estimates):
+        rows = drawn(forest(frame, pooled=estimates, heterogeneity=estimates.assign(**SPREAD).iloc[1::2]))
+        shown = [row["label"] if row["kind"] == "header" else row["kind"] for row in rows]
+        return [
+            kind
+            for kind, before in zip(shown, [None, *shown])
+            if kind != "gap" and (kind, before) != ("note",) * 2
+        ]
+
+    once = ["rat", "study", "study", "pooled", "pooled", "prediction", "note"]
+    assert kinds(studies(2, level="rat"), both) == once
+    assert kinds(studies(2, level="rat"), both[:2]) == once
+    # A study of no subgroup, and a second subgroup that pools nothing, are in the overall result alone.
+    for other in (None, "mouse"):
+        assert kinds(studies(2, level=["rat", other]), both).count("pooled") == 4
+
+
 def test_dots_of_risk_of_bias_stand_beside_their_study_with_their_symbol():
     rob = pd.DataFrame(
         [
