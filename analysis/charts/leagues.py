@@ -36,6 +36,9 @@ EVIDENCE = {
 CONFIDENCE = {"High": "#2c7bb6", "Moderate": "#abd9e9", "Low": "#fdce7c", "Very low": "#e66101"}
 """Colours of GRADE and CINeMA's confidence, told apart with every form of colour vision."""
 
+POOLED = ", pooled with the heterogeneity of the whole network (none in a common-effect model)"
+"""Whose heterogeneity direct estimates are pooled with: the whole network's, as in R's netleague."""
+
 _LINE = 13
 
 
@@ -56,7 +59,8 @@ def cells(
         Network estimates of one engine and model, each pair once in either direction; `rests_on` says what
         they rest on (see `analysis.network.sources`).
     direct : DataFrame or None
-        Direct estimates of the same, for the upper triangle.
+        Direct estimates of the same, for the upper triangle: pooled with the network's tau2, as the split of
+        direct and indirect evidence is, not with one of their own (see `sources.direct_estimates`).
     effect : Effect
         What is estimated.
     order : sequence of str
@@ -271,7 +275,7 @@ def caption(
         )
     else:
         text = f"{ranked} Below the diagonal: network estimates, column versus row. "
-        text += "Above: direct estimates, row versus column. " if direct else ""
+        text += f"Above: direct estimates, row versus column{POOLED}. " if direct else ""
         text += f"{first}."
     text = f"{text} Bold: the interval excludes no effect."
     if confidence:

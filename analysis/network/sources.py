@@ -82,6 +82,9 @@ class Sources:
 def direct_estimates(net: Network, tau2: float) -> tuple[Array, Array, Array, Array]:
     """Pool the studies that compare two treatments, comparison by comparison, with the network's tau2.
 
+    A network has one heterogeneity, and direct and indirect evidence add up to its estimate only where both
+    are weighted by it: what R's netleague and netsplit show (netmeta 3.6-2, ``TE.direct.random``).
+
     Parameters
     ----------
     net : Network

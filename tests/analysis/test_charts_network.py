@@ -185,7 +185,11 @@ def test_the_caption_of_every_export_says_which_triangle_is_what():
     written = league_table(network(), direct(), effect=EFFECT, order=ORDER).note
     for text in (said, written):
         assert "Below the diagonal: network estimates, column versus row." in text
-        assert "Above: direct estimates, row versus column." in text
+        assert (
+            "Above: direct estimates, row versus column, pooled with the heterogeneity of the whole" in text
+        )
+    alone = league_table(network(), None, effect=EFFECT, order=ORDER).note
+    assert "direct" not in alone
     assert [row["label"] for row in specification(chart)["datasets"]["diagonal"]] == ["Rosi", "Metf", "Plac"]
 
 

@@ -79,6 +79,14 @@ def agree(net: Any, fit: Any) -> None:
                 assert row["note"]
                 assert np.isnan(row["indirect"]) or row["note"] != ALONE
             assert (row["note"] == ALONE) <= (kind == DIRECT)
+        # What stands above the league table's diagonal is what the split sets against the rest of the network
+        # (netmeta's numbers: `check_splits` of the oracle): one heterogeneity weights both.
+        direct = estimates[(estimates["model"] == model) & (estimates["evidence"] == "direct")]
+        split = splits[splits["model"] == model].set_index(["treatment", "versus"])
+        for row in direct.to_dict("records"):
+            there = split.loc[row["treatment"], row["versus"]]
+            assert row["estimate"] == pytest.approx(there["direct"], rel=1e-9, abs=1e-12)
+            assert row["std_error"] == pytest.approx(there["direct_std_error"], rel=1e-9, nan_ok=True)
         indirect = estimates[(estimates["model"] == model) & (estimates["evidence"] == "indirect")]
         for t, v in zip(indirect["treatment"], indirect["versus"]):
             assert rests_on[names.index(v), names.index(t)] == BOTH
@@ -142,6 +150,26 @@ def test_an_indirect_share_of_next_to_nothing_is_none() -> None:
         assert "less than 0.05 % of the weight" in split["note"]
         # The way back from the network estimate has no digits left for it; the split model has.
         assert np.isnan(split["indirect"]) == (engine == "frequentist")
+
+
+def test_direct_estimates_are_pooled_with_the_heterogeneity_of_the_network() -> None:
+    rows = [("s1", "B", "A", 0.0, 0.2), ("s2", "B", "A", 2.0, 0.4), ("s3", "C", "A", 0.0, 0.2),
+            ("s4", "C", "A", 0.1, 0.4), ("s5", "C", "B", 0.5, 0.3)]  # fmt: skip
+    columns = ["study", "treatment_a", "treatment_b", "estimate", "std_error"]
+    fit = network.fit(network.from_contrasts(pd.DataFrame(rows, columns=columns)), engine="frequentist")
+    tau2 = {"common": 0.0, "random": fit.heterogeneity().set_index("model")["tau2"]["random"]}
+    assert tau2["random"] > 0.05
+    estimates = fit.estimates().query("evidence == 'direct' and versus == 'A'")
+    assert len(estimates) == 4
+    for row in estimates.to_dict("records"):
+        own = [
+            (y, 1 / (se**2 + tau2[row["model"]]))
+            for _, t, v, y, se in rows
+            if (t, v) == (row["treatment"], "A")
+        ]
+        total = sum(weight for _, weight in own)
+        assert row["estimate"] == pytest.approx(sum(y * weight for y, weight in own) / total, rel=1e-9)
+        assert row["std_error"] == pytest.approx(total**-0.5, rel=1e-9)
 
 
 def test_the_league_table_is_coloured_by_what_the_rows_say() -> None:

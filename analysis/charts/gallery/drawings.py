@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from analysis import charts
-from analysis.charts.theme import records
-
-if TYPE_CHECKING:
-    pass
-
 from analysis.charts.gallery.bench import Bench
+from analysis.charts.theme import records
 from evidence.frames import rows as rows_of
 
 
