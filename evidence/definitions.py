@@ -11,8 +11,8 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -22,7 +22,7 @@ from evidence.blank import blank_file, copy_blank
 from evidence.database import connect
 from evidence.errors import CallError
 from evidence.reference import REFERENCE_TABLES
-from evidence.resources import cache_directory
+from evidence.resources import cache_directory, schema_directory, sql_directory
 from evidence.storage import load_order
 from evidence.stored import differing, refresh
 
@@ -102,14 +102,8 @@ def own_copy(path: Path, target: Path) -> list[str]:
         foreign = _columns(connection, "foreign_file")
         own = _columns(connection, "evidence_file")
         _check(path, own, foreign)
-        absent = [table for table in own if table.startswith("result_") and table not in foreign]
-        runs = "select exists (from foreign_file.main.result_run)"
-        if absent and "result_run" in foreign and connection.execute(runs).fetchone() == (True,):
-            raise older(path, absent)  # Its runs do not say what entered them.
         keyed = _keyed(connection)
         for table in load_order(connection):
-            if table not in foreign:
-                continue
             names = ", ".join(f'"{name}"' for name in foreign[table])
             cells = ", ".join(
                 f"regexp_replace(\"{name}\", '{_INVISIBLE}', ' ', 'g')" if kind == "VARCHAR" else f'"{name}"'
@@ -149,23 +143,31 @@ def _check(path: Path, own: dict[str, dict[str, str]], foreign: dict[str, dict[s
             f"{str(path)!r} is a DuckDB file, but no evidence base: "
             "build one with `evidence build REVIEW -o FILE`."
         )
-    for table, columns in foreign.items():
-        if table in own and (more := [name for name in columns if name not in own[table]]):
-            raise _another_version(path, f"its table {table} has columns {', '.join(more)}")
-
-
-def older(path: str | Path, absent: Iterable[str]) -> CallError:
-    """Say that a file with results lacks tables, and what to do."""
-    return CallError(
-        f"{str(path)!r} was made by an earlier version: it has no table {', '.join(absent)}. Build it "
-        "again (`evidence build REVIEW -o FILE`) and run its plan (`evidence analyse FILE`)."
-    )
+    # What a table or column would have said is not known, and empty is not the same: a plan without its order
+    # of a funnel plot, a run without what entered it.
+    lacks = [f"table {table}" for table in own if table not in foreign]
+    lacks += [
+        f"column {name} in table {table}"
+        for table in own.keys() & foreign.keys()
+        for name in own[table]
+        if name not in foreign[table]
+    ]
+    more = [
+        f"column {name} in table {table}"
+        for table in own.keys() & foreign.keys()
+        for name in foreign[table]
+        if name not in own[table]
+    ]
+    if lacks:
+        raise _another_version(path, f"it has no {', no '.join(sorted(lacks))}")
+    if more:
+        raise _another_version(path, f"it has a {', a '.join(sorted(more))}")
 
 
 def _another_version(path: Path, why: str) -> CallError:
     return CallError(
-        f"{str(path)!r} was not built by this version of evidence-base ({why}): "
-        "build it anew from its review folder with `evidence build REVIEW -o FILE`."
+        f"{str(path)!r} was not built by this version of evidence-base ({why}): build it anew from its "
+        "review folder (`evidence build REVIEW -o FILE`), and run its plan again (`evidence analyse FILE`)."
     )
 
 
@@ -241,9 +243,20 @@ def _register() -> Path:
     return cache_directory() / "own-files"
 
 
+@cache
+def _state_of_definitions() -> str:
+    """Sizes and times of the files that define tables and views: they change without a version's number."""
+    found = []
+    for root in (schema_directory(), sql_directory()):
+        for name in sorted(root.rglob("*.[sc][qs][lv]")):
+            state = name.stat()
+            found.append(f"{name.relative_to(root)}|{state.st_size}|{state.st_mtime_ns}")
+    return hashlib.sha256("\n".join(found).encode()).hexdigest()
+
+
 def _mark(path: Path) -> str:
-    """Tell one state of a file from another, without reading it."""
+    """Tell one state of a file, under one state of our definitions, from another, without reading either."""
     state = path.stat()
-    versions = f"{evidence.__version__}|{duckdb.__version__}"
+    versions = f"{evidence.__version__}|{duckdb.__version__}|{_state_of_definitions()}"
     text = f"{path.resolve()}|{state.st_size}|{state.st_mtime_ns}|{state.st_ino}|{versions}"
     return hashlib.sha256(text.encode()).hexdigest()

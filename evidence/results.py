@@ -182,7 +182,7 @@ def save(path: str | Path, runs: Iterable[Run]) -> None:
     Raises
     ------
     CallError
-        If the file is not there, its folder cannot be written, or an earlier version made it.
+        If the file is not there, its folder cannot be written, or another version made it.
     EvidenceError
         If the file was built from other content while the analysis ran: its results are of the data before.
     """
@@ -201,10 +201,6 @@ def save(path: str | Path, runs: Iterable[Run]) -> None:
             own_copy(target, copy)
         connection = connect(copy, write=True)
         try:
-            tables = connection.execute(
-                "select table_name from duckdb_tables() where schema_name = 'main'"
-            ).fetchall()
-            _refuse_older(path, (name for (name,) in tables))
             _refuse_other_data(path, connection, runs)
             for run in runs:
                 _replace(connection, run)
@@ -248,7 +244,6 @@ def read(db: EvidenceBase, run: str) -> Run:
             f"{len(found)} runs begin with {run!r}." if found else f"There is no run {run!r}.{hint}{known}"
         )
     row = (exact or found)[0]
-    _refuse_older(db.path, db.names())
     frames = {
         name: db.frame(f"select * from {table} where run_id = ? order by rowid", [row["run_id"]]).drop(
             columns="run_id"
@@ -259,15 +254,6 @@ def read(db: EvidenceBase, run: str) -> Run:
     fields["specification"] = json.loads(row["specification"])
     fields["versions"] = json.loads(row["versions"])
     return Run(**fields, where=row["where_sql"], frames=frames)
-
-
-def _refuse_older(path: Any, names: Iterable[str]) -> None:
-    """Refuse a file that an earlier version made, whose runs do not say what entered them."""
-    known = set(names)
-    if absent := [table for table in TABLES.values() if table not in known]:
-        from evidence.definitions import older
-
-        raise older(path, absent)
 
 
 CONTENT = "select value from build_info where key = 'content_hash'"

@@ -120,8 +120,6 @@ class Material:
     @cached_property
     def numbered(self) -> list[dict[str, Any]]:
         """Figures and tables that the plan gives numbers."""
-        if not self.has("plan_figure"):
-            return []
         return self.db.rows("select figure, title, shows from plan_figure order by position")
 
     @cached_property
@@ -237,11 +235,3 @@ class Material:
             for name, table in results.TABLES.items()
         }
         return {name: rows for name, rows in found.items() if rows}
-
-    def has(self, name: str) -> bool:
-        """Tell whether the evidence base has a table or view."""
-        return name in self._names
-
-    @cached_property
-    def _names(self) -> frozenset[str]:
-        return frozenset(self.db.names())

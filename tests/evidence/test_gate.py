@@ -1,6 +1,8 @@
 """Other people's queries and files: they see the evidence, and nothing else; nothing brings the machine down."""
 
 import shutil
+import tempfile
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -8,7 +10,9 @@ from click.testing import CliRunner
 
 import evidence
 from evidence import definitions, gate
+from evidence.blank import copy_blank
 from evidence.cli import cli
+from evidence.database import connect
 from evidence.errors import CallError
 
 GREEDY = "select len(range(3000000000))"
@@ -129,6 +133,48 @@ def test_views_of_a_foreign_file_are_replaced_by_ours(foreign):
         assert db.sql(query).fetchall() == own.sql(query).fetchall()
         copy = db.path
     assert not copy.exists()
+
+
+def test_every_table_and_column_that_a_file_lacks_is_named():
+    """Of another version's file nothing is guessed: what it does not hold is not empty."""
+    place = Path("old.duckdb")
+    with tempfile.TemporaryDirectory() as folder:
+        copy_blank(Path(folder) / "blank.duckdb")
+        with connect(Path(folder) / "blank.duckdb") as connection:
+            own = definitions._columns(connection, "evidence_file")
+    assert len(own) > 30
+    definitions._check(place, own, own | {"theirs": {"x": "INTEGER"}})
+    for table, columns in own.items():
+        if table != "build_info":
+            with pytest.raises(CallError, match=rf"it has no table {table}\)"):
+                definitions._check(place, own, {name: own[name] for name in own if name != table})
+        for column in columns:
+            rest = {name: kind for name, kind in columns.items() if name != column}
+            with pytest.raises(
+                CallError, match=rf"no column {column} in table {table}\).*evidence build REVIEW"
+            ):
+                definitions._check(place, own, own | {table: rest})
+            with pytest.raises(CallError, match=rf"a column {column} in table {table}\)"):
+                definitions._check(place, own | {table: rest}, own)
+
+
+def test_a_file_of_an_earlier_version_is_refused_in_a_sentence(tmp_path, monkeypatch):
+    old = evidence.build("smoking", tmp_path / "old.duckdb")
+    assert definitions.is_remembered(old)
+    # The definitions have changed since, under the same number of version, as between two commits.
+    with connect(old, write=True) as connection:
+        connection.execute("alter table plan drop column funnel_order")
+    definitions.remember(old)
+    monkeypatch.setattr(definitions, "_state_of_definitions", lambda: "changed since")
+    for command in (
+        ["analyse", old],
+        ["nma", old, "--outcome", "cessation", "--measure", "OR"],
+        ["check", old],
+    ):
+        result = run(*command)
+        assert result.exit_code == 2
+        assert "it has no column funnel_order in table plan" in result.stderr
+        assert "evidence build REVIEW" in result.stderr
 
 
 @pytest.mark.slow
