@@ -222,6 +222,9 @@ def peters(y: Array, events: Array, total: Array) -> Asymmetry:
 def harbord(a: Array, n1: Array, c: Array, n2: Array) -> Asymmetry:
     """Regress the score over its standard deviation on that deviation: the intercept is the bias.
 
+    The score stands for the log odds ratio near 0 only: elsewhere it depends on the deviation without any
+    bias.
+
     Parameters
     ----------
     a, n1, c, n2 : (k,) arrays

@@ -226,7 +226,11 @@ def test_frames():
     assert values(fit.begg(anyway=True), "rank correlation")["p_value"] == pytest.approx(
         entry["ranktest"]["pval"], rel=1e-9
     )
-    assert values(fit.harbord(), "bias")["estimate"] == pytest.approx(OTHER["harbord"][0][0], rel=1e-9)
+    with pytest.raises(RefusedError, match=r"without any bias.*harbord\(anyway=True\)"):
+        fit.harbord()
+    harbord = fit.harbord(anyway=True)
+    assert "finds asymmetry without any bias" in harbord["note"].iloc[0]
+    assert values(harbord, "bias")["estimate"] == pytest.approx(OTHER["harbord"][0][0], rel=1e-9)
     assert values(fit.peters(), "bias")["estimate"] == pytest.approx(OTHER["peters"][1][0], rel=1e-9)
     trimmed = fit.trim_fill(anyway=True)
     for model, key in (("common", "EE_L0"), ("random", "DL_L0")):
@@ -238,6 +242,9 @@ def test_frames():
     assert values(fit.selection_model(), "effect")["estimate"] == pytest.approx(
         OTHER["selection"]["bcg"]["beta"], rel=1e-6
     )
+    assert "up to 9 %" in fit.egger("additive")["note"].iloc[0]
+    adjusted = pairwise.fit(frame, measure="OR", ci="HK").egger("additive")
+    assert not adjusted["note"].str.contains("9 %", na=False).any()
     few = pairwise.fit(frame.iloc[:6], measure="OR").egger()
     assert few["note"].str.contains("fewer than ten").any()
 
@@ -281,49 +288,10 @@ def test_refusals():
         fit.egger()
     with pytest.raises(RefusedError, match="odds ratios"):
         fit.peters()
-    with pytest.raises(RefusedError, match="odds ratios"):
-        fit.harbord()
+    with pytest.raises(RefusedError, match="for odds ratios"):
+        fit.harbord(anyway=True)
     with pytest.raises(RefusedError, match="at least 10"):
         pairwise.fit(frame.iloc[:2]).begg()
-
-
-def size_of_tests(reps, seed, true, odds=False):
-    """Share of p < 0.05 without any bias: k 20, n 4 to 15 an arm (odds: 20 to 100), tau 0.5 of SMD."""
-    rng = np.random.default_rng(seed)
-    found = {"default": 0, "additive": 0} if not odds else {"Peters": 0, "Harbord": 0}
-    for _ in range(reps):
-        if odds:
-            n1, n2 = rng.integers(20, 101, (2, 20)).astype(float)
-            base = rng.normal(-0.5, 0.3, 20)
-            a, c = rng.binomial(n1.astype(int), 1 / (1 + np.exp(-base - true))), rng.binomial(
-                n2.astype(int), 1 / (1 + np.exp(-base))
-            )  # fmt: skip
-            y = np.log((a + 0.5) * (n2 - c + 0.5) / ((c + 0.5) * (n1 - a + 0.5)))
-            found["Peters"] += bias.peters(y, (a + c).astype(float), n1 + n2).slope.p_value[0] < 0.05
-            found["Harbord"] += bias.harbord(a.astype(float), n1, c.astype(float), n2).slope.p_value[0] < 0.05
-            continue
-        n1, n2 = rng.integers(4, 16, (2, 20))
-        effect = rng.normal(true, 0.5, 20)
-        df = n1 + n2 - 2
-        d = (rng.normal(0, np.sqrt(1 / n1 + 1 / n2)) + effect) / np.sqrt(rng.chisquare(df) / df)
-        g = d * (1 - 3 / (4 * df - 1))
-        size = 1 / n1 + 1 / n2
-        v = size + g**2 / (2 * (n1 + n2))
-        found["default"] += bias.egger(g, size, predictor=bias.OF_ARMS, n=size).slope.p_value[0] < 0.05
-        if found["additive"] is not None:
-            found["additive"] += (
-                bias.egger(g, v, "additive", bias.OF_ARMS, size, "REML", "HK").slope.p_value[0] < 0.05
-            )
-    return {name: count / reps for name, count in found.items()}
-
-
-@pytest.mark.slow
-def test_small_study_tests_hold_their_size_where_there_is_no_bias():
-    for true in (0.0, 1.0, 2.0):
-        assert 0.025 < size_of_tests(1000, 3, true)["default"] < 0.075
-    for true in (0.0, -1.2):
-        sizes = size_of_tests(1000, 4, true, odds=True)
-        assert all(0.02 < size < 0.08 for size in sizes.values())
 
 
 def test_smd_is_regressed_on_what_does_not_hold_the_effect():
