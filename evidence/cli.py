@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
 import click
 
 from evidence import __version__
+from evidence.commands.lazy import LazyGroup
 from evidence.commands.options import example
 from evidence.errors import CallError, EvidenceError
 
@@ -36,41 +36,8 @@ COMMANDS = {
 """Module and attribute of each command, in the order of the help."""
 
 
-class LazyGroup(click.Group):
-    """A group whose commands stand in other modules, imported when one is asked for.
-
-    Parameters
-    ----------
-    table : dict of str to str
-        ``module:attribute`` of each command, by name.
-    """
-
-    def __init__(self, *args: Any, table: dict[str, str], **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.table = table
-
-    def list_commands(self, context: click.Context) -> list[str]:
-        """Names of the commands, in the order of the table."""
-        return list(self.table)
-
-    def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        """Import one command."""
-        if name not in self.table:
-            return None
-        module, _, attribute = self.table[name].partition(":")
-        return getattr(import_module(module), attribute)
-
-    def resolve_command(
-        self, context: click.Context, arguments: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that the first argument names, or say which one was probably meant."""
-        if arguments and arguments[0] not in self.table and not arguments[0].startswith("-"):
-            from evidence.names import nearest
-
-            close = nearest(arguments[0], self.table)
-            hint = f" Did you mean {close!r}?" if close else ""
-            context.fail(f"No such command {arguments[0]!r}.{hint}")
-        return super().resolve_command(context, arguments)
+class _Evidence(LazyGroup):
+    """All commands; what is wrong with data or call is said in words and by the exit code."""
 
     def invoke(self, context: click.Context) -> Any:
         """Run the command; what is wrong with data or call is said in words and by the exit code."""
@@ -106,7 +73,7 @@ class _Told(click.ClickException):
 
 
 @click.group(
-    cls=LazyGroup,
+    cls=_Evidence,
     table=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=example("evidence report diabetes -o diabetes-report"),

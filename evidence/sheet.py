@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from evidence.bounds import MAX_BYTES
+from evidence.column_names import AMBIGUOUS, hints, plain
 from evidence.errors import Problem
-from evidence.importers.names import AMBIGUOUS, hints, plain
 from evidence.layout import Column, File
 from evidence.names import INVISIBLE, nearest, skeleton, suggestion, visible
 from evidence.records import UNQUOTE, Record, RecordError, bare, records, swallowed, told_swallowed

@@ -13,7 +13,7 @@ import numpy as np
 
 from analysis.exchange.datasets import MEANINGS, Dataset, datasets, quoted, write_rows
 from evidence import facts
-from evidence.export import Selection
+from evidence.selection import Selection
 
 Row = dict[str, Any]
 

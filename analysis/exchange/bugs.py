@@ -17,7 +17,7 @@ import numpy as np
 from analysis.exchange.datasets import Dataset, datasets, number, one_line, write_rows
 from analysis.network import priors
 from analysis.network.specification import effect_scale
-from evidence.export import Selection
+from evidence.selection import Selection
 
 Data = dict[str, Any]
 

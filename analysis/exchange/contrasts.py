@@ -8,7 +8,7 @@ from pathlib import Path
 from analysis.exchange.datasets import MEANINGS, Dataset, datasets, quoted, write_rows
 from analysis.network.gls import ESTIMATORS, Gls
 from evidence import facts
-from evidence.export import Selection
+from evidence.selection import Selection
 
 CONTRAST_COLUMNS = {
     "studlab": "study",

@@ -17,10 +17,10 @@ from analysis.network.blocks import arm_blocks
 from analysis.network.data import ArmBlock, Block, Network
 from evidence import facts
 from evidence.errors import EvidenceError, RefusedError
-from evidence.export import Selection
 from evidence.names import visible
 from evidence.query import EvidenceBase
 from evidence.question import Question
+from evidence.selection import Selection
 
 
 @dataclass(frozen=True)

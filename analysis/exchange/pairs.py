@@ -10,8 +10,8 @@ from analysis.exchange.datasets import computed, file_name, questions, write_row
 from analysis.pairwise import PairwiseFit
 from evidence import facts
 from evidence.errors import EvidenceError, RefusedError
-from evidence.export import Selection
 from evidence.frames import rows as rows_of
+from evidence.selection import Selection
 
 _RAW = {
     "continuous": ("m{}i:mean", "sd{}i:sd", "n{}i:n"),

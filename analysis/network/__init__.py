@@ -17,6 +17,7 @@ import numpy as np
 from analysis.network.assemble import from_arms, from_contrasts
 from analysis.network.blocks import set_reference
 from analysis.network.load import load
+from analysis.network.pair import from_pairwise
 from evidence import facts
 from evidence.errors import CallError
 
@@ -24,7 +25,16 @@ if TYPE_CHECKING:
     from analysis.network.data import Network
     from analysis.network.result import NetworkFit
 
-__all__ = ["ENGINES", "MODELS", "fit", "from_arms", "from_contrasts", "load", "set_reference"]
+__all__ = [
+    "ENGINES",
+    "MODELS",
+    "fit",
+    "from_arms",
+    "from_contrasts",
+    "from_pairwise",
+    "load",
+    "set_reference",
+]
 
 ENGINES = tuple(engine.code for engine in facts.engines())
 """Modules of this package with a function ``fit(net, model=..., **options)``."""
@@ -46,7 +56,7 @@ def fit(
     Parameters
     ----------
     net : Network
-        From `load`, `from_contrasts` or `from_arms`.
+        From `load`, `from_contrasts`, `from_arms` or `from_pairwise`.
     engine : str
         One of `ENGINES`; what each is says ``evidence.facts.engine``.
     model : {"both", "common", "random"}

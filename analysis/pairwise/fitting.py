@@ -23,7 +23,6 @@ from evidence.errors import CallError, EvidenceError, RefusedError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.network.result import NetworkFit
     from analysis.pairwise.gosh import Gosh
     from evidence.query import EvidenceBase
 
@@ -262,57 +261,6 @@ class PairwiseFit(SmallStudyEffects):
             Level that the others are compared with, by variable; else the one that most studies have.
         """
         return meta_regression(self, terms, reference_levels)
-
-    # --- Bayes ----------------------------------------------------------------------------------------------
-
-    def bayes(self, tau_prior: str | None = None, effect_prior_sd: float | None = None) -> NetworkFit:
-        """Fit both models as Bayesians do, exactly: the two-treatment case of `analysis.network.exact`.
-
-        Parameters
-        ----------
-        tau_prior : str, optional
-            Prior of tau in the outcome's unit, for example "half-normal(0.5)"; see
-            `analysis.network.priors.parse`.
-        effect_prior_sd : float, optional
-            Standard deviation of the effect's normal prior.
-
-        Returns
-        -------
-        NetworkFit
-            Its ``estimates()`` hold credible intervals; its notes print the priors.
-        """
-        import pandas as pd
-
-        from analysis.network import exact, from_contrasts
-
-        effects = self.assembly.effects
-        contrasts, table = effects.contrasts, effects.contrasts.frame
-        ids = table["contrast_id"].to_numpy()
-        pairs = pd.DataFrame(
-            [(ids[a], ids[b], value) for a, b, value in effects.pairs],
-            columns=["contrast_1", "contrast_2", "covariance"],
-        )
-        # Effects that are correlated stay in their unit; any other is a unit of its own, as in the rows.
-        linked = table["contrast_id"].isin({*pairs["contrast_1"], *pairs["contrast_2"]})
-        columns = ["contrast_id", "study", "estimate", "n_a", "n_b", "measurement_ids"]
-        rows = table[columns].assign(
-            experiment=table["experiment"].where(linked, table["contrast_id"]),
-            arm_a=table["arm_a"].where(linked, "treatment"),
-            arm_b=table["arm_b"].where(linked, "comparator"),
-            std_error=np.sqrt(effects.variance),
-            treatment_a=contrasts.treatment,
-            treatment_b=contrasts.versus,
-        )
-        network = from_contrasts(
-            rows,
-            outcome=contrasts.outcome,
-            measure=contrasts.measure,
-            reference=contrasts.versus,
-            covariance=pairs if len(pairs) else None,
-            unit=contrasts.unit,
-            lower_is_better=contrasts.lower_is_better,
-        )
-        return exact.fit(network, tau_prior=tau_prior, effect_prior_sd=effect_prior_sd)
 
 
 def fit(

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from evidence.cli import LazyGroup
+from evidence.commands.lazy import LazyGroup
 from evidence.commands.options import example
 
 IMPORTERS = {

@@ -1,9 +1,9 @@
 """The formats in which evidence is exported.
 
 A writer is a function ``write(selection, directory)`` that writes files into a directory and returns their
-paths; see `evidence.export.Selection`. It is imported when its format is asked for. The formats of analysis
-programs are written by `analysis.exchange`, from the networks that our own engines fit, so that other
-people's engines are given the same numbers.
+paths; see `evidence.selection.Selection`. It is imported when its format is asked for. The formats of other
+analysis programs are written by `analysis.exchange`, from the networks that our own engines fit, so that
+other people's engines are given the same numbers.
 """
 
 WRITERS = {

@@ -8,7 +8,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from evidence.errors import RefusedError
-from evidence.export import Selection
+from evidence.selection import Selection
 
 _SHORT = frozenset(("RoB 2", "ROBINS-I"))
 """Tools whose columns robvis calls by domain: D1, D2, ... Overall."""

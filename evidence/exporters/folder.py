@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evidence.export import Selection
 from evidence.layout import FILES, File
 from evidence.protocol import FILE_NAME, LISTED, REVIEW_KEYS
 from evidence.reference import REFERENCE_TABLES, reference
+from evidence.selection import Selection
 
 
 def write_review(selection: Selection, directory: Path) -> list[Path]:

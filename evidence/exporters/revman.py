@@ -12,7 +12,7 @@ from typing import Any
 
 from evidence import facts
 from evidence.errors import RefusedError
-from evidence.export import Selection
+from evidence.selection import Selection
 
 _DATA_TYPE = {"continuous": "Continuous", "binary": "Dichotomous"}
 """Data type of a kind of outcome in RevMan's words; others are entered as contrasts."""

@@ -10,11 +10,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from evidence.export import Selection
 from evidence.files import replacing
 from evidence.output import SYNTHETIC, jsonable, write_workbook
 from evidence.output import write_json as write_objects
 from evidence.query import EvidenceBase
+from evidence.selection import Selection
 from evidence.storage import load_order
 
 _BATCH = 10_000

@@ -16,11 +16,11 @@ from pathlib import Path
 
 from evidence import facts, hazard
 from evidence.bulk import uncollected
+from evidence.column_names import AMBIGUOUS, effect_name, hints, plain, targets
 from evidence.errors import CallError, Problem, ReviewError
 from evidence.hazard import contradiction
 from evidence.importers.cells import filled_down, holds, taken_apart
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
-from evidence.importers.names import AMBIGUOUS, effect_name, hints, plain, targets
 from evidence.importers.table import Table, read_table
 from evidence.importers.wide import LongForm, is_wide, long_form
 from evidence.layout import FILE, SCALES

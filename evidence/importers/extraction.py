@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from evidence.column_names import plain, targets
 from evidence.errors import CallError, Problem, ReviewError
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport, Row
-from evidence.importers.names import plain, targets
 from evidence.importers.table import Table, read_table
 from evidence.layout import FILE
 from evidence.names import suggestion

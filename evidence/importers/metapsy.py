@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from evidence.column_names import Spellings
 from evidence.errors import Problem, ReviewError
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
-from evidence.importers.names import Spellings
 from evidence.importers.table import Table, read_table
 
 _NEEDED = ("study", "condition_arm1", "condition_arm2", "outcome_type", "instrument")

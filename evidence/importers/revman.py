@@ -15,9 +15,9 @@ from typing import Any
 
 from evidence import facts
 from evidence.bounds import unreadable
+from evidence.column_names import Spellings, plain
 from evidence.errors import Problem, ReviewError
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
-from evidence.importers.names import Spellings, plain
 from evidence.importers.sources import decode, read_archive, read_xml
 from evidence.importers.table import Table, table_of
 from evidence.reference import reference

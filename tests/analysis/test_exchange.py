@@ -16,9 +16,10 @@ import evidence
 from analysis import network, pairwise
 from analysis.exchange.datasets import datasets
 from evidence.errors import RefusedError
-from evidence.export import Conditions, export, select
+from evidence.export import export
 from evidence.importers.arms import import_arms
 from evidence.importers.network import import_bugs, import_gemtc
+from evidence.selection import Conditions, select
 
 FORMATS = ("netmeta", "gemtc", "multinma", "cinema", "metainsight", "stata", "jags", "bugs")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import evidence
-from analysis import pairwise, sensitivity
+from analysis import network, pairwise, sensitivity
 from evidence.errors import CallError, RefusedError
 
 STUDIES = "study,label,year,species,blinded\n" + "".join(
@@ -264,13 +264,18 @@ def test_bayes_is_the_two_treatment_case(db, oracle_directory, oracle):
     expected = entry["bayes_exact_contrast_level"]["re_halfnormal05"]["basic"]
     reference = entry["pairwise"]["measures"]["RR"]
     frame = pd.DataFrame({"study": reference["study"], "yi": reference["yi"], "vi": reference["vi"]})
-    found = pairwise.fit(frame, measure="RR").bayes(tau_prior="half-normal(0.5)", effect_prior_sd=100)
+    found = network.fit(
+        network.from_pairwise(pairwise.fit(frame, measure="RR")),
+        engine="exact",
+        tau_prior="half-normal(0.5)",
+        effect_prior_sd=100,
+    )
     row = found.estimates().query("model == 'random'").iloc[0]
     assert row["estimate"] == pytest.approx(expected["mean"][0], abs=1e-6)
     assert row["std_error"] == pytest.approx(expected["sd"][0], abs=1e-6)
     assert row["ci_lower"] == pytest.approx(expected["q2.5"][0], abs=1e-5)
     assert row["pi_upper"] == pytest.approx(expected["pred_q97.5"][0], abs=1e-5)
-    several = asked(db).bayes()
+    several = network.fit(network.from_pairwise(asked(db)), engine="exact")
     assert set(several.estimates()["model"]) == {"common", "random"}
 
 

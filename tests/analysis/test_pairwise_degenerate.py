@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import pairwise
+from analysis import network, pairwise
 from analysis.pairwise.assembly import DEPENDENCE
 from analysis.pairwise.inference import INTERVALS
 from analysis.verdict import may_be_said
@@ -110,9 +110,13 @@ def test_cr2_meta_regression_on_variances_sixteen_powers_apart_ends_in_numbers_o
 def test_a_pairwise_prior_piled_at_its_bound_is_warned_of():
     # Effects that differ more than uniform(0, 1) allows: its upper end would be read as a finding.
     data = table([-1.0, 0.2, 1.0], [0.1, 0.1, 0.1])
-    cut = pairwise.fit(data).bayes(tau_prior="uniform(0, 1)").notes()
+    cut = network.fit(
+        network.from_pairwise(pairwise.fit(data)), engine="exact", tau_prior="uniform(0, 1)"
+    ).notes()
     assert cut[cut["severity"] == "warning"]["message"].str.contains("cut off by the upper limit").any()
-    wide = pairwise.fit(data).bayes(tau_prior="uniform(0, 10)").notes()
+    wide = network.fit(
+        network.from_pairwise(pairwise.fit(data)), engine="exact", tau_prior="uniform(0, 10)"
+    ).notes()
     assert not wide[wide["severity"] == "warning"]["message"].str.contains("cut off").any()
 
 

@@ -11,8 +11,9 @@ import evidence
 from evidence.cli import cli
 from evidence.database import connect
 from evidence.errors import CallError, RefusedError
-from evidence.export import REVIEW_WIDE, Conditions, export, select
+from evidence.export import export
 from evidence.results import Run, save, versions
+from evidence.selection import REVIEW_WIDE, Conditions, select
 
 
 @pytest.fixture(scope="module")

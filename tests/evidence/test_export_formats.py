@@ -15,10 +15,11 @@ from click.testing import CliRunner
 import evidence
 from evidence.cli import cli
 from evidence.errors import CallError, RefusedError
-from evidence.export import Conditions, export, select
+from evidence.export import export
 from evidence.exporters import LOSSES, WRITERS
 from evidence.importers.appraisal import import_prisma, import_robvis
 from evidence.importers.revman import import_revman
+from evidence.selection import Conditions, select
 
 PLACE = {"source_file", "source_line"}
 

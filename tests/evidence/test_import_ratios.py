@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 import evidence
 from evidence.cli import cli
+from evidence.column_names import effect_name
 from evidence.errors import CallError, ReviewError
 from evidence.importers.arms import import_arms
-from evidence.importers.names import effect_name
 from evidence.scales import Printed, fits_se, judge
 
 # Colditz et al. 1994, JAMA 271:698, as in Stata's FAQ on meta-analysis of ratios with limits.
