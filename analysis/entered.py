@@ -75,7 +75,7 @@ def of_network(db: EvidenceBase, net: Network) -> pd.DataFrame:
 def _kept(db: EvidenceBase, rows: pd.DataFrame, outcome: str) -> pd.DataFrame:
     """Add what is known of both arms, and keep the columns of the table."""
     rows = rows.copy()
-    animals, statistics = _animals(db), _statistics(db, outcome)
+    animals, statistics = _animals(db, rows["study"]), _statistics(db, outcome)
     found = [_measured(row, statistics) for row in rows_of(rows)]
     for side in "ab":
         keys = zip(rows["study"], rows["experiment"], rows[f"arm_{side}"], strict=True)
@@ -86,7 +86,7 @@ def _kept(db: EvidenceBase, rows: pd.DataFrame, outcome: str) -> pd.DataFrame:
     return rows.reindex(columns=list(COLUMNS["contrasts"]))
 
 
-def _animals(db: EvidenceBase) -> dict[tuple[str, str, str], str]:
+def _animals(db: EvidenceBase, studies: pd.Series) -> dict[tuple[str, str, str], str]:
     """Name the group of animals of every arm: arms that a review says are one group have one name."""
     rows = db.rows(
         """
@@ -99,7 +99,9 @@ def _animals(db: EvidenceBase) -> dict[tuple[str, str, str], str]:
                 origin.arm = arm.shared_control_of
                 or (origin.experiment = arm.shared_control_of and origin.treatment = arm.treatment)
             )
-        """
+        where arm.study in (select unnest(?))
+        """,
+        [sorted(set(studies))],
     )
     named: dict[tuple[str, str, str], str] = {}
     for row in rows:

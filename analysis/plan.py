@@ -591,4 +591,4 @@ def _count_arms(contrasts: pd.DataFrame) -> int:
 
 
 def _synthetic(db: EvidenceBase) -> bool:
-    return bool(db.value("select bool_or(synthetic) from review"))
+    return bool(db.kept_rows("select bool_or(synthetic) as said from review")[0]["said"])

@@ -194,7 +194,8 @@ def read(db: EvidenceBase, question: Question) -> BodyOfEvidence:
         notes.append(("info", f"Standardised by the SD pooled over all arms of a study; {name}."))
     about = db.rows("select * from outcome where outcome = ?", [asked.outcome])[0]
     how = facts.measure(asked.measure)
-    labels = {row["treatment"]: row["label"] for row in db.rows("select treatment, label from treatment")}
+    treatments = db.kept_rows("select treatment, label from treatment order by treatment")
+    labels = {row["treatment"]: row["label"] for row in treatments}
     found = sorted({*chosen["treatment_a"], *chosen["treatment_b"]})
     return BodyOfEvidence(
         question=replace(asked, timepoint=str(rule)),
@@ -312,7 +313,7 @@ def known(db: EvidenceBase, table: str, name: str, called: str | None = None) ->
     """
     called = called or table
     column = called if called in db.columns(table) else db.columns(table)[0]
-    every = [row[column] for row in db.rows(f"select {column} from {table} order by {column}")]
+    every = [row[column] for row in db.kept_rows(f"select {column} from {table} order by {column}")]
     if name not in every:
         raise CallError(not_found(called, name, every))
     return name
@@ -340,14 +341,14 @@ def treatment_members(db: EvidenceBase, name: str) -> tuple[str, ...]:
     CallError
         If there is neither a treatment nor a class of that name.
     """
-    rows = db.rows("select treatment, class from treatment order by treatment")
+    rows = db.kept_rows("select treatment, class from treatment order by treatment")
     if not _treatments_named(db, name) and (members := [r["treatment"] for r in rows if r["class"] == name]):
         return tuple(members)
     return (find_treatment(db, name),)
 
 
 def _treatments_named(db: EvidenceBase, name: str) -> list[str]:
-    rows = db.rows("select treatment, label from treatment order by treatment")
+    rows = db.kept_rows("select treatment, label from treatment order by treatment")
     if any(row["treatment"] == name for row in rows):
         return [name]
     return [row["treatment"] for row in rows if row["label"].casefold() == name.casefold()]
@@ -546,8 +547,11 @@ def _timed(db: EvidenceBase, asked: Question, rule: TimepointRule, rows: pd.Data
 
     The query is that of the views ``planned_time`` and ``contrast_choice``; the rule and the contrasts asked
     about stand in place of the plan and the view ``contrast``. For a class of treatments the comparison is
-    that of the class.
+    that of the class. Where each study has one time point there is nothing to choose, unless the rule is
+    a time.
     """
+    if rule.kind != "value" and len(set(_units(rows))) == rows["block"].nunique():
+        return rows.assign(place=1, alone=1)
     columns = ("study", "experiment", "arm_a", "arm_b", "timepoint", "block")
     cells = {name: [None if cell != cell else cell for cell in rows[name].tolist()] for name in columns}
     given = [f"unnest(${name}) as {name}" for name in columns]
@@ -657,7 +661,7 @@ def _unreached(
     db: EvidenceBase, asked: Question, chosen: pd.DataFrame, exclusions: pd.DataFrame
 ) -> list[tuple[str, str]]:
     """Name the treatments of a network of which nothing could be used."""
-    if asked.pairwise or asked.treatments is not None:
+    if asked.pairwise or asked.treatments is not None or exclusions["arm"].isna().all():
         return []
     treatment = {
         (row["study"], row["experiment"], row["arm"]): row["treatment"]
