@@ -6,23 +6,30 @@ import io
 import math
 import re
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import evidence
+from analysis.charts.files import specification
 from analysis.plan import run_network, run_pairwise, run_planned
 from analysis.report import words
+from analysis.report.blocks import Figure, everything
 from analysis.report.links import Links, as_text
 from analysis.report.material import Material
+from analysis.report.network_section import network_section
+from analysis.report.pairwise_section import pairwise_section
+from evidence.cli import main
 from evidence.commands.display import show_run
 from evidence.database import connect
 from evidence.definitions import remember
 from evidence.errors import EvidenceError
 from evidence.frames import plain, records
+from evidence.names import slug
 from evidence.query import EvidenceBase
-from evidence.results import TABLES, Run
+from evidence.results import TABLES, Run, read
 from evidence.storage import insert
 
 if TYPE_CHECKING:
@@ -42,6 +49,7 @@ class Conclusion:
     sides: tuple[str, str] | None = None
     order: tuple[str, ...] = ()
     figures: dict[str, Any] = field(default_factory=dict)
+    """Of some: the specification of every figure of the report's section, by the end of its name."""
 
 
 def ask(
@@ -88,17 +96,19 @@ def keep(connection: duckdb.DuckDBPyConnection, runs: Iterable[Run]) -> None:
         insert(connection, table, columns)
 
 
-def speak(file: Path, conclusions: Iterable[Conclusion]) -> None:
-    """Add sentences, printed text, ranks and figures' data to each conclusion that has a run."""
-    said = [one for one in conclusions if one.run is not None]
+def speak(file: Path, conclusions: Mapping[Any, Conclusion], draw: Container[Any]) -> None:
+    """Add sentences, printed text and ranks to each conclusion that has a run, and figures to some."""
+    said = {key: one for key, one in conclusions.items() if one.run is not None}
     with connect(file, write=True, threads=1) as connection:
-        keep(connection, (one.run for one in said))
+        keep(connection, (one.run for one in said.values()))
     remember(file)
     with evidence.open(file) as db:
         material = Material(db, {})
-        for one in said:
+        for key, one in said.items():
             try:
                 _say(material, one)
+                if key in draw:
+                    one.figures = _drawn(material, read(db, one.run.run_id))
             except Exception:
                 one.fault = traceback.format_exc()[-1500:]
 
@@ -110,12 +120,84 @@ def _say(material: Material, one: Conclusion) -> None:
     one.details = tuple(as_text(text) for text in words.details(material, run))
     stream = io.StringIO()
     show_run(run, stream)
-    # Other sets stand in the same folder: how many studies meet a condition is not this one's.
-    one.printed = re.sub(r"(Only studies where .*): \d+ of \d+", r"\1", stream.getvalue())
-    one.printed = re.sub(r"run [0-9a-f]{16}", "run", one.printed)
+    one.printed = _of_any_folder(stream.getvalue())
     one.sides = effect.favours("A", "B")
     if run.kind == "network":
         one.order = tuple(words.ranked(run, words.main_model(run))[0])
+
+
+def _of_any_folder(text: str) -> str:
+    # Other sets stand in the same folder: how many studies meet a condition is not this one's.
+    text = re.sub(r"(Only studies where .*): \d+ of \d+", r"\1", text)
+    return re.sub(r"run [0-9a-f]{16}", "run", text)
+
+
+def typed(file: Path, kind: str, question: Mapping[str, Any]) -> str:
+    """Ask a question on the command line; what is printed."""
+    words = ["pool" if kind == "pairwise" else "nma", str(file)]
+    for name, value in question.items():
+        option = "--" + {"treatments": "treatment"}.get(name, name).replace("_", "-")
+        for item in value if isinstance(value, list) else [value]:
+            words += [option] if item is True else [] if item is False else [option, str(item)]
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err), suppress(SystemExit):
+        main(words)
+    return _of_any_folder(out.getvalue() + err.getvalue())
+
+
+def _drawn(material: Material, run: Run) -> dict[str, Any]:
+    section = (pairwise_section if run.kind == "pairwise" else network_section)(material, run, Links())
+    drawn = {
+        block.name.removeprefix(slug(run.analysis)): _nameless(specification(block.chart))
+        for block in everything([section, *section.parts])
+        if isinstance(block, Figure)
+    }
+    # Treatments stand in the order of their file around a network, and in a comparison of the funnel.
+    loose = {"-network", "-funnel"} if run.kind == "network" else set()
+    return drawn | {name: wordbag("\n".join(texts(drawn[name]))) for name in loose & set(drawn)}
+
+
+def _nameless(part: Any) -> Any:
+    """Leave out of a specification what names rows of the file: links, runs, and names of data."""
+    if isinstance(part, Mapping):
+        if "datasets" in part:
+            part = part | {"datasets": list(part["datasets"].values())}
+        if set(part) == {"name"}:
+            return {}
+        return {key: _nameless(value) for key, value in part.items() if key not in ("href", "usermeta")}
+    if isinstance(part, list | tuple):
+        return [_nameless(item) for item in part]
+    return part
+
+
+def unlike_figures(one: Mapping[str, Any], two: Mapping[str, Any], tolerance: float) -> Iterator[str]:
+    """Say where figures differ, numbers by more than the tolerance."""
+    for text in _unlike_parts(one, two, tolerance, "figures"):
+        yield text
+        return
+
+
+def _unlike_parts(one: Any, two: Any, tolerance: float, where: str) -> Iterator[str]:
+    if isinstance(one, Mapping) and isinstance(two, Mapping) and set(one) == set(two):
+        for key in one:
+            yield from _unlike_parts(one[key], two[key], tolerance, f"{where} {key}")
+    elif isinstance(one, list) and isinstance(two, list) and len(one) == len(two):
+        for number, (a, b) in enumerate(zip(one, two, strict=True)):
+            yield from _unlike_parts(a, b, tolerance, f"{where} {number}")
+    elif isinstance(one, float | int) and isinstance(two, float | int):
+        if not math.isclose(one, two, rel_tol=tolerance, abs_tol=tolerance):
+            yield f"{where}: {one!r} and {two!r}"
+    elif one != two:
+        yield f"{where}: {one!r} and {two!r}"
+
+
+def texts(part: Any) -> Iterator[str]:
+    """Every text of a figure, colours among them, in order."""
+    if isinstance(part, str):
+        yield part
+    elif isinstance(part, Mapping | list):
+        for item in part.values() if isinstance(part, Mapping) else part:
+            yield from texts(item)
 
 
 # --- numbers, by what they are about ------------------------------------------------------------------------

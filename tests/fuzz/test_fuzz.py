@@ -6,7 +6,9 @@ folders, imports, options, queries, kills. A case that fails names the seed that
 
 from __future__ import annotations
 
+import csv
 import io
+import json
 import os
 import random
 import re
@@ -19,12 +21,16 @@ import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
+import duckdb
 import pytest
 from click.testing import CliRunner
 
 import evidence
+from evidence import claims, condition, gate
 from evidence.cli import cli
 from evidence.database import connect
 from evidence.errors import EvidenceError, ReviewError
@@ -34,7 +40,7 @@ from evidence.review import read
 SEED = int(os.environ.get("FUZZ_SEED", "2026"))
 CASES = int(os.environ.get("FUZZ_CASES", "2000"))
 ONE = os.environ.get("FUZZ_CASE")
-SHARE = {"folders": 0.797, "imports": 0.15, "options": 0.015, "queries": 0.035, "kills": 0.003}
+SHARE = {"folders": 0.797, "imports": 0.15, "options": 0.015, "queries": 0.03, "kills": 0.003}
 KINDS = os.environ.get("FUZZ_KINDS", ",".join(SHARE)).split(",")
 
 # --- a small review that is right -------------------------------------------------------------------------------
@@ -496,6 +502,7 @@ def fuzz_options(draw: random.Random, place: Path, file: Path) -> str:
     return ("done", "refused", "refused")[code]
 
 
+ALT = ["--outcome", "alt", "--measure", "MD", "--treatment", "BMSC", "--versus", "saline"]
 QUERIES = (
     "select * from read_text('/etc/passwd')", "copy study to '/tmp/fuzz-escaped.csv'", "attach '/tmp/fuzz.db' as x",
     "install httpfs", "load httpfs", "set memory_limit = '100GB'", "pragma enable_profiling", "drop table study",
@@ -514,23 +521,104 @@ QUERIES = (
 )  # fmt: skip
 
 
+def in_a_claim(query: str, place: Path, file: Path) -> list[str]:
+    header = "claim,text,query,operator,expected"
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(["c1", "As said", query, ">", "2"])
+    files = FOLDER | {"claims.csv": f"{header}\n{text.getvalue()}"}
+    written(place / "review", {name: content.encode("utf-8", "replace") for name, content in files.items()})
+    return ["audit", str(place / "review")]
+
+
+def in_the_plan(query: str, place: Path, file: Path) -> list[str]:
+    plan = FOLDER["review.toml"] + f"where = {json.dumps(query)}\n"
+    files = FOLDER | {"review.toml": plan}
+    written(place / "review", {name: content.encode("utf-8", "replace") for name, content in files.items()})
+    try:
+        return ["analyse", str(evidence.build(place / "review", place / "planned.duckdb"))]
+    except EvidenceError:
+        return ["report", str(place / "review"), "-o", str(place / "out")]
+
+
+def in_a_foreign_file(query: str, place: Path, file: Path) -> list[str]:
+    """Put a query behind the name of one of our views, where DuckDB lets it."""
+    theirs = shutil.copyfile(file, place / "theirs.duckdb")
+    for name in ("contrast", "pooled", "study_variable"):
+        with suppress(duckdb.Error), duckdb.connect(theirs) as db:
+            db.execute(f"drop view if exists {name}")
+            db.execute(f"create view {name} as {query}")
+    out = str(place / "out")
+    command = random.Random(query).choice((["check"], ["export", "--to", out], ["trace"], ["pool", *ALT]))
+    return [command[0], str(theirs), *(["contrast"] if command == ["trace"] else command[1:])]
+
+
+def _option(command: str, name: str) -> Callable[[str, Path, Path], list[str]]:
+    rest = {"pool": ALT, "nma": ALT[:4]}
+
+    def words(query: str, place: Path, file: Path) -> list[str]:
+        return [command, str(file), *rest.get(command, ["--to", str(place / "out")]), name, query]
+
+    return words
+
+
+BOUNDS = ["--timeout", "2", "--memory", "200MB"]
+GATES = {
+    "table": lambda query, place, file: ["sql", str(file), query, *BOUNDS],
+    "csv": lambda query, place, file: ["sql", str(file), query, "--format", "csv", *BOUNDS],
+    "json": lambda query, place, file: ["sql", str(file), query, "--format", "json", *BOUNDS],
+    "md": lambda query, place, file: ["sql", str(file), query, "--format", "md", *BOUNDS],
+    "parquet": lambda query, place, file: [
+        "sql",
+        str(file),
+        query,
+        "-o",
+        str(place / "out.parquet"),
+        *BOUNDS,
+    ],
+    "pool": _option("pool", "--where"),
+    "nma": _option("nma", "--where"),
+    "export": _option("export", "--where"),
+    "outcomes": _option("export", "--outcomes"),
+    "treatments": _option("export", "--treatments"),
+    "claim": in_a_claim,
+    "plan": in_the_plan,
+    "foreign file": in_a_foreign_file,
+}
+"""Every way in for a query that somebody else wrote."""
+
+
 def fuzz_query(draw: random.Random, place: Path, file: Path) -> str:
-    """Ask hostile and damaged queries: no file, setting or other process is touched."""
+    """Ask hostile and damaged queries at every gate: no file, setting or other process is touched."""
+    place.mkdir()
+    way = draw.choice(list(GATES))
     query = draw.choice(QUERIES)
     if draw.random() < 0.5:
         query = damaged(query.encode(), draw).decode("utf-8", "replace")
-    form = draw.choice(["table", "csv", "json", "md"])
-    before = file.stat().st_mtime_ns, file.stat().st_size
-    code, output = call(["sql", str(file), query, "--format", form, "--timeout", "2", "--memory", "200MB"])
-    assert (file.stat().st_mtime_ns, file.stat().st_size) == before, query
+    if way in ("pool", "nma", "export", "outcomes", "treatments", "plan") and draw.random() < 0.5:
+        query = f"(select count(*) from ({query})) > 0"
+    before = file.read_bytes()
+    try:
+        code, output = call(GATES[way](query, place, file))
+    except BaseException as error:
+        error.add_note(f"{way}: {query!r}")
+        raise
+    assert file.read_bytes() == before, query
     assert "root:" not in output, query
     assert not list(Path("/tmp").glob("fuzz-*")), query
-    return "answered" if code == 0 else "refused"
+    for path in place.rglob("*"):
+        assert not path.is_file() or b"root:x:" not in path.read_bytes(), query
+    return f"{way} {'answered' if code == 0 else 'refused'}"
+
+
+@pytest.fixture(autouse=True)
+def short_time(monkeypatch):
+    """What is asked in a condition or claim has its minute, which a fuzz has not."""
+    monkeypatch.setattr(condition, "ask", partial(gate.ask, timeout=2))
+    monkeypatch.setattr(claims, "_TIMEOUT", 2)
 
 
 # --- kills ------------------------------------------------------------------------------------------------------
 
-ALT = ["--outcome", "alt", "--measure", "MD", "--treatment", "BMSC", "--versus", "saline"]
 WRITING = {
     "new": ["new", "out"],
     "build": ["build", "review", "-o", "out.duckdb"],
