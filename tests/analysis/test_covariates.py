@@ -205,6 +205,22 @@ def test_the_most_frequent_level_is_the_reference_and_another_can_be_chosen():
             fit.meta_regression("kind", reference_levels=levels)
 
 
+def test_there_is_no_r2_where_no_variance_is_left_to_explain():
+    """metafor prints none either where tau2 is 0 without moderators; a share of a given tau2 is no estimate."""
+    rows = pd.DataFrame(
+        {
+            "study": list("abcdef"),
+            "estimate": [0.1, 0.12, 0.09, 0.11, 0.1, 0.13],
+            "std_error": [0.3] * 6,
+            "x": [1, 2, 3, 4, 5, 6],
+        }
+    )
+    for options, said in ({"tau2": "REML"}, True), ({"tau2": 0.0}, False), ({"tau2": 0.3}, False):
+        fit = pairwise.fit(rows, **options).meta_regression("x")
+        assert np.isnan(fit.r2), options
+        assert any("There is no R2" in text for _, text in fit.cautions()) == said
+
+
 def test_between_levels_as_frequent_the_information_decides_and_not_the_alphabet():
     part = EFFECTS.iloc[1:9].assign(vi=[0.05] * 4 + [0.04] * 4)
     for names in ({"b": "b", "c": "c"}, {"b": "z", "c": "y"}, {"b": "y", "c": "z"}):
