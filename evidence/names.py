@@ -20,6 +20,7 @@ _SHORTEST_GUESSED = 4
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+_HASHED = re.compile(r"-[0-9a-f]{8}$")
 _LONGEST = 100
 
 # Control characters (but tab and line ends), non-characters, and the private ones that carry links in
@@ -31,14 +32,40 @@ def slug(name: str) -> str:
     """Make a name of a file, an id or an anchor of any name; equal names give equal ones, others others.
 
     A name of letters, digits, dots, hyphens and underscores stays as it is. In any other, what is between
-    these becomes a hyphen, and a hash of the name is added where that loses more than blanks.
+    these becomes a hyphen, and a hash of the name is added. File systems that take capital and small letters
+    for the same need `apart` as well.
     """
     plain = _UNSAFE.sub("-", name).strip("-.")[:_LONGEST] or "x"
     if _RESERVED.fullmatch(plain):
         plain = f"x-{plain}"
-    if plain in (name, name.replace(" ", "-")):
+    # A name that looks as if its hash had been added could be what another name is turned into.
+    if plain == name and not _HASHED.search(name):
         return plain
     return f"{plain}-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+
+
+def apart(name: str, taken: set[str], *forms: str) -> str:
+    """Add a number to a name that is taken, capital and small letters being the same, and note what is now.
+
+    Parameters
+    ----------
+    name : str
+    taken : set of str
+        Names in small letters; what is chosen is added.
+    *forms : str
+        What else is written under the name, as patterns of `str.format`: none of it may be taken either.
+
+    Returns
+    -------
+    str
+        The name, or it with -2, -3 and so on.
+    """
+    number, chosen = 1, name
+    while {form.format(chosen).lower() for form in ("{}", *forms)} & taken:
+        number += 1
+        chosen = f"{name}-{number}"
+    taken.update(form.format(chosen).lower() for form in ("{}", *forms))
+    return chosen
 
 
 def visible(text: str) -> str:

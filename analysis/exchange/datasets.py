@@ -17,7 +17,7 @@ from analysis.network.blocks import arm_blocks
 from analysis.network.data import ArmBlock, Block, Network
 from evidence import facts
 from evidence.errors import EvidenceError, RefusedError
-from evidence.names import visible
+from evidence.names import apart, visible
 from evidence.query import EvidenceBase
 from evidence.question import Question
 from evidence.selection import Selection
@@ -168,6 +168,7 @@ def _read(selection: Selection) -> tuple[list[Dataset], list[str]]:
     db = computed(selection)
     found: list[Dataset] = []
     losses: list[str] = []
+    taken: set[str] = set()
     rob = _risk_of_bias(db)
     for plan in questions(db):
         outcome, measure = plan["outcome"], plan["measure"]
@@ -189,7 +190,7 @@ def _read(selection: Selection) -> tuple[list[Dataset], list[str]]:
             by_arm = net.arms
         found.append(
             Dataset(
-                file_name(f"{outcome}-{measure}", {item.name for item in found}),
+                apart(file_name(f"{outcome}-{measure}"), taken, *TAILS),
                 net,
                 plan["kind"],
                 by_arm,
@@ -275,14 +276,13 @@ def _risk_of_bias(db: EvidenceBase) -> dict[str, int]:
     }
 
 
-def file_name(text: str, taken: Iterable[str]) -> str:
-    """Make a file's name, without its ending, that any system can hold and no other file has."""
-    plain = re.sub(r"[^\w.-]+", "-", text).strip("-.")[:100] or "network"
-    name, number, others = plain, 1, {other.lower() for other in taken}
-    while name.lower() in others:
-        number += 1
-        name = f"{plain}-{number}"
-    return name
+TAILS = ("{}-codebook", "{}-covariance", "{}-treatments")
+"""Files that stand beside those of a data set's name."""
+
+
+def file_name(text: str) -> str:
+    """Make a file's name, without its ending, that any system can hold."""
+    return re.sub(r"[^\w.-]+", "-", text).strip("-.")[:100] or "network"
 
 
 MEANINGS = {

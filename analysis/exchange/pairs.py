@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from analysis import pairwise
-from analysis.exchange.datasets import computed, file_name, questions, write_rows
+from analysis.exchange.datasets import TAILS, computed, file_name, questions, write_rows
 from analysis.pairwise import PairwiseFit
 from evidence import facts
 from evidence.errors import EvidenceError, RefusedError
 from evidence.frames import rows as rows_of
+from evidence.names import apart
 from evidence.selection import Selection
 
 _RAW = {
@@ -29,7 +30,7 @@ def write_metafor(selection: Selection, directory: Path) -> list[Path]:
     db = computed(selection)
     target = directory / "metafor"
     files: list[Path] = []
-    names: list[str] = []
+    taken: set[str] = set()
     for plan in questions(db):
         outcome, measure = plan["outcome"], plan["measure"]
         rows, covariances = [], []
@@ -45,8 +46,7 @@ def write_metafor(selection: Selection, directory: Path) -> list[Path]:
             covariances += _covariances(fit)
         if not rows:
             continue
-        name = file_name(f"{outcome}-{measure}", names)
-        names.append(name)
+        name = apart(file_name(f"{outcome}-{measure}"), taken, *TAILS)
         raw = [column for column in rows[0] if column not in _LAST]
         columns = [*raw, *_LAST]
         files.append(

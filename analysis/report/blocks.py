@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analysis.charts.tables import Table
-from evidence.names import slug
+from evidence.names import apart, slug
 from evidence.results import Run
+
+SAFE = "-colour-blind-safe"
+"""Ends the name of a figure's second form."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,38 @@ def key_of(run: Run) -> str:
 
 def stem(*parts: Any) -> str:
     """Name of a file, from words: lower case, hyphens."""
-    return slug("-".join(str(part) for part in parts if part is not None).lower())
+    return slug("-".join(str(part) for part in parts if part is not None).lower().replace(" ", "-"))
+
+
+_PAGE = ("panel", "panel-title", "panel-body", "choice", "data", "figures", "figures-title")
+"""Ids that a page has beside; the list of figures is made when all have their names."""
+
+
+def tell_apart(sections: Sequence[Section]) -> dict[str, str]:
+    """Give every figure and table files and an id of its own, and every section an id.
+
+    Returns
+    -------
+    dict of str to str
+        Name of each figure and table, and what it was called before.
+    """
+    taken = {"figures"}
+    before: dict[str, str] = {}
+    for block in everything(sections):
+        if not isinstance(block, Text):
+            forms = (f"{{}}{SAFE}",) if isinstance(block, Figure) and block.switch else ()
+            name = apart(block.name, taken, *forms)
+            before[name] = block.name
+            object.__setattr__(block, "name", name)
+    ids = {*_PAGE, *(f"{kind}-{name.lower()}" for name in before for kind in ("figure", "table"))}
+
+    def named(some: Sequence[Section]) -> None:
+        for section in some:
+            section.anchor = apart(section.anchor, ids, "{}-title")
+            named(section.parts)
+
+    named(sections)
+    return before
 
 
 def everything(sections: Sequence[Section]) -> Iterator[Block]:

@@ -14,7 +14,7 @@ from analysis.charts.effect import Effect
 from analysis.charts.tables import Table
 from analysis.charts.theme import count, missing, records
 from analysis.report import across, words
-from analysis.report.blocks import Block, Figure, Section, Text, everything, key_of
+from analysis.report.blocks import Block, Figure, Section, Text, everything, key_of, tell_apart
 from analysis.report.closing_sections import (
     audits_section,
     exclusions_section,
@@ -82,16 +82,21 @@ def assemble(
     if not material.runs:
         # Nothing but what others printed: its audit is the answer, and stands beside it.
         sections.sort(key=lambda section: {"answer": 0, "published": 1}.get(section.anchor, 2))
-    numbered = across.by_number(material, _standing(sections))
+    before = tell_apart(sections)
+    # What the plan numbers, it calls by the name that it gave.
+    material.numbers.update(
+        {name: material.numbers[old] for name, old in before.items() if old in material.numbers}
+    )
+    numbered = across.by_number(material, _standing(sections, before))
     if numbered is not None:
         sections.insert(2, Section("figures", "Figures and tables by number", [numbered]))
     return sections
 
 
-def _standing(sections: Sequence[Section]) -> dict[str, tuple[str, str, str]]:
-    """Anchor, heading and file of every figure and table, by name."""
+def _standing(sections: Sequence[Section], before: dict[str, str]) -> dict[str, tuple[str, str, str]]:
+    """Anchor, heading and file of every figure and table, by the name that it was given."""
     return {
-        block.name: (
+        before[block.name]: (
             (f"figure-{block.name}", section.title, f"figures/{block.name}.svg")
             if isinstance(block, Figure)
             else (f"table-{block.name}", section.title, f"tables/{block.name}.csv")

@@ -93,7 +93,7 @@ def sheets(picture: str, name: str, cuts: Sequence[float]) -> str:
     if height <= room:
         return picture
     fonts = re.search(r' font-family="[^"]*"', picture)
-    whole = f"{name}-whole"
+    whole = f"{name}/whole"
     picture = picture.replace(place[0], place[0].replace("<g ", f'<g id="{whole}" ', 1), 1)
     spans = list(_pages(rows, room - head - (height - foot)))
     parts = []

@@ -104,6 +104,7 @@ def _write(db: Any, folder: Path, refused: dict[str, str], database: str, say: P
     from analysis.charts.tables import Table
     from analysis.charts.theme import SYNTHETIC
     from analysis.report import documents, sections, typeset
+    from analysis.report.blocks import SAFE
     from analysis.report.links import Links
     from analysis.report.material import Material
     from evidence.results import TABLES
@@ -122,7 +123,8 @@ def _write(db: Any, folder: Path, refused: dict[str, str], database: str, say: P
     def put(name: str, content: bytes, what: str) -> None:
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
+        with file.open("xb") as stream:  # No two write the same file.
+            stream.write(content)
         files.append((name, what))
 
     def titled(name: str, title: str) -> str:
@@ -135,7 +137,7 @@ def _write(db: Any, folder: Path, refused: dict[str, str], database: str, say: P
         if not isinstance(block, sections.Figure):
             continue
         say(f"drawing {block.name}")
-        for tail, chart in (("", block.chart), ("-colour-blind-safe", block.switch)):
+        for tail, chart in (("", block.chart), (SAFE, block.switch)):
             if chart is None:
                 continue
             shown = charts.mark_synthetic(chart) if synthetic else chart
@@ -153,7 +155,7 @@ def _write(db: Any, folder: Path, refused: dict[str, str], database: str, say: P
             put(f"figures/{block.name}{tail}.png", vl_convert.svg_to_png(alone, scale=2), title)
             if not tail:
                 put(f"tables/{block.name}.csv", csv_text(spec).encode(), f"what the figure draws: {title}")
-    for table in [*tables, *leagues]:
+    for table in tables:  # The figure of a league table has its CSV.
         put(
             f"tables/{table.name}.csv",
             _csv(table.records(), synthetic).encode(),
@@ -250,8 +252,9 @@ def _scoped(picture: str, name: str) -> str:
     """Make the ids within a picture unlike those of every other picture on the page."""
     ids = set(re.findall(r'\bid="([^"]+)"', picture))
     for found in ids:
-        picture = picture.replace(f'id="{found}"', f'id="{name}-{found}"').replace(
-            f"url(#{found})", f"url(#{name}-{found})"
+        # No anchor of a section, figure or table has a slash.
+        picture = picture.replace(f'id="{found}"', f'id="{name}/{found}"').replace(
+            f"url(#{found})", f"url(#{name}/{found})"
         )
     return picture
 

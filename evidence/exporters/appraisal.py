@@ -8,6 +8,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from evidence.errors import RefusedError
+from evidence.names import apart
 from evidence.selection import Selection
 
 _SHORT = frozenset(("RoB 2", "ROBINS-I"))
@@ -33,9 +34,10 @@ def write_robvis(selection: Selection, directory: Path) -> list[Path]:
     target = directory / "robvis"
     target.mkdir(exist_ok=True)
     files = []
+    taken: set[str] = set()
     for (tool, outcome), studies in tables.items():
         order = [item["item"] for item in items if item["tool"] == tool]
-        path = target / f"{_plain(f'{tool} {outcome}'.strip())}.csv"
+        path = target / f"{apart(_plain(f'{tool} {outcome}'.strip()), taken)}.csv"
         with path.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(["Study", *(name_of[tool, item] for item in order)])

@@ -205,6 +205,7 @@ def test_files_beside_the_page_are_listed_with_their_hashes(report):
     assert {"index.html", "tables.xlsx", "summary-of-findings.docx", "trial.duckdb"} <= {
         row["file"] for row in rows
     }
+    assert len({row["file"].lower() for row in rows}) == len(rows)
     for row in rows:
         assert hashlib.sha256((report / row["file"]).read_bytes()).hexdigest() == row["sha256"]
     listed = {row["file"] for row in rows} | {"manifest.csv"}

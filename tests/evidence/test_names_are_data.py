@@ -10,10 +10,12 @@ from html.parser import HTMLParser
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 import evidence
 from evidence.cli import cli
-from evidence.names import INVISIBLE, slug, visible
+from evidence.names import INVISIBLE, apart, slug, visible
 
 MARK = "PWNED"
 NAMES = int(os.environ.get("NAMES", "30"))
@@ -173,9 +175,86 @@ def test_a_slug_is_a_name_of_a_file_and_nothing_else():
     made = {name: slug(name) for name in HOSTILE}
     assert len(set(made.values())) == len(HOSTILE)
     for text in made.values():
-        assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}", text)
+        assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,120}", text)
         assert text.lower().split(".")[0] not in ("con", "nul")
     assert slug("hba1c-metformin") == "hba1c-metformin"
+
+
+# Names that come close to each other: blanks, hyphens, what is cut off, and what other names are turned into.
+CLOSE = st.text("ab -._/\u00e9A", max_size=6) | st.text(max_size=4)
+CLOSE = (
+    CLOSE
+    | CLOSE.map(slug)
+    | CLOSE.map(lambda text: "x" * 120 + text)
+    | CLOSE.map(lambda text: slug(text) + " ")
+)
+
+
+@given(st.lists(CLOSE, unique=True))
+@example(["a b", "a-b"])
+@example(["\u00e9", slug("\u00e9")])
+@example(["con", "x-con"])
+@example(["", "x"])
+@settings(max_examples=500)
+def test_no_two_names_make_one_slug(names):
+    made = [slug(name) for name in names]
+    assert len(set(made)) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,120}", text) for text in made)
+
+
+@given(st.lists(CLOSE))
+def test_no_two_names_make_one_file_where_capitals_are_small_letters(names):
+    taken = set()
+    files = [apart(slug(name), taken, "{}-covariance").lower() for name in names]
+    files += [f"{name}-covariance" for name in files]
+    assert len(set(files)) == 2 * len(names)
+
+
+@given(st.lists(CLOSE, min_size=1, max_size=5), st.booleans())
+@example(["alt", "ALT", "a", "a-b", "panel"], True)
+@settings(deadline=None)
+def test_nothing_on_a_page_has_the_place_of_something_else(names, switch):
+    """Files of figures and tables; ids of these, of sections and of what is in pictures."""
+    from analysis.charts.tables import Table
+    from analysis.report import blocks, writing
+
+    sections = [
+        blocks.Section(
+            f"{name}-effects",
+            "",
+            [blocks.Figure(f"{name}-forest", "", switch or None), Table(f"{name}-forest", "", (), ())],
+            [
+                blocks.Section(part, "", [blocks.Figure(blocks.stem(name, "b"), "")])
+                for part in (name, f"figure-{name}-forest")
+            ],
+        )
+        for name in names
+    ]
+    given_before = [block.name for block in blocks.everything(sections)]
+    before = blocks.tell_apart(sections)
+    made = list(blocks.everything(sections))
+    assert [before[block.name] for block in made] == given_before
+    files = [block.name for block in made]
+    files += [block.name + blocks.SAFE for block in made if isinstance(block, blocks.Figure) and block.switch]
+    assert len({file.lower() for file in files}) == len(files)
+    anchors = [part.anchor for section in sections for part in (section, *section.parts)]
+    ids = [
+        *anchors,
+        *(f"{anchor}-title" for anchor in anchors),
+        "panel",
+        "panel-title",
+        "panel-body",
+        "choice",
+        "data",
+    ]
+    for block in made:
+        kind = "figure" if isinstance(block, blocks.Figure) else "table"
+        ids.append(f"{kind}-{block.name}")
+        picture = writing._scoped('<svg><g id="clip0"/><g id="a" fill="url(#clip0)"/></svg>', block.name)
+        inside = re.findall(r'id="([^"]+)"', picture)
+        assert f"url(#{inside[0]})" in picture
+        ids += inside
+    assert len(set(ids)) == len(ids)
 
 
 def test_links_are_made_by_the_report_alone():
