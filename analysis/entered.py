@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from analysis.results import COLUMNS, frame
-from evidence.frames import plain
+from evidence.frames import plain, records
 from evidence.frames import rows as rows_of
 from evidence.names import joined
+from evidence.question import as_reported, measured
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,11 +118,7 @@ def _group(experiment: str, arm: str) -> str:
 
 
 def _statistics(db: EvidenceBase, outcome: str) -> dict[str, dict[str, Any]]:
-    rows = db.rows(
-        f"select measurement_id, arm, {', '.join(_STATISTICS)} from measurement_standard where outcome = ?",
-        [outcome],
-    )
-    return {str(row["measurement_id"]): row for row in rows}
+    return {str(row["measurement_id"]): row for row in records(measured(db, outcome))}
 
 
 def _measured(
@@ -142,8 +139,5 @@ def _reported(db: EvidenceBase, rows: pd.DataFrame) -> list[Any]:
         return list(rows["reported_contrast_id"])
     if not rows["measurement_ids"].isna().any():
         return [None] * len(rows)
-    found = db.rows(
-        "select contrast_id, reported_contrast_id from contrast where reported_contrast_id is not null"
-    )
-    known = {row["contrast_id"]: row["reported_contrast_id"] for row in found}
+    known = as_reported(db)
     return [known.get(name) for name in rows["contrast_id"]]

@@ -215,6 +215,42 @@ def read(db: EvidenceBase, question: Question) -> BodyOfEvidence:
     )
 
 
+def measured(db: EvidenceBase, outcome: str) -> pd.DataFrame:
+    """Give the usable measurements of an outcome, by study, experiment, arm and time: not to be changed."""
+    return db.kept_frame(
+        "select study, experiment, arm, treatment, timepoint, n, mean, sd, sd / nullif(sqrt(n), 0) as se, "
+        "events, exposure, measurement_id, block from measurement_standard where outcome = ? "
+        "order by study, experiment, arm, timepoint nulls first",
+        [outcome],
+    )
+
+
+def measures(db: EvidenceBase) -> dict[str, list[str]]:
+    """List the measures that each outcome has contrasts in."""
+    found: dict[str, list[str]] = {}
+    for row in db.kept_rows("select distinct outcome, measure from contrast order by outcome, measure"):
+        found.setdefault(row["outcome"], []).append(row["measure"])
+    return found
+
+
+def comparisons(db: EvidenceBase, outcome: str, measure: str) -> list[tuple[str, str]]:
+    """List the pairs of treatments that studies compare, as the views orient them."""
+    rows = db.rows(
+        "select distinct treatment_a, treatment_b from comparison_contrast "
+        "where outcome = ? and measure = ? order by treatment_a, treatment_b",
+        [outcome, measure],
+    )
+    return [(row["treatment_a"], row["treatment_b"]) for row in rows]
+
+
+def as_reported(db: EvidenceBase) -> dict[str, int]:
+    """Give the row of the review folder that each contrast comes from that was reported as such."""
+    rows = db.kept_rows(
+        "select contrast_id, reported_contrast_id from contrast where reported_contrast_id is not null"
+    )
+    return {row["contrast_id"]: row["reported_contrast_id"] for row in rows}
+
+
 def study_variables(db: EvidenceBase, names: Sequence[str]) -> pd.DataFrame:
     """Variables of every study, one row each: study and the columns named; numbers where numeric, else text.
 
@@ -712,12 +748,7 @@ def _oriented(rows: pd.DataFrame, pairs: pd.DataFrame, versus: str) -> tuple[pd.
 
 def _arms(db: EvidenceBase, outcome: str, chosen: pd.DataFrame) -> pd.DataFrame:
     """Measurements of the arms that are compared."""
-    arms = db.kept_frame(
-        "select study, experiment, arm, treatment, timepoint, n, mean, sd, sd / nullif(sqrt(n), 0) as se, "
-        "events, exposure, measurement_id, block from measurement_standard where outcome = ? "
-        "order by study, experiment, arm, timepoint nulls first",
-        [outcome],
-    )
+    arms = measured(db, outcome)
     compared = {
         (block, arm)
         for side in "ab"
@@ -756,14 +787,9 @@ def _nothing_left(
 ) -> str:
     about = f"outcome {asked.outcome!r} in measure {asked.measure!r}"
     if every.empty:
-        measures = [
-            row["measure"]
-            for row in db.rows(
-                "select distinct measure from contrast where outcome = ? order by measure", [asked.outcome]
-            )
-        ]
+        others = measures(db).get(asked.outcome)
         text = f"Outcome {asked.outcome!r} has no contrast in measure {asked.measure!r}."
-        text += f" It has: {', '.join(measures)}." if measures else " It has none in any measure."
+        text += f" It has: {', '.join(others)}." if others else " It has none in any measure."
     elif len(kept):
         text = (
             f"No contrast of {about} is left with time point {rule}: "

@@ -19,7 +19,7 @@ from evidence import facts
 from evidence.errors import EvidenceError, RefusedError
 from evidence.names import apart, visible
 from evidence.query import EvidenceBase
-from evidence.question import Question
+from evidence.question import Question, measured, measures
 from evidence.selection import Selection
 
 
@@ -235,14 +235,14 @@ def questions(db: EvidenceBase) -> list[dict[str, Any]]:
         "effect_prior_sd": None,
         "seed": 1,
     }
-    for row in db.rows(
-        "select outcome, kind, list(distinct measure) as measures from contrast "
-        "inner join outcome using (outcome) group by outcome, kind order by outcome"
-    ):
-        if row["outcome"] not in {outcome for outcome, _ in found}:
-            wanted = facts.default_measure(row["kind"]).code
-            measure = wanted if wanted in row["measures"] else min(row["measures"])
-            found[row["outcome"], measure] = {**usual, **row, "measure": measure}
+    kinds = {row["outcome"]: row["kind"] for row in db.rows("select outcome, kind from outcome")}
+    for outcome, there in measures(db).items():
+        if outcome not in {known for known, _ in found}:
+            wanted = facts.default_measure(kinds[outcome]).code
+            measure = wanted if wanted in there else there[0]
+            found[outcome, measure] = {
+                **usual, "outcome": outcome, "kind": kinds[outcome], "measure": measure
+            }  # fmt: skip
     return list(found.values())
 
 
@@ -252,11 +252,7 @@ def _means(db: EvidenceBase, net: Network) -> tuple[ArmBlock, ...] | None:
 
     if net.contrasts is None:
         return None
-    arm = db.frame(
-        "select study, experiment, treatment, timepoint, n, mean, sd / nullif(sqrt(n), 0) as se "
-        "from measurement_standard where outcome = ? and kind = 'continuous'",
-        [net.outcome],
-    )
+    arm = measured(db, str(net.outcome))[["study", "experiment", "treatment", "timepoint", "n", "mean", "se"]]
     times = net.contrasts[["study", "experiment", "timepoint"]].drop_duplicates()
     return arm_blocks(net, pd.merge(arm, times, on=["study", "experiment", "timepoint"]))
 

@@ -10,8 +10,10 @@ from analysis.exchange.datasets import TAILS, computed, file_name, questions, wr
 from analysis.pairwise import PairwiseFit
 from evidence import facts
 from evidence.errors import EvidenceError, RefusedError
+from evidence.frames import records
 from evidence.frames import rows as rows_of
 from evidence.names import apart
+from evidence.question import comparisons, measured
 from evidence.selection import Selection
 
 _RAW = {
@@ -34,7 +36,7 @@ def write_metafor(selection: Selection, directory: Path) -> list[Path]:
     for plan in questions(db):
         outcome, measure = plan["outcome"], plan["measure"]
         rows, covariances = [], []
-        for treatment, versus in _pairs(selection, outcome, measure):
+        for treatment, versus in comparisons(db, outcome, measure):
             try:
                 fit = pairwise.fit(db, outcome=outcome, measure=measure, treatment=treatment, versus=versus)
             except EvidenceError as error:
@@ -100,24 +102,13 @@ def _meaning(column: str) -> str:
     )
 
 
-def _pairs(selection: Selection, outcome: str, measure: str) -> list[tuple[str, str]]:
-    """Pairs of treatments with a direct comparison, as the views orient them."""
-    return [
-        (row["treatment_a"], row["treatment_b"])
-        for row in selection.db.rows(
-            "select distinct treatment_a, treatment_b from comparison_contrast "
-            "where outcome = ? and measure = ? order by treatment_a, treatment_b",
-            [outcome, measure],
-        )
-    ]
-
-
 def _rows(selection: Selection, fit: PairwiseFit, kind: str) -> list[dict[str, Any]]:
     """One row per contrast, with the statistics of both arms where they are known."""
     contrasts = fit.assembly.contrasts
+    outcome = str(contrasts.outcome)
     arms = selection.once(
-        "measurements",
-        lambda: {row["measurement_id"]: row for row in selection.db.rows("from measurement_standard")},
+        f"measurements of {outcome}",
+        lambda: {row["measurement_id"]: row for row in records(measured(selection.db, outcome))},
     )
     rows = []
     for contrast in rows_of(contrasts.frame):

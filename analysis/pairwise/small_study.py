@@ -79,11 +79,11 @@ class SmallStudyEffects(PairwiseModels):
         table = self.assembly.effects.contrasts.frame
         chosen = predictor or (bias.OF_ARMS if self._lopsided else "se")
         n_a, n_b = (table[name].to_numpy(float) for name in ("n_a", "n_b"))
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
             size = 1 / n_a + 1 / n_b if chosen == bias.OF_ARMS else n_a + n_b
+            # The weights, too, must not hold the effect: sizes, as large in sum as the variances.
+            weighed = size * (v.sum() / size.sum()) if chosen == bias.OF_ARMS else v
         ci = self.options.ci if self.options.ci.startswith("HK") else "Wald"
-        # The weights, too, must not hold the effect.
-        weighed = size if chosen == bias.OF_ARMS and model == "multiplicative" else v
         found = bias.egger(y, weighed, model, chosen, size, self.options.tau2, ci)
         caveat = (
             f"the standard error of {self.contrasts.measure} depends on the effect: this test finds "

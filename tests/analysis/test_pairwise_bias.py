@@ -309,6 +309,19 @@ def test_smd_is_regressed_on_what_does_not_hold_the_effect():
     X = np.column_stack([np.ones(12), x])
     beta = np.linalg.solve(X.T @ (w[:, None] * X), X.T @ (w * g))
     assert values(found, "bias")["estimate"] == pytest.approx(beta[1], rel=1e-9)
+    # With a variance between studies the sizes weigh as much in sum as the variances do, and hold no effect either.
+    even = (2 / n) * (frame["vi"].sum() / (2 / n).sum())
+    by_hand = pairwise.fit(frame.assign(vi=even, size=x), measure="MD").meta_regression("size").coefficients()
+    slope = by_hand[by_hand["term"] == "size"].iloc[0]
+    additive = values(fit.egger("additive"), "bias", "random")
+    assert additive["estimate"] == pytest.approx(slope["estimate"], rel=1e-6)
+    assert additive["p_value"] == pytest.approx(slope["p_value"], rel=1e-5)
+    shifted = pairwise.fit(
+        frame.assign(vi=frame["vi"].sample(frac=1, random_state=1).to_numpy()), measure="SMD"
+    )
+    assert values(shifted.egger("additive"), "bias", "random").to_dict() == pytest.approx(
+        additive.to_dict(), rel=1e-9
+    )
     assert "without any bias" in str(fit.egger(predictor="se")["note"].iloc[0])
     for name in ("begg", "trim_fill", "pet_peese"):
         with pytest.raises(RefusedError, match="lopsided"):

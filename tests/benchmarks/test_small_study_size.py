@@ -50,8 +50,8 @@ def tables(rng, n1, n2, effect, odds):
         base = rng.normal(-0.5, 0.3, len(n1))
         p1, p2 = 1 / (1 + np.exp(-base - effect)), 1 / (1 + np.exp(-base))
     else:
-        p2 = np.exp(rng.normal(-1.5, 0.3, len(n1)))
-        p1 = np.minimum(p2 * np.exp(effect), 0.98)
+        p2 = np.minimum(np.exp(rng.normal(-1.5, 0.3, len(n1))), 0.95)
+        p1 = np.minimum(p2 * np.exp(effect), 0.95)
     a, c = (rng.binomial(n.astype(int), p).astype(float) for n, p in ((n1, p1), (n2, p2)))
     if odds:
         y = np.log((a + 0.5) * (n2 - c + 0.5) / ((c + 0.5) * (n1 - a + 0.5)))
@@ -77,8 +77,10 @@ def asked(rng, measure, k, low, high, true, tau) -> Iterator[tuple[str, Callable
         yield "Egger, additive, Wald", lambda: bias.egger(y, v, "additive")
         return
     yield "Egger, multiplicative", lambda: bias.egger(y, size, predictor=bias.OF_ARMS, n=size)
-    yield "Egger, additive", lambda: bias.egger(y, v, "additive", bias.OF_ARMS, size, ci="HK")
-    yield "Egger, additive, Wald", lambda: bias.egger(y, v, "additive", bias.OF_ARMS, size)
+    even = size * (v.sum() / size.sum())
+    yield "Egger, additive", lambda: bias.egger(y, even, "additive", bias.OF_ARMS, size, ci="HK")
+    yield "Egger, additive, Wald", lambda: bias.egger(y, even, "additive", bias.OF_ARMS, size)
+    yield "Egger, additive, own variances", lambda: bias.egger(y, v, "additive", bias.OF_ARMS, size, ci="HK")
     yield "Egger on se", lambda: bias.egger(y, v)
 
 
