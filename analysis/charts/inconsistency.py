@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _CELL = 30.0
 
 _WIDTH, _HEIGHT = 400, 300
+_FAR = 3
+"""What a data point adds to DIC from which a study is named."""
 _MOST_NAMES = 12
 
 
@@ -244,8 +246,8 @@ def leverage(frame: pd.DataFrame, *, title: str = "Leverage plot") -> Any:
     -------
     altair chart
         Signed root of the deviance across, leverage upwards, both per data point, with the parabolas
-        x² + y = c: each data point of the study adds c to DIC; studies beyond c = 3 are named (Spiegelhalter
-        et al. 2002).
+        x² + y = c: each data point of the study adds c to DIC; studies beyond c = 3, whose parabola is red,
+        are named (Spiegelhalter et al. 2002).
     """
     points = []
     for row in records(frame):
@@ -261,7 +263,7 @@ def leverage(frame: pd.DataFrame, *, title: str = "Leverage plot") -> Any:
                 "study": row["study"], "label": row.get("label") or str(row["study"]),
                 "deviance": row["deviance"],
                 "leverage": row["leverage"], "data_points": n, "x": x, "y": y,
-                "far": total > 3, "color": ALARM if total > 3 else STUDY,
+                "far": total > _FAR, "color": ALARM if total > _FAR else STUDY,
             }
         )  # fmt: skip
     reach = max([2.1, *(1.08 * abs(point["x"]) for point in points)])
@@ -269,7 +271,7 @@ def leverage(frame: pd.DataFrame, *, title: str = "Leverage plot") -> Any:
     both = any(point["x"] < 0 for point in points)
     start = -reach if both else 0.0
     curves = [
-        {"c": c, "order": k, "x": x, "y": c - x * x}
+        {"c": c, "order": k, "x": x, "y": c - x * x, "color": ALARM if c == _FAR else MUTED}
         for c in (1, 2, 3, 4)
         for k in range(61)
         for x in [math.sqrt(c) * (k / 30 - 1 if both else k / 60)]
@@ -289,11 +291,10 @@ def leverage(frame: pd.DataFrame, *, title: str = "Leverage plot") -> Any:
         _WIDTH,
         _HEIGHT,
     )
-    which = (
-        "Studies beyond 3 (red) fit badly or pull hard"
-        if len(far) <= _MOST_NAMES
-        else f"The {_MOST_NAMES} furthest of {len(far)} studies beyond 3 (red) are named"
-    )
+    which = "Studies beyond 3 (red) fit badly or pull hard" if far else "No study is beyond 3 (red)"
+    if len(far) > _MOST_NAMES:
+        which = f"The {_MOST_NAMES} furthest of {len(far)} studies beyond 3 (red) are named"
+    feet = [{"x": math.sqrt(c), "text": str(c), "color": ALARM if c == _FAR else MUTED} for c in (1, 2, 3, 4)]
     each = " per data point" if any(point["data_points"] != 1 for point in points) else ""
     x_axis = alt.X(
         "x:Q",
@@ -310,8 +311,22 @@ def leverage(frame: pd.DataFrame, *, title: str = "Leverage plot") -> Any:
     return finish(
         alt.layer(
             alt.Chart(dataset(curves, "parabolas"))
-            .mark_line(color=MUTED, strokeDash=[3, 3], strokeWidth=1, clip=True, aria=False)
-            .encode(x=alt.X("x:Q"), y=alt.Y("y:Q"), detail=alt.Detail("c:O"), order=alt.Order("order:O")),
+            .mark_line(strokeDash=[3, 3], strokeWidth=1, clip=True, aria=False)
+            .encode(
+                x=alt.X("x:Q"),
+                y=alt.Y("y:Q"),
+                detail=alt.Detail("c:O"),
+                order=alt.Order("order:O"),
+                color=alt.Color("color:N", scale=None),
+            ),
+            alt.Chart(dataset(feet, "feet"))
+            .mark_text(align="right", baseline="bottom", dx=-6, dy=-2, aria=False)
+            .encode(
+                x=alt.X("x:Q"),
+                y=alt.datum(0),
+                text=alt.Text("text:N"),
+                color=alt.Color("color:N", scale=None),
+            ),
             *names,
             alt.Chart(dataset(points, "studies"))
             .mark_point(filled=True, size=55, opacity=0.85)
@@ -329,7 +344,7 @@ def leverage(frame: pd.DataFrame, *, title: str = "Leverage plot") -> Any:
         ).properties(width=_WIDTH, height=_HEIGHT),
         name="leverage",
         title=title,
-        caption=f"Dashed: x² + y = 1, 2, 3, 4. {which}.",
+        caption=f"Dashed: x² + y = 1, 2, 3, 4, what each data point adds to DIC. {which}.",
         description=f"{title}: {len(points)} points, beyond 3: "
         + (", ".join(str(point["label"]) for point in points if point["far"]) or "none")
         + ".",

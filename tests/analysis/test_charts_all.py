@@ -306,6 +306,14 @@ def test_the_parabolas_of_a_leverage_plot_are_those_of_one_data_point():
     assert points["three"]["x"] == pytest.approx(0.95**0.5)
     assert points["three"]["y"] == pytest.approx(0.8)
     assert "beyond 3: bad." in spec["description"]
+    # Each parabola is numbered where it meets the axis; the one that studies are held against is red, as they are.
+    curves = spec["datasets"]["parabolas"]
+    assert all(row["y"] == pytest.approx(row["c"] - row["x"] ** 2) for row in curves)
+    assert {row["c"] for row in curves if row["color"] == points["bad"]["color"]} == {3}
+    feet = {row["text"]: row["x"] ** 2 for row in spec["datasets"]["feet"]}
+    assert feet == pytest.approx({"1": 1, "2": 2, "3": 3, "4": 4})
+    assert "Studies beyond 3" in " ".join(spec["title"]["subtitle"])
+    assert "No study is beyond 3" in " ".join(charts.leverage(frame([fits])).to_dict()["title"]["subtitle"])
 
 
 def test_a_summary_of_risk_of_bias_says_whether_it_is_weighted():
