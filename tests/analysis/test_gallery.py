@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from pathlib import Path
 
 import pytest
 
@@ -37,3 +38,22 @@ def test_the_page_loads_nothing_and_its_ids_are_unique(page):
 def test_the_overview_shows_network_effects_and_ranking(tmp_path):
     chart = gallery.overview(tmp_path)
     assert {name.rpartition("_")[0] for name in chart.datasets} >= {"nodes", "rows", "ranks"}
+
+
+def test_the_pictures_that_are_kept_say_what_is_drawn_now(tmp_path):
+    from analysis.charts.files import specification, svg
+    from analysis.charts.gallery.bench import Bench
+    from analysis.charts.gallery.drawings import DRAW
+
+    kept = sorted(Path(gallery.__file__).parent.glob("*.svg"))
+    assert len(kept) > 3
+    bench = Bench(tmp_path, lambda said: None)
+    for picture in kept:
+        name = picture.stem.replace("-", "_")
+        chart = gallery.overview(tmp_path) if name == "overview" else DRAW[name](bench)
+        # Words and numbers, not their places: these depend on the version of what draws.
+        now, then = (
+            re.findall(r"<t(?:ext|span)[^>]*>([^<]+)", text)
+            for text in (svg(specification(chart)), picture.read_text(encoding="utf-8"))
+        )
+        assert sorted(now) == sorted(then), picture.name
