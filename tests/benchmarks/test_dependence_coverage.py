@@ -2,6 +2,10 @@
 
 Mean differences of arms of 8 animals, SD 10. True effects differ between studies by tau, and within them by
 `within`. Prints the share of intervals that hold the true effect, with its Monte Carlo error.
+
+3000 repetitions give 94.2 to 95.5 % at tau 10, and 93.1 to 94.2 % for arms at tau 0. What is missing there is due
+to weights of variances that 8 animals estimate: one effect a study, with nothing to combine, has it as well
+(93.4 % of 20 studies), and with known variances it is gone (95.0 %).
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from analysis.pairwise.rows import Rows
 ANIMALS, SD = 8, 10.0
 
 
-def combined(rng, reps, studies, effects, tau, within, experiments=False):
+def combined(rng, reps, studies, effects, tau, within, experiments=False, known=False):
     """Effects and variances of each study, (reps, studies): `combining.combine`, in closed form.
 
     Arms that share a control: V = diag(v_i) + v_c, best weights 1 / v_i. Experiments have a control each.
@@ -30,7 +34,8 @@ def combined(rng, reps, studies, effects, tau, within, experiments=False):
 
     def arms(mean, size):
         error = rng.normal(0, SD / np.sqrt(ANIMALS), size)
-        return mean + error, SD**2 * rng.chisquare(ANIMALS - 1, size) / (ANIMALS - 1) / ANIMALS
+        drawn = SD**2 * rng.chisquare(ANIMALS - 1, size) / (ANIMALS - 1) / ANIMALS
+        return mean + error, np.full(size, SD**2 / ANIMALS) if known else drawn
 
     mean, v = arms(theta, shape)
     control, v_c = arms(0, shape if experiments else (reps, studies, 1))
@@ -75,3 +80,13 @@ def test_the_default_holds_its_level(capsys, studies, tau, within):
                     f"{100 * share:.1f} % (+/- {100 * error:.1f}, {reps} reps)"
                 )
             assert 0.935 - 2.6 * error < share < 0.965 + 2.6 * error
+
+
+@pytest.mark.slow
+def test_what_is_missing_without_heterogeneity_is_not_due_to_combining():
+    case = {"studies": 20, "tau": 0, "within": 0}
+    one, several = (coverage(600, seed=5, effects=effects, **case) for effects in (1, 2))
+    known = coverage(600, seed=5, effects=2, known=True, **case)
+    error = np.sqrt(0.95 * 0.05 / 600)
+    assert abs(one - several) < 2.6 * 2**0.5 * error
+    assert abs(known - 0.95) < 2.6 * error
