@@ -7,6 +7,7 @@ has the old one open goes on reading it, and a build that fails or is killed lea
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,9 @@ from evidence.storage import insert
 from evidence.stored import refresh
 
 FORMAT_VERSION = "1"
+
+_LEAST, _A_ROW = 100_000_000, 350
+"""Bytes that the engine may hold in memory to compute views: in any case, and for each row stored."""
 
 Progress = Callable[[str], None]
 
@@ -58,17 +62,21 @@ def build(review: str | Path, output: str | Path | None = None, *, progress: Pro
     target = _target(named)
     say("reading and checking the review folder")
     content = read(folder)
+    has_claims = any(rows.table == "claim" and len(rows) for rows in content.rows)
     files.tidy(target)
     building = files.beside(target, "part")
+    spill = files.beside(target, "writing")
     try:
         say("creating tables and views")
         with _empty(building) as connection:
+            n_rows = sum(map(len, content.rows))
             say("storing rows")
             fill(connection, content)
             say("computing views")
+            _bound(connection, n_rows, spill)
             refresh(connection)
             connection.execute("checkpoint")
-        if any(rows.table == "claim" and len(rows) for rows in content.rows):
+        if has_claims:
             from evidence.claims import record_verdicts
 
             say("checking claims")
@@ -83,24 +91,34 @@ def build(review: str | Path, output: str | Path | None = None, *, progress: Pro
         raise files.cannot_write(named, error) from None
     finally:
         _remove(building)
+        shutil.rmtree(spill, ignore_errors=True)
     return named
 
 
+def _bound(connection: duckdb.DuckDBPyConnection, n_rows: int, spill: Path) -> None:
+    """Have the engine put on the disk, beside the file, what goes beyond a few hundred bytes a row."""
+    connection.execute(f"set temp_directory = '{str(spill).replace(chr(39), chr(39) * 2)}'")
+    with contextlib.suppress(duckdb.OutOfMemoryException):
+        connection.execute(f"set memory_limit = '{_LEAST + n_rows * _A_ROW}B'")
+
+
 def _empty(path: Path) -> duckdb.DuckDBPyConnection:
-    """Write an empty evidence base and open it."""
+    """Write an empty evidence base and open it, for one thread: of several, the first to end writes first."""
     copy_blank(path)
     try:
-        return connect(path, write=True)
+        return connect(path, write=True, threads=1)
     except CallError:
         # The cached file was damaged.
         discard_blank()
         _remove(path)
         copy_blank(path)
-        return connect(path, write=True)
+        return connect(path, write=True, threads=1)
 
 
 def fill(connection: duckdb.DuckDBPyConnection, review: Review) -> None:
     """Store a review in an empty evidence base, and count its rows.
+
+    The review is taken: what is stored is no longer in it, for two copies of every row take twice the memory.
 
     Raises
     ------
@@ -111,8 +129,9 @@ def fill(connection: duckdb.DuckDBPyConnection, review: Review) -> None:
     connection.execute("begin")
     try:
         for rows in (*review.rows, _build_info(review)):
-            insert(connection, rows.table, rows.columns)
             expected[rows.table] = expected.get(rows.table, 0) + len(rows)
+            insert(connection, rows.table, rows.columns)
+            rows.columns.clear()
     except duckdb.Error as error:
         if files.is_of_the_disk(error):
             raise

@@ -8,7 +8,7 @@ themselves were most likely rows.
 from __future__ import annotations
 
 import csv
-import io
+import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -20,6 +20,8 @@ UNQUOTE = (
 """What to do about rows inside a cell."""
 
 csv.field_size_limit(MAX_CELL)
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 
 
 class RecordError(ValueError):
@@ -66,19 +68,25 @@ def records(text: str, separator: str = ",") -> Iterator[Record]:
     RecordError
         If a quotation mark is never closed, or stands where none may.
     """
-    lines = io.StringIO(text, newline="").readlines()
-    reader = csv.reader(lines, delimiter=separator, strict=True)
-    end = 0
+    taken: list[str] = []
+
+    def lines() -> Iterator[str]:
+        # One after the other: a list of them takes as much memory as the whole text, and again as much.
+        for line in _LINE.finditer(text):
+            taken.append(line[0])
+            yield line[0]
+
+    reader = csv.reader(lines(), delimiter=separator, strict=True)
     while True:
-        begin = end
+        begin = reader.line_num
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            raise _told(error, begin + 1, len(lines), separator) from None
-        end = reader.line_num
-        yield Record(begin + 1, cells, tuple(lines[begin:end]))
+            raise _told(error, begin + 1, begin + len(taken), separator) from None
+        yield Record(begin + 1, cells, tuple(taken))
+        taken.clear()
 
 
 def _told(error: csv.Error, line: int, last: int, separator: str) -> RecordError:

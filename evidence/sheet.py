@@ -26,6 +26,7 @@ from evidence.reference import keyed, reference
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _GROUPED = re.compile(r"[+-]?\d{1,3}([,.'’\s]\d{3})+([.,]\d+)?")
+_MOST_KNOWN = 10_000
 _BOOLEAN = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 # "é", "µ" or a dash that was written as UTF-8 and read as Windows-1252 on the way here.
 _TWICE_ENCODED = re.compile(r"Ã[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ©±¼¶¡]|Â[µ°±]|â€.|�")
@@ -151,14 +152,14 @@ def read_sheet(path: Path, file: File, problems: Problems) -> Sheet | None:
     taken = _taken_apart(content, file, problems)
     if taken is None:
         return None
-    header, lines, rows, refused = taken
+    header, lines, cells, refused, sha256 = taken
+    del content
     names = _header(header, file, problems)
     if names is None:
         return None
-    sheet = Sheet(file, lines, sha256=_hash(header, rows), refused=refused)
-    cells = list(zip(*rows, strict=True)) if rows else [()] * len(header)
+    sheet = Sheet(file, lines, sha256=sha256, refused=refused)
     sheet.text = {name: [cell.strip() for cell in column] for name, column in zip(names, cells) if name}
-    if not rows:
+    if not lines:
         problems.warning("the file has a header and no row", "fill it, or delete it", file=file.name)
     raw = dict(zip(names, cells))
     for column in file.columns:
@@ -223,8 +224,8 @@ def _decode(content: bytes, name: str, problems: Problems) -> str | None:
 
 def _taken_apart(
     content: str, file: File, problems: Problems
-) -> tuple[list[str], list[int], list[list[str]], int] | None:
-    """Take a file apart: its header, the line of each row, the rows, all equally long, and how many are not.
+) -> tuple[list[str], list[int], list[list[str]], int, str] | None:
+    """Take a file apart: header, line of each row, columns, how many rows are not there, and the hash.
 
     Every record with something in it is the header, a row, or named by an error.
     """
@@ -233,9 +234,12 @@ def _taken_apart(
         return None
     header: list[str] | None = None
     lines: list[int] = []
-    rows: list[list[str]] = []
+    columns: list[list[str]] = []
     long: list[Record] = []
     refused = 0
+    digest = hashlib.sha256()
+    # A text that comes again and again is kept once.
+    known: dict[str, str] = {}
     try:
         for record in records(content):
             if record.blank:
@@ -246,10 +250,16 @@ def _taken_apart(
                 header = list(record.cells)
                 while not header[-1].strip():
                     header.pop()
+                columns = [[] for _ in header]
+                _add(digest, header)
                 continue
             if row := _as_wide(record, len(header), name, problems):
                 lines.append(record.line)
-                rows.append(row)
+                for column, cell in zip(columns, row):
+                    column.append(known.setdefault(cell, cell))
+                _add(digest, row)
+                if len(known) > _MOST_KNOWN:
+                    known.clear()
             else:
                 refused += 1
     except RecordError as error:
@@ -259,9 +269,9 @@ def _taken_apart(
         problems.error("the file is empty", "give it a header line, or delete it", file=name, line=1)
         return None
     _say_long(long, header, file, problems)
-    if refused and not rows:
+    if refused and not lines:
         return None
-    return header, lines, rows, refused
+    return header, lines, columns, refused, digest.hexdigest()
 
 
 def _otherwise_separated(content: str, name: str, problems: Problems) -> bool:
@@ -417,12 +427,9 @@ def _mistaken(name: str, known: Sequence[str], meant: str | None, file: File) ->
     )
 
 
-def _hash(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    digest = hashlib.sha256()
-    for row in (header, *rows):
-        digest.update("\x1f".join(cell.strip() for cell in row).encode())
-        digest.update(b"\x1e")
-    return digest.hexdigest()
+def _add(digest: hashlib._Hash, row: Sequence[str]) -> None:
+    digest.update("\x1f".join(cell.strip() for cell in row).encode())
+    digest.update(b"\x1e")
 
 
 class _UnreadableError(Exception):

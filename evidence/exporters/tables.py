@@ -107,7 +107,7 @@ def write_duckdb(selection: Selection, directory: Path) -> list[Path]:
                 selection.db.connection.execute(
                     "insert into subset.build_info values ('subset', ?)", [str(selection.conditions)]
                 )
-        with connect(temporary, write=True) as connection:
+        with connect(temporary, write=True, threads=1) as connection:
             refresh(connection)
     return [file]
 

@@ -2,15 +2,21 @@
 
 import csv
 import random
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 import evidence
+from evidence.simulate import simulate, synthetic_shape
 
 # Seconds of CPU: they do not depend on what else the machine does.
 pytestmark = pytest.mark.benchmark(timer=time.process_time)
+
+_FIXED = 150_000_000
+"""Bytes that any large build takes, whatever its size."""
 
 STUDIES, OUTCOMES, TIMEPOINTS = 4_000, 5, 2
 
@@ -88,6 +94,30 @@ def cpu_seconds(action) -> float:
 @pytest.mark.slow
 def test_large_review_builds_in_under_25_seconds_of_cpu(large_review, tmp_path):
     assert cpu_seconds(lambda: evidence.build(large_review, tmp_path / "large.duckdb")) < 25
+
+
+PEAK = """
+import resource, sys, evidence
+evidence.build(sys.argv[1], sys.argv[2])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+
+
+def peak(review: Path, output: Path) -> int:
+    """Bytes of memory that a build takes at most, in a process of its own."""
+    call = [sys.executable, "-c", PEAK, str(review), str(output)]
+    # The engine draws its progress for a program without a file.
+    return int(subprocess.run(call, capture_output=True, text=True, check=True).stdout.split()[-1])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kB on Linux")
+def test_a_build_takes_at_most_2_kb_of_memory_a_measurement(large_review, tmp_path):
+    """Measurements and, in the other review, with an arm each and a study for every other one."""
+    simulate(synthetic_shape(30_000, treatments=12), tmp_path / "arms")
+    small = peak("diabetes", tmp_path / "small.duckdb")
+    assert peak(large_review, tmp_path / "large.duckdb") - small < 2_000 * 100_000
+    assert peak(tmp_path / "arms", tmp_path / "arms.duckdb") - small < 2_000 * 63_000 + _FIXED
 
 
 def test_build_of_100_000_measurements(benchmark, large_review, tmp_path):
