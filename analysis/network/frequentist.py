@@ -15,8 +15,9 @@ from analysis.network.deletion import study_numbers
 from analysis.network.gls import ESTIMATORS, Gls, Solution, tau2_interval
 from analysis.network.graph import design_name, direct_comparisons
 from analysis.network.result import Pair
-from analysis.network.specification import refuse_absurd
+from analysis.network.specification import effect_scale, refuse_absurd, unit_of
 from analysis.network.structure import EvidenceStructure
+from analysis.proportion import refuse_beyond
 from analysis.results import frame
 from evidence.errors import CallError, RefusedError
 
@@ -82,7 +83,10 @@ def fit(
     if not isinstance(tau2, str):
         if not (np.isfinite(tau2) and tau2 >= 0):
             raise CallError(f"tau2 is a variance, 0 or more; not {tau2!r}.")
-        tau, tau2 = float(np.sqrt(tau2)), "REML"
+        tau = float(np.sqrt(tau2))
+        if tau > 0:
+            refuse_beyond(f"tau2 = {tau2:g}, a tau of {tau:g}", tau, effect_scale(net), unit_of(net))
+        tau2 = "REML"
     method = next((name for name in ESTIMATORS if name == tau2.upper()), None)
     if method is None:
         raise CallError(

@@ -14,6 +14,7 @@ from analysis.network.graph import comparisons, components
 from analysis.network.posterior import Posterior, fixed, integrate, moments_of_tau
 from analysis.network.priors import Prior, piled
 from analysis.network.rows import BlockRows, Rows, arm_rows, block_rows
+from analysis.proportion import FURTHEST, refuse_beyond
 from evidence import facts
 from evidence.errors import CallError, Problem, RefusedError
 
@@ -42,8 +43,6 @@ def unit_of(net: Network) -> str:
 
 PILED = 0.1
 """A posterior density of tau at the prior's limit above this share of its maximum is cut off by the prior."""
-FURTHEST = 1e12
-"""A prior this many times wider, or narrower, than the effects of the studies is a slip of the pen."""
 
 
 def refuse_absurd(net: Network, **widths: float | Prior | None) -> None:
@@ -69,13 +68,8 @@ def refuse_absurd(net: Network, **widths: float | Prior | None) -> None:
             continue
         # Nine widths of a logarithm reach far, and harm nothing.
         furthest = 1e100 if prior is not None and prior.logarithmic else FURTHEST
-        if not 1.0 / furthest <= width / scale <= furthest:
-            stated = f"{width:g}" if prior is None else f"{prior}, which reaches to {width:g}"
-            largest = f"{scale:.4g} {unit_of(net)}".strip()
-            raise CallError(
-                f"{name} = {stated}: out of all proportion to the largest effect of any study, {largest}. "
-                f"Stay within {furthest:g} times of it."
-            )
+        stated = f"{width:g}" if prior is None else f"{prior}, which reaches to {width:g}"
+        refuse_beyond(f"{name} = {stated}", width, scale, unit_of(net), furthest)
 
 
 def bound_remark(net: Network, prior: Prior, density: Callable[[float], float]) -> str | None:

@@ -17,12 +17,14 @@ from analysis.pairwise.reading import load
 from analysis.pairwise.regression import MetaRegression, between_groups, meta_regression
 from analysis.pairwise.rows import Array
 from analysis.pairwise.small_study import SmallStudyEffects
+from analysis.proportion import refuse_beyond
 from analysis.results import frame
 from evidence.errors import CallError, EvidenceError, RefusedError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from analysis.pairwise.contrasts import Contrasts
     from analysis.pairwise.gosh import Gosh
     from evidence.query import EvidenceBase
 
@@ -347,4 +349,15 @@ def fit(
         source, outcome=outcome, measure=measure, treatment=treatment, versus=versus, timepoint=timepoint,
         where=where, exclude_high_rob=exclude_high_rob, covariance=covariance,
     )  # fmt: skip
+    _check_size(contrasts, options)
     return PairwiseFit.of(contrasts, options)
+
+
+def _check_size(contrasts: Contrasts, options: Options) -> None:
+    """Refuse a tau2 that has nothing to do with the effects, as the networks do."""
+    if isinstance(options.tau2, str) or options.tau2 == 0:
+        return
+    effects = contrasts.frame[["estimate", "std_error"]].to_numpy(float)
+    found = [abs(column[np.isfinite(column)]).max(initial=0.0) for column in effects.T]
+    tau, largest = float(np.sqrt(options.tau2)), float(found[0] or found[1])
+    refuse_beyond(f"tau2 = {options.tau2:g}, a tau of {tau:g}", tau, largest, contrasts.unit or "")

@@ -161,11 +161,23 @@ def test_odd_options_are_refused_in_a_sentence(three: Any, engine: str, options:
 
 
 @pytest.mark.parametrize(
-    "options", [{"seed": -1}, {"draws": -1}, {"tau": 1e300}, {"tau": float("nan")}], ids=str
+    "options",
+    [{"seed": -1}, {"draws": -1}, {"tau": 1e300}, {"tau": float("nan")}, {"tau2": 1e300}, {"tau2": 1e-300}],
+    ids=str,
 )
 def test_odd_options_of_the_frequentist_engine(three: Any, options: dict[str, Any]) -> None:
     with pytest.raises(CallError):
         network.fit(three, **options)
+
+
+@pytest.mark.parametrize("tau2", ["1e300", "1e-290", "1e26", "nan", "inf", "-1", "-1e-300"])
+@pytest.mark.parametrize("command", ["pool", "nma"])
+def test_an_absurd_tau2_is_refused_by_pool_and_nma_alike(command: str, tau2: str) -> None:
+    asked = [command, "diabetes", "--outcome", "hba1c", "--measure", "MD", "--tau2", tau2]
+    asked += ["--treatment", "metf", "--versus", "plac"] if command == "pool" else []
+    result = CliRunner().invoke(cli, asked)
+    assert result.exit_code == 2, result.output
+    assert "tau2" in result.output
 
 
 def test_a_negative_seed_is_a_wrong_call() -> None:
