@@ -18,7 +18,7 @@ from evidence.bounds import unreadable
 from evidence.column_names import Spellings, plain
 from evidence.errors import Problem, ReviewError
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
-from evidence.importers.sources import decode, read_archive, read_xml
+from evidence.importers.sources import decode, inside, read_archive, read_xml
 from evidence.importers.table import Table, table_of
 from evidence.reference import reference
 
@@ -404,7 +404,7 @@ def _read_package(file: Path) -> tuple[list[Analysis], list[tuple[str, dict[str,
 
 
 def _member(file: Path, name: str, raw: bytes) -> Table:
-    member = file.with_name(name.rsplit("/", 1)[-1])
+    member = inside(file, name)
     text, _ = decode(member, raw)
     return table_of(member, text)
 

@@ -82,11 +82,17 @@ def read_archive(path: str | Path) -> dict[str, bytes]:
         raise ReviewError(f"There is no file {str(path)!r}.")
     with parsing(file, "a readable ZIP archive"), zipfile.ZipFile(file) as archive:
         check_members(file, archive)
-        return {
-            member.filename: archive.read(member)
-            for member in archive.infolist()
-            if member.filename and not member.is_dir()
-        }
+        content = {}
+        for member in archive.infolist():
+            if member.filename and not member.is_dir():
+                with parsing(inside(file, member.filename), "a readable file of the archive"):
+                    content[member.filename] = archive.read(member)
+        return content
+
+
+def inside(archive: Path, member: str) -> Path:
+    """Name a file of an archive in messages: ``review.zip: measurements.csv``; there is none of that name."""
+    return archive.with_name(f"{archive.name}: {member.rsplit('/', 1)[-1]}")
 
 
 def parse_xml(file: Path, raw: bytes) -> Any:

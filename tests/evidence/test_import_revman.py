@@ -252,6 +252,27 @@ def test_hostile_and_broken_files_are_refused(tmp_path, name, write, message):
     assert not (tmp_path / "review").exists()
 
 
+def test_an_error_in_a_file_of_an_archive_names_both(package, tmp_path):
+    with zipfile.ZipFile(package) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    name = next(name for name in members if name.endswith("-data-rows.csv"))
+    header, *rows = members[name].split(b"\n")
+    table = name.rpartition("/")[2]
+    cells = header.count(b",") + 1
+    for content, place in (
+        (b"\n".join([header, rows[0], b"x," * cells + b"y", *rows[1:]]), f"{table}:3"),
+        (members[name][:400] + b"\xff" + members[name][400:], table),
+        (b"\n".join([header, b'"', *rows]), f"{table}:2"),
+    ):
+        damaged = tmp_path / "review.zip"
+        with zipfile.ZipFile(damaged, "w") as archive:
+            for other, text in (members | {name: content}).items():
+                archive.writestr(other, text)
+        with pytest.raises(EvidenceError) as refused:
+            import_revman(damaged, tmp_path / "damaged")
+        assert f"review.zip: {place}" in str(refused.value)
+
+
 def test_a_package_without_its_tables_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("readme.txt", "hello")
