@@ -679,9 +679,8 @@ def _sides(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _moved(rows: pd.DataFrame, counts: pd.Series, rule: TimepointRule) -> list[tuple[str, str]]:
     """Name the studies that enter a network at another time point than the rule alone would take."""
-    alone = rows.groupby(["study", "experiment"])["alone"].transform(
-        lambda places: places.where(places > 0).min()
-    )
+    places = rows["alone"].where(rows["alone"] > 0)
+    alone = places.groupby([rows["study"], rows["experiment"]]).transform("min")
     moved = rows[counts & (rows["alone"] > alone)]
     if moved.empty:
         return []

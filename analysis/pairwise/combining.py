@@ -151,8 +151,10 @@ def _effects(contrasts: Contrasts, members: list[list[int]], estimate: Array, va
         table[column] = table[column].astype(float)
     repeated = table["label"].duplicated(keep=False) & (table["experiment"] != "main")
     table["label"] = table["label"].where(~repeated, table["label"] + " / " + table["experiment"].astype(str))
+    columns = {name: list(variables[name]) for name in variables.columns}
     values = {
-        name: [_agreed(list(variables[name].iloc[index])) for index in members] for name in variables.columns
+        name: [_agreed([column[item] for item in index]) for index in members]
+        for name, column in columns.items()
     }
     return replace(
         contrasts,

@@ -3,11 +3,13 @@ import sys
 from dataclasses import asdict
 
 import pytest
+from click.testing import CliRunner
 
 import evidence
 from analysis import plan
 from analysis.pairwise.options import Options
 from analysis.results import COLUMNS
+from evidence.cli import cli
 from evidence.database import connect
 from evidence.errors import CallError, EvidenceError, RefusedError
 from evidence.results import TABLES, plain
@@ -158,6 +160,28 @@ def test_progress_is_told(db):
     n = db.value("select count(*) from plan")
     assert said[0].startswith(f"1/{n} ")
     assert any(": fitting the frequentist engine" in step for step in said)
+
+
+def test_studies_too_many_to_be_left_out_in_turn_are_not_and_it_is_said(monkeypatch):
+    monkeypatch.setattr(plan, "MOST_LEFT_OUT", 3)
+    asked = [
+        "pool",
+        "diabetes",
+        "--outcome",
+        "hba1c",
+        "--measure",
+        "MD",
+        "--treatment",
+        "metf",
+        "--versus",
+        "plac",
+    ]
+    shown = CliRunner().invoke(cli, asked)
+    assert shown.exit_code == 0
+    assert "No study was left out in turn: with 4 it would take some 1 minute." in shown.output
+    assert "Leaving out one study" not in shown.output
+    monkeypatch.undo()
+    assert "Leaving out one study" in CliRunner().invoke(cli, asked).output
 
 
 @pytest.mark.slow
