@@ -176,10 +176,10 @@ class PairwiseFit(SmallStudyEffects):
     def sensitivity(self) -> pd.DataFrame:
         """Run every sensitivity analysis that applies, one under the other, as rows of the frame sensitivity.
 
-        Influence, Baujat, outliers (up to `LARGE` studies), for odds ratios Peters, Egger (both forms), Begg,
-        trim and fill (L0, R0), PET-PEESE, the selection model, between-group tests, and for odds ratios the
-        tests on 2 x 2 tables. One that the data do not allow, or that does not hold its level (Harbord), has
-        a row with the quantity ``refused`` and the reason in its note.
+        Influence, Baujat, outliers (up to `LARGE` studies), for odds ratios Peters and Harbord, Egger (both
+        forms), Begg, trim and fill (L0, R0), PET-PEESE, the selection model, between-group tests, and for
+        odds ratios the tests on 2 x 2 tables. One that the data do not allow, or with which it does not hold
+        its level, has a row with the quantity ``refused`` and the reason in its note.
         """
         import pandas as pd
 
@@ -191,7 +191,7 @@ class PairwiseFit(SmallStudyEffects):
         if len(self.studies) > LARGE:
             asked = {name: _too_many(len(self.studies)) for name in asked}
         if self.contrasts.measure == "OR":
-            asked |= {"Peters": self.peters, "Harbord": self.harbord}
+            asked |= {"Peters": self.peters, "Harbord": self._harbord_where_it_holds}
         asked |= {
             "Egger, multiplicative error": self.egger,
             "Egger, additive error": lambda: self.egger("additive"),

@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from analysis.pairwise.counts import Table
 
 
+FAR, VARIED = 0.6, 0.3
+"""Log odds ratio, and tau, from which on Harbord's test does not hold its level."""
+
 TOO_OFTEN = (
-    "Harbord's test finds asymmetry without any bias where odds ratios are far from 1 or differ between "
-    "studies (in up to 26 % of meta-analyses at a log odds ratio of -1.2); Peters' test does not"
+    "Harbord's test finds asymmetry too often without any bias where the log odds ratio is beyond "
+    f"{FAR} or tau above {VARIED} (in up to 26 % of meta-analyses at -1.2 and 0.6); Peters' test does not"
 )
 """As simulated in `tests/benchmarks/test_small_study_size.py`; of heterogeneity see Ruecker, Schwarzer and
 Carpenter (2008) Stat Med 27:746-763."""
@@ -122,19 +125,21 @@ class SmallStudyEffects(PairwiseModels):
         data = self._tables("Peters' test")
         return _asymmetry(bias.peters(data.y, data.a + data.c, data.n1 + data.n2), self._effects()[2])
 
-    def harbord(self, anyway: bool = False) -> pd.DataFrame:
-        """Run Harbord's test, for odds ratios; see `bias.harbord`.
-
-        Parameters
-        ----------
-        anyway : bool
-            Carry it out although it does not hold its level, with a note.
-        """
+    def harbord(self) -> pd.DataFrame:
+        """Run Harbord's test, for odds ratios; see `bias.harbord`. A note says where its level does not hold."""
         data = self._tables("Harbord's test")
-        if not anyway:
-            raise RefusedError(f"{TOO_OFTEN}; `harbord(anyway=True)` runs it.")
         found = bias.harbord(data.a, data.n1, data.c, data.n2)
-        return _asymmetry(found, "; ".join(filter(None, [TOO_OFTEN, self._effects()[2]])))
+        return _asymmetry(found, "; ".join(filter(None, [self._too_often(), self._effects()[2]])) or None)
+
+    def _too_often(self) -> str | None:
+        far = abs(self.pooled[0].effect.estimate[0]) > FAR
+        return TOO_OFTEN if far or self.tau2 > VARIED**2 else None
+
+    def _harbord_where_it_holds(self) -> pd.DataFrame:
+        found = self.harbord()
+        if said := self._too_often():
+            raise RefusedError(f"{said}.")
+        return found
 
     def _tables(self, name: str) -> Table:
         from analysis.pairwise import counts

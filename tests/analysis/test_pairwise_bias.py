@@ -226,10 +226,10 @@ def test_frames():
     assert values(fit.begg(anyway=True), "rank correlation")["p_value"] == pytest.approx(
         entry["ranktest"]["pval"], rel=1e-9
     )
-    with pytest.raises(RefusedError, match=r"without any bias.*harbord\(anyway=True\)"):
-        fit.harbord()
-    harbord = fit.harbord(anyway=True)
-    assert "finds asymmetry without any bias" in harbord["note"].iloc[0]
+    harbord = fit.harbord()
+    assert "too often without any bias" in harbord["note"].iloc[0]  # log odds ratio -0.75
+    together = fit.sensitivity().query("method == 'Harbord'")
+    assert together["quantity"].tolist() == ["refused"]
     assert values(harbord, "bias")["estimate"] == pytest.approx(OTHER["harbord"][0][0], rel=1e-9)
     assert values(fit.peters(), "bias")["estimate"] == pytest.approx(OTHER["peters"][1][0], rel=1e-9)
     trimmed = fit.trim_fill(anyway=True)
@@ -247,6 +247,31 @@ def test_frames():
     assert not adjusted["note"].str.contains("9 %", na=False).any()
     few = pairwise.fit(frame.iloc[:6], measure="OR").egger()
     assert few["note"].str.contains("fewer than ten").any()
+
+
+def test_harbord_stands_beside_peters_where_it_holds_its_level():
+    rng = np.random.default_rng(5)
+    n = rng.integers(40, 90, 12).astype(float)
+    events = np.round(0.4 * n)
+    differ = rng.integers(-3, 4, 12)
+    for more, holds in ((0, True), (12, False)):
+        frame = pd.DataFrame(
+            {
+                "study": [f"s{i}" for i in range(12)],
+                "events_a": events + differ + more,
+                "n_a": n,
+                "events_b": events,
+                "n_b": n,
+            }
+        )
+        odds = [(frame[f"events_{x}"] + 0.5, frame[f"n_{x}"] - frame[f"events_{x}"] + 0.5) for x in "ab"]
+        (a, b), (c, d) = odds
+        fit = pairwise.fit(
+            frame.assign(yi=np.log(a * d / b / c), vi=1 / a + 1 / b + 1 / c + 1 / d), measure="OR"
+        )
+        found = fit.sensitivity().query("method in ('Peters', 'Harbord')")
+        given = set(found[found["quantity"] != "refused"]["method"])
+        assert given == ({"Peters", "Harbord"} if holds else {"Peters"})
 
 
 def test_all_of_them_at_once():
@@ -288,8 +313,8 @@ def test_refusals():
         fit.egger()
     with pytest.raises(RefusedError, match="odds ratios"):
         fit.peters()
-    with pytest.raises(RefusedError, match="for odds ratios"):
-        fit.harbord(anyway=True)
+    with pytest.raises(RefusedError, match="odds ratios"):
+        fit.harbord()
     with pytest.raises(RefusedError, match="at least 10"):
         pairwise.fit(frame.iloc[:2]).begg()
 
