@@ -24,6 +24,7 @@ from evidence.errors import CallError, EvidenceError, RefusedError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from analysis.network.result import NetworkFit
     from analysis.pairwise.contrasts import Contrasts
     from analysis.pairwise.gosh import Gosh
     from evidence.query import EvidenceBase
@@ -57,6 +58,31 @@ class PairwiseFit(SmallStudyEffects):
     assembly : Assembly
         What enters the computation.
     """
+
+    # --- Bayes ----------------------------------------------------------------------------------------------
+
+    def bayes(self, tau_prior: str | None = None, effect_prior_sd: float | None = None) -> NetworkFit:
+        """Fit both models as Bayesians do, exactly: as a network of two treatments.
+
+        Parameters
+        ----------
+        tau_prior : str, optional
+            Prior of tau in the outcome's unit, for example "half-normal(0.5)"; see
+            `analysis.network.priors.parse`.
+        effect_prior_sd : float, optional
+            Standard deviation of the effect's normal prior.
+
+        Returns
+        -------
+        NetworkFit
+            Its ``estimates()`` hold credible intervals; its notes print the priors. Other engines take
+            `analysis.network.from_pairwise` of the fit.
+        """
+        from analysis import network
+
+        return network.fit(
+            network.from_pairwise(self), engine="exact", tau_prior=tau_prior, effect_prior_sd=effect_prior_sd
+        )
 
     # --- deletions ------------------------------------------------------------------------------------------
 

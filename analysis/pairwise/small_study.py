@@ -126,7 +126,7 @@ class SmallStudyEffects(PairwiseModels):
         return _asymmetry(bias.peters(data.y, data.a + data.c, data.n1 + data.n2), self._effects()[2])
 
     def harbord(self) -> pd.DataFrame:
-        """Run Harbord's test, for odds ratios; see `bias.harbord`. A note says where its level does not hold."""
+        """Run Harbord's test, for odds ratios; see `bias.harbord`. A note says where it does not hold."""
         data = self._tables("Harbord's test")
         found = bias.harbord(data.a, data.n1, data.c, data.n2)
         return _asymmetry(found, "; ".join(filter(None, [self._too_often(), self._effects()[2]])) or None)

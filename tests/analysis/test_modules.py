@@ -15,6 +15,8 @@ FACES = {"evidence"}
 """Packages whose ``__init__`` gives names of modules within on demand: whoever imports these imports it."""
 MAY_ASK = ("evidence.commands.", "evidence.exporters")
 """Where the database side asks the statistics side, when it is called: commands, formats of other programs."""
+UPWARDS = {("analysis.pairwise.fitting", "analysis.network")}
+"""What a method of a package hands on to one above it, when it is called: `PairwiseFit.bayes`."""
 PLACE = re.compile(r"((?:evidence|analysis)(?:\.\w+)+)(?::\w+)?")
 
 
@@ -46,6 +48,7 @@ def graph() -> dict[str, set[str]]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         targets = {target if target in PATHS else target.rpartition(".")[0] for target in imports(tree)}
         found[name] = set() if name in FACES else targets & PATHS.keys() - {name}
+        found[name] -= {target for source, target in UPWARDS if source == name}
     return found
 
 

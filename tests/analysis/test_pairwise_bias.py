@@ -228,8 +228,8 @@ def test_frames():
     )
     harbord = fit.harbord()
     assert "too often without any bias" in harbord["note"].iloc[0]  # log odds ratio -0.75
-    together = fit.sensitivity().query("method == 'Harbord'")
-    assert together["quantity"].tolist() == ["refused"]
+    together = fit.sensitivity()
+    assert together[together["method"].str.startswith("Harbord")]["quantity"].tolist() == ["refused"]
     assert values(harbord, "bias")["estimate"] == pytest.approx(OTHER["harbord"][0][0], rel=1e-9)
     assert values(fit.peters(), "bias")["estimate"] == pytest.approx(OTHER["peters"][1][0], rel=1e-9)
     trimmed = fit.trim_fill(anyway=True)
@@ -269,8 +269,8 @@ def test_harbord_stands_beside_peters_where_it_holds_its_level():
         fit = pairwise.fit(
             frame.assign(yi=np.log(a * d / b / c), vi=1 / a + 1 / b + 1 / c + 1 / d), measure="OR"
         )
-        found = fit.sensitivity().query("method in ('Peters', 'Harbord')")
-        given = set(found[found["quantity"] != "refused"]["method"])
+        found = fit.sensitivity().query("quantity != 'refused'")
+        given = {"Peters", "Harbord"} & set(found["method"].str.split(",").str[0])
         assert given == ({"Peters", "Harbord"} if holds else {"Peters"})
 
 

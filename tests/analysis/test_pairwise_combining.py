@@ -99,12 +99,8 @@ def test_pairwise_its_bayes_and_the_network_agree(doses):
         theirs = found[(found["model"] == model) & (found["treatment"] == "treatment")].iloc[0]
         assert ours["estimate"] == pytest.approx(theirs["estimate"], rel=1e-6)
         assert ours["std_error"] == pytest.approx(theirs["std_error"], rel=1e-6)
-    bayes = network.fit(network.from_pairwise(fit), engine="exact", tau_prior="uniform(0, 50)").estimates()
-    combined = network.fit(
-        network.from_pairwise(pairwise.fit(by_hand(doses), measure="MD")),
-        engine="exact",
-        tau_prior="uniform(0, 50)",
-    ).estimates()
+    bayes = fit.bayes(tau_prior="uniform(0, 50)").estimates()
+    combined = pairwise.fit(by_hand(doses), measure="MD").bayes(tau_prior="uniform(0, 50)").estimates()
     assert bayes["estimate"].to_numpy() == pytest.approx(combined["estimate"].to_numpy(), rel=1e-9)
 
 

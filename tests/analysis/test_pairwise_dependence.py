@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import network, pairwise
+from analysis import pairwise
 from analysis.pairwise import dependence
 from analysis.pairwise import tau2 as between_studies
 from analysis.pairwise.rows import Rows, rotate
@@ -354,12 +354,7 @@ def test_bayes_takes_shared_arms_as_the_fit_does(shared, handling):
     """With a flat prior the common effect is that of inverse variance."""
     frame, pairs = shared
     fit = pairwise.fit(frame, covariance=pairs, shared=handling)
-    bayes = (
-        network.fit(network.from_pairwise(fit), engine="exact", effect_prior_sd=1e4)
-        .estimates()
-        .query("model == 'common'")
-        .iloc[0]
-    )
+    bayes = fit.bayes(effect_prior_sd=1e4).estimates().query("model == 'common'").iloc[0]
     common = fit.estimates().iloc[0]
     assert bayes["estimate"] == pytest.approx(common["estimate"], rel=1e-7)
     assert bayes["std_error"] == pytest.approx(common["std_error"], rel=1e-7)
@@ -367,12 +362,7 @@ def test_bayes_takes_shared_arms_as_the_fit_does(shared, handling):
 
 def test_bayes_takes_several_effects_of_a_study(schools):
     fit = pairwise.fit(schools)
-    bayes = (
-        network.fit(network.from_pairwise(fit), engine="exact", effect_prior_sd=1e4)
-        .estimates()
-        .query("model == 'common'")
-        .iloc[0]
-    )
+    bayes = fit.bayes(effect_prior_sd=1e4).estimates().query("model == 'common'").iloc[0]
     assert bayes["estimate"] == pytest.approx(fit.estimates()["estimate"].iloc[0], rel=1e-6)
 
 
