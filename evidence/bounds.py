@@ -40,6 +40,9 @@ MAX_TOML = 2_000_000
 MAX_PARTS = 32
 """Most parts of a dotted key in review.toml: the parser's time grows with their square."""
 
+MAX_DEPTH = 100
+"""Most brackets within brackets in R's data: each takes a call of the parser."""
+
 MAX_NUMBER = 10**15
 """Largest whole number that counts or numbers something: beyond it a double is no whole number any more."""
 

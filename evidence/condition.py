@@ -193,6 +193,8 @@ def _named(where: str) -> set[str]:
 
     try:
         condition = exp.condition(where, dialect="duckdb")
+    except RecursionError:
+        raise CallError(f"The condition {where[:40]!r}... is nested too deeply: write it shorter.") from None
     except sqlglot.errors.SqlglotError:
         raise CallError(
             f"{where!r} is no condition: write one SQL expression on columns, "

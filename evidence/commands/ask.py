@@ -203,7 +203,7 @@ def _pretty(sql: str) -> str:
 
     try:
         return sqlglot.transpile(sql, read="duckdb", write="duckdb", pretty=True)[0]
-    except sqlglot.errors.SqlglotError:
+    except (sqlglot.errors.SqlglotError, RecursionError):
         return sql.strip()
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from evidence.bounds import parse_json, unreadable, whole
+from evidence.bounds import MAX_DEPTH, parse_json, unreadable, whole
 from evidence.errors import CallError, Problem, ReviewError
 from evidence.importers.arms import import_table
 from evidence.importers.draft import ImportReport
@@ -252,6 +252,7 @@ class _Parser:
         self.path, self.text, self.position = path, text, 0
         self.by_column = by_column
         self.order = ""
+        self.depth = 0
 
     def error(self, what: str) -> ReviewError:
         line = self.text.count("\n", 0, self.position) + 1
@@ -277,6 +278,9 @@ class _Parser:
             wanted = f", {expected!r} was expected" if expected else ""
             raise self.error(f"{found or 'the end'!r}{wanted}")
         self.position = match.end()
+        self.depth += {"(": 1, ")": -1}.get(match["token"], 0)
+        if self.depth > MAX_DEPTH:
+            raise self.error("its brackets are nested too deeply")
         return match["token"]
 
     def members(self) -> Values:

@@ -149,6 +149,7 @@ def test_conditions_choose_studies(db, where, years):
         ("species = 'rat'; delete from study", "is no condition"),
         ("species = 'rat' order by study", "is no condition"),
         ("", "is no condition"),
+        ("(" * 200 + "1" + ")" * 200 + " = 1", "nested too deeply"),
         ("spcies = 'rat'", "Did you mean 'species'?"),
         ("fundng = 'public'", "Did you mean 'funding'?"),
         ("species > 5", "--where 'species > 5'"),

@@ -22,7 +22,6 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -613,7 +612,7 @@ def fuzz_query(draw: random.Random, place: Path, file: Path) -> str:
 @pytest.fixture(autouse=True)
 def short_time(monkeypatch):
     """What is asked in a condition or claim has its minute, which a fuzz has not."""
-    monkeypatch.setattr(condition, "ask", partial(gate.ask, timeout=2))
+    monkeypatch.setattr(condition, "ask", lambda db, query, timeout: gate.ask(db, query, timeout=2))
     monkeypatch.setattr(claims, "_TIMEOUT", 2)
 
 
