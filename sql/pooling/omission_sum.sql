@@ -4,8 +4,9 @@
 -- Formula: that of `pooling_sum`, over the contrasts of all studies but one. Everything is summed anew for each omission:
 --   taking one study's share off the sums over all of them loses digits when that study is the heavy or the outlying one.
 -- Reference: see `pooling_sum`
--- Caveats: A step of `pooling`. The work grows with the square of the number of contrasts in a comparison: half a second for
---   1,000, two minutes for 10,000. No row where nothing is left to pool.
+-- Caveats: A step of `pooling`. The work grows with the square of the number of contrasts in a comparison (half a second for
+--   1,000), so comparisons of more than 1,000 studies have no row: one of them no longer shows in the pooled effect. No row
+--   where nothing is left to pool.
 -- Columns:
 --   outcome, measure, treatment_a, treatment_b: the comparison, A minus B
 --   omitted_study: the study left out
@@ -13,11 +14,24 @@
 --   random_estimate, random_variance, residual_variance, confidence_quantile, prediction_quantile: as in `pooling_sum`
 create or replace view omission_sum as
 -- Conditions on the comparison reach the scans of effect, so that only what was asked for is worked out.
-with effect as materialized (
+with numbered as (
     select
         pooling_effect.*,
         dense_rank() over (partition by outcome, measure, treatment_a, treatment_b order by study) as position
     from pooling_effect
+),
+
+counted as (
+    select
+        numbered.*,
+        max(position) over (partition by outcome, measure, treatment_a, treatment_b) as n_positions
+    from numbered
+),
+
+effect as materialized (
+    select *
+    from counted
+    where n_positions <= 1000
 ),
 
 omission as not materialized (

@@ -411,6 +411,14 @@ class TestCounts:
     def test_a_single_study_cannot_be_left_out(self, pooling):
         assert pooling.effects([1.0], [1.0]).view("leave_one_out") == []
 
+    def test_above_a_thousand_studies_none_is_left_out(self, pooling):
+        """The work grows with the square; the comparisons beside it go on."""
+        many = studies([0.1 * (i % 7) for i in range(1001)], [0.1] * 1001, outcome="many")
+        few = studies([0.1, 0.2, 0.3], [0.1] * 3, outcome="few")
+        pooling.fill([*many, *few])
+        assert {row["outcome"]: row["k"] for row in pooling.view("pooled")} == {"many": 1001, "few": 3}
+        assert [row["outcome"] for row in pooling.view("leave_one_out")] == ["few"] * 3
+
     def test_contrasts_without_a_usable_standard_error_are_not_pooled(self, pooling):
         rows = [
             contrast("Smith", 1, 1),
