@@ -37,6 +37,9 @@ Progress = Callable[[str], None]
 MOST_LEFT_OUT = 20_000
 """Most studies of a pairwise analysis that are left out in turn without being asked for by name."""
 
+MOST_REFITTED = {"frequentist": 5_000, "counts": 1_000, "mcmc": 200}
+"""Most studies of a network that each engine leaves out in turn, fitting anew; exact needs one fit."""
+
 # tau2 is estimated anew without each of k studies, from the k - 1 others: of REML, on one core.
 _SECONDS_A_PAIR = 1.2e-7
 
@@ -240,6 +243,8 @@ def run_network(
         smd=smd,
         exclude_high_rob=exclude_high_rob,
     )
+    if leave_one_out:
+        _refuse_refits(engine, net)
     chosen = engine_options(engine, {key: value for key, value in options.items() if value is not None})
     if "seed" in engine_parameters(engine):
         chosen["seed"] = seed
@@ -494,11 +499,23 @@ def _network_frames(
     if league:
         frames["league"] = pd.concat([fit.league(model) for model in fit.models], ignore_index=True)
     if leave_one_out:
-        say("leaving out each study")
+        count = len({study for study, _ in fit.network.studies})
+        say(f"leaving out each of {count:,} studies in turn")
         frames["leave_one_out"] = fit.leave_one_out()
     exclusions = fit.network.exclusions
     frames["exclusions"] = pd.DataFrame() if exclusions is None else exclusions
     return frames
+
+
+def _refuse_refits(engine: str, net: Network) -> None:
+    """Refuse to leave out in turn more studies than an engine fits again in an evening."""
+    count, most = len({study for study, _ in net.studies}), MOST_REFITTED.get(engine)
+    if most is not None and count > most:
+        raise RefusedError(
+            f"Leaving out each of {count:,} studies in turn fits the network as many times: the engine "
+            f"{engine} does so for up to {most:,}. Leave --leave-one-out out, take the engine exact, which "
+            "finds them all from one fit, or call fit.leave_one_out() in Python."
+        )
 
 
 def _chains(fit: NetworkFit, notes: pd.DataFrame, seed: int) -> dict[str, pd.DataFrame]:

@@ -17,6 +17,7 @@ import numpy as np
 from analysis.network.data import Array
 from analysis.network.priors import HalfCauchy, HalfNormal, InverseGamma, LogNormal, LogT, Prior, Uniform
 from evidence.errors import RefusedError
+from evidence.memory import FEWER, refuse_without_room
 
 CHAINS = 4
 
@@ -272,6 +273,16 @@ def run(data: ChainData, *, draws: int, tune: int, seed: int) -> Chains:
     Chains
     """
     require_pymc()
+    a = data.arrays
+    parameters = a["x"].shape[1] + a["load"].shape[1] if "load" in a else a["x"].shape[1]
+    if data.shape.likelihood != "rows":
+        parameters += len(a["include"])
+    # Discarded draws are held until the chains end; kept ones are copied once.
+    refuse_without_room(
+        8 * CHAINS * (2 * draws + tune) * parameters,
+        f"Drawing {CHAINS} chains of {draws:,} draws of {parameters:,} parameters",
+        f"Take fewer draws (draws, max_draws), or the engine counts, exact or frequentist. {FEWER}",
+    )
     import logging
     import warnings
 

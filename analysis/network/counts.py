@@ -31,9 +31,12 @@ from analysis.network.sampled import SampledFit, TauSummary, specify, split_row,
 from analysis.network.specification import Specification, effect_scale, refuse_absurd, refuse_disconnected
 from analysis.results import frame
 from evidence.errors import CallError
+from evidence.memory import FEWER, refuse_without_room
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_PIECES = 90e6  # bytes of the arrays that the quadrature works on at once
 
 
 def fit(
@@ -114,11 +117,30 @@ def fit(
         baseline_prior = (middle, 15.0 * effect_scale(net))
     how = Sampling(baseline_prior, seed, 2 ** max(8, int(np.ceil(log2(draws)))), order, nodes)
     design = consistency(counts.blocks, len(net.treatments), specification.effect_sd)
+    _refuse_without_room(counts, len(net.treatments), len(models), how)
     posteriors = {}
     for name in models:
         posteriors[name] = sample(counts, design, specification, how, name)
         refuse_untrusted(posteriors[name], net, specification, name)
     return CountsFit(net, models, specification, counts, posteriors, how)
+
+
+def _refuse_without_room(counts: Counts, treatments: int, models: int, how: Sampling) -> None:
+    """Refuse more studies than the draws leave room for."""
+    arms, studies = sum(y.size for y in counts.events), len(counts.study)
+    # At every draw a likelihood of each study, a deviance and a fit of each arm, kept for each model, and of
+    # the last one in pieces as well. At every node how each study's own effects move with the others,
+    # four times. The arrays of one piece are there whatever the size.
+    needed = (
+        8 * how.draws * (studies + 2 * arms) * (models + 0.5)
+        + 8 * 4 * (1.5 * how.nodes) * arms * treatments
+        + _PIECES
+    )
+    refuse_without_room(
+        needed,
+        f"The engine counts with {studies:,} studies, {arms:,} arms and {how.draws:,} draws",
+        f"Take the engine exact or frequentist, one --model, or fewer draws (draws=4_096). {FEWER}",
+    )
 
 
 @dataclass(frozen=True, eq=False)

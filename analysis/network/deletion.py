@@ -12,7 +12,8 @@ from analysis.network.graph import comparisons, components
 from analysis.network.influence import Influence
 from analysis.network.posterior import Posterior
 
-_AT_ONCE = 4_000_000  # numbers of the conditional posteriors of deletions held at once: some 32 MB
+AT_ONCE = 4_000_000
+"""Numbers of the conditional posteriors of deletions held at once: some 32 MB."""
 
 
 def study_numbers(net: Network) -> tuple[Array, tuple[str, ...]]:
@@ -170,7 +171,7 @@ def leave_one_out(
     mean, sd, lower, upper = (np.full((total, len(c)), np.nan) for _ in range(4))
     tau = np.full(total, np.nan)
     followed = np.flatnonzero(influence.identified)
-    step = max(1, _AT_ONCE // (len(c) * posterior.n_nodes))
+    step = max(1, AT_ONCE // (len(c) * posterior.n_nodes))
     for chunk in (followed[i : i + step] for i in range(0, len(followed), step)):
         effects = influence.left_out_effects(c, chunk)
         mean[chunk], sd[chunk] = effects.mean, effects.sd

@@ -20,6 +20,7 @@ from analysis.network.rows import BlockRows, Rows
 from analysis.network.specification import Specification
 from analysis.network.splitting import Split, node_split
 from evidence.errors import RefusedError
+from evidence.memory import FEWER, refuse_without_room
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +123,12 @@ class ExactPosterior(NetworkFit):
     def rank_chances(self) -> dict[str, Array]:
         """Probability of every rank (columns) of every treatment (rows), from draws, by model."""
         lower = bool(self.network.lower_is_better)
+        # The draws, the normal numbers behind them and their order.
+        refuse_without_room(
+            24 * self.n_draws * len(self.network.treatments),
+            f"Ranking {len(self.network.treatments):,} treatments in {self.n_draws:,} draws",
+            f"Take fewer draws (draws=2_000), or the engine frequentist. {FEWER}",
+        )
         return {
             model: ranking.rank_probabilities(posterior.effect_draws(self.n_draws, self.seed), lower)
             for model, posterior in self.posteriors.items()
@@ -224,4 +231,11 @@ def contrasts_of(posterior: Posterior, treatment: Array, versus: Array) -> Array
     """Express the effects of pairs of treatments in the coefficients of a posterior, (m, p)."""
     treatments = posterior.rows.design.treatments
     assert treatments is not None
+    p, nodes = treatments.shape[1], posterior.n_nodes
+    # First both rows of coefficients and their difference; then that, and means, spreads, what a tail takes.
+    refuse_without_room(
+        8 * len(treatment) * max(3 * p, p + 5 * nodes),
+        f"The posterior of {len(treatment):,} effects with {p:,} coefficients at {nodes} values of tau",
+        f"Take the engine frequentist. {FEWER}",
+    )
     return treatments[treatment] - treatments[versus]

@@ -10,7 +10,7 @@ import numpy as np
 
 from analysis.network import ranking
 from analysis.network.data import Array
-from analysis.network.deletion import cut_off, study_numbers
+from analysis.network.deletion import AT_ONCE, cut_off, study_numbers
 from analysis.network.deletion import leave_one_out as each_left_out
 from analysis.network.exact_posterior import ExactPosterior, contrasts_of
 from analysis.network.graph import comparisons
@@ -21,6 +21,7 @@ from analysis.network.posterior import Posterior
 from analysis.network.result import Pair, contrast_ids
 from analysis.network.splitting import Split
 from analysis.results import frame
+from evidence.memory import FEWER, refuse_without_room
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +68,14 @@ def leave_one_out(fit: ExactPosterior, pairs: Sequence[Pair] | None = None) -> p
     treatment, versus = fit.pair_indices(pairs)
     names = np.array(fit.network.treatments, dtype=object)
     _, studies = study_numbers(fit.network)
+    rows = len(studies) * len(treatment)
+    nodes = max(posterior.n_nodes for posterior in fit.posteriors.values())
+    # Mixtures of so many rows at once, eight numbers a component while quantiles are found; then the table.
+    refuse_without_room(
+        64 * min(rows * nodes, AT_ONCE) + 300 * rows * len(fit.models),
+        f"Leaving out each of {len(studies):,} studies for {len(treatment):,} effects",
+        f"Leave --leave-one-out out, or ask for some effects only: fit.leave_one_out(pairs). {FEWER}",
+    )
     apart = cut_off(fit.network)
 
     def contrasts(posterior: Posterior) -> Array:
@@ -220,6 +229,7 @@ def weights(fit: ExactPosterior, pairs: Sequence[Pair] | None = None) -> pd.Data
     treatment, versus = fit.pair_indices(pairs)
     names = np.array(net.treatments, dtype=object)
     found, ids = comparisons(net), contrast_ids(net)
+    fit.refuse_long_weights(len(treatment), len(found.study))
     sources = [
         ids.get((*net.studies[s], frozenset((names[a], names[b]))), (None, None))
         for s, a, b in zip(found.study, found.first, found.second)

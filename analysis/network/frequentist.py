@@ -20,6 +20,7 @@ from analysis.network.structure import EvidenceStructure
 from analysis.proportion import refuse_beyond
 from analysis.results import frame
 from evidence.errors import CallError, RefusedError
+from evidence.memory import FEWER, refuse_without_room
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -474,6 +475,13 @@ class FrequentistFit(EvidenceStructure):
         names = np.array(net.treatments, dtype=object)
         parts: dict[str, list[Any]] = {}
         number, studies = study_numbers(net)
+        rows = len(studies) * len(treatment) * len(self.models)
+        # A dozen cells a row, each a Python number until the table stands.
+        refuse_without_room(
+            500 * rows,
+            f"Leaving out each of {len(studies):,} studies for {len(treatment):,} effects",
+            f"Leave --leave-one-out out. {FEWER}",
+        )
         for s, study in enumerate(studies):
             keep = number[self.gls.study] != s
             if not keep.any():

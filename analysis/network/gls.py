@@ -21,6 +21,7 @@ import numpy as np
 from analysis.network.data import Array, Block, Network
 from analysis.network.graph import components
 from analysis.network.rows import BlockRows, block_rows
+from evidence.memory import FEWER, refuse_without_room
 
 SCAN = 24
 """Heterogeneity values at which a likelihood is looked at before its maximum is sought."""
@@ -155,6 +156,13 @@ class Gls:
         Solution
         """
         tau2 = np.asarray(tau2, dtype=float)
+        # Four square arrays a value and a fifth while nodes are eliminated; three numbers a row.
+        refuse_without_room(
+            8 * len(tau2) * (5 * self.n_treatments**2 + 3 * len(self.y)),
+            f"Least squares of {len(self.y):,} effects of {self.n_treatments:,} treatments, at {len(tau2)} "
+            "values of tau2,",
+            FEWER,
+        )
         weights = self._weights(tau2, keep)
         order = self._order
         if root is not None:
@@ -203,6 +211,12 @@ class Gls:
     def _differences(
         self, tau2: float, treatment: Array, versus: Array, keep: Array | None, root: int | None
     ) -> tuple[Array, Array, Array]:
+        # The rows of a root of the covariance, twice, for every pair.
+        refuse_without_room(
+            16 * len(treatment) * self.n_treatments,
+            f"The table of {len(treatment):,} pairs of {self.n_treatments:,} treatments",
+            FEWER,
+        )
         solution = self.solve([tau2], keep, root)
         effect, factor = solution.effect[0], solution.root[0]
         size = (factor**2).sum(1)
@@ -238,6 +252,13 @@ class Gls:
 
     def resistances(self, solution: Solution) -> Array:
         """Variance of the network estimate of each edge, (E, J)."""
+        values, edges = len(solution.tau2), len(self.low)
+        # The rows of both treatments, and their difference.
+        refuse_without_room(
+            24 * values * edges * self.n_treatments,
+            f"The likelihood of tau2 with {edges:,} comparisons of {self.n_treatments:,} treatments",
+            f"Take --tau2 DL, which needs {values} times less, or a value. {FEWER}" if values > 1 else FEWER,
+        )
         difference = solution.root[:, self.high] - solution.root[:, self.low]
         return (difference**2).sum(2).T
 

@@ -16,6 +16,7 @@ from scipy.special import logsumexp
 
 from analysis.network.mixture import NormalMixture
 from analysis.network.posterior import Posterior, node_chunks, reweighted, tail_left
+from evidence.memory import FEWER, refuse_without_room
 
 Array = np.ndarray
 
@@ -70,6 +71,12 @@ class Influence:
         self.posterior = posterior
         self.unit_study = unit_study
         rows = posterior.rows
+        # A dozen quantities of every effect at every node, and the design.
+        refuse_without_room(
+            8 * rows.n * (14 * posterior.n_nodes + rows.p),
+            f"The influence of each study, of {rows.n:,} effects at {posterior.n_nodes} values of tau",
+            f"Take the engine frequentist. {FEWER}",
+        )
         study = np.concatenate([np.repeat(unit_study[b.study], b.y.shape[1]) for b in rows.blocks])
         self.study, counts = np.unique(study, return_counts=True)
         self.n_rows = counts

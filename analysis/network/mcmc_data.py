@@ -27,6 +27,7 @@ from analysis.network.likelihood import (
 from analysis.network.rows import BlockRows, Design, Rows, block_rows
 from analysis.network.specification import Specification
 from evidence.errors import CallError, RefusedError
+from evidence.memory import FEWER, refuse_without_room
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,13 @@ def chain_data(
         }
         members = [np.repeat(first + np.arange(len(y)), y.shape[1]) for first, y in zip(places, data.y)]
         if random:
+            effects = sum(y.size - len(y) for y in data.y)
+            # A dense matrix, and two copies while the model is built.
+            refuse_without_room(
+                3 * 8 * len(arrays["y"]) * effects,
+                f"The engine mcmc with {len(arrays['y']):,} arms and {effects:,} random effects",
+                f"Take the engine counts, exact or frequentist, or --model common. {FEWER}",
+            )
             arrays["load"] = _loads(data.y)
         if structure.baseline_sd is not None:
             arrays["baseline_sd_numbers"] = prior_numbers(structure.baseline_sd)

@@ -18,6 +18,7 @@ from analysis.network.sources import Sources, sources
 from analysis.results import frame
 from evidence.errors import CallError
 from evidence.frames import rows as rows_of
+from evidence.memory import FEWER, refuse_without_room
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -233,6 +234,14 @@ class NetworkFit(ABC):
         return model
 
     # --- shared parts ---------------------------------------------------------------------------------------
+
+    def refuse_long_weights(self, effects: int, comparisons: int) -> None:
+        """Refuse a table of weights, a row for each effect and comparison of a study, that does not fit."""
+        refuse_without_room(
+            170 * effects * comparisons * len(self.models),
+            f"The weights of {comparisons:,} comparisons of studies in {effects:,} effects",
+            f"Ask for some effects only, in Python: fit.weights(pairs). {FEWER}",
+        )
 
     def all_pairs(self) -> list[Pair]:
         """List all pairs of treatments; the earlier one in `network.treatments` is the comparator."""

@@ -22,6 +22,7 @@ import numpy as np
 
 from analysis.network.data import ArmBlock, Block, Network
 from evidence.errors import Problem, RefusedError
+from evidence.memory import FEWER, refuse_without_room
 
 Array = np.ndarray
 
@@ -343,6 +344,12 @@ class Rows:
         numpy.linalg.LinAlgError
             If the data and the prior together do not determine the coefficients.
         """
+        # Weights, residuals and a product of the two; the information, its Cholesky factor and the inverse.
+        refuse_without_room(
+            24 * len(tau) * (self.n + self.p**2),
+            f"The exact engine with {self.n:,} effects, {self.p:,} coefficients and {len(tau)} values of tau",
+            f"Take the engine frequentist. {FEWER}",
+        )
         weights = self.weights(tau)
         information = self.information(weights) + self.design.precision
         lower = np.linalg.cholesky(information)

@@ -183,6 +183,7 @@ class EvidenceStructure(NetworkFit):
         treatment, versus = self.pair_indices(pairs)
         names = np.array(net.treatments, dtype=object)
         rows = comparisons(net)
+        self.refuse_long_weights(len(treatment), len(rows.study))
         ids = contrast_ids(net)
         edge = np.searchsorted(
             self.gls.low * len(names) + self.gls.high, rows.first * len(names) + rows.second

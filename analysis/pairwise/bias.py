@@ -27,6 +27,7 @@ from analysis.pairwise.degenerate import determined
 from analysis.pairwise.inference import infer
 from analysis.pairwise.rows import Array, Rows, Solution
 from evidence.errors import CallError, RefusedError
+from evidence.memory import refuse_without_room
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -198,6 +199,13 @@ def begg(y: Array, v: Array, exact: bool | None = None) -> RankTest:
     ]
     ties = any(len(np.unique(values)) < len(values) for values in ranked)
     use_exact = not ties and len(y) < EXACT_BELOW if exact is None else exact and not ties
+    if use_exact:
+        # The distribution of up to k (k - 1) / 4 inversions, three times.
+        refuse_without_room(
+            6 * len(y) ** 2,
+            f"The exact distribution of Kendall's tau of {len(y):,} effects",
+            "Take the asymptotic one: exact=False.",
+        )
     result = kendalltau(*ranked, method="exact" if use_exact else "asymptotic")
     return RankTest(float(result.statistic), float(result.pvalue), use_exact, len(y))
 

@@ -16,6 +16,7 @@ from analysis.pairwise import tau2 as between_studies
 from analysis.pairwise.coefficients import t_p_value, t_quantile
 from analysis.pairwise.rows import Array, Rows
 from analysis.verdict import NO_WIDTH
+from evidence.memory import refuse_without_room
 
 _CELLS = 1 << 16
 """Cells of the mask worked on at once: few enough for the processor's cache, several times faster."""
@@ -224,6 +225,13 @@ def influence(rows: Rows, method: str | float | None) -> Influence:
     from scipy.special import chdtr
 
     studies = int(rows.study.max()) + 1
+    # The weight of every row at the tau2 without every study, and the sum it is the inverse of.
+    refuse_without_room(
+        18 * studies * rows.n,
+        f"The influence of each of {studies:,} studies",
+        "Leave each out in turn (`leave_one_out`, `baujat`), which needs little memory, or take a part of "
+        "the studies (--where).",
+    )
     tau2 = between_studies.estimate(rows, method) if isinstance(method, str) else method or 0.0
     full = rows.profile.solve(tau2)
     without = leave_out(rows, method)
