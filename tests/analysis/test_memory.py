@@ -123,6 +123,7 @@ TAKEN = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("prepare", "a", "b"), TAKEN)
 def test_what_is_said_is_what_is_taken(monkeypatch, prepare, a, b):
     said = []
@@ -145,6 +146,7 @@ def test_what_is_said_is_what_is_taken(monkeypatch, prepare, a, b):
     assert 0.5 < max(said) / peak < 2.0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("pymc") is None, reason="needs the extra mcmc")
 @pytest.mark.parametrize("studies", [800, 1600])
 def test_what_mcmc_says_is_what_matrix_and_model_take(monkeypatch, studies):

@@ -718,9 +718,9 @@ def fuzz_kill(draw: random.Random, place: Path, kills: Kills) -> str:
         said = process.communicate()[0]
         assert process.returncode == 0, f"{command} after a kill: {said[-500:]}"
         after = content_of(place)
-        assert same(after, first, place), (
-            f"{command} after a kill differs: {sorted(set(after) ^ set(first))[:5]}"
-        )
+        if not same(after, first, place):
+            unlike = [name for name in sorted({*after, *first}) if after.get(name) != first.get(name)]
+            raise AssertionError(f"{command} after a kill differs: {unlike[:5]}")
     return f"{command} {'before' if found == before else 'whole'}"
 
 
