@@ -37,9 +37,6 @@ Progress = Callable[[str], None]
 MOST_LEFT_OUT = 20_000
 """Most studies of a pairwise analysis that are left out in turn without being asked for by name."""
 
-MOST_REFITTED = {"frequentist": 5_000, "counts": 1_000, "mcmc": 200}
-"""Most studies of a network that each engine leaves out in turn, fitting anew; exact needs one fit."""
-
 # tau2 is estimated anew without each of k studies, from the k - 1 others: of REML, on one core.
 _SECONDS_A_PAIR = 1.2e-7
 
@@ -509,7 +506,7 @@ def _network_frames(
 
 def _refuse_refits(engine: str, net: Network) -> None:
     """Refuse to leave out in turn more studies than an engine fits again in an evening."""
-    count, most = len({study for study, _ in net.studies}), MOST_REFITTED.get(engine)
+    count, most = len({study for study, _ in net.studies}), facts.engine(engine).most_refits
     if most is not None and count > most:
         raise RefusedError(
             f"Leaving out each of {count:,} studies in turn fits the network as many times: the engine "

@@ -155,6 +155,8 @@ class Engine:
         Likelihoods it knows.
     needs : tuple of str
         Packages beyond the plain installation.
+    most_refits : int or None
+        Most studies that it leaves out in turn, fitting anew each time; None where one fit finds them all.
     is_default : bool
     """
 
@@ -167,6 +169,7 @@ class Engine:
     score: Literal["p_score", "sucra"]
     likelihood: tuple[str, ...]
     needs: tuple[str, ...]
+    most_refits: int | None
     is_default: bool
 
     @property
@@ -503,6 +506,8 @@ def _cell(cell: str | None, kind: str) -> Any:
         return cell == "true"
     if kind == "int":
         return int(cell or 0)
+    if kind == "int | None":
+        return int(cell) if cell else None
     if kind.startswith("tuple"):
         return tuple(part.strip() for part in (cell or "").split(",") if part.strip())
     return cell

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -16,7 +17,7 @@ from analysis.network.exact_posterior import contrasts_of
 from analysis.network.gls import Gls
 from analysis.network.influence import Influence
 from analysis.pairwise import bias
-from evidence import memory
+from evidence import facts, memory
 from evidence.errors import RefusedError
 
 
@@ -209,7 +210,11 @@ def test_ordinary_counts_never_refuse_where_a_gigabyte_is_free(monkeypatch):
 
 
 def test_more_refits_than_an_evening_holds_are_refused_before_the_first(monkeypatch):
-    monkeypatch.setattr(plan, "MOST_REFITTED", {"frequentist": 3})
+    few = {
+        code: replace(facts.engine(code), most_refits=most)
+        for code, most in (("frequentist", 3), ("exact", None))
+    }
+    monkeypatch.setattr(plan.facts, "engine", few.__getitem__)
     with pytest.raises(
         RefusedError, match=r"each of 9 studies.*frequentist does so for up to 3.*engine exact"
     ):
