@@ -84,7 +84,7 @@ def violations(twins: Iterable[Twin], indices: range, place: Path) -> list[str]:
     for one, twin in chosen:
         for kind, question in one.questions():
             first, second = firsts[one.key, kind], seconds[one.key, kind]
-            where = f"{twin.name} {one.key} {kind} {question}"
+            where = f"{twin.name} {one.key}-{kind} {question}"
             said = [*unfounded(first), *unfounded(second)] or _compared(twin, one, first, second)
             found += [f"{where}: {text}" for text in said]
     return found
@@ -110,8 +110,8 @@ def _concluded(
         rows = {row["analysis"]: row for row in db.rows("select * from plan")}
         for one in sets:
             for kind, question in one.questions():
-                plan = rows[f"{one.key} {kind}"] if planned else None
-                found[one.key, kind] = ask(db, kind, question, f"{one.key} {kind}", plan)
+                plan = rows[f"{one.key}-{kind}"] if planned else None
+                found[one.key, kind] = ask(db, kind, question, f"{one.key}-{kind}", plan)
     speak(file, found, {(one.key, kind) for one in sets for kind, _ in one.questions() if _turn(one) < 2})
     for one in sets:
         for kind, question in one.questions():
@@ -200,7 +200,7 @@ def _same_in_words(one: EvidenceSet, first: Conclusion, second: Conclusion) -> I
 
 def _unitless(text: str, one: EvidenceSet) -> str:
     unit = one.outcome["unit"]
-    return masked(re.sub(rf"\s{unit}(?=[\s,.;)])", "", text) if unit else text)
+    return masked(re.sub(rf"\s\(?{unit}\)?(?=[\s,.;)]|$)", "", text) if unit else text)
 
 
 def _power(one: EvidenceSet) -> int:

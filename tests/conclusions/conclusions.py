@@ -154,7 +154,7 @@ def _drawn(material: Material, run: Run) -> dict[str, Any]:
     }
     # Treatments stand in the order of their file around a network, and in a comparison of the funnel.
     loose = {"-network", "-funnel"} if run.kind == "network" else set()
-    return drawn | {name: wordbag("\n".join(texts(drawn[name]))) for name in loose & set(drawn)}
+    return drawn | {name: wordbag(" ".join(texts(drawn[name]))) for name in loose & set(drawn)}
 
 
 def _nameless(part: Any) -> Any:

@@ -419,7 +419,7 @@ def write(folder: Path, sets: Iterable[EvidenceSet]) -> Path:
 
 
 def _planned(one: EvidenceSet, kind: str, question: Row) -> str:
-    row = {"name": f"{one.key} {kind}", "kind": kind} | question
+    row = {"name": f"{one.key}-{kind}", "kind": kind} | question
     if "by" in row:
         row["subgroup"] = row.pop("by")
     return "[[protocol.analysis]]\n" + "".join(f"{name} = {json.dumps(cell)}\n" for name, cell in row.items())
