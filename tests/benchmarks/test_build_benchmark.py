@@ -92,8 +92,8 @@ def cpu_seconds(action) -> float:
 
 
 @pytest.mark.slow
-def test_large_review_builds_in_under_25_seconds_of_cpu(large_review, tmp_path):
-    assert cpu_seconds(lambda: evidence.build(large_review, tmp_path / "large.duckdb")) < 25
+def test_large_review_builds_in_under_40_seconds_of_cpu(large_review, tmp_path):
+    assert cpu_seconds(lambda: evidence.build(large_review, tmp_path / "large.duckdb")) < 40
 
 
 PEAK = """

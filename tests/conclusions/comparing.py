@@ -192,7 +192,10 @@ def _same_in_words(one: EvidenceSet, first: Conclusion, second: Conclusion) -> I
     yield from _unlike("order", first.order, second.order)
     yield from _unlike("sides", first.sides, second.sides)
     drawn = (
-        {name: [_unitless(t, one) for t in texts(f)] for name, f in c.figures.items()}
+        {
+            name: sorted(set(re.findall(r"#?[A-Za-z]\w*", _unitless(" ".join(texts(f)), one))))
+            for name, f in c.figures.items()
+        }
         for c in (first, second)
     )
     yield from unlike_figures(*drawn, 0.0)
@@ -212,7 +215,8 @@ def _same_under_names(one: EvidenceSet, first: Conclusion, second: Conclusion) -
     yield from _unlike("refusal", wordbag(first.refusal or ""), wordbag(renamed(second.refusal or "")))
     if first.run is None:
         return
-    yield from differences(numbers(first.run), numbers(second.run, renamed), _close(first))
+    # Ranks are counted among draws, which come in the order of names.
+    yield from differences(numbers(first.run), numbers(second.run, renamed), _close(first), drawn=0.01)
     # Of several treatments in equally many studies, the first name is the reference where none is asked for.
     if first.run.kind == "pairwise" or "reference" in one.network:
         yield from _unlike("answer", first.answer, renamed(second.answer))

@@ -287,13 +287,16 @@ def _rows(run: Run, name: str) -> list[dict[str, Any]]:
     return records(frame)
 
 
-def differences(one: Mapping[tuple, Any], two: Mapping[tuple, Any], tolerance: float) -> list[str]:
-    """Say where two sets of numbers differ."""
+def differences(
+    one: Mapping[tuple, Any], two: Mapping[tuple, Any], tolerance: float, drawn: float = 0.0
+) -> list[str]:
+    """Say where two sets of numbers differ; shares of draws may by `drawn`."""
     found = [f"only in one: {key}" for key in sorted(set(one) ^ set(two), key=str)[:3]]
     for key in sorted(set(one) & set(two), key=str):
         a, b = one[key], two[key]
         if isinstance(a, int | float) and isinstance(b, int | float):
-            if not math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance * 1e-3):
+            within = drawn if drawn and (key[0] == "rank" or key[-1] == "p_best") else tolerance * 1e-3
+            if not math.isclose(a, b, rel_tol=tolerance, abs_tol=within):
                 found.append(f"{key}: {a!r} and {b!r}")
         elif a != b:
             found.append(f"{key}: {a!r} and {b!r}")
