@@ -648,7 +648,8 @@ def _default_entries(sheets: Sheets, names: _Names, reference: str | None) -> li
         if kind not in KINDS:
             continue
         usual = facts.default_measure(kind).code
-        measure = usual if outcome in measured else reported[outcome].most_common(1)[0][0]
+        often = reported[outcome]
+        measure = usual if outcome in measured else min(often, key=lambda code: (-often[code], code))
         blocks = [block for block in compared[outcome].values() if len(block) > 1]
         size = Counter(treatment for block in blocks for treatment in block)
         networks = 0

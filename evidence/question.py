@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -803,6 +804,6 @@ def _nothing_left(
         said += [f"treatments {', '.join(asked.treatments)}"] if asked.treatments else []
         said += [f"{asked.treatment} versus {asked.versus}"] if asked.pairwise else []
         text = f"No contrast of {about} is left with {'; '.join(said)}."
-    reasons = exclusions.groupby("reason", sort=False).size()
-    listed = "".join(f"\n  {count} x {reason}" for reason, count in reasons.head(8).items())
+    reasons = sorted(Counter(exclusions["reason"]).items(), key=lambda item: (-item[1], item[0]))
+    listed = "".join(f"\n  {count} x {reason}" for reason, count in reasons[:8])
     return text + (f" What did not enter:{listed}" if listed else "")

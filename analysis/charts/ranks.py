@@ -115,7 +115,7 @@ def rank_heat_plot(
     of: dict[str, list[float]] = {}
     for row in given:
         of.setdefault(row["treatment"], []).append(row[score])
-    rows = sorted(of, key=lambda treatment: -sum(of[treatment]) / len(of[treatment]))
+    rows = sorted(of, key=lambda treatment: -round(sum(of[treatment]) / len(of[treatment]), 9))
     grid = Grid(
         [(labels or {}).get(treatment, treatment) for treatment in rows],
         [(outcomes or {}).get(outcome, outcome) for outcome in columns],
@@ -182,7 +182,7 @@ def _panels(
 
     def place(treatment: str) -> Any:
         mean = scores.get(treatment, {}).get("mean_rank")
-        return sum(r * p for r, p in given[treatment].items()) if missing(mean) else mean
+        return round(sum(r * p for r, p in given[treatment].items()) if missing(mean) else mean, 9)
 
     treatments = sorted(given, key=place)
     n = max((max(ranks) for ranks in given.values()), default=1)

@@ -293,7 +293,7 @@ class ExactFit(ExactPosterior):
         parts = []
         for model in self.models:
             score = self.sucra(model)
-            best_first = np.argsort(-score, kind="stable")
+            best_first = ranking.best_first(score)
             parts.append(
                 frame(
                     "ranking",

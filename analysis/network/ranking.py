@@ -179,13 +179,25 @@ def sampling_error(probability: Array, n: int) -> Array:
     return np.sqrt(shrunk * (1.0 - shrunk) / n)
 
 
+def best_first(score: Array) -> Array:
+    """Positions of scores, the highest first; those that differ by rounding only stay in their order.
+
+    Parameters
+    ----------
+    score : (T,) array
+
+    Returns
+    -------
+    (T,) int array
+    """
+    return np.argsort(-np.round(np.asarray(score, dtype=float), 9), kind="stable")
+
+
 def order(ranking: pd.DataFrame, model: str) -> list[str]:
     """Treatments from a table ``ranking``, the best first by SUCRA, or by P-score where there is none."""
     rows = ranking[ranking["model"] == model]
-    score = rows["sucra"].where(rows["sucra"].notna(), rows["p_score"]).astype(float)
-    return (
-        rows.assign(_score=score).sort_values("_score", ascending=False, kind="stable")["treatment"].tolist()
-    )
+    score = rows["sucra"].where(rows["sucra"].notna(), rows["p_score"])
+    return rows["treatment"].iloc[best_first(score)].tolist()
 
 
 def league(

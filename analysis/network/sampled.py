@@ -201,7 +201,7 @@ class SampledFit(NetworkFit):
             above = draws.probability_above(draws.difference(treatment, versus))
             better = ranking.pair_matrix(n, treatment, versus, above if sign == 1.0 else 1.0 - above)
             score = ranking.sucra(better)
-            best_first = np.argsort(-score, kind="stable")
+            best_first = ranking.best_first(score)
             ranks = draws.rank_probabilities(bool(self.network.lower_is_better))
             parts.append(
                 frame(

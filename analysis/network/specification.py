@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite, isinf
@@ -234,7 +235,9 @@ class Regression:
                 found = [(c, x - middle, middle)]
             else:
                 text = table[c].astype(str)
-                levels = text.iloc[used].value_counts().index[1:]
+                # The most frequent is the one compared with; of equally frequent ones the first name.
+                often = Counter(text.iloc[used])
+                levels = sorted(often, key=lambda level: (-often[level], level))[1:]
                 found = [(f"{c} = {level}", (text == level).to_numpy(dtype=float), 0.0) for level in levels]
             if not found or any(np.ptp(x[used]) == 0 for _, x, _ in found):
                 raise RefusedError(f"The covariate {c} is the same in every study: it explains nothing.")

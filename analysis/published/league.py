@@ -165,7 +165,7 @@ class PrintedNetwork:
                 "p_best": self.rank_matrix[:, 0],
             },
         )
-        return rows.sort_values("sucra", ascending=False, kind="stable", ignore_index=True)
+        return rows.iloc[ranks.best_first(self.sucra)].reset_index(drop=True)
 
     def overview(self) -> pd.DataFrame:
         """Tabulate the ranking with each treatment's effect against the reference, the best first.

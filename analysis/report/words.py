@@ -8,6 +8,7 @@ from typing import Any
 from analysis.charts.effect import Effect, form_of
 from analysis.charts.intervals import turned
 from analysis.charts.theme import count, figures, missing, number, p_value, percent, records
+from analysis.network.ranking import best_first
 from analysis.report import procedures
 from analysis.report.links import Links, mark
 from analysis.report.material import Material
@@ -65,7 +66,7 @@ def ranked(run: Run, model: str) -> tuple[list[str], str | None, dict[str, dict[
     score = facts.engine(run.engine).score
     scored = [row for row in rows if not missing(row.get(score))]
     if scored:
-        scored.sort(key=lambda row: -row[score])
+        scored = [scored[place] for place in best_first([row[score] for row in scored])]
         return [row["treatment"] for row in scored], score, {row["treatment"]: row for row in scored}
     order = [row["treatment"] for row in against(run, model)]
     place = next((i for i, row in enumerate(against(run, model)) if _after(row, run)), len(order))

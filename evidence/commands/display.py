@@ -178,7 +178,11 @@ def _quantities(run: Run, method: str) -> dict[tuple[str, str], dict[str, float 
 
 
 def _ranking(run: Run, stream: TextIO) -> None:
-    rows = sorted(_records(run, "ranking"), key=lambda row: (row["model"], row["mean_rank"] or math.inf))
+    rows = sorted(
+        _records(run, "ranking"),
+        # What differs by rounding only stays in its order.
+        key=lambda row: (row["model"], round(row["mean_rank"] or math.inf, 9)),
+    )
     better = {
         (row["model"], row["item"]): row["value"]
         for row in _records(run, "sensitivity")

@@ -620,6 +620,17 @@ def test_meta_regression_is_least_squares_with_more_columns(slopes):
     assert "year centred at" in fit.notes()["message"].str.cat()
 
 
+def test_of_equally_frequent_levels_the_first_name_is_the_one_compared_with():
+    net = regression_network()
+    studies = sorted(net.covariates["study"])
+    even = studies[: len(studies) // 2 * 2]
+    for first in (0, 1):
+        level = {study: "ab"[(place + first) % 2] for place, study in enumerate(even)}
+        table = net.covariates.assign(strain=net.covariates["study"].map(level).fillna("c"))
+        fit = exact.fit(replace(net, covariates=table.iloc[::-1]), covariates=["strain"], model="common")
+        assert fit.coefficients()["subgroup"].iloc[0] == "strain = b"
+
+
 def test_meta_regression_on_text_and_its_refusals():
     net = regression_network()
     fit = exact.fit(net, covariates=["species"], model="random")

@@ -38,6 +38,17 @@ def test_sucra_is_the_mean_of_cumulative_rank_probabilities(seed, n):
     assert turned == pytest.approx(table[:, ::-1])
 
 
+@given(st.lists(st.integers(0, 3), min_size=2, max_size=7), st.integers(0, 1000))
+@settings(deadline=None)
+def test_treatments_that_differ_by_rounding_stay_in_their_order(levels, seed):
+    exact_scores = np.array(levels) / 3
+    score = exact_scores + np.random.default_rng(seed).uniform(-1e-13, 1e-13, len(levels))
+    assert list(ranking.best_first(score)) == list(np.argsort(-exact_scores, kind="stable"))
+    names = [f"t{place}" for place in range(len(levels))]
+    table = pd.DataFrame({"model": "random", "treatment": names, "sucra": score, "p_score": score})
+    assert ranking.order(table, "random") == [names[place] for place in ranking.best_first(score)]
+
+
 def test_poth_is_one_for_a_certain_order_and_zero_for_ties():
     assert ranking.poth(np.array([1.0, 2 / 3, 1 / 3, 0.0])) == pytest.approx(1.0)
     assert ranking.poth(np.full(5, 0.5)) == 0.0

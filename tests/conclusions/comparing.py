@@ -8,6 +8,7 @@ of the report are compared too, and one in ten is also asked on the command line
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import random
 import re
@@ -219,10 +220,20 @@ def _same_under_names(one: EvidenceSet, first: Conclusion, second: Conclusion) -
     yield from differences(numbers(first.run), numbers(second.run, renamed), _close(first), drawn=0.01)
     # Of several treatments in equally many studies, the first name is the reference where none is asked for.
     if first.run.kind == "pairwise" or "reference" in one.network:
-        yield from _unlike("answer", first.answer, renamed(second.answer))
+        yield from _unlike("answer", *_untied(first, first.answer, renamed(second.answer)))
     yield from _unlike("details", first.details, tuple(map(renamed, second.details)))
-    yield from _unlike("order", first.order, tuple(map(renamed, second.order)))
+    yield from _unlike("order", *_untied(first, first.order, tuple(map(renamed, second.order))))
     yield from _unlike("sides", first.sides, second.sides)
+
+
+def _untied(of: Conclusion, *texts: Any) -> list[Any]:
+    """Leave out the order of treatments of which two have one mean rank: it is that of their names."""
+    ranks = sorted(
+        value for key, value in numbers(of.run).items() if key[-1] == "mean_rank" and value is not None
+    )
+    if all(b - a > 1e-9 for a, b in itertools.pairwise(ranks)):
+        return list(texts)
+    return [wordbag(" ".join(text) if isinstance(text, tuple) else text) for text in texts]
 
 
 def _turned(one: EvidenceSet, first: Conclusion, second: Conclusion) -> Iterable[str]:

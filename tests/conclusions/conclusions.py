@@ -398,7 +398,7 @@ def _network_words(one: Conclusion, rows: list[dict[str, Any]]) -> list[str]:
         if f"L{name} " not in one.answer:
             found.append(f"{name} is not named: {one.answer!r}")
     ranks = {
-        row["treatment"]: row["mean_rank"]
+        row["treatment"]: round(row["mean_rank"], 9)
         for row in _rows(run, "ranking")
         if row["model"] == model and row["mean_rank"] is not None
     }

@@ -149,7 +149,8 @@ def make(seed: int, index: int) -> EvidenceSet:
     if measure in ("OR", "IRR") and r.random() < 0.04:
         engine = "counts"
     network = shared | {"engine": engine}
-    if r.random() < 0.8:
+    # What is assumed before the data is said of effects against the reference, which names may choose.
+    if engine != "frequentist" or r.random() < 0.8:
         network["reference"] = names[control]
     if n_treatments > 3 and r.random() < 0.2:
         network["treatments"] = [names[x] for x in sorted({control, *r.sample(letters, 3)})]

@@ -208,6 +208,14 @@ def test_rows_that_could_not_be_used_are_among_the_exclusions(diabetes_file):
             read(db, Question("hba1c", "ROM", where="false"))
 
 
+def test_reasons_of_a_refusal_come_the_most_frequent_first_then_by_name(diabetes_file):
+    with evidence.open(diabetes_file) as db, pytest.raises(RefusedError) as refused:
+        read(db, Question("hba1c", "ROM", where="false"))
+    said = [line.split(" x ") for line in str(refused.value).splitlines()[1:]]
+    assert len(said) > 1
+    assert said == sorted(said, key=lambda part: (-int(part[0]), part[1]))
+
+
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [

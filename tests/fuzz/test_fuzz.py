@@ -39,7 +39,7 @@ from evidence.review import read
 SEED = int(os.environ.get("FUZZ_SEED", "2026"))
 CASES = int(os.environ.get("FUZZ_CASES", "2000"))
 ONE = os.environ.get("FUZZ_CASE")
-SHARE = {"folders": 0.797, "imports": 0.15, "options": 0.015, "queries": 0.03, "kills": 0.003}
+SHARE = {"folders": 0.815, "imports": 0.15, "options": 0.015, "queries": 0.012, "kills": 0.003}
 KINDS = os.environ.get("FUZZ_KINDS", ",".join(SHARE)).split(",")
 
 # --- a small review that is right -------------------------------------------------------------------------------
