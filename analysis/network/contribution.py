@@ -11,6 +11,7 @@ from analysis.network.gls import Gls
 from analysis.network.graph import comparisons
 from analysis.network.inconsistency import Designs, design_hat
 from analysis.network.rows import heterogeneity_correlation
+from evidence.memory import FEWER, refuse_without_room
 
 METHODS = {
     "random walk": "expected use of each comparison by a random walk along the evidence (Davies et al. 2022)",
@@ -38,6 +39,12 @@ def comparison_hat(gls: Gls, tau2: float, treatment: Array, versus: Array) -> Ar
     Rücker G (2012). Res Synth Methods 3:312-24; Davies AL, Papakonstantinou T, Nikolakopoulou A, Rücker G,
     Galla T (2022). Stat Med 41:2091-114. doi:10.1002/sim.9346
     """
+    edges, treatments = len(gls.high), gls.n_treatments
+    refuse_without_room(
+        8 * (2 * len(treatment) * edges + (len(treatment) + edges) * treatments),
+        f"The weight of {edges:,} direct comparisons in {len(treatment):,} estimates",
+        FEWER,
+    )
     root = gls.solve([tau2]).root[0]
     conductance = gls.conductances(tau2)
     return ((root[treatment] - root[versus]) @ (root[gls.high] - root[gls.low]).T) * conductance
@@ -60,6 +67,11 @@ def study_hat(net: Network, gls: Gls, tau2: float) -> Array:
         study have weights reduced such that together they carry the study's information.
     """
     rows = comparisons(net)
+    refuse_without_room(
+        8 * len(rows.first) * (2 * len(rows.first) + 3 * gls.n_treatments),
+        f"The hat matrix of {len(rows.first):,} comparisons within studies",
+        FEWER,
+    )
     root = gls.solve([tau2]).root[0]
     difference = root[rows.second] - root[rows.first]
     return (difference @ difference.T) * reduced_weights(net, tau2)

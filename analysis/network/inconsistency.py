@@ -16,6 +16,7 @@ from analysis.network.gls import ESTIMATORS, Gls, moment_estimate
 from analysis.network.graph import design_name, splittable
 from analysis.network.rows import heterogeneity_correlation
 from analysis.network.sources import ALONE, DIRECT_ONLY, Sources, direct_estimates, sources
+from evidence.memory import FEWER, refuse_without_room
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -226,6 +227,11 @@ def net_heat(net: Network, tau2: float = 0.0) -> pd.DataFrame:
     design = np.concatenate([np.repeat(block.study, block.k - 1) for block in blocks])
     base = np.concatenate([np.repeat(block.treatment[:, 0], block.k - 1) for block in blocks])
     other = np.concatenate([block.treatment[:, 1:].ravel() for block in blocks])
+    refuse_without_room(
+        150 * len(design) ** 2,
+        f"The net heat of {len(pooled.treatments):,} designs with {len(design):,} comparisons",
+        FEWER,
+    )
     hat = design_hat(pooled, other, base)
 
     def parts(keep: Array | None) -> Array:
@@ -372,6 +378,11 @@ def separate_designs(net: Network, gls: Gls, tau2: float) -> Evidence:
     Evidence
     """
     first, second, direct, variance = direct_estimates(net, tau2)
+    refuse_without_room(
+        len(net.studies) * len(net.treatments),
+        f"Which of {len(net.treatments):,} treatments each of {len(net.studies):,} studies holds",
+        FEWER,
+    )
     holds = np.zeros((len(net.studies), len(net.treatments)), dtype=bool)
     for block in net.blocks:
         holds[block.study[:, None], block.treatment] = True

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from analysis import network, pairwise, plan
-from analysis.network import chains, counts, mcmc_data
+from analysis.network import chains, contribution, counts, inconsistency, mcmc_data
 from analysis.network.data import ArmBlock, Block, Network
 from analysis.network.exact_posterior import contrasts_of
 from analysis.network.gls import Gls
@@ -61,6 +61,24 @@ def all_pairs(studies, treatments):
     gls = Gls.of(net_of(studies, treatments))
     pairs = np.triu_indices(treatments, 1)
     return lambda: gls._differences(0.1, *pairs, None, None)
+
+
+def flows(studies, treatments):
+    gls = Gls.of(net_of(studies, treatments))
+    pairs = np.triu_indices(treatments, 1)
+    return lambda: contribution.comparison_hat(gls, 0.1, *pairs)
+
+
+def hat(studies, treatments):
+    net = net_of(studies, treatments)
+    gls = Gls.of(net)
+    return lambda: contribution.study_hat(net, gls, 0.1)
+
+
+def net_heat(studies, treatments):
+    net = net_of(studies, treatments)
+    inconsistency.net_heat(net_of(10, 4), 0.1)
+    return lambda: inconsistency.net_heat(net, 0.1)
 
 
 def weights(studies, treatments):
@@ -117,6 +135,7 @@ def begg(k, _):
 TAKEN = [
     (solve_gls, 600, 150), (solve_gls, 200, 250), (likelihood_of_tau2, 600, 100), (likelihood_of_tau2, 1200, 150),
     (all_pairs, 400, 200), (all_pairs, 400, 300), (weights, 1000, 40), (weights, 2000, 60),
+    (flows, 600, 60), (flows, 300, 120), (hat, 1500, 60), (hat, 3000, 20), (net_heat, 600, 60), (net_heat, 1500, 60),
     (solve_exact, 3000, 60), (solve_exact, 600, 150), (effects, 300, 200), (effects, 500, 250),
     (influence, 4000, 10), (influence, 8000, 10), (exact_left_out, 3000, 10), (exact_left_out, 1000, 60),
     (ranks, 20_000, 150), (ranks, 80_000, 60), (counted, 100, 2**14), (counted, 60, 2**16),
@@ -130,7 +149,7 @@ def test_what_is_said_is_what_is_taken(monkeypatch, prepare, a, b):
     said = []
     for module in (
         "network.gls", "network.rows", "network.exact_posterior", "network.influence", "network.exact_tables",
-        "network.result", "network.counts", "pairwise.deletion", "pairwise.bias",
+        "network.result", "network.counts", "network.contribution", "network.inconsistency", "pairwise.deletion", "pairwise.bias",
     ):  # fmt: skip
         monkeypatch.setattr(
             f"analysis.{module}.refuse_without_room", lambda needed, what, instead: said.append(needed)
