@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from analysis.results import COLUMNS, frame
-from evidence.frames import plain, records
-from evidence.frames import rows as rows_of
 from evidence.names import joined
 from evidence.question import as_reported, measured
+from evidence.system.frames import plain, records
+from evidence.system.frames import rows as rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.network.data import Network
+    from analysis.network.data.network import Network
     from analysis.pairwise import PairwiseFit
     from evidence.query import EvidenceBase
 

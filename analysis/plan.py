@@ -20,14 +20,14 @@ from analysis import entered
 from analysis.results import frame
 from evidence import facts
 from evidence.errors import CallError, EvidenceError, RefusedError
-from evidence.frames import rows as rows_of
 from evidence.question import Question, time_rule
 from evidence.results import CONTENT, IMPORTANTLY_BETTER, OVER_ALL, Run, hash_rows, versions
+from evidence.system.frames import rows as rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.network.data import Network
+    from analysis.network.data.network import Network
     from analysis.network.result import NetworkFit
     from analysis.pairwise import PairwiseFit
     from evidence.query import EvidenceBase
@@ -189,7 +189,7 @@ def run_network(
     ----------
     db : EvidenceBase
     outcome, measure, reference, timepoint, where, treatments, smd, exclude_high_rob
-        As in `analysis.network.load`.
+        As in `analysis.network.data.load`.
     engine, model
         As in `analysis.network.fit`.
     seed : int
@@ -223,7 +223,7 @@ def run_network(
     CallError
         If an option is not one of the engine's.
     EvidenceError
-        As `analysis.network.load` and `analysis.network.fit`.
+        As `analysis.network.data.load` and `analysis.network.fit`.
     """
     from analysis import network
 

@@ -14,15 +14,15 @@ from pathlib import Path
 import duckdb
 
 import evidence
-from evidence import files
-from evidence.blank import copy_blank, discard_blank
 from evidence.database import STORAGE_VERSION, connect
-from evidence.definitions import remember
 from evidence.errors import CallError, EvidenceError
-from evidence.reference import reference
+from evidence.facts.reference import reference
 from evidence.review import Review, Rows, find, read
-from evidence.storage import insert
-from evidence.stored import refresh
+from evidence.store.blank import copy_blank, discard_blank
+from evidence.store.definitions import remember
+from evidence.store.rows import insert
+from evidence.store.stored import refresh
+from evidence.system import files
 
 FORMAT_VERSION = "1"
 
@@ -77,7 +77,7 @@ def build(review: str | Path, output: str | Path | None = None, *, progress: Pro
             refresh(connection)
             connection.execute("checkpoint")
         if has_claims:
-            from evidence.claims import record_verdicts
+            from evidence.checking.claims import record_verdicts
 
             say("checking claims")
             record_verdicts(building)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from evidence.errors import CallError
 from evidence.names import nearest
-from evidence.objects import STORED
 from evidence.query import EvidenceBase
+from evidence.store.objects import STORED
 
 if TYPE_CHECKING:
     from sqlglot.optimizer.scope import Scope

@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _of_the_system(error: OSError) -> CallError:
     """Say what the operating system refused."""
-    from evidence.files import reason
+    from evidence.system.files import reason
 
     if error.filename is None:
         return CallError(f"What is printed cannot be written: {reason(error)}.")

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from evidence.errors import CallError, RefusedError
 from evidence.exporters import LOSSES, WRITERS
-from evidence.files import directory as whole_directory
 from evidence.names import nearest
 from evidence.opening import resolve
 from evidence.output import SYNTHETIC
 from evidence.results import versions
 from evidence.selection import REVIEW_WIDE, Conditions, Selection, select
+from evidence.system.files import directory as whole_directory
 
 
 def export(

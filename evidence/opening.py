@@ -8,11 +8,11 @@ from tempfile import TemporaryDirectory
 
 import evidence
 from evidence.database import connect
-from evidence.definitions import are_ours, is_remembered, own_copy
 from evidence.errors import CallError
-from evidence.files import refuse_log
 from evidence.query import EvidenceBase
-from evidence.resources import cache_directory, schema_directory, sql_directory
+from evidence.store.definitions import are_ours, is_remembered, own_copy
+from evidence.system.files import refuse_log
+from evidence.system.resources import cache_directory, schema_directory, sql_directory
 
 
 def open(  # the name users call: evidence.open

@@ -223,7 +223,7 @@ def _explains_a_query(db: EvidenceBase, statement: str) -> bool:
 
 
 def ask(db: EvidenceBase, query: str, *, timeout: float | None = None) -> Iterator[Any]:
-    """Run one query that somebody else wrote, in this process; `evidence.gate` runs it in one of its own.
+    """Run one query that somebody else wrote, in this process; the gate runs it in one of its own.
 
     Parameters
     ----------
@@ -261,7 +261,7 @@ def ask(db: EvidenceBase, query: str, *, timeout: float | None = None) -> Iterat
 
 
 def write_parquet(db: EvidenceBase, query: str, target: Path, *, timeout: float | None = None) -> None:
-    """Write the answer to a query that somebody else wrote into a Parquet file; see `evidence.gate`."""
+    """Write the answer to a query that somebody else wrote into a Parquet file; see `ask`."""
     statement = check(db, query)
     with _Clock(db, db.connection, statement, timeout).running():
         quoted = str(target).replace("'", "''")

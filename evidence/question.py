@@ -17,15 +17,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from evidence import facts
-from evidence.condition import describes_contrasts, select_contrasts, select_studies, without_units
+from evidence.checking.condition import describes_contrasts, select_contrasts, select_studies, without_units
 from evidence.errors import CallError, RefusedError
+from evidence.facts.reasons import words
+from evidence.facts.timepoint import TimepointRule
+from evidence.folder.protocol import ALL_OUTCOMES
+from evidence.folder.variables import UNIT, mixed_units, units_refused, variables_of
 from evidence.names import not_found
-from evidence.protocol import ALL_OUTCOMES
 from evidence.query import EvidenceBase
-from evidence.reasons import words
-from evidence.resources import sql_directory
-from evidence.timepoint import TimepointRule
-from evidence.variables import UNIT, mixed_units, units_refused, variables_of
+from evidence.system.resources import sql_directory
 
 if TYPE_CHECKING:
     import pandas as pd

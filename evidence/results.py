@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import evidence
 from evidence.errors import CallError, EvidenceError
-from evidence.files import locked, replacing
-from evidence.frames import plain, records
 from evidence.names import nearest
+from evidence.system.files import locked, replacing
+from evidence.system.frames import plain, records
 
 if TYPE_CHECKING:
     import duckdb
@@ -186,9 +186,9 @@ def save(path: str | Path, runs: Iterable[Run]) -> None:
     EvidenceError
         If the file was built from other content while the analysis ran: its results are of the data before.
     """
-    from evidence.claims import record_verdicts
+    from evidence.checking.claims import record_verdicts
     from evidence.database import connect
-    from evidence.definitions import are_ours, own_copy, remember
+    from evidence.store.definitions import are_ours, own_copy, remember
 
     runs = list(runs)
     target = Path(path).resolve()

@@ -14,15 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evidence.bulk import uncollected
-from evidence.checks import check
 from evidence.errors import CallError, Problem, ReviewError
-from evidence.files import recover
-from evidence.hazard import event_is_bad
-from evidence.layout import FILE, FILES, Column, File
-from evidence.missing import ask_statistics, declarations, leave_out
-from evidence.names import nearest, suggestion
-from evidence.protocol import (
+from evidence.facts.hazard import event_is_bad
+from evidence.facts.reference import keyed
+from evidence.folder.checks import check
+from evidence.folder.layout import FILE, FILES, Column, File
+from evidence.folder.missing import ask_statistics, declarations, leave_out
+from evidence.folder.protocol import (
     ANALYSIS_KEYS,
     FILE_NAME,
     PROTOCOL_KEYS,
@@ -32,10 +30,12 @@ from evidence.protocol import (
     plan,
     read_protocol,
 )
-from evidence.reference import keyed
-from evidence.resources import reviews_directory
-from evidence.sheet import Problems, Sheet, read_sheet
-from evidence.variables import conversions, described, variables
+from evidence.folder.sheet import Problems, Sheet, read_sheet
+from evidence.folder.variables import conversions, described, variables
+from evidence.names import nearest, suggestion
+from evidence.store.bulk import uncollected
+from evidence.system.files import recover
+from evidence.system.resources import reviews_directory
 
 __all__ = [
     "ANALYSIS_KEYS",

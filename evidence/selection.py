@@ -12,14 +12,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from evidence.condition import select_keys, select_studies
+from evidence.checking.condition import select_keys, select_studies
 from evidence.database import connect
 from evidence.errors import RefusedError
-from evidence.files import scratch
 from evidence.opening import open as open_base
 from evidence.query import EvidenceBase
-from evidence.storage import load_order, references
-from evidence.stored import refresh
+from evidence.store.rows import load_order, references
+from evidence.store.stored import refresh
+from evidence.system.files import scratch
 
 if TYPE_CHECKING:
     import duckdb

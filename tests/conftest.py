@@ -96,8 +96,8 @@ def trial_data() -> Path:
 @pytest.fixture
 def empty_database(tmp_path):
     """An empty evidence base, open for writing, with all tables, macros and views."""
-    from evidence.blank import copy_blank
     from evidence.database import connect
+    from evidence.store.blank import copy_blank
 
     copy_blank(tmp_path / "empty.duckdb")
     with connect(tmp_path / "empty.duckdb", write=True) as connection:

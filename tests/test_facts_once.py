@@ -21,9 +21,9 @@ LISTS = {
     "estimators": set(facts.estimators()),
 }
 COMPUTES = {
-    "analysis/network/gls.py": "the functions that estimate tau2, by name",
-    "analysis/network/frequentist.py": "the estimators that have a likelihood",
-    "analysis/network/likelihood.py": "the likelihoods of counts and the measures they give",
+    "analysis/network/model/gls.py": "the functions that estimate tau2, by name",
+    "analysis/network/frequentist/engine.py": "the estimators that have a likelihood",
+    "analysis/network/model/likelihood.py": "the likelihoods of counts and the measures they give",
     "sql/contrasts/arm_effect.sql": "computes the measures from arms",
     "sql/contrasts/contrast.sql": "computes the measures from pairs of arms",
     "sql/contrasts/contrast_network.sql": "computes the measures of networks",
@@ -119,10 +119,10 @@ def test_a_new_measure_needs_its_row_and_nothing_else_to_be_named_drawn_and_read
     import pandas as pd
 
     from analysis import network, pairwise
-    from analysis.charts.effect import Effect
-    from analysis.network.specification import unit_of
+    from analysis.charts.base.effect import Effect
+    from analysis.network.model.specification import unit_of
     from evidence.database import connect
-    from evidence.objects import create_objects, create_tables
+    from evidence.store.objects import create_objects, create_tables
 
     effect = Effect("HDL", outcome="Pain", unit="mm", lower_is_better=False)
     assert (effect.name, effect.title, effect.null) == (

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from analysis.charts.layout import Grid, line, names_column, pixels, words
-from analysis.charts.theme import (
+from analysis.charts.base.layout import Grid, line, names_column, pixels, words
+from analysis.charts.base.theme import (
     FAINT,
     INK,
     MUTED,

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from analysis.charts.effect import Effect
-from analysis.charts.layout import linked, names_beside
-from analysis.charts.theme import RANDOM, STUDY, dataset, decimals, finish, missing, records, ticks
+from analysis.charts.base.effect import Effect
+from analysis.charts.base.layout import linked, names_beside
+from analysis.charts.base.theme import RANDOM, STUDY, dataset, decimals, finish, missing, records, ticks
 
 if TYPE_CHECKING:
     import pandas as pd

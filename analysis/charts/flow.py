@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from analysis.charts.layout import pixels
-from analysis.charts.theme import INK, MUTED, count, dataset, finish, missing, records, text_width, wrap
+from analysis.charts.base.layout import pixels
+from analysis.charts.base.theme import INK, MUTED, count, dataset, finish, missing, records, text_width, wrap
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 from analysis.charts.appraisal import DISAGREEMENT, disagreement, told, unsettled
-from analysis.charts.effect import Effect, normal_interval
-from analysis.charts.intervals import (
+from analysis.charts.base.effect import Effect, normal_interval
+from analysis.charts.base.intervals import (
     MODELS,
     PANEL,
     areas,
@@ -21,10 +21,8 @@ from analysis.charts.intervals import (
     pooled_row,
     turned,
 )
-from analysis.charts.layout import GAP, Column, Table, pixels, words
-from analysis.charts.network_forests import network_forest, node_split, prior_sensitivity
-from analysis.charts.one_by_one import cumulative, leave_one_out
-from analysis.charts.theme import (
+from analysis.charts.base.layout import GAP, Column, Table, pixels, words
+from analysis.charts.base.theme import (
     count,
     dataset,
     figures,
@@ -39,6 +37,8 @@ from analysis.charts.theme import (
     text_width,
     wrap,
 )
+from analysis.charts.network_forests import network_forest, node_split, prior_sensitivity
+from analysis.charts.one_by_one import cumulative, leave_one_out
 from analysis.verdict import may_be_said
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from analysis.charts.effect import NORMAL_975, Effect
-from analysis.charts.layout import favours, linked, words
-from analysis.charts.theme import (
+from analysis.charts.base.effect import NORMAL_975, Effect
+from analysis.charts.base.layout import favours, linked, words
+from analysis.charts.base.theme import (
     CATEGORIES,
     FAINT,
     MUTED,

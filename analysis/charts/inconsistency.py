@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from analysis.charts.layout import Grid, names_beside, pixels
-from analysis.charts.theme import (
+from analysis.charts.base.layout import Grid, names_beside, pixels
+from analysis.charts.base.theme import (
     ALARM,
     BLUE_RED,
     MUTED,

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from analysis.charts.effect import Effect
-from analysis.charts.intervals import turned
-from analysis.charts.layout import linked, pixels
-from analysis.charts.theme import (
+from analysis.charts.base.effect import Effect
+from analysis.charts.base.intervals import turned
+from analysis.charts.base.layout import linked, pixels
+from analysis.charts.base.theme import (
     FAINT,
     INK,
     SIZE,
@@ -57,7 +57,7 @@ def cells(
     ----------
     network : DataFrame
         Network estimates of one engine and model, each pair once in either direction; `rests_on` says what
-        they rest on (see `analysis.network.sources`).
+        they rest on (see `analysis.network.model.sources`).
     direct : DataFrame or None
         Direct estimates of the same, for the upper triangle: pooled with the network's tau2, as the split of
         direct and indirect evidence is, not with one of their own (see `sources.direct_estimates`).

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from analysis.charts.layout import pixels, spread
-from analysis.charts.theme import (
+from analysis.charts.base.layout import pixels, spread
+from analysis.charts.base.theme import (
     FAINT,
     INK,
     STUDY,

@@ -5,18 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from analysis.charts.effect import Effect, normal_interval
-from analysis.charts.intervals import (
-    MODELS,
-    PANEL,
-    draw,
-    fit,
-    holding,
-    place,
-    turned,
-)
-from analysis.charts.layout import Column, Table
-from analysis.charts.theme import (
+from analysis.charts.base.effect import Effect, normal_interval
+from analysis.charts.base.intervals import MODELS, PANEL, draw, fit, holding, place, turned
+from analysis.charts.base.layout import Column, Table
+from analysis.charts.base.theme import (
     PREDICTION,
     RANDOM,
     STUDY,

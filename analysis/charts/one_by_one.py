@@ -5,23 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from analysis.charts.effect import Effect
-from analysis.charts.intervals import (
-    PANEL,
-    draw,
-    fit,
-    place,
-    pooled_row,
-)
-from analysis.charts.layout import Column, Table
+from analysis.charts.base.effect import Effect
+from analysis.charts.base.intervals import PANEL, draw, fit, place, pooled_row
+from analysis.charts.base.layout import Column, Table
+from analysis.charts.base.theme import figures, finish, missing, percent, records
 from analysis.charts.network_forests import printed
-from analysis.charts.theme import (
-    figures,
-    finish,
-    missing,
-    percent,
-    records,
-)
 
 if TYPE_CHECKING:
     import pandas as pd

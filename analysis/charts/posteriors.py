@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from analysis.charts.effect import Effect
-from analysis.charts.theme import (
+from analysis.charts.base.effect import Effect
+from analysis.charts.base.theme import (
     CATEGORIES,
     MUTED,
     PREDICTION,

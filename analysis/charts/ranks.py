@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from analysis.charts.layout import Grid, pixels, words
-from analysis.charts.theme import (
+from analysis.charts.base.layout import Grid, pixels, words
+from analysis.charts.base.theme import (
     INK,
     MUTED,
     STUDY,
@@ -180,9 +180,10 @@ def _panels(
         given.setdefault(row["treatment"], {})[int(row["rank"])] = row["probability"]
     scores = {row["treatment"]: row for row in records(ranking)} if ranking is not None else {}
 
-    def place(treatment: str) -> Any:
+    def place(treatment: str) -> float:
         mean = scores.get(treatment, {}).get("mean_rank")
-        return round(sum(r * p for r, p in given[treatment].items()) if missing(mean) else mean, 9)
+        drawn = sum(r * p for r, p in given[treatment].items())
+        return round(drawn if mean is None or missing(mean) else mean, 9)
 
     treatments = sorted(given, key=place)
     n = max((max(ranks) for ranks in given.values()), default=1)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from analysis.charts.effect import Effect
+from analysis.charts.base.effect import Effect
+from analysis.charts.base.theme import count, figures, missing, number, p_value, percent, plain, records
 from analysis.charts.leagues import caption, cells
-from analysis.charts.theme import count, figures, missing, number, p_value, percent, plain, records
 from analysis.verdict import concluding, from_adhoc
 from evidence.names import slug
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from analysis.exchange.datasets import Dataset, datasets, number, one_line, write_rows
-from analysis.network import priors
-from analysis.network.specification import effect_scale
+from analysis.network.model import priors
+from analysis.network.model.specification import effect_scale
 from evidence.selection import Selection
 
 Data = dict[str, Any]

@@ -6,7 +6,7 @@ from math import isfinite
 from pathlib import Path
 
 from analysis.exchange.datasets import MEANINGS, Dataset, datasets, quoted, write_rows
-from analysis.network.gls import ESTIMATORS, Gls
+from analysis.network.model.gls import ESTIMATORS, Gls
 from evidence import facts
 from evidence.selection import Selection
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from analysis import network
-from analysis.network.blocks import arm_blocks
-from analysis.network.data import ArmBlock, Block, Network
+from analysis.network.data.blocks import arm_blocks
+from analysis.network.data.network import ArmBlock, Block, Network
 from evidence import facts
 from evidence.errors import EvidenceError, RefusedError
 from evidence.names import apart, visible

@@ -10,11 +10,11 @@ from analysis.exchange.datasets import TAILS, computed, file_name, questions, wr
 from analysis.pairwise import PairwiseFit
 from evidence import facts
 from evidence.errors import EvidenceError, RefusedError
-from evidence.frames import records
-from evidence.frames import rows as rows_of
 from evidence.names import apart
 from evidence.question import comparisons, measured
 from evidence.selection import Selection
+from evidence.system.frames import records
+from evidence.system.frames import rows as rows_of
 
 _RAW = {
     "continuous": ("m{}i:mean", "sd{}i:sd", "n{}i:n"),

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.network.assemble import from_arms, from_contrasts
-from analysis.network.blocks import set_reference
-from analysis.network.load import load
-from analysis.network.pair import from_pairwise
+from analysis.network.data.assemble import from_arms, from_contrasts
+from analysis.network.data.blocks import set_reference
+from analysis.network.data.load import load
+from analysis.network.data.pair import from_pairwise
 from evidence import facts
 from evidence.errors import CallError
 
 if TYPE_CHECKING:
-    from analysis.network.data import Network
+    from analysis.network.data.network import Network
     from analysis.network.result import NetworkFit
 
 __all__ = [

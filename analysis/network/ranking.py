@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import ndtr
 
-from analysis.network.data import Array, Network
-from evidence.frames import rows as rows_of
+from analysis.network.data.network import Array, Network
 from evidence.output import significant
+from evidence.system.frames import rows as rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -179,12 +179,12 @@ def sampling_error(probability: Array, n: int) -> Array:
     return np.sqrt(shrunk * (1.0 - shrunk) / n)
 
 
-def best_first(score: Array) -> Array:
+def best_first(score: Array | Sequence[float]) -> Array:
     """Positions of scores, the highest first; those that differ by rounding only stay in their order.
 
     Parameters
     ----------
-    score : (T,) array
+    score : (T,) array or sequence of float
 
     Returns
     -------
@@ -197,7 +197,7 @@ def order(ranking: pd.DataFrame, model: str) -> list[str]:
     """Treatments from a table ``ranking``, the best first by SUCRA, or by P-score where there is none."""
     rows = ranking[ranking["model"] == model]
     score = rows["sucra"].where(rows["sucra"].notna(), rows["p_score"])
-    return rows["treatment"].iloc[best_first(score)].tolist()
+    return rows["treatment"].iloc[best_first(score.to_numpy())].tolist()
 
 
 def league(

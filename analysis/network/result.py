@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.network import ranking
-from analysis.network.data import Array, Network
-from analysis.network.gls import Gls
-from analysis.network.graph import designs
-from analysis.network.sources import Sources, sources
+from analysis.network.data.graph import designs
+from analysis.network.data.network import Array, Network
+from analysis.network.model.gls import Gls
+from analysis.network.model.sources import Sources, sources
 from analysis.results import frame
 from evidence.errors import CallError
-from evidence.frames import rows as rows_of
-from evidence.memory import FEWER, refuse_without_room
+from evidence.system.frames import rows as rows_of
+from evidence.system.memory import FEWER, refuse_without_room
 
 if TYPE_CHECKING:
     import pandas as pd

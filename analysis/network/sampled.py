@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.network import priors, ranking
-from analysis.network.data import Array, Network
-from analysis.network.importance import WeightedDraws
-from analysis.network.result import NetworkFit, Pair
-from analysis.network.specification import (
+from analysis.network import ranking
+from analysis.network.data.network import Array, Network
+from analysis.network.model import priors
+from analysis.network.model.importance import WeightedDraws
+from analysis.network.model.specification import (
     Specification,
     bound_remark,
     effect_scale,
     refuse_absurd,
     unit_of,
 )
+from analysis.network.result import NetworkFit, Pair
 from analysis.results import frame
 from evidence.errors import CallError
 

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from analysis.pairwise.counts import Table
-from analysis.pairwise.rows import Array
+from analysis.pairwise.model.rows import Array
 from evidence.errors import RefusedError
 
 _NODES = 32

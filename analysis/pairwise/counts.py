@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.pairwise.assembly import Assembly, uses_of_arms
-from analysis.pairwise.coefficients import chi2_p_value
-from analysis.pairwise.contrasts import each
-from analysis.pairwise.rows import Array
+from analysis.pairwise.data.assembly import Assembly, uses_of_arms
+from analysis.pairwise.data.contrasts import each
+from analysis.pairwise.model.coefficients import chi2_p_value
+from analysis.pairwise.model.rows import Array
 from evidence import facts
 from evidence.errors import Problem, RefusedError
 

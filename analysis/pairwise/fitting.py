@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.pairwise import deletion, sequences
-from analysis.pairwise.degenerate import determined
+from analysis.pairwise.data.reading import load
+from analysis.pairwise.influence import deletion, sequences
+from analysis.pairwise.model.degenerate import determined
+from analysis.pairwise.model.rows import Array
 from analysis.pairwise.models import quantities
 from analysis.pairwise.options import Options, option
 from analysis.pairwise.pooling import MISSING
-from analysis.pairwise.reading import load
 from analysis.pairwise.regression import MetaRegression, between_groups, meta_regression
-from analysis.pairwise.rows import Array
-from analysis.pairwise.small_study import SmallStudyEffects
+from analysis.pairwise.small_study.effects import SmallStudyEffects
 from analysis.proportion import refuse_beyond
 from analysis.results import frame
 from evidence.errors import CallError, EvidenceError, RefusedError
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from analysis.network.result import NetworkFit
-    from analysis.pairwise.contrasts import Contrasts
-    from analysis.pairwise.gosh import Gosh
+    from analysis.pairwise.data.contrasts import Contrasts
+    from analysis.pairwise.influence.gosh import Gosh
     from evidence.query import EvidenceBase
 
 _Z = 1.959963984540054
@@ -68,7 +68,7 @@ class PairwiseFit(SmallStudyEffects):
         ----------
         tau_prior : str, optional
             Prior of tau in the outcome's unit, for example "half-normal(0.5)"; see
-            `analysis.network.priors.parse`.
+            `analysis.network.model.priors.parse`.
         effect_prior_sd : float, optional
             Standard deviation of the effect's normal prior.
 
@@ -171,7 +171,7 @@ class PairwiseFit(SmallStudyEffects):
         subsets, seed : int
             Most subsets that are fitted, and the seed of the sample where there are more.
         """
-        from analysis.pairwise.gosh import gosh
+        from analysis.pairwise.influence.gosh import gosh
 
         model = option("model", model, dict.fromkeys(("common", "random")))
         return gosh(self.rows, self.studies, self.options.tau2 if model == "random" else None, subsets, seed)

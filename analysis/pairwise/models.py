@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from analysis.continuity import pairwise_note
-from analysis.pairwise import tau2 as between_studies
-from analysis.pairwise.assembly import Assembly, assemble
-from analysis.pairwise.contrasts import Contrasts, each, typed
-from analysis.pairwise.inference import PREDICTIONS
+from analysis.pairwise.data.assembly import Assembly, assemble
+from analysis.pairwise.data.contrasts import Contrasts, each, typed
+from analysis.pairwise.model import tau2 as between_studies
+from analysis.pairwise.model.inference import PREDICTIONS
+from analysis.pairwise.model.rows import Array, Rows
 from analysis.pairwise.options import Options, option
 from analysis.pairwise.pooling import ENGINE, InverseVariance, Pooled, Pooling, pooling
-from analysis.pairwise.rows import Array, Rows
 from analysis.results import frame
 from evidence.errors import CallError, RefusedError
+from evidence.facts.reasons import words
+from evidence.folder.variables import mixed_units, units_refused
 from evidence.names import nearest
 from evidence.question import EXCLUSION_COLUMNS
-from evidence.reasons import words
-from evidence.variables import mixed_units, units_refused
 
 if TYPE_CHECKING:
     import pandas as pd

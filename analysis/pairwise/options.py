@@ -8,9 +8,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from analysis.pairwise import tau2 as between_studies
-from analysis.pairwise.assembly import DEPENDENCE, SHARED
-from analysis.pairwise.inference import INTERVALS, PREDICTIONS
+from analysis.pairwise.data.assembly import DEPENDENCE, SHARED
+from analysis.pairwise.model import tau2 as between_studies
+from analysis.pairwise.model.inference import INTERVALS, PREDICTIONS
 from evidence import facts
 from evidence.errors import CallError
 from evidence.names import nearest

@@ -9,15 +9,16 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from analysis.pairwise import binomial, counts, dependence
-from analysis.pairwise import tau2 as between_studies
-from analysis.pairwise.assembly import Assembly
-from analysis.pairwise.coefficients import Coefficients, chi2_p_value, coefficients
-from analysis.pairwise.degenerate import EXTREME_RATIO
-from analysis.pairwise.inference import INTERVALS, around, infer, predict
+from analysis.pairwise import binomial, counts
+from analysis.pairwise.data.assembly import Assembly
+from analysis.pairwise.model import dependence
+from analysis.pairwise.model import tau2 as between_studies
+from analysis.pairwise.model.coefficients import Coefficients, chi2_p_value, coefficients
+from analysis.pairwise.model.degenerate import EXTREME_RATIO
+from analysis.pairwise.model.inference import INTERVALS, around, infer, predict
+from analysis.pairwise.model.robust import LEAST_DF
+from analysis.pairwise.model.rows import Array, Rows, Solution
 from analysis.pairwise.options import LIKELIHOODS, METHODS, TABLES, Options
-from analysis.pairwise.robust import LEAST_DF
-from analysis.pairwise.rows import Array, Rows, Solution
 from analysis.verdict import LEAST_FOR_PREDICTION, NARROWS, agree, reason_against
 from evidence.errors import RefusedError
 

@@ -21,22 +21,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.pairwise import tau2 as between_studies
-from analysis.pairwise.assembly import assemble
-from analysis.pairwise.coefficients import (
+from analysis.pairwise.data.assembly import assemble
+from analysis.pairwise.model import tau2 as between_studies
+from analysis.pairwise.model.coefficients import (
     Coefficients,
     chi2_p_value,
     f_p_value,
     quadratic_form,
     t_quantile,
 )
-from analysis.pairwise.degenerate import determined
-from analysis.pairwise.dependence import Multilevel, multilevel
-from analysis.pairwise.inference import around, infer, predict
+from analysis.pairwise.model.degenerate import determined
+from analysis.pairwise.model.dependence import Multilevel, multilevel
+from analysis.pairwise.model.inference import around, infer, predict
+from analysis.pairwise.model.robust import clusters
+from analysis.pairwise.model.rows import Array, Profile, Rows, Solution
 from analysis.pairwise.models import quantities
 from analysis.pairwise.options import LIKELIHOODS, Options
-from analysis.pairwise.robust import clusters
-from analysis.pairwise.rows import Array, Profile, Rows, Solution
 from analysis.results import frame
 from evidence.errors import CallError, RefusedError
 from evidence.names import not_found

@@ -6,7 +6,7 @@ for TNF-alpha.
 
 import evidence
 from analysis.published import rebuild
-from evidence.claims import check_claims
+from evidence.checking.claims import check_claims
 
 
 def main() -> None:

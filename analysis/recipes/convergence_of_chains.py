@@ -9,8 +9,8 @@ from pathlib import Path
 
 import evidence
 from analysis import charts, network
-from analysis.charts.files import save
-from evidence.simulate import NOTICE
+from analysis.charts.base.files import save
+from evidence.folder.simulate import NOTICE
 
 OUTCOMES = ("alt", "ast", "tnf_alpha", "il6")
 NODES = ("ADMSC", "AFMSC", "BMSC", "LSC", "MenSC", "UCMSC", "placebo")

@@ -6,7 +6,7 @@ and holds the answer against the truth that the simulation started from.
 
 import evidence
 from analysis import network, pairwise
-from evidence.simulate import ALF, truth
+from evidence.folder.simulate import ALF, truth
 
 NODES = ("ADMSC", "AFMSC", "BMSC", "LSC", "MenSC", "UCMSC", "placebo")
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from analysis.charts.base.theme import ALARM, SYNTHETIC
 from analysis.charts.tables import Table
-from analysis.charts.theme import ALARM, SYNTHETIC
 from analysis.report.links import as_text
 
 _FORBIDDEN = str.maketrans(dict.fromkeys("[]:*?/\\", "-"))
@@ -194,7 +194,7 @@ def _sheet_name(name: str, taken: set[str]) -> str:
 
 
 def _write(sheet: Any, row: int, column: int, value: Any) -> None:
-    from analysis.charts.theme import plain
+    from analysis.charts.base.theme import plain
 
     value = plain(value)
     if value is None:

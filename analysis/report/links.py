@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
-from analysis.charts.effect import Effect, normal_interval
-from analysis.charts.theme import percent, plain
+from analysis.charts.base.effect import Effect, normal_interval
+from analysis.charts.base.theme import percent, plain
 from evidence.query import EvidenceBase
 from evidence.trace import address
 

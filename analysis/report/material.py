@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from analysis.charts.effect import Effect
+from analysis.charts.base.effect import Effect
 from evidence import results
-from evidence.audit import run_audits
+from evidence.checking.audit import run_audits
 from evidence.errors import CallError, Problem
-from evidence.frames import rows as rows_of
 from evidence.names import slug
 from evidence.query import EvidenceBase
 from evidence.results import Run
+from evidence.system.frames import rows as rows_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from analysis.charts.effect import Effect, form_of
-from analysis.charts.theme import count, missing, records
+from analysis.charts.base.effect import Effect, form_of
+from analysis.charts.base.theme import count, missing, records
 from analysis.report.material import Material
 from evidence import facts
 from evidence.results import Run

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.charts.effect import Effect, form_of
-from analysis.charts.intervals import turned
-from analysis.charts.theme import count, figures, missing, number, p_value, percent, records
+from analysis.charts.base.effect import Effect, form_of
+from analysis.charts.base.intervals import turned
+from analysis.charts.base.theme import count, figures, missing, number, p_value, percent, records
 from analysis.network.ranking import best_first
 from analysis.report import procedures
 from analysis.report.links import Links, mark

@@ -53,8 +53,8 @@ def write(
     """
     from analysis import plan
     from evidence import results
-    from evidence.files import directory as directory_of
     from evidence.opening import open as open_evidence
+    from evidence.system.files import directory as directory_of
 
     say = progress or (lambda step: None)
     folder = Path(directory)
@@ -100,13 +100,14 @@ def _write(db: Any, folder: Path, refused: dict[str, str], database: str, say: P
     from altair.utils.schemapi import debug_mode
 
     from analysis import charts
-    from analysis.charts.files import csv_text, specification, svg
+    from analysis.charts.base.files import csv_text, specification, svg
+    from analysis.charts.base.theme import SYNTHETIC
     from analysis.charts.tables import Table
-    from analysis.charts.theme import SYNTHETIC
-    from analysis.report import documents, sections, typeset
+    from analysis.report import documents, typeset
     from analysis.report.blocks import SAFE
     from analysis.report.links import Links
     from analysis.report.material import Material
+    from analysis.report.sections import whole as sections
     from evidence.results import TABLES
 
     material = Material(db, refused)
@@ -199,7 +200,7 @@ def _page(
     from analysis.charts.tables import Table
     from analysis.report import typeset
     from analysis.report.links import as_html, readings, resolve
-    from analysis.report.sections import Figure, Text, everything
+    from analysis.report.sections.whole import Figure, Text, everything
 
     environment = Environment(
         loader=FileSystemLoader(_PAGE),
@@ -260,7 +261,7 @@ def _scoped(picture: str, name: str) -> str:
 
 
 def _csv(rows: list[dict[str, Any]], synthetic: bool) -> str:
-    from analysis.charts.theme import SYNTHETIC
+    from analysis.charts.base.theme import SYNTHETIC
     from analysis.report.links import as_text
 
     columns = list(dict.fromkeys(key for row in rows for key in row))

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from analysis import pairwise
-from analysis.pairwise import tau2 as between_studies
-from analysis.pairwise.contrasts import each
+from analysis.pairwise.data.contrasts import each
+from analysis.pairwise.model import tau2 as between_studies
 from analysis.pairwise.options import prediction_after
 from evidence import facts
 from evidence.errors import CallError, EvidenceError

@@ -187,8 +187,8 @@ def nma(
 ) -> None:
     """Run a network meta-analysis."""
     from analysis.plan import run_network
+    from evidence.folder.protocol import ALL_OUTCOMES
     from evidence.opening import open as open_base
-    from evidence.protocol import ALL_OUTCOMES
 
     words = {word.strip() for word in model.split(",")}
     both = words in ({"both"}, {"common", "random"})

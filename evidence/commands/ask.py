@@ -49,9 +49,11 @@ def sql(file: str, query: str, form: str | None, output: Path | None, timeout: f
     stopped when it takes too long or wants too much memory. A dash in place of QUERY reads it from
     standard input.
     """
-    from evidence import files, gate, opening
+    from evidence import opening
     from evidence import output as write
+    from evidence.checking import gate
     from evidence.errors import CallError
+    from evidence.system import files
 
     if query == "-":
         query = sys.stdin.read()

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from evidence.commands.options import FILE, announce, example
-from evidence.frames import rows as rows_of
+from evidence.system.frames import rows as rows_of
 
 if TYPE_CHECKING:
     from analysis.published import PrintedNetwork
-    from evidence.claims import Verdict
+    from evidence.checking.claims import Verdict
     from evidence.query import EvidenceBase
 
 _CLAIM = ("verdict", "kind", "claim", "text", "found", "expected", "needs", "locator", "publication")
@@ -58,7 +58,7 @@ def audit(file: str, form: str, part: str | None, strict: bool) -> None:
     Every claim's query is run on the evidence base. For printed league tables the joint distribution behind
     them is rebuilt, and with it the rankings they imply.
     """
-    from evidence.claims import FAILS, check_claims
+    from evidence.checking.claims import FAILS, check_claims
     from evidence.opening import open as open_base
 
     with open_base(file) as db:
@@ -189,7 +189,7 @@ def _interval(row: dict[str, Any]) -> str:
 
 
 def _claims(verdicts: list[Verdict]) -> None:
-    from evidence.claims import FAILS, HOLDS, UNCHECKED
+    from evidence.checking.claims import FAILS, HOLDS, UNCHECKED
 
     counts = {name: sum(v.verdict == name for v in verdicts) for name in (HOLDS, FAILS, UNCHECKED)}
     for name, n in counts.items():

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from evidence import facts
-from evidence.frames import records
 from evidence.output import SYNTHETIC, display, p_value, percent, significant, write_table
 from evidence.results import IMPORTANTLY_BETTER, OVER_ALL
+from evidence.system.frames import records
 
 if TYPE_CHECKING:
     import pandas as pd

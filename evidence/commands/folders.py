@@ -15,7 +15,7 @@ from evidence.commands.options import FILE, announce, example, output_option
 from evidence.commands.progress import status
 
 if TYPE_CHECKING:
-    from evidence.mending import Effect
+    from evidence.checking.mending import Effect
     from evidence.query import EvidenceBase
 
 
@@ -46,9 +46,9 @@ def new(directory: Path) -> None:
 
     The folder builds as it stands; its README.md says what each file and column holds.
     """
-    from evidence import files
     from evidence.errors import CallError
-    from evidence.resources import template_directory
+    from evidence.system import files
+    from evidence.system.resources import template_directory
 
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise CallError(f"{str(directory)!r} is there already and not empty: name a new folder.")
@@ -61,7 +61,7 @@ def new(directory: Path) -> None:
 
 def _folder_guide() -> str:
     """Describe every file and column of a review folder, from their declaration."""
-    from evidence.layout import FILES
+    from evidence.folder.layout import FILES
 
     lines = [
         "# A review folder",
@@ -159,8 +159,8 @@ def check(file: str, mend: int) -> None:
     Prints what is wrong or doubtful, with file and line; then, for numbers that look mistyped, what the
     pooled results would be if they were mended. Exit code 1 on errors, 0 on warnings alone.
     """
-    from evidence.audit import run_audits
-    from evidence.mending import effects, telling
+    from evidence.checking.audit import run_audits
+    from evidence.checking.mending import effects, telling
     from evidence.opening import open as open_base
     from evidence.output import write_table
 

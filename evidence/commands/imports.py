@@ -285,8 +285,8 @@ def _beside_revman(analyses: list[Any], into: Path) -> None:
     import evidence
     from analysis import pairwise
     from evidence.errors import EvidenceError
+    from evidence.facts.reference import keyed
     from evidence.output import write_table
-    from evidence.reference import keyed
 
     columns = [
         "analysis",

@@ -61,7 +61,7 @@ SAVE = click.option("--save", is_flag=True, help="Keep the result rows in FILE (
 
 def _set_memory(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
     if value is not None:
-        from evidence import gate
+        from evidence.checking import gate
 
         gate.size(value)
         gate.MEMORY.set(value)

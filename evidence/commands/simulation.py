@@ -35,8 +35,8 @@ def simulate(directory: Path, studies: int | None, treatments: int, outcomes: in
 
     Everything made from it is marked as simulated.
     """
-    from evidence.simulate import ALF, NOTICE, synthetic_shape
-    from evidence.simulate import simulate as write
+    from evidence.folder.simulate import ALF, NOTICE, synthetic_shape
+    from evidence.folder.simulate import simulate as write
 
     shape = ALF if studies is None else synthetic_shape(studies, treatments=treatments, outcomes=outcomes)
     folder = write(shape, directory, seed=seed)

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evidence.layout import FILES, File
-from evidence.protocol import FILE_NAME, LISTED, REVIEW_KEYS
-from evidence.reference import REFERENCE_TABLES, reference
+from evidence.facts.reference import REFERENCE_TABLES, reference
+from evidence.folder.layout import FILES, File
+from evidence.folder.protocol import FILE_NAME, LISTED, REVIEW_KEYS
 from evidence.selection import Selection
 
 

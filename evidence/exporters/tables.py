@@ -10,12 +10,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from evidence.files import replacing
 from evidence.output import SYNTHETIC, jsonable, write_workbook
 from evidence.output import write_json as write_objects
 from evidence.query import EvidenceBase
 from evidence.selection import Selection
-from evidence.storage import load_order
+from evidence.store.rows import load_order
+from evidence.system.files import replacing
 
 _BATCH = 10_000
 
@@ -90,9 +90,9 @@ def write_sqlite(selection: Selection, directory: Path) -> list[Path]:
 
 def write_duckdb(selection: Selection, directory: Path) -> list[Path]:
     """Write a DuckDB file that is an evidence base of its own, with every view and macro."""
-    from evidence.blank import copy_blank
     from evidence.database import attached, connect
-    from evidence.stored import refresh
+    from evidence.store.blank import copy_blank
+    from evidence.store.stored import refresh
 
     file = directory / "evidence.duckdb"
     with replacing(file) as temporary:

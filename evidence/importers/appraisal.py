@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from evidence.column_names import plain
 from evidence.errors import CallError, Problem, ReviewError
+from evidence.facts.reference import keyed, reference
+from evidence.folder.column_names import plain
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
 from evidence.importers.table import Table, read_table
 from evidence.names import nearest, suggestion
-from evidence.reference import keyed, reference
 
 _ANSWERS = {
     "l": "low",

@@ -14,19 +14,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evidence import facts, hazard
-from evidence.bulk import uncollected
-from evidence.column_names import AMBIGUOUS, effect_name, hints, plain, targets
+from evidence import facts
 from evidence.errors import CallError, Problem, ReviewError
-from evidence.hazard import contradiction
+from evidence.facts import hazard
+from evidence.facts.hazard import contradiction
+from evidence.facts.scales import Printed, fits_se, judge
+from evidence.folder.column_names import AMBIGUOUS, effect_name, hints, plain, targets
+from evidence.folder.layout import FILE, SCALES
+from evidence.folder.sheet import is_own_column
 from evidence.importers.cells import filled_down, holds, taken_apart
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
 from evidence.importers.table import Table, read_table
 from evidence.importers.wide import LongForm, is_wide, long_form
-from evidence.layout import FILE, SCALES
 from evidence.names import suggestion
-from evidence.scales import Printed, fits_se, judge
-from evidence.sheet import is_own_column
+from evidence.store.bulk import uncollected
 
 _IDENTITY = ("study", "experiment", "arm", "treatment", "outcome")
 _SPREADS = frozenset(("sd", "se", "ci_lower", "q1", "min"))
@@ -81,7 +82,7 @@ def import_arms(
         Effect measure of a contrast-level table, which must be named.
     scale : {"natural", "log"}, optional
         How a contrast-level table writes ratios: as printed, or as natural logarithms. Without it the columns
-        are judged (see `evidence.scales`), and what cannot be decided is asked for.
+        are judged (see `evidence.facts.scales`), and what cannot be decided is asked for.
     se_scale : {"natural", "log"}, optional
         Whose standard error stands beside ratios: that of the ratio itself, or of its logarithm.
     lower_is_better : bool, optional

@@ -10,10 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from evidence import files
 from evidence.errors import Problem, ReviewError
-from evidence.layout import FILES
-from evidence.sheet import Problems, read_sheet
+from evidence.folder.layout import FILES
+from evidence.folder.sheet import Problems, read_sheet
+from evidence.system import files
 
 Row = dict[str, str]
 

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evidence.errors import CallError, Problem, ReviewError
-from evidence.files import replacing
 from evidence.importers.draft import Draft, ImportReport, Row
 from evidence.importers.references import normal_doi
 from evidence.importers.table import read_table
+from evidence.system.files import replacing
 
 COLUMNS = (
     "confirmed",

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evidence.column_names import plain, targets
 from evidence.errors import CallError, Problem, ReviewError
+from evidence.folder.column_names import plain, targets
+from evidence.folder.layout import FILE
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport, Row
 from evidence.importers.table import Table, read_table
-from evidence.layout import FILE
 from evidence.names import suggestion
 
 _MEASUREMENTS = FILE["measurements.csv"]
@@ -196,9 +196,9 @@ def as_read_by(file: str | Path, extractor: str, output: str | Path) -> Path:
         If there is no such extractor.
     """
     from evidence.database import connect
-    from evidence.definitions import are_ours, own_copy, remember
-    from evidence.files import replacing
-    from evidence.stored import refresh
+    from evidence.store.definitions import are_ours, own_copy, remember
+    from evidence.store.stored import refresh
+    from evidence.system.files import replacing
 
     with replacing(Path(output)) as part:
         if are_ours(Path(file)):

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from evidence.column_names import Spellings
 from evidence.errors import Problem, ReviewError
+from evidence.folder.column_names import Spellings
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
 from evidence.importers.table import Table, read_table
 

@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from evidence.bounds import MAX_DEPTH, parse_json, unreadable, whole
 from evidence.errors import CallError, Problem, ReviewError
 from evidence.importers.arms import import_table
 from evidence.importers.draft import ImportReport
 from evidence.importers.sources import read_text, read_xml
 from evidence.importers.table import Table, table_of
+from evidence.system.bounds import MAX_DEPTH, parse_json, unreadable, whole
 
 _MEASUREMENT = {
     "treatment": "treatment",

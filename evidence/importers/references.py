@@ -13,10 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from evidence.bounds import parsing, unreadable
 from evidence.errors import CallError, Problem, ReviewError
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
 from evidence.importers.sources import read_text
+from evidence.system.bounds import parsing, unreadable
 
 _RIS_LINE = re.compile(r"(?P<tag>[A-Z][A-Z0-9])  ?-(?: (?P<value>.*))?$")
 _NBIB_LINE = re.compile(r"(?P<tag>[A-Z]{2,4}) *- (?P<value>.*)$")

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from evidence import facts
-from evidence.bounds import unreadable
-from evidence.column_names import Spellings, plain
 from evidence.errors import Problem, ReviewError
+from evidence.facts.reference import reference
+from evidence.folder.column_names import Spellings, plain
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
 from evidence.importers.sources import decode, inside, read_archive, read_xml
 from evidence.importers.table import Table, table_of
-from evidence.reference import reference
+from evidence.system.bounds import unreadable
 
 _METHODS = {"mantelhaenszel": "MH", "mh": "MH", "peto": "Peto", "petooe": "Peto", "expoev": "Peto"}
 _STATISTICS = {

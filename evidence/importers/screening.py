@@ -12,13 +12,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from evidence.column_names import plain
 from evidence.errors import CallError, Problem, ReviewError
+from evidence.folder.column_names import plain
+from evidence.folder.layout import STAGES
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport, Row
 from evidence.importers.duplicates import plain_title
 from evidence.importers.references import normal_doi
 from evidence.importers.table import Table, read_table
-from evidence.layout import STAGES
 
 _ALIASES = {
     "record": "record",

@@ -6,8 +6,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from evidence.bounds import check_lines, check_members, parsing, read_bytes, unreadable
 from evidence.errors import Problem, ReviewError
+from evidence.system.bounds import check_lines, check_members, parsing, read_bytes, unreadable
 
 
 def read_text(path: str | Path) -> tuple[str, list[str]]:

@@ -13,12 +13,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evidence.column_names import Spellings, plain
 from evidence.errors import CallError, Problem, ReviewError
+from evidence.facts.reference import keyed
+from evidence.folder.column_names import Spellings, plain
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
 from evidence.importers.table import Table, read_table
 from evidence.names import skeleton, suggestion
-from evidence.reference import keyed
 
 _COLUMNS = {
     "study": ("studyid",),

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evidence.bounds import check_members, check_size, counted, parsing, read_bytes, unreadable
 from evidence.errors import CallError, Problem, ReviewError
+from evidence.folder.records import UNQUOTE, RecordError, records, swallowed, told_swallowed
 from evidence.importers.sources import read_text
-from evidence.records import UNQUOTE, RecordError, records, swallowed, told_swallowed
+from evidence.system.bounds import check_members, check_size, counted, parsing, read_bytes, unreadable
 
 MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "."})
 """Texts that other tools write for a missing cell."""

@@ -13,8 +13,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from evidence.column_names import AMBIGUOUS, effect_name, plain, targets
 from evidence.errors import Problem, ReviewError
+from evidence.folder.column_names import AMBIGUOUS, effect_name, plain, targets
 from evidence.importers.draft import ColumnMapping
 from evidence.importers.table import Table
 

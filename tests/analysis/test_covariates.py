@@ -12,9 +12,9 @@ import pytest
 
 import evidence
 from analysis import network, pairwise
-from analysis.charts.effect import Effect
+from analysis.charts.base.effect import Effect
 from analysis.plan import run_pairwise, run_planned
-from analysis.report.regression_table import regression_table
+from analysis.report.sections.regression_table import regression_table
 from evidence.errors import CallError, EvidenceError, RefusedError, ReviewError
 from evidence.question import Question
 from evidence.question import read as read_question

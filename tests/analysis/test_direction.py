@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from analysis import charts
-from analysis.charts.effect import Effect
-from analysis.charts.files import specification
+from analysis.charts.base.effect import Effect
+from analysis.charts.base.files import specification
 from analysis.plan import _forms_mixed, run_network, run_pairwise
 from analysis.report import words
 from analysis.report.links import Links, as_text

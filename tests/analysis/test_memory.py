@@ -11,14 +11,19 @@ import pandas as pd
 import pytest
 
 from analysis import network, pairwise, plan
-from analysis.network import chains, contribution, counts, inconsistency, mcmc_data
-from analysis.network.data import ArmBlock, Block, Network
-from analysis.network.exact_posterior import contrasts_of
-from analysis.network.gls import Gls
-from analysis.network.influence import Influence
-from analysis.pairwise import bias
-from evidence import facts, memory
+from analysis.network import counts
+from analysis.network.data.network import ArmBlock, Block, Network
+from analysis.network.exact.influence import Influence
+from analysis.network.exact.posterior import contrasts_of
+from analysis.network.frequentist import contribution
+from analysis.network.mcmc import chains
+from analysis.network.mcmc import data as mcmc_data
+from analysis.network.model import inconsistency
+from analysis.network.model.gls import Gls
+from analysis.pairwise.small_study import asymmetry as bias
+from evidence import facts
 from evidence.errors import RefusedError
+from evidence.system import memory
 
 
 def net_of(studies: int, treatments: int, seed: int = 1) -> Network:
@@ -148,8 +153,9 @@ TAKEN = [
 def test_what_is_said_is_what_is_taken(monkeypatch, prepare, a, b):
     said = []
     for module in (
-        "network.gls", "network.rows", "network.exact_posterior", "network.influence", "network.exact_tables",
-        "network.result", "network.counts", "network.contribution", "network.inconsistency", "pairwise.deletion", "pairwise.bias",
+        "network.model.gls", "network.model.rows", "network.exact.posterior", "network.exact.influence", "network.exact.tables",
+        "network.result", "network.counts.engine", "network.frequentist.contribution", "network.model.inconsistency", "pairwise.influence.deletion",
+        "pairwise.small_study.asymmetry",
     ):  # fmt: skip
         monkeypatch.setattr(
             f"analysis.{module}.refuse_without_room", lambda needed, what, instead: said.append(needed)
@@ -205,7 +211,7 @@ def test_what_mcmc_says_is_what_matrix_and_model_take(monkeypatch, studies):
 def test_refused_before_it_is_taken_with_what_would_work(monkeypatch, run, remedy):
     monkeypatch.setattr(memory, "available", lambda: 50e6)
     monkeypatch.setattr(
-        "analysis.network.mcmc_posterior.run", lambda *a, **o: pytest.fail("chains were drawn")
+        "analysis.network.mcmc.posterior.run", lambda *a, **o: pytest.fail("chains were drawn")
     )
     monkeypatch.setattr(counts, "sample", lambda *args: pytest.fail("draws were taken"))
     with pytest.raises(RefusedError, match="of memory; there is 50 MB") as refused:

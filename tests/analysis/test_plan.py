@@ -118,7 +118,7 @@ def test_an_engine_that_is_not_installed_says_how_to_get_it(db, question, monkey
 
 
 def test_chains_beside_an_exact_fit_say_what_they_need_where_pymc_is_not_installed(db, question, monkeypatch):
-    monkeypatch.setattr("analysis.network.chains.find_spec", lambda name: None)
+    monkeypatch.setattr("analysis.network.mcmc.chains.find_spec", lambda name: None)
     run = plan.run_network(db, **question, engine="exact", chains=True)
     (note,) = [m for m in run.frames["notes"]["message"] if "chains" in m]
     assert "pip install 'evidence-base[mcmc]'" in note

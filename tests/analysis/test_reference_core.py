@@ -15,9 +15,9 @@ import pytest
 
 from analysis import network
 from analysis.network import exact
-from analysis.network.priors import Uniform
-from analysis.pairwise import coefficients, inference, tau2
-from analysis.pairwise.rows import Rows
+from analysis.network.model.priors import Uniform
+from analysis.pairwise.model import coefficients, inference, tau2
+from analysis.pairwise.model.rows import Rows
 
 ORACLES = Path(__file__).parents[1] / "oracles"
 CORE = json.loads((ORACLES / "reference_core.json").read_text(encoding="utf-8"))

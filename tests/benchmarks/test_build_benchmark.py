@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import evidence
-from evidence.simulate import simulate, synthetic_shape
+from evidence.folder.simulate import simulate, synthetic_shape
 
 # Seconds of CPU: they do not depend on what else the machine does.
 pytestmark = pytest.mark.benchmark(timer=time.process_time)

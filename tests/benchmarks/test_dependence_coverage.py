@@ -15,9 +15,9 @@ import os
 import numpy as np
 import pytest
 
-from analysis.pairwise import tau2 as between_studies
-from analysis.pairwise.inference import infer
-from analysis.pairwise.rows import Rows
+from analysis.pairwise.model import tau2 as between_studies
+from analysis.pairwise.model.inference import infer
+from analysis.pairwise.model.rows import Rows
 
 ANIMALS, SD = 8, 10.0
 

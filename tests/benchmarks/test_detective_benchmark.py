@@ -21,10 +21,10 @@ import numpy as np
 import pytest
 
 import evidence
-from evidence.blank import copy_blank
 from evidence.database import connect
 from evidence.importers.arms import import_arms
-from evidence.stored import refresh
+from evidence.store.blank import copy_blank
+from evidence.store.stored import refresh
 
 BUNDLED = ("diabetes", "smoking", "parkinson", "maternal-diet")
 TABLES = (

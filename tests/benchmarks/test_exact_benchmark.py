@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from analysis.network import exact
-from analysis.network.data import Block, Network
+from analysis.network.data.network import Block, Network
 
 HERE = Path(__file__).parent
 OPTIONS = {"model": "random", "tau_prior": "uniform(0, 5)", "effect_prior_sd": 100.0}

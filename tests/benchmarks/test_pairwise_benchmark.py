@@ -16,10 +16,11 @@ import numpy as np
 import pytest
 
 from analysis import pairwise
-from analysis.pairwise import deletion, tau2
-from analysis.pairwise.gosh import gosh
-from analysis.pairwise.inference import infer
-from analysis.pairwise.rows import Rows
+from analysis.pairwise.influence import deletion
+from analysis.pairwise.influence.gosh import gosh
+from analysis.pairwise.model import tau2
+from analysis.pairwise.model.inference import infer
+from analysis.pairwise.model.rows import Rows
 
 Task = Callable[[], float]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from evidence.database import connect
-from evidence.objects import sql_objects
+from evidence.store.objects import sql_objects
 
 
 @pytest.fixture(scope="module")

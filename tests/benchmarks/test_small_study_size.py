@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from analysis.pairwise import bias
+from analysis.pairwise.small_study import asymmetry as bias
 
 DEFAULT = ("Peters", "Egger, multiplicative", "Egger, additive")
 SIZES = {

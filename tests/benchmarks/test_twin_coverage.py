@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import evidence
 from analysis import network
-from evidence.simulate import ALF, simulate, truth
+from evidence.folder.simulate import ALF, simulate, truth
 
 TWINS = 200
 NODES = ("ADMSC", "AFMSC", "BMSC", "LSC", "MenSC", "UCMSC", "placebo")

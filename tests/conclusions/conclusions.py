@@ -13,24 +13,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import evidence
-from analysis.charts.files import specification
+from analysis.charts.base.files import specification
 from analysis.plan import run_network, run_pairwise, run_planned
 from analysis.report import words
 from analysis.report.blocks import Figure, everything
 from analysis.report.links import Links, as_text
 from analysis.report.material import Material
-from analysis.report.network_section import network_section
-from analysis.report.pairwise_section import pairwise_section
+from analysis.report.sections.network import network_section
+from analysis.report.sections.pairwise import pairwise_section
 from evidence.cli import main
 from evidence.commands.display import show_run
 from evidence.database import connect
-from evidence.definitions import remember
 from evidence.errors import EvidenceError
-from evidence.frames import plain, records
 from evidence.names import slug
 from evidence.query import EvidenceBase
 from evidence.results import TABLES, Run, read
-from evidence.storage import insert
+from evidence.store.definitions import remember
+from evidence.store.rows import insert
+from evidence.system.frames import plain, records
 
 if TYPE_CHECKING:
     import duckdb

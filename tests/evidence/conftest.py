@@ -145,6 +145,6 @@ def diabetes_file(tmp_path_factory) -> Path:
 def example_file(tmp_path_factory) -> Path:
     """Build the worked example that ``evidence new`` writes: four studies, units, medians, time points."""
     from evidence import build
-    from evidence.resources import template_directory
+    from evidence.system.resources import template_directory
 
     return build(template_directory(), tmp_path_factory.mktemp("built") / "example.duckdb")

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 import evidence
-from evidence.blank import copy_blank
 from evidence.build import build, fill
 from evidence.database import connect
 from evidence.errors import CallError, EvidenceError, ReviewError
 from evidence.review import bundled, read
+from evidence.store.blank import copy_blank
 
 
 @pytest.fixture
@@ -296,8 +296,8 @@ def test_other_clients_can_read_the_file(built):
 @pytest.fixture
 def own_cache(tmp_path, monkeypatch):
     """A cache of the test's own, and few views, which take long to create."""
-    from evidence import blank, objects, stored
-    from evidence.blank import blank_file
+    from evidence.store import blank, objects, stored
+    from evidence.store.blank import blank_file
 
     few = ("study_variable", "outcome_unit")
     monkeypatch.setattr(

@@ -8,7 +8,7 @@ from evidence.catalog import Catalog, Column, Entry, Origin, dictionary
 from evidence.cli import cli
 from evidence.database import connect
 from evidence.errors import CallError
-from evidence.objects import sql_objects
+from evidence.store.objects import sql_objects
 
 
 @pytest.fixture(scope="module")

@@ -629,7 +629,7 @@ def test_analyse_names_what_is_refused_and_keeps_the_rest(example_file, tmp_path
 
 
 def test_packaged_files_travel():
-    from evidence.resources import template_directory
+    from evidence.system.resources import template_directory
 
     assert (template_directory() / "review.toml").is_file()
     assert template_directory().parent == Path(evidence.__file__).parent

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-from evidence import build, hazard
+from evidence import build
 from evidence.cli import cli
 from evidence.errors import CallError, ReviewError
+from evidence.facts import hazard
 from evidence.importers.arms import import_arms
 from evidence.opening import open as open_base
 from evidence.review import read

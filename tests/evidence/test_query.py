@@ -12,11 +12,12 @@ import duckdb
 import pytest
 
 import evidence
-from evidence import gate, opening
+from evidence import opening
+from evidence.checking import gate
 from evidence.database import connect
 from evidence.errors import CallError
-from evidence.resources import schema_directory
 from evidence.review import find
+from evidence.system.resources import schema_directory
 
 HOSTILE = [
     "copy study to 'stolen.csv'",

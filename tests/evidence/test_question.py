@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 import analysis
 import evidence
 from analysis import network, pairwise
-from evidence.condition import select_studies
+from evidence.checking.condition import select_studies
 from evidence.database import connect
 from evidence.errors import CallError, RefusedError, ReviewError
+from evidence.facts.timepoint import TimepointRule
 from evidence.query import EvidenceBase
 from evidence.question import Question, _arms, _timed, known, read
-from evidence.stored import refresh
-from evidence.timepoint import TimepointRule
+from evidence.store.stored import refresh
 
 
 @pytest.fixture(scope="module")
@@ -497,7 +497,7 @@ def _by_definition(rule, times, pairwise):
 
 @pytest.fixture(scope="module")
 def blank(tmp_path_factory):
-    from evidence.blank import copy_blank
+    from evidence.store.blank import copy_blank
 
     path = tmp_path_factory.mktemp("blank") / "blank.duckdb"
     copy_blank(path)
@@ -514,10 +514,10 @@ ANALYSED = {
 HONEST = {
     # Not an analysis: figures of coverage, provenance, simulation, examples of SQL.
     "analysis/charts/gallery/drawings.py", "analysis/recipes/query_and_export.py",
-    "analysis/report/closing_sections.py", "analysis/report/links.py", "analysis/report/opening_sections.py",
-    "evidence/simulate.py", "evidence/trace.py", "evidence/query.py",
+    "analysis/report/sections/closing.py", "analysis/report/links.py", "analysis/report/sections/opening.py",
+    "evidence/folder/simulate.py", "evidence/trace.py", "evidence/query.py",
     # Evaluates conditions on contrasts for the reader.
-    "evidence/condition.py",
+    "evidence/checking/condition.py",
     # Writes what the view `pooled` pooled, beside its rows.
     "evidence/exporters/revman.py",
 }  # fmt: skip

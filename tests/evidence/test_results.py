@@ -12,7 +12,7 @@ from evidence.cli import cli
 from evidence.database import connect
 from evidence.errors import CallError, EvidenceError
 from evidence.results import CONTENT, TABLES, Run, hash_rows, listing, plain, read, save, versions
-from evidence.stored import refresh
+from evidence.store.stored import refresh
 
 
 def estimates(**changes):

@@ -8,9 +8,9 @@ import pytest
 import evidence
 from evidence.catalog import Catalog
 from evidence.database import connect
-from evidence.objects import sql_objects, used_by
 from evidence.review import bundled
-from evidence.stored import STORED, differing, refresh, stored_views
+from evidence.store.objects import sql_objects, used_by
+from evidence.store.stored import STORED, differing, refresh, stored_views
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ import pytest
 from click.testing import CliRunner
 
 import evidence
-from evidence import claims, condition, gate
+from evidence.checking import claims, condition, gate
 from evidence.cli import cli
 from evidence.database import connect
 from evidence.errors import EvidenceError, ReviewError

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from evidence.objects import used_by
-from evidence.reference import keyed
-from evidence.stored import refresh
+from evidence.facts.reference import keyed
+from evidence.store.objects import used_by
+from evidence.store.stored import refresh
 
 CONTROLS = ("control", "placebo", "plac", "no_contact", "no treatment", "no_intervention", "control/placebo")
 
@@ -143,9 +143,9 @@ class Rows:
 @pytest.fixture(scope="session")
 def database(tmp_path_factory):
     """Tables without a row, macros and views: a copy of the blank file, which is made once for all workers."""
-    from evidence.blank import copy_blank
     from evidence.database import connect
-    from evidence.reference import REFERENCE_TABLES
+    from evidence.facts.reference import REFERENCE_TABLES
+    from evidence.store.blank import copy_blank
 
     file = tmp_path_factory.mktemp("blank") / "blank.duckdb"
     copy_blank(file)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evidence.objects import sql_objects
+from evidence.store.objects import sql_objects
 
 AUDITS = [item.name for item in sql_objects() if item.name.startswith("audit_")]
 COLUMNS = ["severity", "message", "remedy", "study", "source_file", "source_line"]

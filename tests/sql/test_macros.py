@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from evidence.database import connect
-from evidence.objects import create_objects, sql_objects
+from evidence.store.objects import create_objects, sql_objects
 
 DISTRIBUTIONS = (
     "normal_cdf",

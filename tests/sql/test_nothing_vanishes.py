@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evidence.errors import RefusedError
-from evidence.objects import sql_objects
+from evidence.facts.reasons import words
+from evidence.facts.reference import reference
 from evidence.query import EvidenceBase
 from evidence.question import Question, read
-from evidence.reasons import words
-from evidence.reference import reference
+from evidence.store.objects import sql_objects
 
 BINARY = ("OR", "RR", "RD")
 

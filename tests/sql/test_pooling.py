@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from evidence.database import connect
-from evidence.objects import sql_objects
+from evidence.store.objects import sql_objects
 
 ORACLES = Path(__file__).parents[1] / "oracles"
 KEYS = "outcome, measure, treatment_a, treatment_b"

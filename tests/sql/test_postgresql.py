@@ -19,7 +19,7 @@ import sqlglot
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.schema import MappingSchema
 
-from evidence.objects import sql_objects
+from evidence.store.objects import sql_objects
 
 VIEWS = [
     item

@@ -10,7 +10,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
 
-from evidence.objects import sql_objects
+from evidence.store.objects import sql_objects
 
 ROOMS = ("staging", "contrasts", "pooling", "network", "appraisal", "published", "audits")
 VIEWS = [item for item in sql_objects() if item.kind == "view" and item.room in ROOMS]

@@ -10,7 +10,7 @@ from typing import Any
 from analysis.charts.gallery.bench import Bench
 from analysis.charts.gallery.drawings import DRAW
 from analysis.charts.registry import CHARTS
-from evidence import files
+from evidence.system import files
 
 Progress = Callable[[str], None]
 
@@ -35,7 +35,7 @@ def write(directory: str | Path, *, progress: Progress | None = None) -> Path:
     CallError
         If the folder cannot be written.
     """
-    from analysis.charts.files import save, svg
+    from analysis.charts.base.files import save, svg
 
     say = progress or (lambda step: None)
     folder = Path(directory)
@@ -63,7 +63,7 @@ def overview(directory: Path, *, progress: Progress | None = None) -> Any:
     -------
     altair chart
     """
-    from analysis.charts.theme import compose
+    from analysis.charts.base.theme import compose
 
     bench = Bench(directory, progress or (lambda step: None))
     parts = [DRAW[name](bench) for name in ("network_diagram", "network_forest", "rankogram")]

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.charts.effect import Effect
+from analysis.charts.base.effect import Effect
 from evidence import facts
 
 if TYPE_CHECKING:

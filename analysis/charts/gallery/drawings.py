@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from analysis import charts
+from analysis.charts.base.theme import records
 from analysis.charts.gallery.bench import Bench
-from analysis.charts.theme import records
-from evidence.frames import rows as rows_of
+from evidence.system.frames import rows as rows_of
 
 
 def random_rows(frame: pd.DataFrame) -> pd.DataFrame:
@@ -276,7 +276,7 @@ def _rank_trace(bench: Bench) -> Any:
 
 
 def _psrf(bench: Bench) -> Any:
-    from analysis.network.convergence import psrf_by_iteration
+    from analysis.network.mcmc.convergence import psrf_by_iteration
 
     rows = []
     draws = _chains(bench)

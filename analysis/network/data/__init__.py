@@ -1,0 +1,1 @@
+"""The network as read: treatments, blocks of effects and arms, its graph, and where it is read from."""

@@ -1,0 +1,1 @@
+"""What every engine is made of: designs, likelihoods, priors, least squares, quadrature, posteriors."""

@@ -1,0 +1,476 @@
+"""Do the studies agree with each other: within designs, between designs, direct with indirect evidence.
+
+A *design* is the set of treatments that a study compares. Heterogeneity is disagreement of studies of one
+design, inconsistency disagreement of designs (Krahn, Binder and König 2013, doi:10.1186/1471-2288-13-35).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.network.data.graph import design_name, splittable
+from analysis.network.data.network import Array, Block, Network
+from analysis.network.model.gls import ESTIMATORS, Gls, moment_estimate
+from analysis.network.model.rows import heterogeneity_correlation
+from analysis.network.model.sources import ALONE, DIRECT_ONLY, Sources, direct_estimates, sources
+from evidence.system.memory import FEWER, refuse_without_room
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+DIC_MATTERS = 3.0
+"""A DIC lower by this much or less is not called better (Dias et al. 2013, doi:10.1177/0272989X12455847)."""
+NOTHING_TO_CHECK = "no comparison has both direct and independent indirect evidence: nothing to check"
+
+
+def against_unrelated(found: Sources, consistent: float, unrelated: float) -> tuple[str, float]:
+    """Set the DIC with consistency against that of unrelated mean effects, in words and as a number.
+
+    Parameters
+    ----------
+    found : Sources
+        Of the network and model.
+    consistent, unrelated : float
+        DIC of the two models.
+
+    Returns
+    -------
+    str
+        The two, and what they say.
+    float
+        The first less the second; above 0 where the data ask for inconsistency.
+    """
+    difference = consistent - unrelated
+    if not found.checkable:
+        reading = NOTHING_TO_CHECK
+    elif difference > DIC_MATTERS:
+        reading = f"better without by more than {DIC_MATTERS:g}: a sign of inconsistency"
+    else:
+        reading = f"without is not better by more than {DIC_MATTERS:g}: no sign of inconsistency"
+    return f"DIC {consistent:.2f} with consistency, {unrelated:.2f} without ({reading})", difference
+
+
+@dataclass(frozen=True)
+class Designs:
+    """Studies pooled within their designs.
+
+    Attributes
+    ----------
+    network : Network
+        The designs in place of studies: effects pooled within each design, and their covariance.
+    treatments : tuple of tuple of int
+        Treatments of each design.
+    n_studies : (d,) int array
+    q, df : (d,) arrays
+        Heterogeneity within each design.
+    tau2_within : float
+        Heterogeneity variance under which every design has effects of its own: moment estimator; 0 where no
+        design has more than one study, NaN where rounding leaves nothing of it.
+    """
+
+    network: Network
+    treatments: tuple[tuple[int, ...], ...]
+    n_studies: Array
+    q: Array
+    df: Array
+    tau2_within: float
+
+
+def pool_designs(net: Network, tau2: float = 0.0) -> Designs:
+    """Pool the studies of each design.
+
+    Parameters
+    ----------
+    net : Network
+    tau2 : float
+        Heterogeneity variance added to the studies' sampling variances.
+
+    Returns
+    -------
+    Designs
+    """
+    sets: list[tuple[int, ...]] = []
+    blocks, counts, q, df = [], [], [], []
+    whole = taken = 0.0
+    for block in net.blocks:
+        m = block.k - 1
+        R = heterogeneity_correlation(m)
+        precision = np.linalg.inv(block.S + tau2 * R)
+        design, member = np.unique(block.treatment, axis=0, return_inverse=True)
+        member = member.ravel()
+
+        def total(values: Array, member: Array = member, n: int = len(design)) -> Array:
+            sums = np.zeros((n, *values.shape[1:]))
+            np.add.at(sums, member, values)
+            return sums
+
+        information = total(precision)
+        covariance = np.linalg.inv(information)
+        effect = (covariance @ total(precision @ block.y[:, :, None]))[:, :, 0]
+        residual = block.y - effect[member]
+        n = np.bincount(member)
+        start = len(sets)
+        blocks.append(Block(np.arange(start, start + len(design)), design, effect, covariance))
+        sets += [tuple(int(t) for t in row) for row in design]
+        counts.append(n)
+        q.append(total(np.einsum("si,sij,sj->s", residual, precision, residual)))
+        df.append((n - 1) * m)
+        whole += float(np.einsum("sij,ji->", precision, R))
+        taken += float(np.einsum("dij,dji->", covariance, total(precision @ R @ precision)))
+    spread, freedom = float(sum(part.sum() for part in q)), int(sum(part.sum() for part in df))
+    names = tuple((design_name(net, design), "main") for design in sets)
+    pooled = replace(net, studies=names, blocks=tuple(blocks), arms=None, contrasts=None, covariates=None)
+    return Designs(
+        pooled,
+        tuple(sets),
+        np.concatenate(counts),
+        np.concatenate(q),
+        np.concatenate(df),
+        moment_estimate(spread - freedom, whole - taken, whole) if freedom else 0.0,
+    )
+
+
+def decomposition(net: Network) -> pd.DataFrame:
+    """Split Cochran's Q of the common-effect model into heterogeneity and inconsistency.
+
+    Parameters
+    ----------
+    net : Network
+
+    Returns
+    -------
+    DataFrame
+        method, component, q, df, p_value, note: total, within and between designs; each design's
+        heterogeneity; what inconsistency is left when a design is detached, that is given effects of its
+        own; and the design-by-treatment test, which allows for heterogeneity within designs (with the
+        moment estimator of tau2 within designs, as netmeta).
+
+    References
+    ----------
+    Krahn U et al. (2013), as above. Higgins JPT et al. (2012). Res Synth Methods 3:98-110.
+    doi:10.1002/jrsm.1044
+    """
+    import pandas as pd
+    from scipy.special import chdtrc
+
+    pooled = pool_designs(net)
+    gls = Gls.of(pooled.network)
+    between, df_between = float(gls.solve([0.0]).rss[0]), gls.degrees_of_freedom()
+    within, df_within = float(pooled.q.sum()), int(pooled.df.sum())
+    adjusted = np.nan
+    if np.isfinite(pooled.tau2_within):
+        adjusted = float(Gls.of(pool_designs(net, pooled.tau2_within).network).solve([0.0]).rss[0])
+    names = [design_name(net, design) for design in pooled.treatments]
+    rows = [
+        ("decomposition", "total", within + between, df_within + df_between, ""),
+        ("decomposition", "within designs", within, df_within, ""),
+        ("decomposition", "between designs", between, df_between, ""),
+        (
+            "design-by-treatment",
+            "network",
+            adjusted,
+            df_between,
+            f"tau within designs {np.sqrt(pooled.tau2_within):.4g}"
+            if np.isfinite(pooled.tau2_within)
+            else "the studies' precisions differ too much for a moment estimate of tau within designs",
+        ),
+    ]
+    rows += [
+        ("heterogeneity within design", name, q, df, f"{n} {'study' if n == 1 else 'studies'}")
+        for name, q, df, n in zip(names, pooled.q, pooled.df, pooled.n_studies)
+    ]
+    for d, name in enumerate(names):
+        keep = gls.study != d
+        df = gls.degrees_of_freedom(keep)
+        if df < df_between:
+            rest = float(gls.solve([0.0], keep).rss[0])
+            rows.append(("between designs after detaching", name, rest, df, ""))
+    table = pd.DataFrame(rows, columns=["method", "component", "q", "df", "note"])
+    # Where nothing is left to test there is no p-value, and what stands in q is rounding error.
+    table["q"] = table["q"].where(table["df"] > 0, 0.0)
+    table["p_value"] = np.where(table["df"] > 0, chdtrc(np.maximum(table["df"], 1), table["q"]), np.nan)
+    return table
+
+
+def net_heat(net: Network, tau2: float = 0.0) -> pd.DataFrame:
+    """Locate inconsistency: what each design contributes, and how that changes when another is detached.
+
+    Parameters
+    ----------
+    net : Network
+    tau2 : float
+        0 for the common-effect model.
+
+    Returns
+    -------
+    DataFrame
+        One row per pair of design-specific contrasts: design and detached (a design of two treatments goes by
+        their names; of more, each contrast with the base arm has a row of its own, "A:B_A:B:C");
+        row_design, column_design (names of the designs); contribution (weight of the column's contrast in the
+        network estimate of the row's); q (the row's part in the inconsistency Q); change (that part less what
+        is left of it when the column's design is detached: above 0 where the design raises inconsistency;
+        missing where detaching changes nothing).
+
+    References
+    ----------
+    Krahn U, Binder H, König J (2013). BMC Med Res Methodol 13:35. doi:10.1186/1471-2288-13-35
+    """
+    import pandas as pd
+
+    pooled = pool_designs(net, tau2)
+    gls = Gls.of(pooled.network)
+    blocks = pooled.network.blocks
+    design = np.concatenate([np.repeat(block.study, block.k - 1) for block in blocks])
+    base = np.concatenate([np.repeat(block.treatment[:, 0], block.k - 1) for block in blocks])
+    other = np.concatenate([block.treatment[:, 1:].ravel() for block in blocks])
+    refuse_without_room(
+        150 * len(design) ** 2,
+        f"The net heat of {len(pooled.treatments):,} designs with {len(design):,} comparisons",
+        FEWER,
+    )
+    hat = design_hat(pooled, other, base)
+
+    def parts(keep: Array | None) -> Array:
+        """Contribution of each contrast to Q: its residual times the precision-weighted residuals."""
+        effect = gls.solve([0.0], keep).effect[0]
+        found = []
+        for block in blocks:
+            residual = block.y - (effect[block.treatment[:, 1:]] - effect[block.treatment[:, :1]])
+            weighted = np.linalg.solve(block.S, residual[:, :, None])[:, :, 0]
+            found.append((residual * weighted).ravel())
+        return np.concatenate(found)
+
+    whole = parts(None)
+    freedom = gls.degrees_of_freedom()
+    difference = np.full((len(design), len(design)), np.nan)
+    for d in range(len(pooled.treatments)):
+        keep = gls.study != d
+        if gls.degrees_of_freedom(keep) < freedom:
+            rest = np.where(design == d, 0.0, parts(keep))
+            difference[:, design == d] = (whole - rest)[:, None]
+    names = [design_name(net, treatments) for treatments in pooled.treatments]
+    of = [names[d] for d in design]
+    labels = [
+        of[r] if len(pooled.treatments[d]) == 2 else f"{design_name(net, (a, b))}_{of[r]}"
+        for r, (d, a, b) in enumerate(zip(design, base, other))
+    ]
+    i, j = (index.ravel() for index in np.indices(difference.shape))
+    return pd.DataFrame(
+        {
+            "design": [labels[r] for r in i],
+            "detached": [labels[r] for r in j],
+            "row_design": [of[r] for r in i],
+            "column_design": [of[r] for r in j],
+            "contribution": hat[i, j],
+            "q": whole[i],
+            "change": difference[i, j],
+        }
+    )
+
+
+def design_hat(pooled: Designs, treatment: Array, versus: Array) -> Array:
+    """Weight of each design-specific contrast in the network estimates ``treatment - versus`` (Krahn 2013).
+
+    Parameters
+    ----------
+    pooled : Designs
+    treatment, versus : (m,) int arrays
+
+    Returns
+    -------
+    (m, contrasts) array
+        Contrasts against each design's base arm, designs in order.
+    """
+    root = Gls.of(pooled.network).solve([0.0]).root[0]
+    wanted = root[treatment] - root[versus]
+    columns = []
+    for block in pooled.network.blocks:
+        arms = root[block.treatment[:, 1:]] - root[block.treatment[:, :1]]
+        spread = np.linalg.solve(block.S, arms)
+        columns.append(np.einsum("mt,dit->mdi", wanted, spread).reshape(len(wanted), -1))
+    return np.concatenate(columns, axis=1)
+
+
+# --- direct against indirect
+# ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Direct and indirect evidence on comparisons; ``second minus first``.
+
+    Attributes
+    ----------
+    first, second : (c,) int arrays
+    direct, direct_se, indirect, indirect_se : (c,) arrays
+        NaN where there is no such evidence.
+    proportion : (c,) array
+        Share of the direct evidence in the network estimate; NaN where the method has none.
+    note : tuple of str
+        Why there is no indirect estimate, or why it is not independent of the direct one.
+    """
+
+    first: Array
+    second: Array
+    direct: Array
+    direct_se: Array
+    indirect: Array
+    indirect_se: Array
+    proportion: Array
+    note: tuple[str, ...]
+
+
+def back_calculation(net: Network, gls: Gls, tau2: float) -> Evidence:
+    """Take the direct estimates out of the network estimates.
+
+    The proportion of direct evidence is the variance of the network estimate over that of the direct
+    estimate; what is left is the indirect estimate (König, Krahn and Binder 2013, doi:10.1002/sim.6001;
+    netmeta's default).
+
+    Parameters
+    ----------
+    net : Network
+    gls : Gls
+        Of the same network.
+    tau2 : float
+        Of the network; it serves the direct estimates too.
+
+    Returns
+    -------
+    Evidence
+    """
+    found = sources(net, gls, tau2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rest = np.where(found.proportion > 1 - DIRECT_ONLY, np.nan, 1 - found.proportion)
+        indirect = (found.network - found.proportion * found.direct) / rest
+        indirect_se = np.sqrt(found.network_variance / rest)
+    return Evidence(
+        found.first,
+        found.second,
+        found.direct,
+        np.sqrt(found.variance),
+        indirect,
+        indirect_se,
+        found.proportion,
+        found.note,
+    )
+
+
+def separate_designs(net: Network, gls: Gls, tau2: float) -> Evidence:
+    """Set the direct estimates against the network without every study that compares the two treatments.
+
+    Separate Indirect from Direct Design Evidence (SIDDE; Efthimiou et al. 2019, doi:10.1002/sim.8158).
+
+    Parameters
+    ----------
+    net : Network
+    gls : Gls
+        Of the same network.
+    tau2 : float
+        Of the whole network.
+
+    Returns
+    -------
+    Evidence
+    """
+    first, second, direct, variance = direct_estimates(net, tau2)
+    refuse_without_room(
+        len(net.studies) * len(net.treatments),
+        f"Which of {len(net.treatments):,} treatments each of {len(net.studies):,} studies holds",
+        FEWER,
+    )
+    holds = np.zeros((len(net.studies), len(net.treatments)), dtype=bool)
+    for block in net.blocks:
+        holds[block.study[:, None], block.treatment] = True
+    indirect, spread = np.full(len(first), np.nan), np.full(len(first), np.nan)
+    for c, (a, b) in enumerate(zip(first, second)):
+        keep = ~(holds[:, a] & holds[:, b])[gls.study]
+        if keep.any():
+            effect, var = gls.contrasts(tau2, np.array([b]), np.array([a]), keep)
+            indirect[c], spread[c] = effect[0], np.sqrt(var[0])
+    return Evidence(
+        first,
+        second,
+        direct,
+        np.sqrt(variance),
+        indirect,
+        spread,
+        np.full(len(first), np.nan),
+        tuple("" if np.isfinite(value) else ALONE for value in indirect),
+    )
+
+
+def split_network(net: Network, first: int, second: int) -> Network:
+    """Give the arms of `second` a node of their own in every study that also holds `first`.
+
+    The network then has one more treatment, the last; its effect less that of `second` is the inconsistency
+    parameter of Dias et al. (2010, doi:10.1002/sim.3767). In multi-arm studies it matters which of the two
+    is moved.
+
+    Parameters
+    ----------
+    net : Network
+    first, second : int
+        Treatments.
+
+    Returns
+    -------
+    Network
+    """
+    new = len(net.treatments)
+    blocks = []
+    for block in net.blocks:
+        both = (block.treatment == first).any(1) & (block.treatment == second).any(1)
+        moved = np.where(both[:, None] & (block.treatment == second), new, block.treatment)
+        blocks.append(replace(block, treatment=moved))
+    return replace(net, treatments=(*net.treatments, "split"), blocks=tuple(blocks), arms=None)
+
+
+def side_splitting(net: Network, method: str | None, tau2: float) -> tuple[Evidence, Array, Array]:
+    """Split comparisons by an inconsistency parameter, and estimate heterogeneity anew each time.
+
+    Parameters
+    ----------
+    net : Network
+    method : str or None
+        Estimator of tau2; None keeps the given `tau2`.
+    tau2 : float
+
+    Returns
+    -------
+    evidence : Evidence
+        Only comparisons with indirect evidence of their own are split (see `splittable`); the others have
+        their pooled direct estimate.
+    difference_se : (c,) array
+        Direct and indirect estimates of a split network are correlated through multi-arm studies.
+    tau2 : (c,) array
+        Of each split network.
+    """
+    first, second, direct, variance = direct_estimates(net, tau2)
+    verdict = splittable(net)
+    pairs = list(zip(first.tolist(), second.tolist()))
+    # Direct, indirect, their difference; variances of the three; tau2.
+    effects, variances = np.full((2, 3, len(pairs)), np.nan)
+    between = np.full(len(pairs), np.nan)
+    effects[0], variances[0] = direct, variance
+    for c, (a, b) in enumerate(pairs):
+        if verdict[a, b] is not None:
+            continue
+        gls = Gls.of(split_network(net, a, b))
+        between[c] = tau2 if method is None else ESTIMATORS[method](gls)
+        if np.isfinite(between[c]):
+            moved = gls.n_treatments - 1
+            sides = np.array([moved, b, moved]), np.array([a, a, b])
+            effects[:, c], variances[:, c] = gls.contrasts(between[c], *sides)
+    errors = np.sqrt(variances)
+    notes = tuple(
+        verdict[pair] or ("" if np.isfinite(value) else "heterogeneity cannot be estimated")
+        for pair, value in zip(pairs, between)
+    )
+    no_share = np.full(len(pairs), np.nan)
+    evidence = Evidence(first, second, effects[0], errors[0], effects[1], errors[1], no_share, notes)
+    return evidence, errors[2], between

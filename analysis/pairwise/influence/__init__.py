@@ -1,0 +1,1 @@
+"""Each study left out in turn, in order, or in every combination."""

@@ -1,0 +1,117 @@
+"""Graphical display of study heterogeneity: the meta-analysis of every subset of the studies.
+
+Reference: Olkin I, Dahabreh IJ, Trikalinos TA (2012) Res Synth Methods 3:214-223.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.pairwise.influence.deletion import fit_subsets
+from analysis.pairwise.model.rows import Array, Rows
+from evidence.errors import RefusedError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Gosh:
+    """Fits to subsets of the studies.
+
+    Attributes
+    ----------
+    studies : tuple of str
+        Names of the studies.
+    member : (m, studies) bool array
+        Which studies each subset holds.
+    estimate, tau2, i2, h2, q : (m,) arrays
+        Pooled effect and heterogeneity of each subset; NaN where a subset is too small.
+    complete : bool
+        Whether these are all subsets, not a sample of them.
+    """
+
+    studies: tuple[str, ...]
+    member: Array
+    estimate: Array
+    tau2: Array
+    i2: Array
+    h2: Array
+    q: Array
+    complete: bool
+
+    def frame(self) -> pd.DataFrame:
+        """One row per subset: k, estimate, tau2, i2, h2, q."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            {
+                "k": self.member.sum(1),
+                "estimate": self.estimate,
+                "tau2": self.tau2,
+                "i2": self.i2,
+                "h2": self.h2,
+                "q": self.q,
+            }
+        )
+
+    def by_study(self) -> pd.DataFrame:
+        """Give the mean estimate and I2 of the subsets with and without each study."""
+        import pandas as pd
+
+        rows = []
+        for index, study in enumerate(self.studies):
+            within = self.member[:, index]
+            rows.append(
+                {
+                    "study": study,
+                    "estimate_with": np.nanmean(self.estimate[within]),
+                    "estimate_without": np.nanmean(self.estimate[~within]),
+                    "i2_with": np.nanmean(self.i2[within]),
+                    "i2_without": np.nanmean(self.i2[~within]),
+                }
+            )
+        return pd.DataFrame(rows)
+
+
+def gosh(
+    rows: Rows, studies: tuple[str, ...], method: str | float | None, subsets: int = 1_000_000, seed: int = 1
+) -> Gosh:
+    """Fit all subsets of at least two studies, or a sample of them where there are more than `subsets`.
+
+    Parameters
+    ----------
+    rows : Rows
+        The data.
+    studies : tuple of str
+        Names of the studies.
+    method : str, float or None
+        Estimator of tau2 or its value; None for the common-effect model.
+    subsets : int
+        Most subsets that are fitted.
+    seed : int
+        Of the sample: each study is in or out with equal chance, subsets of fewer than two drawn again.
+
+    Raises
+    ------
+    RefusedError
+        If there are fewer than three studies.
+    """
+    n = len(studies)
+    if n < 3:
+        raise RefusedError(f"Subsets of studies need at least three of them; there are {n}.")
+    complete = n < 60 and 2**n - n - 1 <= subsets
+    if complete:
+        codes = np.arange(2**n, dtype=np.uint64)
+        member = ((codes[:, None] >> np.arange(n, dtype=np.uint64)) & 1).astype(bool)
+        member = member[member.sum(1) >= 2]
+    else:
+        rng = np.random.default_rng(seed)
+        member = rng.random((subsets, n)) < 0.5
+        while (small := member.sum(1) < 2).any():
+            member[small] = rng.random((int(small.sum()), n)) < 0.5
+    part = fit_subsets(rows, member[:, rows.study], method)
+    return Gosh(studies, member, part.beta[:, 0], part.tau2, part.i2, part.h2, part.q, complete)

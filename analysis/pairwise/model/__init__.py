@@ -1,0 +1,1 @@
+"""What a pairwise model is made of: weights, heterogeneity, inference, robust variances."""

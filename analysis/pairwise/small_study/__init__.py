@@ -1,0 +1,1 @@
+"""Small-study effects: tests of asymmetry, trim and fill, selection models."""

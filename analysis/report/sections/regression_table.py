@@ -1,0 +1,111 @@
+"""The coefficients of a planned meta-regression, from the rows that the run stored."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from analysis.charts.base.effect import Effect
+from analysis.charts.base.theme import count, figures, missing, number, p_value, percent, records
+from analysis.charts.tables import Column, Table
+from analysis.pairwise.regression import METHOD, REST, TEST_OF, too_few
+from evidence.results import Run
+
+_FINEST = 6
+
+
+def regression_table(run: Run, effect: Effect) -> Table | None:
+    """Tabulate term, estimate with interval, standard error, p-value, and what is left unexplained.
+
+    Returns
+    -------
+    Table or None
+        None where the run has no meta-regression.
+    """
+    stored, notes = _stored(run)
+    if not stored:
+        return None
+    tests = {item: row for item, row in stored.items() if item.startswith(TEST_OF)}
+    terms = {item: row for item, row in stored.items() if item not in tests and item != REST}
+    written = [
+        {"group": "Coefficients", "term": item, "note": notes.get(item) or "", **_coefficient(row, effect)}
+        for item, row in terms.items()
+    ]
+    written += [
+        {
+            "group": "Tests",
+            "term": item.removeprefix(TEST_OF),
+            "statistic": number(row["statistic"], 2),
+            "df": _degrees(row["df1"], row["df2"]),
+            "p": p_value(row["p_value"]).removeprefix("= "),
+            "note": notes.get(item) or "",
+        }
+        for item, row in tests.items()
+    ]
+    return Table(
+        f"{run.analysis}-meta-regression",
+        f"Meta-regression on {', '.join(run.specification['moderators'])}",
+        (
+            Column("term", "Term"), Column("estimate", "Estimate [95% interval]", "right"),
+            Column("se", "Standard error", "right"), Column("statistic", "t, z, F or χ²", "right"),
+            Column("df", "df", "right"), Column("p", "p", "right"), Column("note", "Note"),
+        ),
+        tuple(written),
+        note=" ".join(_said(stored[REST], len(terms), notes.get(REST), effect)),
+        data=tuple({"term": item, **row} for item, row in stored.items()),
+    )  # fmt: skip
+
+
+def _stored(run: Run) -> tuple[dict[str, dict[str, Any]], dict[str, str | None]]:
+    """Quantities of each item, and its note; that of R2 stands for the residual heterogeneity."""
+    rows = [row for row in records(run.frames["sensitivity"]) if row["method"] == METHOD]
+    found: dict[str, dict[str, Any]] = {}
+    notes: dict[str, str | None] = {}
+    for row in rows:
+        found.setdefault(row["item"], {})[row["quantity"]] = row["value"]
+        if not missing(row["note"]):
+            notes[row["item"]] = row["note"]
+    return found, notes
+
+
+def _coefficient(row: dict[str, Any], effect: Effect) -> dict[str, str]:
+    half = row["ci_upper"] - row["ci_lower"] if not missing(row["ci_lower"]) else None
+    digits = effect.digits([half and half / 2])
+    if half:
+        # A slope is of one unit of its variable: two figures of its interval, however small that is.
+        digits = min(_FINEST, max(digits, 1 - math.floor(math.log10(half / 2))))
+    return {
+        "estimate": effect.estimate_text(row["estimate"], row["ci_lower"], row["ci_upper"], digits),
+        "se": figures(row["std_error"]),
+        "statistic": number(row["statistic"], 2),
+        "df": _degrees(row["df"]),
+        "p": p_value(row["p_value"]).removeprefix("= "),
+    }
+
+
+def _degrees(*values: Any) -> str:
+    """Write degrees of freedom; nothing for those of a normal distribution."""
+    known = [value for value in values if not missing(value) and math.isfinite(value)]
+    return ", ".join(count(value) if float(value).is_integer() else number(value, 1) for value in known)
+
+
+def _said(rest: dict[str, Any], n_terms: int, about_r2: str | None, effect: Effect) -> Iterator[str]:
+    """Say what the variables leave unexplained, and how far few effects can be trusted."""
+    if effect.scale == "log":
+        yield (
+            f"Estimates are ratios: the intercept is {effect.about.label}, the others by how much it is "
+            "multiplied for one unit or against the reference level; standard errors are of the logarithm."
+        )
+    if missing(rest.get("r2")):
+        r2 = ""
+    else:
+        r2 = f"; R² = {percent(rest['r2'], 0)} of the variance between studies is explained"
+    yield (
+        f"Residual heterogeneity: τ = {figures(math.sqrt(rest['tau2']))}, I² = {percent(rest['i2'], 0)}, "
+        f"Q = {number(rest['q'], 1)} (df {count(rest['df'])}, p {p_value(rest['p_value'])}){r2}."
+    )
+    if about_r2:
+        yield about_r2.replace("R2", "R²").replace("tau2", "τ²")
+    if few := too_few(int(rest["df"]) + n_terms, n_terms - 1):
+        yield few

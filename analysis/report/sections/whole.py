@@ -1,0 +1,274 @@
+"""The report's sections: which stand where, and what the answer, the findings and the leagues are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from analysis import charts
+from analysis.charts import tables
+from analysis.charts.base.effect import Effect
+from analysis.charts.base.theme import count, missing, records
+from analysis.charts.tables import Table
+from analysis.report import words
+from analysis.report.blocks import Block, Figure, Section, Text, everything, key_of, tell_apart
+from analysis.report.links import Links
+from analysis.report.material import Material
+from analysis.report.sections import across
+from analysis.report.sections.closing import (
+    audits_section,
+    exclusions_section,
+    measurements_section,
+    refused_section,
+    reproduction_section,
+)
+from analysis.report.sections.network import league_frames, network_section
+from analysis.report.sections.opening import (
+    coverage_section,
+    risk_of_bias_section,
+    selection_section,
+    studies_section,
+)
+from analysis.report.sections.pairwise import pairwise_section
+from analysis.report.sections.published import checked_claims, published_section
+from evidence import facts
+
+__all__ = ["Block", "Figure", "Section", "Text", "assemble", "everything", "findings", "league_tables"]
+
+
+_MOST_CLAIMS = 12
+
+
+def assemble(
+    material: Material, links: Links, say: Callable[[str], None] = lambda step: None
+) -> list[Section]:
+    """Make all sections of the report.
+
+    Parameters
+    ----------
+    material : Material
+    links : Links
+        Hands out the anchors of numbers and studies.
+    say : callable
+        Called with a few words before each step.
+
+    Returns
+    -------
+    list of Section
+        In the order of the page; an analysis that was refused has its section, with the reason.
+    """
+    say("writing the answer and the methods")
+    found = [
+        _answer(material, links),
+        Section("methods", "Methods", [Text(tuple(words.methods(material)))]),
+        studies_section(material, links),
+        selection_section(material),
+        risk_of_bias_section(material, links),
+        coverage_section(material),
+    ]
+    for run in material.runs:
+        say(f"drawing {run.analysis}")
+        found.append(
+            pairwise_section(material, run, links)
+            if run.kind == "pairwise"
+            else network_section(material, run, links)
+        )
+    found += [refused_section(material), _several(material, links), published_section(material, links)]
+    found += [exclusions_section(material), audits_section(material)]
+    found += [measurements_section(material, links), reproduction_section(material)]
+    sections = [section for section in found if section is not None and (section.blocks or section.parts)]
+    if not material.runs:
+        # Nothing but what others printed: its audit is the answer, and stands beside it.
+        sections.sort(key=lambda section: {"answer": 0, "published": 1}.get(section.anchor, 2))
+    before = tell_apart(sections)
+    # What the plan numbers, it calls by the name that it gave.
+    material.numbers.update(
+        {name: material.numbers[old] for name, old in before.items() if old in material.numbers}
+    )
+    numbered = across.by_number(material, _standing(sections, before))
+    if numbered is not None:
+        sections.insert(2, Section("figures", "Figures and tables by number", [numbered]))
+    return sections
+
+
+def _standing(sections: Sequence[Section], before: dict[str, str]) -> dict[str, tuple[str, str, str]]:
+    """Anchor, heading and file of every figure and table, by the name that it was given."""
+    return {
+        before[block.name]: (
+            (f"figure-{block.name}", section.title, f"figures/{block.name}.svg")
+            if isinstance(block, Figure)
+            else (f"table-{block.name}", section.title, f"tables/{block.name}.csv")
+        )
+        for section in sections
+        for block in everything([section])
+        if not isinstance(block, Text)
+    }
+
+
+def findings(material: Material, links: Links) -> Table:
+    """Tabulate pairwise effects, and the effect of each treatment of a network against its reference."""
+    rows = []
+    for run in material.runs:
+        effect = material.effect(run)
+        model = words.main_model(run)
+        spread = next(
+            (
+                r
+                for r in records(run.frames["heterogeneity"])
+                if r["model"] == model and missing(r.get("level"))
+            ),
+            {},
+        )
+        if run.kind == "pairwise":
+            some = [
+                row | {"kept": row}
+                for row in words.estimate_rows(run)
+                if row["model"] == model and missing(row.get("level"))
+            ]
+            n: Any = material.size(run).get("n_participants")
+        else:
+            some, n = words.against(run, model), None
+            direct = {frozenset((e["treatment_a"], e["treatment_b"])): e for e in material.edges(run)}
+            for row in some:
+                edge = direct.get(frozenset((row["treatment"], row["versus"])), {})
+                row |= {"n_studies": edge.get("n_studies", 0), "n_participants": edge.get("n_participants")}
+        for row in some:
+            if missing(row["estimate"]) or missing(row["ci_lower"]):
+                continue
+            rows.append(
+                row
+                | {
+                    "comparison": f"{effect.label(row['treatment'])} versus {effect.label(row['versus'])}",
+                    "n_participants": row.get("n_participants", n),
+                    "model": f"{'network' if run.kind == 'network' else 'pairwise'}, {words.MODELS[model]}",
+                    "effect": effect,
+                    "tau": spread.get("tau"),
+                    "i2": spread.get("i2"),
+                    "linked": words.linked(row, effect, links),
+                }
+            )
+    return tables.summary_of_findings(rows, n_label=material.participants.capitalize())
+
+
+def league_tables(material: Material, links: Links) -> list[Table]:
+    """Write the league table of every network."""
+    found = []
+    for run in material.runs:
+        if run.kind == "network":
+            network, direct = league_frames(material, run, words.main_model(run))
+            effect = material.effect(run)
+            order, _, _ = words.ranked(run, words.main_model(run))
+            cells = {
+                pair: words.linked(row, effect, links)
+                for row in records(network)
+                for pair in ((row["treatment"], row["versus"]),)
+            }
+            found.append(
+                tables.league_table(
+                    network,
+                    direct,
+                    effect=effect,
+                    order=order,
+                    name=f"{run.analysis}-league",
+                    links=_both(cells, network, effect, links),
+                )
+            )
+    return found
+
+
+def _both(
+    cells: dict[tuple[str, str], str], network: pd.DataFrame, effect: Effect, links: Links
+) -> dict[tuple[str, str], str]:
+    """Cells in both directions: a turned one leads to the row that is kept."""
+    from analysis.charts.base.intervals import turned
+
+    for row in records(network):
+        back = turned(row)
+        cells.setdefault(
+            (back["treatment"], back["versus"]), words.linked(back | {"kept": row}, effect, links)
+        )
+    return cells
+
+
+def _answer(material: Material, links: Links) -> Section:
+    section = Section("answer", "Answer")
+    if material.review["question"]:
+        section.blocks.append(Text((str(material.review["question"]),), kind="question"))
+    for run in material.runs:
+        effect = material.effect(run)
+        section.parts.append(
+            Section(
+                f"answer-{run.analysis}",
+                words.headline(run, effect),
+                [Text((words.answer(material, run, links),))],
+                analysis=key_of(run),
+            )
+        )
+    claims = checked_claims(material)
+    if claims:
+        section.blocks.append(Text(tuple(_counted(claims))))
+        # Of the review's own sentences those that hold are printed; of a publication's, those that do not.
+        own = [str(row["text"]) for row in claims if row["publication"] is None and row["verdict"] == "holds"]
+        wrong = [
+            f"{row['text']} (found {row['found']})"
+            for row in claims
+            if row["publication"] is not None and row["kind"] == "claim" and row["verdict"] == "does not hold"
+        ]
+        for said, lines in (("Claims that hold:", own), ("What is published and does not hold:", wrong)):
+            if lines:
+                section.blocks += [Text((said,)), Text(tuple(lines[:_MOST_CLAIMS]), items=True)]
+            if len(lines) > _MOST_CLAIMS:
+                more = f"{count(len(lines) - _MOST_CLAIMS)} more stand under What is published, checked."
+                section.blocks.append(Text((more,)))
+    if material.runs:
+        section.parts.append(Section("findings", "Summary of findings", [findings(material, links)]))
+    elif not claims:
+        section.blocks.append(Text(("The review's plan has no analysis that could be carried out.",)))
+    return section
+
+
+def _counted(claims: list[dict[str, Any]]) -> list[str]:
+    """Count what holds: claims, and apart from them the checks of our own."""
+    verbs = {"holds": "hold", "does not hold": "do not hold"}
+    found = []
+    for kind, one, several in (
+        ("claim", "claim was put as a query", "claims were put as queries"),
+        ("check", "check of our own, which nobody claimed", "checks of our own, which nobody claimed"),
+    ):
+        verdicts = Counter(row["verdict"] for row in claims if row["kind"] == kind)
+        n = sum(verdicts.values())
+        if n:
+            each = ", ".join(
+                f"{count(k)} {verdict if k == 1 else verbs.get(verdict, verdict)}"
+                for verdict, k in verdicts.items()
+            )
+            found.append(f"{count(n)} {one if n == 1 else several}: {each}.")
+    return found
+
+
+def _several(material: Material, links: Links) -> Section:
+    """Rankings and estimates of several outcomes side by side."""
+    rows = [
+        row | {"outcome": run.outcome}
+        for run in material.runs
+        if run.kind == "network"
+        for row in records(run.frames["ranking"])
+        if row["model"] == words.main_model(run)
+    ]
+    section = Section("ranking-across-outcomes", "Across outcomes")
+    league = across.league_across(material, links)
+    if league is not None:
+        section.blocks.append(league)
+    if len({row["outcome"] for row in rows}) > 1:
+        # Where engines differ, SUCRA: the P-score of a posterior is its SUCRA.
+        scores = {facts.engine(row["engine"]).score for row in rows}
+        score = scores.pop() if len(scores) == 1 else "sucra"
+        if all(not missing(row[score]) for row in rows):
+            chart = charts.rank_heat_plot(
+                pd.DataFrame(rows), labels=material.treatments, outcomes=material.outcomes, score=score
+            )
+            section.blocks.append(Figure("rank-heat-plot", chart))
+    return section

@@ -1,0 +1,170 @@
+"""What mending a suspicion would do to the pooled results: the views, run on a copy that is mended."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from evidence import facts
+from evidence.database import connect
+from evidence.facts.plausibility import STATISTICS
+from evidence.store.stored import refresh
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from evidence.query import EvidenceBase
+
+# What the plan does not ask for is shown by the first of these that the outcome has.
+# A slip of unit or spread shows in standard deviations first, then in the usual measure of the kind.
+_MEASURES = sorted(
+    (found.code for found in facts.measures(given=("arms",))),
+    key=lambda code: (not facts.forms(code), not facts.measure(code).default_of_kind),
+)
+
+
+_Comparison = tuple[str, str, str]
+_Pooled = tuple[int, float | None, float | None, float | None]
+
+
+class Effect(NamedTuple):
+    """A pooled estimate as it is, and as it would be.
+
+    Attributes
+    ----------
+    suspicion : str
+        Key of view `suspicion`.
+    outcome, measure, treatment_a, treatment_b : str
+        The comparison, A minus B.
+    k, estimate, ci_lower, ci_upper : int and float
+        Contrasts; random-effects estimate (DerSimonian-Laird) with its 95 % interval, of view `pooled`, on
+        the analysis scale (log for ratios).
+    mended_k, mended_estimate, mended_ci_lower, mended_ci_upper : int and float
+        The same once mended; 0 and None where nothing is left to pool.
+    """
+
+    suspicion: str
+    outcome: str
+    measure: str
+    treatment_a: str
+    treatment_b: str
+    k: int
+    estimate: float | None
+    ci_lower: float | None
+    ci_upper: float | None
+    mended_k: int
+    mended_estimate: float | None
+    mended_ci_lower: float | None
+    mended_ci_upper: float | None
+
+
+def effects(
+    db: EvidenceBase, most: int | None = None, progress: Callable[[str], None] = lambda text: None
+) -> list[Effect]:
+    """Work out what mending each suspicion, it alone, would do to the pooled results.
+
+    Parameters
+    ----------
+    db : EvidenceBase
+        Read only; the mending happens in a copy that is thrown away.
+    most : int, optional
+        Take no more than so many suspicions, the likeliest first.
+    progress : callable, optional
+        Told what is being done.
+
+    Returns
+    -------
+    list of Effect
+        One for each suspicion and comparison that it moves, the likeliest suspicion first.
+    """
+    mended: dict[str, list[dict[str, Any]]] = {}
+    for row in db.rows("select * from mended_measurement order by score desc, suspicion, measurement_id"):
+        mended.setdefault(row["suspicion"], []).append(row)
+    suspicions = list(mended)[:most]
+    if not suspicions or db.path is None:
+        return []
+    found = []
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch) / "mended.duckdb"
+        shutil.copyfile(db.path, copy)
+        with connect(copy, write=True) as connection:
+            before: dict[str, dict[_Comparison, _Pooled]] = {}
+            for i, name in enumerate(suspicions):
+                progress(f"Mending {i + 1} of {len(suspicions)}")
+                outcome = mended[name][0]["outcome"]
+                if outcome not in before:
+                    before[outcome] = _pooled(connection, outcome)
+                after = _mended(connection, outcome, mended[name])
+                for comparison, was in before[outcome].items():
+                    now = after.get(comparison, (0, None, None, None))
+                    if now != was:
+                        found.append(Effect._make((name, outcome, *comparison, *was, *now)))
+    return found
+
+
+def telling(db: EvidenceBase, found: list[Effect]) -> dict[str, Effect]:
+    """Choose the one effect of each suspicion to tell first.
+
+    Parameters
+    ----------
+    db : EvidenceBase
+    found : list of Effect
+
+    Returns
+    -------
+    dict of str to Effect
+        By suspicion: of the measure that the plan asks for (else SMD, MD, OR, IRR), the comparison that moves
+        most, in halves of its interval.
+    """
+    planned = {
+        (row["outcome"], row["measure"]): -1
+        for row in db.rows("select outcome, measure from plan where measure is not null")
+    }
+    places = {measure: place for place, measure in enumerate(_MEASURES)}
+
+    def order(effect: Effect) -> tuple[int, float]:
+        place = planned.get((effect.outcome, effect.measure), places.get(effect.measure, len(places)))
+        if effect.mended_estimate is None or effect.estimate is None:
+            return place, float("-inf")
+        width = (effect.ci_upper or 0) - (effect.ci_lower or 0)
+        return place, -abs(effect.mended_estimate - effect.estimate) / width if width > 0 else 0.0
+
+    chosen: dict[str, Effect] = {}
+    for effect in found:
+        if effect.suspicion not in chosen or order(effect) < order(chosen[effect.suspicion]):
+            chosen[effect.suspicion] = effect
+    return chosen
+
+
+def _pooled(connection: duckdb.DuckDBPyConnection, outcome: str) -> dict[_Comparison, _Pooled]:
+    rows = connection.execute(
+        "select measure, treatment_a, treatment_b, k, random_estimate, random_ci_lower, random_ci_upper "
+        "from pooled where outcome = ? order by measure, treatment_a, treatment_b",
+        [outcome],
+    ).fetchall()
+    return {(measure, a, b): (k, *numbers) for measure, a, b, k, *numbers in rows}
+
+
+def _mended(
+    connection: duckdb.DuckDBPyConnection, outcome: str, rows: list[dict[str, Any]]
+) -> dict[_Comparison, _Pooled]:
+    connection.execute("begin")
+    try:
+        for row in rows:
+            if row["kept"]:
+                assignments = ", ".join(f'"{name}" = ?' for name in STATISTICS)
+                connection.execute(
+                    f"update measurement set {assignments} where measurement_id = ?",
+                    [*(row[name] for name in STATISTICS), row["measurement_id"]],
+                )
+            else:
+                connection.execute(
+                    "delete from measurement where measurement_id = ?", [row["measurement_id"]]
+                )
+        refresh(connection, ["pooled"])
+        return _pooled(connection, outcome)
+    finally:
+        connection.execute("rollback")

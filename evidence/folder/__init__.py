@@ -1,0 +1,1 @@
+"""The review folder: its files, what may stand in them, and how they are checked."""

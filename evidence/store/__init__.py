@@ -1,0 +1,1 @@
+"""How evidence lies in a DuckDB file: tables, views, their definitions, and rows."""

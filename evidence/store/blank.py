@@ -1,0 +1,108 @@
+"""An empty evidence base, made once: every build starts from a copy of it.
+
+Creating the views takes DuckDB a second or two, because it binds each with everything it stands on; copying a
+file in which they are takes no time. It is kept in the user's cache, under a hash of what it was made from.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import time
+import uuid
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evidence.database import STORAGE_VERSION, connect
+from evidence.facts.reference import REFERENCE_TABLES, reference
+from evidence.store.objects import create_objects, create_tables, schema_statements, sql_objects
+from evidence.store.rows import insert
+from evidence.store.stored import keep_definitions, refresh
+from evidence.system.resources import cache_directory
+
+if TYPE_CHECKING:
+    import duckdb
+
+_KEPT = 4
+
+
+def create(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create tables, macros and views in an empty database, and fill in the reference data."""
+    create_tables(connection)
+    for table in REFERENCE_TABLES:
+        rows = reference(table)
+        insert(connection, table, {name: [row[name] for row in rows] for name in rows[0]})
+    create_objects(connection, stored=True)
+    keep_definitions(connection)
+    refresh(connection)
+
+
+def copy_blank(target: Path) -> None:
+    """Write an empty evidence base.
+
+    Raises
+    ------
+    OSError
+        If the target cannot be written.
+    """
+    full: OSError | None = None
+    with contextlib.suppress(OSError):
+        if not blank_file().exists():
+            _make(blank_file())
+        try:
+            shutil.copyfile(blank_file(), target)
+            return
+        except OSError as error:
+            full = error if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else None
+    if full is not None:  # It is the target's disk, not the cache's.
+        raise full
+    # No cache to write to, or to read from: do without.
+    with connect(target, write=True) as connection:
+        create(connection)
+
+
+def discard_blank() -> None:
+    """Forget the cached file: it could not be read."""
+    with contextlib.suppress(OSError):
+        blank_file().unlink(missing_ok=True)
+
+
+def _make(blank: Path) -> None:
+    making = blank.with_name(f"{blank.stem}-{uuid.uuid4().hex}.making")
+    try:
+        with connect(making, write=True) as connection:
+            create(connection)
+            connection.execute("checkpoint")
+        os.replace(making, blank)
+    finally:
+        making.unlink(missing_ok=True)
+    _tidy(blank.parent)
+
+
+def _tidy(directory: Path) -> None:
+    """Remove blank files of older versions, and what killed processes left behind."""
+    blanks = sorted(directory.glob("blank-*.duckdb"), key=lambda path: -path.stat().st_mtime)
+    left_behind = [
+        path for path in directory.glob("blank-*.making*") if time.time() - path.stat().st_mtime > 3600
+    ]
+    for path in (*blanks[_KEPT:], *left_behind):
+        path.unlink(missing_ok=True)
+
+
+@cache
+def blank_file() -> Path:
+    """Return the place of the blank file of this schema, these views and this DuckDB."""
+    import duckdb
+
+    digest = hashlib.sha256(f"{duckdb.__version__} {STORAGE_VERSION}".encode())
+    for statement in schema_statements():
+        digest.update(statement.encode())
+    for table in REFERENCE_TABLES:
+        digest.update(repr(reference(table)).encode())
+    for item in sql_objects():
+        digest.update(item.sql.encode())
+    return cache_directory() / f"blank-{digest.hexdigest()[:16]}.duckdb"

@@ -1,0 +1,1 @@
+"""The machine underneath: files, memory, bounds of what is read, resources of the package."""

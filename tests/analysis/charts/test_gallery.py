@@ -1,0 +1,59 @@
+"""The gallery: every chart on the bundled reviews."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+
+from analysis.charts import gallery
+from analysis.charts.registry import CHARTS
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    return gallery.write(tmp_path_factory.mktemp("gallery"))
+
+
+def test_every_chart_is_drawn_from_real_rows_with_its_files(page):
+    text = page.read_text(encoding="utf-8")
+    assert re.findall(r'<section id="(\w+)">', text) == list(CHARTS)
+    for name in CHARTS:
+        assert (page.parent / f"{name}.png").stat().st_size > 5000
+        rows = list(csv.reader((page.parent / f"{name}.csv").read_text(encoding="utf-8").splitlines()))
+        assert len(rows) > 1
+
+
+def test_the_page_loads_nothing_and_its_ids_are_unique(page):
+    text = page.read_text(encoding="utf-8")
+    assert not re.findall(r'\b(?:src|xlink:href)="', text)
+    ids = re.findall(r'\bid="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+
+
+def test_the_overview_shows_network_effects_and_ranking(tmp_path):
+    chart = gallery.overview(tmp_path)
+    assert {name.rpartition("_")[0] for name in chart.datasets} >= {"nodes", "rows", "ranks"}
+
+
+def test_the_pictures_that_are_kept_say_what_is_drawn_now(tmp_path):
+    from analysis.charts.base.files import specification, svg
+    from analysis.charts.gallery.bench import Bench
+    from analysis.charts.gallery.drawings import DRAW
+
+    kept = sorted(Path(gallery.__file__).parent.glob("*.svg"))
+    assert len(kept) > 3
+    bench = Bench(tmp_path, lambda said: None)
+    for picture in kept:
+        name = picture.stem.replace("-", "_")
+        chart = gallery.overview(tmp_path) if name == "overview" else DRAW[name](bench)
+        # Words and numbers, not their places: these depend on the version of what draws.
+        now, then = (
+            re.findall(r"<t(?:ext|span)[^>]*>([^<]+)", text)
+            for text in (svg(specification(chart)), picture.read_text(encoding="utf-8"))
+        )
+        assert sorted(now) == sorted(then), picture.name

@@ -1,0 +1,321 @@
+"""The schema: documented to the last column, and reference data held to their sources."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from fractions import Fraction
+
+import pytest
+
+from evidence.database import connect
+from evidence.facts.reference import REFERENCE_TABLES, reference
+from evidence.folder.layout import FILE, FILES
+from evidence.folder.protocol import Analysis
+from evidence.store.dictionary import data_dictionary
+from evidence.store.objects import create_tables
+from evidence.system.resources import schema_directory
+
+
+@pytest.fixture(scope="module")
+def tables():
+    with connect() as connection:
+        create_tables(connection)
+        yield connection
+
+
+def query(tables, sql):
+    return tables.execute(sql).fetchall()
+
+
+def test_every_table_and_column_is_documented_in_two_thoughts(tables):
+    described = query(
+        tables,
+        "select table_name, comment from duckdb_tables() "
+        "union all select table_name || '.' || column_name, comment from duckdb_columns() where not internal",
+    )
+    assert len(described) > 400
+    for name, comment in described:
+        assert comment is not None, name
+        meaning, _, extraction = comment.partition(". ")
+        assert meaning, name
+        assert extraction.endswith("."), name
+
+
+def test_data_dictionary_is_in_step_with_the_schema():
+    written = (schema_directory() / "README.md").read_text(encoding="utf-8")
+    assert written == data_dictionary(), "run `python -m evidence.store.dictionary`"
+
+
+def test_data_dictionary_names_everything(tables):
+    text = data_dictionary()
+    for (table,) in query(tables, "select table_name from duckdb_tables()"):
+        assert f"\n### {table}\n" in text
+    assert 'arm ||--o{ measurement : "study, experiment, arm"' in text
+    assert text.count("erDiagram") == 1
+
+
+def test_declared_files_fit_their_tables(tables):
+    types = {
+        (table, column): kind
+        for table, column, kind in query(
+            tables, "select table_name, column_name, data_type from duckdb_columns()"
+        )
+    }
+    fits = {"number": "DOUBLE", "boolean": "BOOLEAN", "date": "DATE"}
+    for file in FILES:
+        for column in file.columns:
+            kind = types[file.table, column.target]
+            if column.type == "integer":
+                assert kind in ("INTEGER", "BIGINT"), (file.name, column.name)
+            else:
+                assert kind == fits.get(column.type, "VARCHAR"), (file.name, column.name)
+        assert set(file.key) <= set(file.by_name)
+        assert all(column.default is None or not column.required for column in file.columns)
+
+
+def test_files_come_after_those_they_refer_to():
+    place = {file.table: position for position, file in enumerate(FILES)}
+    for position, file in enumerate(FILES):
+        for column in file.columns:
+            assert place.get(column.references or "", -1) <= position
+
+
+def test_required_columns_are_those_that_the_table_requires(tables):
+    required = {
+        (table, name)
+        for table, names in query(
+            tables,
+            "select table_name, constraint_column_names from duckdb_constraints() "
+            "where constraint_type in ('NOT NULL', 'PRIMARY KEY')",
+        )
+        for name in names
+    }
+    filled = {
+        ("study", "label"),
+        ("treatment", "label"),
+        ("outcome", "label"),
+        ("arm", "role"),
+        ("search", "search"),
+    }
+    for file in FILES:
+        for column in file.columns:
+            present = column.required or column.default is not None or (file.table, column.target) in filled
+            assert present >= ((file.table, column.target) in required), (file.name, column.name)
+
+
+def test_plan_has_a_column_for_every_key(tables):
+    columns = {
+        name
+        for (name,) in query(tables, "select column_name from duckdb_columns() where table_name = 'plan'")
+    }
+    assert columns == set(Analysis("a", "network", "o", "MD").row(1))
+
+
+@pytest.mark.parametrize("table", REFERENCE_TABLES)
+def test_reference_data_have_the_columns_of_their_table(tables, table):
+    names = [
+        name
+        for (name,) in query(
+            tables,
+            f"select column_name from duckdb_columns() where table_name = '{table}' order by column_index",
+        )
+    ]
+    assert list(reference(table)[0]) == names
+
+
+# --- units ----------------------------------------------------------------------------------------------------
+
+
+def factor(unit: str) -> Fraction:
+    (row,) = [row for row in reference("unit") if row["unit"] == unit]
+    return Fraction(str(row["factor"]))
+
+
+def dimension(unit: str) -> str:
+    (row,) = [row for row in reference("unit") if row["unit"] == unit]
+    return str(row["dimension"])
+
+
+@pytest.mark.parametrize(
+    ("many", "of", "one"),
+    [
+        # 1 kat = 1 mol/s, 1 U = 1 umol/min (21st CGPM 1999, resolution 12)
+        (60, "U/L", "ukat/L"),
+        (1, "IU/L", "U/L"),
+        (1000, "U/L", "U/mL"),
+        (1000, "nkat/L", "ukat/L"),
+        # decimal prefixes
+        (1, "pg/mL", "ng/L"),
+        (1000, "pg/mL", "ng/mL"),
+        (1, "ng/mL", "ug/L"),
+        (10, "mg/L", "mg/dL"),
+        (10, "g/L", "g/dL"),
+        (1, "ug/mL", "mg/L"),
+        (1000, "umol/L", "mmol/L"),
+        (1000, "mg", "g"),
+        (10, "mm", "cm"),
+        (1000, "uL", "mL"),
+        (100, "%", "fraction"),
+        (1000, "cells/uL", "10^9/L"),
+        (1, "10^3/uL", "10^9/L"),
+        # time
+        (7, "d", "wk"),
+        (12, "mo", "a"),
+        # NIST SP 811, appendix B
+        (Fraction("133.322387415"), "Pa", "mmHg"),
+        (Fraction("98.0665"), "Pa", "cmH2O"),
+        (Fraction("4.184"), "J", "cal"),
+    ],
+)
+def test_conversions(many, of, one):
+    assert dimension(of) == dimension(one)
+    assert factor(of) * many == factor(one)
+
+
+@pytest.mark.parametrize(("of", "one", "many"), [("s", "min", 60), ("min", "h", 60), ("h", "d", 24)])
+def test_times_that_are_no_decimal_fraction_of_a_day(of, one, many):
+    assert float(factor(of)) * many == pytest.approx(float(factor(one)), rel=1e-15)
+
+
+def test_time_is_counted_in_days():
+    assert factor("d") == 1
+    assert float(factor("h")) == 1 / 24
+
+
+def test_what_does_not_convert_has_dimensions_of_its_own():
+    apart = [
+        "U/L", "pg/mL", "pmol/mL", "fold change", "log2 fold change", "fold of baseline", "mRNA relative to reference gene",
+        "protein relative to loading control", "% of control", "%", "mmol/mol", "mIU/L", "U/mg protein", "pg/mg protein",
+        "points", "AU", "OD", "INR",
+    ]  # fmt: skip
+    assert len({dimension(unit) for unit in apart}) == len(apart)
+
+
+def test_every_unit_has_a_positive_factor_and_a_label():
+    assert all(factor(str(row["unit"])) > 0 and row["label"] for row in reference("unit"))
+    assert max(Counter(str(row["unit"]).casefold() for row in reference("unit")).values()) == 1
+
+
+def test_every_dimension_has_a_base_unit():
+    bases = {row["dimension"] for row in reference("unit") if Fraction(str(row["factor"])) == 1}
+    assert bases == {row["dimension"] for row in reference("unit")}
+
+
+# --- risk of bias ---------------------------------------------------------------------------------------------
+
+
+def items(tool: str) -> list[dict]:
+    return [row for row in reference("rob_item") if row["tool"] == tool]
+
+
+def answers(tool: str) -> list[str]:
+    return [str(row["judgement"]) for row in reference("rob_answer") if row["tool"] == tool]
+
+
+def test_syrcle_has_ten_items_of_six_types():
+    # Hooijmans et al. 2014, table 2
+    assert [row["item"] for row in items("SYRCLE")] == [str(number) for number in range(1, 11)]
+    assert Counter(row["domain"] for row in items("SYRCLE")) == {
+        "selection": 3,
+        "performance": 2,
+        "detection": 2,
+        "attrition": 1,
+        "reporting": 1,
+        "other": 1,
+    }
+    assert all(row["question"] and row["question"].endswith("?") for row in items("SYRCLE"))
+    assert answers("SYRCLE") == ["low", "unclear", "high"]
+
+
+def test_rob_2_has_five_domains_and_an_overall_judgement():
+    # Sterne et al. 2019, BMJ 366:l4898; "no information" as in robvis
+    assert [row["item"] for row in items("RoB 2")] == ["D1", "D2", "D3", "D4", "D5", "Overall"]
+    assert answers("RoB 2") == ["low", "some concerns", "high", "no information"]
+
+
+def test_robins_i_has_seven_domains_and_an_overall_judgement():
+    # Sterne et al. 2016, BMJ 355:i4919
+    assert [row["item"] for row in items("ROBINS-I")] == [
+        *(f"D{number}" for number in range(1, 8)),
+        "Overall",
+    ]
+    assert answers("ROBINS-I") == ["low", "moderate", "serious", "critical", "no information"]
+
+
+def test_every_tool_has_citation_positions_and_told_apart_answers():
+    tools = {str(row["tool"]): str(row["citation"]) for row in reference("rob_tool")}
+    assert set(tools) == {"SYRCLE", "RoB 2", "ROBINS-I"}
+    assert all("doi 10." in citation for citation in tools.values())
+    for tool in tools:
+        assert [row["position"] for row in items(tool)] == [str(k + 1) for k in range(len(items(tool)))]
+        rows = [row for row in reference("rob_answer") if row["tool"] == tool]
+        assert len({row["symbol"] for row in rows}) == len(rows)
+        for palette in ("color", "color_blind_safe"):
+            colors = [str(row[palette]) for row in rows]
+            assert len(set(colors)) == len(colors)
+            assert all(len(color) == 7 and color.startswith("#") for color in colors)
+
+
+def test_colours_are_those_of_the_cochrane_set():
+    colors = {(row["tool"], row["judgement"]): row["color"] for row in reference("rob_answer")}
+    assert colors["RoB 2", "low"] == "#02C100"
+    assert colors["RoB 2", "some concerns"] == colors["SYRCLE", "unclear"] == "#E2DF07"
+    assert colors["RoB 2", "high"] == colors["ROBINS-I", "serious"] == "#BF0000"
+    assert colors["ROBINS-I", "critical"] == "#820000"
+    assert colors["ROBINS-I", "no information"] == "#4EA1F7"
+
+
+# --- the rest ---------------------------------------------------------------------------------------------------
+
+
+def test_prisma_boxes_are_those_of_the_2020_diagram():
+    boxes = [row["box"] for row in reference("prisma_box")]
+    # keys of the PRISMA2020 package (Haddaway et al. 2022, Campbell Syst Rev 18:e1230)
+    assert boxes == [
+        "previous_studies", "previous_reports", "database_results", "database_specific_results", "register_results",
+        "register_specific_results", "website_results", "organisation_results", "citations_results", "duplicates",
+        "excluded_automatic", "excluded_other", "records_screened", "records_excluded", "dbr_sought_reports",
+        "dbr_notretrieved_reports", "other_sought_reports", "other_notretrieved_reports", "dbr_assessed",
+        "dbr_excluded", "other_assessed", "other_excluded", "new_studies", "new_reports", "total_studies",
+        "total_reports",
+    ]  # fmt: skip
+    assert {row["section"] for row in reference("prisma_box")} == {"identification", "screening", "included"}
+
+
+def test_aliases_lead_to_columns_of_review_folders():
+    columns = {
+        column.name
+        for name in ("arms.csv", "measurements.csv", "contrasts.csv")
+        for column in FILE[name].columns
+    }
+    # The importer takes a class to treatments.csv, and the root of a variance to se.
+    columns |= {"class", "variance"}
+    for row in reference("column_alias"):
+        assert row["column_name"] in columns
+    assert ("arm level", "std.dev", "sd", "gemtc") in {
+        (row["file"], row["alias"], row["column_name"], row["tool"]) for row in reference("column_alias")
+    }
+
+
+def test_an_ambiguous_name_is_no_alias():
+    ambiguous = {"error", "dev", "variance", "outcomeerror"}
+    arm_level = [row for row in reference("column_alias") if row["file"] == "arm level"]
+    assert not ambiguous & {str(row["alias"]).casefold() for row in arm_level}
+
+
+def test_missing_codes_mean_one_of_three_things():
+    assert {row["meaning"] for row in reference("missing_code")} == {
+        "not reported",
+        "not applicable",
+        "unclear",
+    }
+
+
+def test_reference_files_are_tidy():
+    for table in REFERENCE_TABLES:
+        path = schema_directory() / "reference" / f"{table}.csv"
+        with path.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.reader(stream, strict=True))
+        assert {len(row) for row in rows} == {len(rows[0])}, table
+        assert all(cell == cell.strip() for row in rows for cell in row), table
