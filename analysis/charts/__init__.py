@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 _HOMES = {
-    "Effect": "effect",
-    "compose": "theme",
-    "mark_synthetic": "theme",
-    "save": "files",
+    "Effect": "base.effect",
+    "compose": "base.theme",
+    "mark_synthetic": "base.theme",
+    "save": "base.files",
     "forest": "forests",
     "network_forest": "network_forests",
     "leave_one_out": "one_by_one",

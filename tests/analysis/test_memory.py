@@ -213,7 +213,7 @@ def test_refused_before_it_is_taken_with_what_would_work(monkeypatch, run, remed
     monkeypatch.setattr(
         "analysis.network.mcmc.posterior.run", lambda *a, **o: pytest.fail("chains were drawn")
     )
-    monkeypatch.setattr(counts, "sample", lambda *args: pytest.fail("draws were taken"))
+    monkeypatch.setattr(counts.engine, "sample", lambda *args: pytest.fail("draws were taken"))
     with pytest.raises(RefusedError, match="of memory; there is 50 MB") as refused:
         run()
     assert remedy in str(refused.value)
@@ -229,7 +229,7 @@ def test_ordinary_networks_never_ask(monkeypatch, engine):
 
 def test_ordinary_counts_never_refuse_where_a_gigabyte_is_free(monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: 1e9)
-    monkeypatch.setattr(counts, "sample", lambda *args: {}["it begins"])
+    monkeypatch.setattr(counts.engine, "sample", lambda *args: {}["it begins"])
     with pytest.raises(KeyError, match="it begins"):
         network.fit(net_of(200, 8), engine="counts")
 

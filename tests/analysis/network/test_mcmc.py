@@ -76,15 +76,15 @@ def prepared(
     link=None,
 ):
     likelihood = None if net.measure != "MD" else "normal"
-    net, data = mcmc.observations(net, likelihood, link, baseline, baseline_sd)
-    specification = mcmc.specify(net, (model,), tau_prior, 10.0)
-    structure = mcmc.Structure(
+    net, data = mcmc.engine.observations(net, likelihood, link, baseline, baseline_sd)
+    specification = mcmc.engine.specify(net, (model,), tau_prior, 10.0)
+    structure = mcmc.engine.Structure(
         baseline or (0.0, 10.0),
         None if baseline_sd is None else parse(baseline_sd),
         classes or {},
         parse("half-normal(0.3)"),
     )
-    return mcmc.chain_data(data, data.design(specification), specification, structure, model)
+    return mcmc.engine.chain_data(data, data.design(specification), specification, structure, model)
 
 
 def log_density_at(data, point):
@@ -308,7 +308,7 @@ def stored(net, monkeypatch, **options):
         return chains.Chains(found, 0, "stored")
 
     monkeypatch.setattr(mcmc_posterior, "run", run)
-    monkeypatch.setattr(mcmc, "require_pymc", lambda: None)
+    monkeypatch.setattr(mcmc.engine, "require_pymc", lambda: None)
     return mcmc.fit(net, **options), calls
 
 
@@ -351,9 +351,9 @@ def test_splits_and_unrelated_effects_say_that_classes_are_left_out(monkeypatch)
         splits = fit.node_splits()
         made = splits[splits["difference"].notna()]
         assert len(made)
-        assert made["note"].fillna("").str.contains(mcmc.WITHOUT_CLASSES).all() == expected
+        assert made["note"].fillna("").str.contains(mcmc.engine.WITHOUT_CLASSES).all() == expected
         whole = fit.inconsistency().query("component == 'network'")
-        assert whole["note"].str.contains(mcmc.WITHOUT_CLASSES).all() == expected
+        assert whole["note"].str.contains(mcmc.engine.WITHOUT_CLASSES).all() == expected
         # And so they are: every model but the fit itself is that of a network without classes.
         spreads = [part.spread for call in calls for part in call[3] if isinstance(part, chains.Shape)]
         n_own = spreads.index(None) if expected else 0
