@@ -32,6 +32,16 @@ if TYPE_CHECKING:
     from analysis.pairwise import PairwiseFit
     from evidence.query import EvidenceBase
 
+__all__ = [
+    "engine_options",
+    "engine_parameters",
+    "run_network",
+    "run_pairwise",
+    "run_plan",
+    "run_planned",
+    "try_plan",
+]
+
 Progress = Callable[[str], None]
 
 MOST_LEFT_OUT = 20_000

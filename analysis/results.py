@@ -15,6 +15,8 @@ from evidence.results import TABLES as TABLES
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["COLUMNS", "TABLES", "frame"]
+
 COLUMNS: dict[str, tuple[str, ...]] = {
     "estimates": (
         "engine",

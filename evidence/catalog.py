@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sqlglot.optimizer.scope import Scope
     from sqlglot.schema import Schema
 
+__all__ = ["Catalog", "Column", "Entry", "Origin", "dictionary"]
+
 
 @dataclass(frozen=True)
 class Column:

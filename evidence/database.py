@@ -17,6 +17,8 @@ import duckdb
 
 from evidence.errors import CallError
 
+__all__ = ["attached", "connect"]
+
 _ALWAYS: dict[str, Any] = {
     "ieee_floating_point_ops": False,
     "python_enable_replacements": False,

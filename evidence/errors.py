@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+__all__ = ["CallError", "EvidenceError", "Problem", "RefusedError", "ReviewError"]
+
 
 @dataclass(frozen=True)
 class Problem:

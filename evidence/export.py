@@ -17,6 +17,8 @@ from evidence.results import versions
 from evidence.selection import REVIEW_WIDE, Conditions, Selection, select
 from evidence.system.files import directory as whole_directory
 
+__all__ = ["export"]
+
 
 def export(
     source: str | Path,

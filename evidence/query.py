@@ -22,6 +22,8 @@ from evidence.names import nearest
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["EvidenceBase", "ask", "check"]
+
 _READING = ("SELECT", "EXPLAIN")
 _BLANK = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
 _EXPLAIN = re.compile(

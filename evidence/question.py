@@ -30,6 +30,8 @@ from evidence.system.resources import sql_directory
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["BodyOfEvidence", "Question", "comparisons", "measured", "measures", "read", "study_variables"]
+
 EXCLUSION_COLUMNS = (
     "stage", "study", "experiment", "arm", "source_file", "source_line", "reason", "remedy",
 )  # fmt: skip

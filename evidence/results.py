@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from evidence.query import EvidenceBase
 
+__all__ = ["TABLES", "Run", "hash_rows", "listing", "read", "save", "versions"]
+
 TABLES: dict[str, str] = {
     "estimates": "result_estimate",
     "heterogeneity": "result_heterogeneity",

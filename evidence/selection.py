@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from evidence.catalog import Catalog
 
+__all__ = ["Conditions", "Selection", "select"]
+
 T = TypeVar("T")
 
 REVIEW_WIDE = (

@@ -10,6 +10,8 @@ from evidence.errors import CallError
 from evidence.names import joined, nearest
 from evidence.query import EvidenceBase
 
+__all__ = ["Part", "Reading", "Trace", "address", "addresses", "trace"]
+
 _STATISTICS = (
     "n", "mean", "sd", "se", "median", "q1", "q3", "min", "max", "ci_lower", "ci_upper", "events", "exposure",
 )  # fmt: skip

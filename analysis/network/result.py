@@ -23,6 +23,8 @@ from evidence.system.memory import FEWER, refuse_without_room
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["NetworkFit"]
+
 Pair = tuple[str, str]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from evidence.errors import Problem
 from evidence.query import EvidenceBase
 
+__all__ = ["run_audits"]
+
 
 def run_audits(db: EvidenceBase) -> list[Problem]:
     """Collect what the build warned of, and the rows of every audit.

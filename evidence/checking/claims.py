@@ -19,6 +19,8 @@ from evidence.errors import CallError
 from evidence.folder.checks import limits
 from evidence.query import EvidenceBase
 
+__all__ = ["Verdict", "check_claims", "record_verdicts"]
+
 HOLDS, FAILS, UNCHECKED = "holds", "does not hold", "cannot be checked"
 """The three verdicts."""
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from evidence.query import EvidenceBase
 
+__all__ = ["Effect", "effects", "telling"]
+
 # What the plan does not ask for is shown by the first of these that the outcome has.
 # A slip of unit or spread shows in standard deviations first, then in the usual measure of the kind.
 _MEASURES = sorted(

@@ -1,4 +1,5 @@
 """Exact Bayesian inference for normal likelihoods."""
 
-from analysis.network.exact.engine import ExactFit as ExactFit
-from analysis.network.exact.engine import fit as fit
+from analysis.network.exact.engine import ExactFit, fit
+
+__all__ = ["ExactFit", "fit"]

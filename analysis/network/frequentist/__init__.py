@@ -1,4 +1,5 @@
 """Generalised least squares with the covariance of multi-arm studies."""
 
-from analysis.network.frequentist.engine import FrequentistFit as FrequentistFit
-from analysis.network.frequentist.engine import fit as fit
+from analysis.network.frequentist.engine import FrequentistFit, fit
+
+__all__ = ["FrequentistFit", "fit"]

@@ -1,4 +1,5 @@
 """Bayesian inference by Markov chains (PyMC)."""
 
-from analysis.network.mcmc.engine import McmcFit as McmcFit
-from analysis.network.mcmc.engine import fit as fit
+from analysis.network.mcmc.engine import McmcFit, fit
+
+__all__ = ["McmcFit", "fit"]

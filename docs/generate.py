@@ -1,0 +1,236 @@
+"""Write the two references from the code: ``docs/api.md`` and ``docs/cli.md``.
+
+``python docs/generate.py`` rewrites both; ``tests/test_references.py`` holds them to the code.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+
+HERE = Path(__file__).parent
+
+PLACES = {
+    "The evidence base": (
+        "evidence",
+        "evidence.query",
+        "evidence.errors",
+        "evidence.review",
+        "evidence.database",
+    ),
+    "What it holds": (
+        "evidence.question",
+        "evidence.catalog",
+        "evidence.trace",
+        "evidence.selection",
+        "evidence.export",
+        "evidence.results",
+        "evidence.checking.audit",
+        "evidence.checking.claims",
+        "evidence.checking.mending",
+    ),
+    "Analyses": (
+        "analysis.pairwise",
+        "analysis.network",
+        "analysis.network.result",
+        "analysis.network.frequentist",
+        "analysis.network.exact",
+        "analysis.network.counts",
+        "analysis.network.mcmc",
+        "analysis.published",
+        "analysis.sensitivity",
+        "analysis.plan",
+        "analysis.results",
+    ),
+    "What is shown": ("analysis.charts", "analysis.report"),
+}
+"""Modules whose names are public, under the headings of the list. Each declares what is: ``__all__``."""
+
+_HEAD = "Written by `python docs/generate.py` from the {}; do not edit.\n"
+
+
+# --- the API ------------------------------------------------------------------------------------------------
+
+
+def api() -> str:
+    """List every public name with its signature and the first line of its docstring, as Markdown."""
+    parts, listed = [f"# Python\n\n{_HEAD.format('docstrings')}"], dict[type, str]()
+    for heading, modules in PLACES.items():
+        parts.append(f"\n## {heading}\n")
+        for name in modules:
+            module = import_module(name)
+            parts.append(f"\n### {name}\n\n{first_line(module)}\n\n")
+            parts += [_entry(module, public, listed) for public in module.__all__]
+    return "".join(parts)
+
+
+def first_line(thing: Any) -> str:
+    """First paragraph of a docstring, in one line.
+
+    Raises
+    ------
+    ValueError
+        If there is none: what is public says what it does.
+    """
+    if not (text := inspect.getdoc(thing)):
+        raise ValueError(f"{thing!r} is public and has no docstring.")
+    return " ".join(text.split("\n\n")[0].split())
+
+
+def _entry(module: ModuleType, name: str, listed: dict[type, str]) -> str:
+    """Describe one name; a class that stands further up is not described again."""
+    thing = getattr(module, name)
+    if inspect.isclass(thing):
+        if thing in listed:
+            return ""
+        known = next((base for base in thing.__mro__ if base in listed), None)
+        like = f" Like `{listed[known]}`, and:" if known else ""
+        listed[thing] = name
+        lines = [f"- **`{name}{_signature(thing)}`**: {first_line(thing)}{like}\n"]
+        return "".join(lines + [f"  - {member}: {said}\n" for member, said in _members(thing, known)])
+    if callable(thing):
+        return f"- **`{name}{_signature(thing)}`**: {first_line(thing)}\n"
+    value = ", ".join(map(str, thing)) if isinstance(thing, tuple | list | dict) else repr(thing)
+    return f"- **`{name}`**: {value if len(value) < 200 else type(thing).__name__}\n"
+
+
+def _members(kind: type, known: type | None) -> Iterator[tuple[str, str]]:
+    """Public methods and properties with their first lines, but for those of a class that is `known`."""
+    seen: set[str] = set()
+    for base in kind.__mro__:
+        if not base.__module__.startswith(("evidence", "analysis")):
+            continue
+        for name, member in vars(base).items():
+            if name.startswith("_") or name in seen:
+                continue
+            seen.add(name)
+            if inspect.isfunction(member) or isinstance(member, classmethod | staticmethod):
+                call = _signature(getattr(kind, name), bound=True)
+                if not (hasattr(known, name) and call == _signature(getattr(known, name), bound=True)):
+                    yield f"`.{name}{call}`", _said(kind, name)
+            elif not hasattr(known, name) and (isinstance(member, property) or hasattr(member, "attrname")):
+                yield f"`.{name}`", _said(kind, name)
+
+
+def _said(kind: type, name: str) -> str:
+    """First line of a member, inherited where the class gives none of its own."""
+    return next(
+        first_line(vars(base)[name])
+        for base in kind.__mro__
+        if name in vars(base) and inspect.getdoc(vars(base)[name])
+    )
+
+
+def _signature(thing: Any, *, bound: bool = False) -> str:
+    """Names, types and defaults as they are written, on one line; of an error, nothing."""
+    if inspect.isclass(thing) and issubclass(thing, BaseException):
+        return ""
+    signature = inspect.signature(thing)
+    parameters = list(signature.parameters.values())
+    if bound and parameters and parameters[0].name == "self":
+        parameters = parameters[1:]
+    parameters = [one.replace(default=_Named.of(one.default)) for one in parameters if one.name[0] != "_"]
+    text = str(signature.replace(parameters=parameters))
+    # Annotations are kept as text, which is printed in quotation marks, or as a reference forward.
+    text = re.sub(r"ForwardRef\(('[^']*')\)", r"\1", text)
+    text = re.sub(r"(?<=(?:: |> ))(['\"])(.*?)\1(?=[,) ]|$)", r"\2", text)
+    return text.removesuffix(" -> None")
+
+
+class _Named:
+    """A default that prints as its name: a function, a class, what a dataclass makes anew each time."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+    @classmethod
+    def of(cls, default: Any) -> Any:
+        if default is inspect.Parameter.empty or isinstance(default, str | int | float | tuple | None):
+            return default
+        return cls("..." if "<" in repr(default) or "lambda" in repr(default) else repr(default))
+
+
+# --- the command line ---------------------------------------------------------------------------------------
+
+
+def cli() -> str:
+    """Describe every command, its arguments and options and their defaults, as Markdown."""
+    from evidence.cli import cli as root
+    from evidence.cli import main
+
+    context = click.Context(root, info_name="evidence")
+    codes = " ".join((inspect.getdoc(main) or "").split("\n\n")[1].split())
+    head = f"# Command line\n\n{_HEAD.format('commands')}\nThe exit code: {codes[0].lower()}{codes[1:]}\n"
+    return head + f"\n{_paragraphs(root.help)}\n" + "".join(_commands(root, context))
+
+
+def _commands(group: click.Group, context: click.Context) -> Iterator[str]:
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        inner = click.Context(command, info_name=name, parent=context)
+        if isinstance(command, click.Group):
+            yield f"\n## {inner.command_path}\n\n{_paragraphs(command.help)}\n"
+            yield from _commands(command, inner)
+            continue
+        path, usage = inner.command_path, " ".join(command.collect_usage_pieces(inner))
+        yield f"\n{'#' * len(path.split())} {path}\n\n`{path} {usage}`\n\n{_paragraphs(command.help)}\n"
+        if rows := [_option(option) for option in command.params if isinstance(option, click.Option)]:
+            yield "\n| option | what it does | default |\n|---|---|---|\n" + "".join(rows)
+        if command.epilog:
+            yield f"\n```sh\n{_example(command.epilog)}\n```\n"
+
+
+def _option(option: click.Option) -> str:
+    names = ", ".join(option.opts) + (
+        " / " + ", ".join(option.secondary_opts) if option.secondary_opts else ""
+    )
+    if not option.is_flag and not option.count:
+        names += " " + _metavar(option)
+    default = option.default if isinstance(option.default, str | int | float | tuple) else ""
+    if option.is_flag:
+        on = option.secondary_opts and option.default is not None
+        default = (option.opts if option.default else option.secondary_opts)[0] if on else ""
+    shown = ", ".join(map(str, default)) if isinstance(default, tuple) else default
+    needed = "required" if option.required else f"`{shown}`" if shown != "" else ""
+    help = " ".join((option.help or "").split()).replace("|", "\\|")
+    return f"| `{names}` | {help} | {needed} |\n".replace(" ` |", "` |")
+
+
+def _metavar(option: click.Option) -> str:
+    if option.metavar:
+        return option.metavar
+    if isinstance(option.type, click.Choice):
+        return "[" + ",".join(map(str, option.type.choices)) + "]"
+    allowed = getattr(option.type, "allowed", None)
+    return "[" + ",".join(allowed) + "]" if allowed else option.type.name.upper()
+
+
+def _paragraphs(text: str | None) -> str:
+    parts = (" ".join(part.split()) for part in (text or "").replace("\b", "").split("\n\n"))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _example(epilog: str) -> str:
+    lines = (line.strip() for line in epilog.replace("\b", "").splitlines())
+    return "\n".join(line for line in lines if line and line != "Example:")
+
+
+WRITTEN = {"api.md": api, "cli.md": cli}
+"""Files of this folder, and what writes each."""
+
+
+if __name__ == "__main__":
+    for file, make in WRITTEN.items():
+        (HERE / file).write_text(make(), encoding="utf-8")
+        print(HERE / file)

@@ -1,0 +1,64 @@
+"""The references in docs/ are what the code says: every public name, every command and option."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+GENERATE = runpy.run_path(str(ROOT / "docs" / "generate.py"))
+DECLARING = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for top in ("evidence", "analysis")
+    for path in (ROOT / top).rglob("*.py")
+    if re.search(r"^__all__\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+}
+
+
+@pytest.mark.parametrize("file", GENERATE["WRITTEN"])
+def test_a_reference_is_in_step_with_the_code(file):
+    written = (ROOT / "docs" / file).read_text(encoding="utf-8")
+    assert written == GENERATE["WRITTEN"][file](), "run `python docs/generate.py`"
+
+
+def test_every_module_that_declares_public_names_is_listed():
+    inner = {"analysis.report.sections.whole", "analysis.charts.forests"}  # what their package's face gives
+    assert {name for names in GENERATE["PLACES"].values() for name in names} == DECLARING - inner
+
+
+def test_a_public_name_without_a_docstring_is_refused():
+    with pytest.raises(ValueError, match="has no docstring"):
+        GENERATE["first_line"](type("Bare", (), {}))
+
+
+def test_every_command_says_what_it_does_and_shows_an_example():
+    from evidence.cli import cli
+
+    def commands(group, path):
+        for name in group.list_commands(click.Context(group)):
+            command = group.get_command(click.Context(group), name)
+            assert command.help, name
+            assert command.epilog, name
+            yield f"{path} {name}"
+            if isinstance(command, click.Group):
+                yield from commands(command, f"{path} {name}")
+
+    written = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    names = list(commands(cli, "evidence"))
+    assert len(names) > 25
+    assert [line.lstrip("# ") for line in written.splitlines() if line.startswith("##")] == names
+
+
+def test_the_reference_of_commands_is_written_without_loading_anything_heavy():
+    code = (
+        "import runpy, sys; runpy.run_path('docs/generate.py')['cli']();"
+        "print([m for m in ('duckdb', 'pandas', 'numpy', 'scipy', 'altair', 'pymc') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
