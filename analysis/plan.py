@@ -14,7 +14,7 @@ from dataclasses import asdict
 from importlib import import_module
 from inspect import signature
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from analysis import entered
 from analysis.results import frame
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from analysis.network.data.network import Network
+    from analysis.network.exact import ExactFit
     from analysis.network.result import NetworkFit
     from analysis.pairwise import PairwiseFit
     from evidence.query import EvidenceBase
@@ -529,7 +530,7 @@ def _chains(fit: NetworkFit, notes: pd.DataFrame, seed: int) -> dict[str, pd.Dat
     """Draw the posterior of an exact fit by Markov chains: how they converge, and whether they agree."""
     from analysis import network
 
-    priors = fit.specification  # type: ignore[attr-defined]
+    priors = cast("ExactFit", fit).specification
     try:
         drawn = network.fit(
             fit.network,

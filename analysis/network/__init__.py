@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from inspect import signature
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -22,7 +22,11 @@ from evidence import facts
 from evidence.errors import CallError
 
 if TYPE_CHECKING:
+    from analysis.network.counts import CountsFit
     from analysis.network.data.network import Network
+    from analysis.network.exact import ExactFit
+    from analysis.network.frequentist import FrequentistFit
+    from analysis.network.mcmc import McmcFit
     from analysis.network.result import NetworkFit
 
 __all__ = [
@@ -43,6 +47,32 @@ MODELS = ("both", "common", "random")
 """Common effect, random effects, or both: shown side by side, never chosen by a test of heterogeneity."""
 
 
+# What an editor shows of a fit: that of its engine.
+@overload
+def fit(
+    net: Network,
+    engine: Literal["frequentist"] = ...,
+    model: str = ...,
+    *,
+    reference: str | None = ...,
+    **options: Any,
+) -> FrequentistFit: ...
+@overload
+def fit(
+    net: Network, engine: Literal["exact"], model: str = ..., *, reference: str | None = ..., **options: Any
+) -> ExactFit: ...
+@overload
+def fit(
+    net: Network, engine: Literal["counts"], model: str = ..., *, reference: str | None = ..., **options: Any
+) -> CountsFit: ...
+@overload
+def fit(
+    net: Network, engine: Literal["mcmc"], model: str = ..., *, reference: str | None = ..., **options: Any
+) -> McmcFit: ...
+@overload
+def fit(
+    net: Network, engine: str, model: str = ..., *, reference: str | None = ..., **options: Any
+) -> NetworkFit: ...
 def fit(
     net: Network,
     engine: str = facts.default_engine(),

@@ -13,7 +13,7 @@ import numpy as np
 from analysis.network import ranking
 from analysis.network.data.network import Array, Network
 from analysis.network.model import priors
-from analysis.network.model.importance import WeightedDraws
+from analysis.network.model.draws import Draws
 from analysis.network.model.specification import (
     Specification,
     bound_remark,
@@ -77,12 +77,12 @@ class SampledFit(NetworkFit):
     Attributes
     ----------
     specification : Specification
-    draws : dict of str to WeightedDraws
+    draws : dict of str to Draws
         By model.
     """
 
     specification: Specification
-    draws: Mapping[str, WeightedDraws]
+    draws: Mapping[str, Draws]
 
     def tau(self, model: str) -> TauSummary | None:
         """Posterior of the heterogeneity; None with common effects."""
@@ -169,7 +169,7 @@ class SampledFit(NetworkFit):
     # --- ranks ----------------------------------------------------------------------------------------------
 
     @cached_property
-    def _ranked(self) -> dict[str, tuple[Array, WeightedDraws]]:
+    def _ranked(self) -> dict[str, tuple[Array, Draws]]:
         """Treatments whose effects are determined, and their draws, by model."""
         found = {}
         for model, draws in self.draws.items():
@@ -177,7 +177,7 @@ class SampledFit(NetworkFit):
             kept = np.array([t for t, name in enumerate(self.network.treatments) if name not in driven])
             found[model] = (
                 kept,
-                WeightedDraws(draws.weight, draws.effects[:, kept], draws.tau, draws.noise),
+                Draws(draws.weight, draws.effects[:, kept], draws.tau, draws.noise),
             )
         return found
 
@@ -303,7 +303,7 @@ def driven_text(net: Network, driven: Sequence[str], effect_sd: float) -> str:
     )
 
 
-def summary(draws: WeightedDraws, values: Array) -> dict[str, Array]:
+def summary(draws: Draws, values: Array) -> dict[str, Array]:
     """Summarise the columns of values: mean, sd, interval, two-sided tail probability."""
     limits = draws.quantile(values, INTERVAL)
     above, below = draws.probability_above(values), draws.probability_above(-values)
@@ -348,7 +348,7 @@ def unrelated_rows(
     net: Network,
     model: str,
     pairs: Array,
-    draws: WeightedDraws,
+    draws: Draws,
     whole: Mapping[str, Any],
     effect_sd: float,
 ) -> list[dict[str, Any]]:

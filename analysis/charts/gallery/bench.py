@@ -11,7 +11,8 @@ from analysis.charts.base.effect import Effect
 from evidence import facts
 
 if TYPE_CHECKING:
-    from analysis.network.result import NetworkFit
+    from analysis.network.exact import ExactFit
+    from analysis.network.frequentist import FrequentistFit
     from analysis.pairwise import PairwiseFit
     from evidence.query import EvidenceBase
 
@@ -58,7 +59,7 @@ class Bench:
         return self.effect("diabetes", "hba1c", "MD")
 
     @cached_property
-    def network(self) -> NetworkFit:
+    def network(self) -> FrequentistFit:
         """Frequentist network of the diabetes review."""
         from analysis import network
 
@@ -67,7 +68,7 @@ class Bench:
         )
 
     @cached_property
-    def exact(self) -> NetworkFit:
+    def exact(self) -> ExactFit:
         """Exact Bayesian network of the diabetes review."""
         from analysis import network
 

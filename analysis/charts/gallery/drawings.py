@@ -102,7 +102,7 @@ def _node_split(bench: Bench) -> Any:
 
 def _prior_sensitivity(bench: Bench) -> Any:
     rows: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in records(bench.exact.prior_sensitivity()):  # type: ignore[attr-defined]
+    for row in records(bench.exact.prior_sensitivity()):
         kind, _, pair = row["quantity"].partition(": ")
         if pair in ("rosi versus plac", "sulf versus plac"):
             treatment, _, versus = pair.partition(" versus ")
@@ -126,7 +126,7 @@ def _funnel(bench: Bench) -> Any:
 
 def _comparison_adjusted_funnel(bench: Bench) -> Any:
     order = list(random_rows(bench.network.ranking()).sort_values("sucra", ascending=False)["treatment"])
-    rows = bench.network.funnel(order).rename(columns={"direct": "centre"})  # type: ignore[attr-defined]
+    rows = bench.network.funnel(order).rename(columns={"direct": "centre"})
     return charts.comparison_adjusted_funnel(rows, effect=bench.hba1c, order=order)
 
 
@@ -194,7 +194,7 @@ def _rank_heat_plot(bench: Bench) -> Any:
 
 def _net_heat(bench: Bench) -> Any:
     names = bench.labels("diabetes", "treatment")
-    frame = bench.network.net_heat("common")  # type: ignore[attr-defined]
+    frame = bench.network.net_heat("common")
     # "A:B" is a design of two treatments; "A:B_A:B:C" one contrast of a design of more.
     labels = {
         design: " vs ".join(names[part] for part in design.partition("_")[0].split(":"))
@@ -207,7 +207,7 @@ def _net_heat(bench: Bench) -> Any:
 def _contributions(bench: Bench) -> Any:
     names = bench.labels("diabetes", "treatment")
     pairs = [(treatment, "plac") for treatment in names if treatment != "plac"]
-    frame = bench.network.contributions(pairs=pairs)  # type: ignore[attr-defined]
+    frame = bench.network.contributions(pairs=pairs)
 
     def spelled(keys: pd.Series) -> dict[str, str]:
         return {key: " vs ".join(names[part] for part in key.split(":")) for key in keys.unique()}

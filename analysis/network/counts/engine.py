@@ -19,11 +19,11 @@ import numpy as np
 
 from analysis.network import ranking
 from analysis.network.counts.posterior import CountsPosterior, Sampling, refuse_untrusted, sample
+from analysis.network.data.deletion import cut_off, study_numbers
 from analysis.network.data.graph import comparisons
 from analysis.network.data.network import Array, Network
-from analysis.network.exact.deletion import cut_off, study_numbers
 from analysis.network.model import predictors, priors
-from analysis.network.model.importance import LARGEST_SHAPE, LEAST_SHARE, WeightedDraws, pareto_smoothed
+from analysis.network.model.draws import LARGEST_SHAPE, LEAST_SHARE, Draws, pareto_smoothed
 from analysis.network.model.inconsistency import against_unrelated
 from analysis.network.model.likelihood import VAGUE, Counts, choose, consistency, on_link, read_counts
 from analysis.network.model.rows import Design
@@ -174,7 +174,7 @@ class CountsFit(SampledFit):
     engine: str = field(default="counts", init=False)
 
     @cached_property
-    def draws(self) -> Mapping[str, WeightedDraws]:  # type: ignore[override]
+    def draws(self) -> Mapping[str, Draws]:  # type: ignore[override]
         """Weighted draws by model."""
         return {model: posterior.draws() for model, posterior in self.posteriors.items()}
 
@@ -248,7 +248,7 @@ class CountsFit(SampledFit):
 
     def _without(
         self, model: str, posterior: CountsPosterior, members: Array
-    ) -> tuple[WeightedDraws | None, float | None, str | None]:
+    ) -> tuple[Draws | None, float | None, str | None]:
         """Posterior without some studies: draws, median of tau, and a note where there are none."""
         log_weight = posterior.log_weight - posterior.integrals.log_likelihood[:, members].sum(1)
         weight, shape = pareto_smoothed(log_weight)

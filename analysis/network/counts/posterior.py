@@ -16,7 +16,7 @@ from scipy.special import gammaincinv, ndtri
 
 from analysis.network.data.network import Array, Network
 from analysis.network.model import priors, quadrature
-from analysis.network.model.importance import LARGEST_SHAPE, LEAST_SHARE, WeightedDraws, pareto_smoothed
+from analysis.network.model.draws import LARGEST_SHAPE, LEAST_SHARE, Draws, pareto_smoothed
 from analysis.network.model.integrals import CountsModel, Modes, StudyIntegrals
 from analysis.network.model.likelihood import Counts, arm_predictors
 from analysis.network.model.quadrature import Heterogeneity
@@ -116,12 +116,12 @@ class CountsPosterior:
         top = self.log_weight.max()
         return float(top + np.log(np.exp(self.log_weight - top).mean()))
 
-    def draws(self, weight: Array | None = None) -> WeightedDraws:
+    def draws(self, weight: Array | None = None) -> Draws:
         """Draws of the treatments' effects, or of the coefficients where a design has no treatments."""
         treatments = self.model.design.treatments
         effects = self.coefficients if treatments is None else self.coefficients @ treatments.T
         used = self.weight if weight is None else weight
-        return WeightedDraws(used, effects, self.modes.tau[self.node], self.noise)
+        return Draws(used, effects, self.modes.tau[self.node], self.noise)
 
     def tau_mass(self, weight: Array) -> Array:
         """Probabilities of the nodes under weights of the draws, (J,).

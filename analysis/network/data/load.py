@@ -22,6 +22,7 @@ def load(
     db: EvidenceBase,
     outcome: str,
     measure: str,
+    *,
     reference: str | None = None,
     timepoint: str | None = None,
     where: str | None = None,

@@ -10,14 +10,14 @@ from typing import Self
 import numpy as np
 
 from analysis.network import ranking
+from analysis.network.data.deletion import cut_off, study_numbers
 from analysis.network.data.network import Array, Network
-from analysis.network.exact.deletion import cut_off, study_numbers
 from analysis.network.exact.influence import Influence
 from analysis.network.exact.splitting import Split, node_split
 from analysis.network.model import predictors
 from analysis.network.model.mixture import NormalMixture
 from analysis.network.model.posterior import Posterior
-from analysis.network.model.rows import BlockRows, Rows
+from analysis.network.model.rows import BlockRows, DesignRows
 from analysis.network.model.specification import Specification
 from analysis.network.result import NetworkFit
 from evidence.errors import RefusedError
@@ -224,7 +224,7 @@ class ExactPosterior(NetworkFit):
     def unrelated_mean_effects(self) -> tuple[Array, dict[str, Posterior]]:
         """Pairs (versus, treatment), (p, 2), and the posteriors of their own effects by model."""
         design, pairs = predictors.unrelated_mean_effects(self.blocks, self.specification.effect_sd)
-        rows = Rows(self.blocks, design)
+        rows = DesignRows(self.blocks, design)
         return pairs, {model: self.specification.integrated(rows, model) for model in self.models}
 
 

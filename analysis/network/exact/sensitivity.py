@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.network import ranking
-from analysis.network.exact.deletion import without_treatment
+from analysis.network.data.deletion import without_treatment
 from analysis.network.exact.posterior import ExactPosterior
 from analysis.network.model import priors
 from analysis.network.model.rows import block_rows

@@ -15,7 +15,7 @@ from analysis.network.exact.influence import IDENTIFIED, TAIL
 from analysis.network.model import predictors
 from analysis.network.model.mixture import NormalMixture
 from analysis.network.model.posterior import Posterior, fixed, integrate, reweighted, tail_left
-from analysis.network.model.rows import Rows
+from analysis.network.model.rows import DesignRows
 
 Array = np.ndarray
 
@@ -111,7 +111,7 @@ def node_split(posterior: Posterior, pair: tuple[int, int], effect_sd: float) ->
     )
 
 
-def _column(rows: Rows, pair: tuple[int, int]) -> tuple[Array, Array]:
+def _column(rows: DesignRows, pair: tuple[int, int]) -> tuple[Array, Array]:
     """Rows of the studies that hold both treatments, and the column that stands for their inconsistency."""
     a, b = pair
     index, column = [], []
@@ -135,7 +135,7 @@ def refitted_split(posterior: Posterior, pair: tuple[int, int], effect_sd: float
     else:
         design = predictors.split(rows.design, rows.blocks, pair, effect_sd)
         difference = np.eye(design.vectors.shape[1])[-1]
-    extended = Rows(rows.blocks, design)
+    extended = DesignRows(rows.blocks, design)
     if posterior.prior is None:
         fit = fixed(extended, float(posterior.solution.tau[0]))
     else:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.network import ranking
+from analysis.network.data.deletion import cut_off, study_numbers
 from analysis.network.data.graph import comparisons
 from analysis.network.data.network import Array
-from analysis.network.exact.deletion import AT_ONCE, cut_off, study_numbers
+from analysis.network.exact.deletion import AT_ONCE
 from analysis.network.exact.deletion import leave_one_out as each_left_out
 from analysis.network.exact.influence import Influence
 from analysis.network.exact.posterior import ExactPosterior, contrasts_of

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.network import ranking
+from analysis.network.data.deletion import study_numbers
 from analysis.network.data.graph import design_name, direct_comparisons
 from analysis.network.data.network import Array, Network
-from analysis.network.exact.deletion import study_numbers
 from analysis.network.frequentist.structure import EvidenceStructure
 from analysis.network.model import inconsistency
 from analysis.network.model.gls import ESTIMATORS, Gls, Solution, tau2_interval
@@ -43,8 +43,8 @@ NO_TAU = (
 
 def fit(
     net: Network,
-    model: str = "both",
     *,
+    model: str = "both",
     tau2: str | float = "REML",
     tau: float | None = None,
     draws: int = DRAWS,

@@ -24,7 +24,7 @@ from analysis.network.model.likelihood import (
     on_link,
     read_counts,
 )
-from analysis.network.model.rows import BlockRows, Design, Rows, block_rows
+from analysis.network.model.rows import BlockRows, Design, DesignRows, block_rows
 from analysis.network.model.specification import Specification
 from evidence.errors import CallError, RefusedError
 from evidence.system.memory import FEWER, refuse_without_room
@@ -161,7 +161,7 @@ def chain_data(
         "prior_sd": np.diagonal(design.precision) ** -0.5,
     }
     if data.rows:
-        rows = Rows(data.rows, design)
+        rows = DesignRows(data.rows, design)
         arrays |= {"y": rows.y, "size": rows.theta, "x": rows.matrix}
         members = [
             np.repeat(first + np.arange(len(b.study)), b.y.shape[1]) for first, b in zip(places, data.rows)

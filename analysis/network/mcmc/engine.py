@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.network import ranking
+from analysis.network.data.deletion import cut_off, study_numbers
 from analysis.network.data.network import Array, Network
-from analysis.network.exact.deletion import cut_off, study_numbers
 from analysis.network.mcmc.chains import CHAINS, require_pymc
 from analysis.network.mcmc.convergence import ESS, PSRF, RHAT, psrf_by_iteration
 from analysis.network.mcmc.data import Observations, Structure, chain_data, observations
 from analysis.network.mcmc.posterior import Length, McmcPosterior, sample
 from analysis.network.model import predictors, priors
-from analysis.network.model.importance import WeightedDraws
+from analysis.network.model.draws import Draws
 from analysis.network.model.inconsistency import against_unrelated
 from analysis.network.model.likelihood import consistency
 from analysis.network.model.rows import Design
@@ -200,7 +200,7 @@ class McmcFit(SampledFit):
     engine: str = field(default="mcmc", init=False)
 
     @cached_property
-    def draws(self) -> Mapping[str, WeightedDraws]:  # type: ignore[override]
+    def draws(self) -> Mapping[str, Draws]:  # type: ignore[override]
         """Draws by model."""
         return {model: posterior.draws for model, posterior in self.posteriors.items()}
 

@@ -11,7 +11,7 @@ import numpy as np
 from analysis.network.data.network import Array
 from analysis.network.mcmc.chains import ChainData, Chains, run
 from analysis.network.mcmc.convergence import Diagnosis
-from analysis.network.model.importance import WeightedDraws
+from analysis.network.model.draws import Draws
 from analysis.network.model.likelihood import Likelihood
 from analysis.network.model.rows import Design
 from analysis.network.sampled import TauSummary
@@ -70,14 +70,14 @@ class McmcPosterior:
         return min(one.ess_bulk for one in self.diagnosis)
 
     @cached_property
-    def draws(self) -> WeightedDraws:
+    def draws(self) -> Draws:
         """Equally weighted draws of the treatments' effects, or of the coefficients."""
         coefficients = self.coefficients
         n = len(coefficients)
         tau = self.chains.draws["tau"].ravel() if "tau" in self.chains.draws else np.zeros(n)
         effects = coefficients if self.treatments is None else coefficients @ self.treatments.T
         noise = np.random.default_rng(self.seed).standard_normal(n)
-        return WeightedDraws(np.full(n, 1.0 / n), effects, tau, noise)
+        return Draws(np.full(n, 1.0 / n), effects, tau, noise)
 
     def tau(self) -> TauSummary | None:
         """Posterior of the heterogeneity; None with common effects."""

@@ -17,7 +17,7 @@ from analysis.network.model import quadrature
 from analysis.network.model.mixture import NormalMixture
 from analysis.network.model.priors import Prior
 from analysis.network.model.quadrature import Heterogeneity
-from analysis.network.model.rows import Rows, Solution
+from analysis.network.model.rows import DesignRows, Solution
 from analysis.network.ranking import canonical
 
 Array = np.ndarray
@@ -36,7 +36,7 @@ class Posterior:
 
     Attributes
     ----------
-    rows : Rows
+    rows : DesignRows
     prior : Prior or None
         None where tau is fixed.
     solution : Solution
@@ -52,7 +52,7 @@ class Posterior:
         deviation or quantile in posterior standard deviations, or of the log marginal likelihood.
     """
 
-    rows: Rows
+    rows: DesignRows
     prior: Prior | None
     solution: Solution
     weights: Array
@@ -118,7 +118,7 @@ class Posterior:
         Returns
         -------
         (c, m) array
-            In the order of `Rows.comparison_precisions`; what is missing to 1 is the prior's.
+            In the order of `DesignRows.comparison_precisions`; what is missing to 1 is the prior's.
         """
         rows, solution = self.rows, self.solution
         precision = rows.comparison_precisions(solution.weights) * self.weights
@@ -200,12 +200,12 @@ def _runs(sorted_values: Array) -> tuple[Array, Array, Array]:
     return value, start, np.append(start[1:], len(sorted_values))
 
 
-def fixed(rows: Rows, tau: float) -> Posterior:
+def fixed(rows: DesignRows, tau: float) -> Posterior:
     """Take tau as known: the posterior is a single normal; tau = 0 is the common-effect model.
 
     Parameters
     ----------
-    rows : Rows
+    rows : DesignRows
     tau : float
         In the outcome's unit.
 
@@ -217,12 +217,12 @@ def fixed(rows: Rows, tau: float) -> Posterior:
     return Posterior(rows, None, solution, np.ones(1), None, float(solution.log_likelihood[0]))
 
 
-def integrate(rows: Rows, prior: Prior, nodes: int = 64) -> Posterior:
+def integrate(rows: DesignRows, prior: Prior, nodes: int = 64) -> Posterior:
     """Integrate tau out, with as many nodes as the tolerance takes.
 
     Parameters
     ----------
-    rows : Rows
+    rows : DesignRows
     prior : Prior
     nodes : int
         Gauss-Legendre nodes to begin with.
@@ -261,7 +261,7 @@ def integrate(rows: Rows, prior: Prior, nodes: int = 64) -> Posterior:
         current = finer
 
 
-def moments_of_tau(rows: Rows, prior: Prior) -> int:
+def moments_of_tau(rows: DesignRows, prior: Prior) -> int:
     """Count the moments of tau that exist, to the second: its density falls like a power of 1 / tau.
 
     Every row brings one power, but for those that flat priors of the effects use up; the rest is the prior's.
@@ -271,7 +271,7 @@ def moments_of_tau(rows: Rows, prior: Prior) -> int:
     return 2 if power > 3 else 1 if power > 2 else 0
 
 
-def effect_range(rows: Rows) -> float:
+def effect_range(rows: DesignRows) -> float:
     """Largest absolute effect of a row, in the outcome's unit."""
     return float(np.max(np.abs(rows.y) / np.sqrt(np.maximum(rows.theta, np.finfo(float).tiny)), initial=0.0))
 

@@ -213,7 +213,7 @@ class Design:
     treatments: Array | None = None
 
 
-class Rows:
+class DesignRows:
     """All rows under one design: given tau, the likelihood is a least-squares problem in them.
 
     Parameters

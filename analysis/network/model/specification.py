@@ -14,7 +14,7 @@ from analysis.network.data.network import Array, Network
 from analysis.network.model import predictors
 from analysis.network.model.posterior import Posterior, fixed, integrate, moments_of_tau
 from analysis.network.model.priors import Prior, piled
-from analysis.network.model.rows import BlockRows, Rows, arm_rows, block_rows
+from analysis.network.model.rows import BlockRows, DesignRows, arm_rows, block_rows
 from analysis.proportion import FURTHEST, refuse_beyond
 from evidence import facts
 from evidence.errors import CallError, Problem, RefusedError
@@ -285,9 +285,9 @@ class Specification:
         design = predictors.consistency(blocks, self.n_treatments, self.effect_sd)
         if (r := self.regression) is not None:
             design = predictors.regression(design, blocks, r.values, r.by_treatment, r.slope_sd)
-        return self.integrated(Rows(blocks, design), model)
+        return self.integrated(DesignRows(blocks, design), model)
 
-    def integrated(self, rows: Rows, model: str) -> Posterior:
+    def integrated(self, rows: DesignRows, model: str) -> Posterior:
         """Fit rows of any design.
 
         Raises

@@ -11,7 +11,7 @@ from scipy import integrate, stats
 from analysis import network
 from analysis.network import counts
 from analysis.network.counts import posterior as counts_posterior
-from analysis.network.model.importance import generalised_pareto, pareto_smoothed
+from analysis.network.model.draws import generalised_pareto, pareto_smoothed
 from analysis.network.model.integrals import CountsModel, root_of_correlation
 from analysis.network.model.likelihood import LIKELIHOODS, arm_predictors, choose, consistency, read_counts
 from evidence.errors import CallError, RefusedError

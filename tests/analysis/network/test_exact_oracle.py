@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from analysis.network import exact, from_contrasts
-from analysis.network.exact.deletion import cut_off, study_numbers
+from analysis.network.data.deletion import cut_off, study_numbers
 from analysis.network.exact.influence import Influence
 from analysis.network.exact.splitting import node_split, refitted_split
 from analysis.network.model.priors import HalfNormal, Prior, Uniform

@@ -98,7 +98,7 @@ def generalised_pareto(excess: Array) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class WeightedDraws:
+class Draws:
     """Draws from a posterior with their weights, equal where a Markov chain made them.
 
     Attributes
@@ -123,9 +123,9 @@ class WeightedDraws:
         """Kish's effective number of draws, as if they were independent."""
         return float(1.0 / (self.weight**2).sum())
 
-    def reweighted(self, weight: Array) -> WeightedDraws:
+    def reweighted(self, weight: Array) -> Draws:
         """Give the same draws other weights."""
-        return WeightedDraws(weight, self.effects, self.tau, self.noise)
+        return Draws(weight, self.effects, self.tau, self.noise)
 
     def difference(self, treatment: Array, versus: Array, *, predictive: bool = False) -> Array:
         """Draws of the effects of pairs, (N, m), or of the effects in a new study."""
