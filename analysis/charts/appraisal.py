@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from analysis.charts.base.layout import Grid, line, names_column, pixels, words
+from analysis.charts.base.grid import Grid, cell_texts, names_column
+from analysis.charts.base.layout import across, down, extent, line, own_color, words
 from analysis.charts.base.theme import (
     FAINT,
     INK,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 _CELL = 24
 _ROW = 22
-_LINE = 13
+_BAR = 320.0
 
 STATUS = {
     "used": ("●", "#0072b2"),
@@ -77,10 +78,47 @@ def disagreement(dots: Iterable[Mapping[str, Any]], aside: float) -> list[Any]:
     ]
     if not marked:
         return []
+    marks = alt.Chart(dataset(marked, "unsettled")).mark_text(
+        baseline="middle", fontSize=12, fontWeight="bold", color=INK, aria=False
+    )
+    return [marks.encode(x=across(), y=down(), text=alt.Text("mark:N"))]
+
+
+def symbol_dots(
+    dots: Sequence[Mapping[str, Any]], name: str, *, cell: float, disc: Any, text: Any
+) -> list[Any]:
+    """Draw judgements: a disc in its colour with its symbol, and a mark where assessors differ.
+
+    Parameters
+    ----------
+    dots : sequence of mapping
+        x and y in pixels, study, item, judgement, judgements, symbol, color and ink.
+    name : str
+        Name of the dataset.
+    cell : float
+        Width of the cell that a dot stands in, in pixels.
+    disc, text : mapping
+        Properties of the discs and of the symbols.
+
+    Returns
+    -------
+    list of altair layers
+    """
+    base = alt.Chart(dataset(dots, name))
+    tooltip = [
+        alt.Tooltip("study:N"),
+        alt.Tooltip("item:N"),
+        alt.Tooltip("judgement:N"),
+        alt.Tooltip("judgements:N", title="judged by"),
+    ]
     return [
-        alt.Chart(dataset(marked, "unsettled"))
-        .mark_text(baseline="middle", fontSize=12, fontWeight="bold", color=INK, aria=False)
-        .encode(x=alt.X("x:Q", scale=None, axis=None), y=pixels(), text=alt.Text("mark:N"))
+        base.mark_circle(opacity=1, aria=False, **disc).encode(
+            x=across(), y=down(), color=own_color(), tooltip=tooltip
+        ),
+        base.mark_text(baseline="middle", fontWeight="bold", aria=False, **text).encode(
+            x=across(), y=down(), text=alt.Text("symbol:N"), color=own_color("ink")
+        ),
+        *disagreement(dots, cell / 2),
     ]
 
 
@@ -133,25 +171,15 @@ def traffic_light(
             },
         )
     width, height = start + len(items) * _CELL, len(studies) * _ROW
-    base = alt.Chart(dataset(dots.values(), "judgements"))
-    x = alt.X("x:Q", scale=None, axis=None)
     layers = [
         line(0, width, 0, MUTED),
-        base.mark_circle(size=330, opacity=1, stroke=MUTED, strokeWidth=0.5, aria=False).encode(
-            x=x,
-            y=pixels(),
-            color=alt.Color("color:N", scale=None),
-            tooltip=[
-                alt.Tooltip("study:N"),
-                alt.Tooltip("item:N"),
-                alt.Tooltip("judgement:N"),
-                alt.Tooltip("judgements:N", title="judged by"),
-            ],
+        *symbol_dots(
+            list(dots.values()),
+            "judgements",
+            cell=_CELL,
+            disc={"size": 330, "stroke": MUTED, "strokeWidth": 0.5},
+            text={"fontSize": 13},
         ),
-        base.mark_text(baseline="middle", fontWeight="bold", fontSize=13, aria=False).encode(
-            x=x, y=pixels(), text=alt.Text("symbol:N"), color=alt.Color("ink:N", scale=None)
-        ),
-        *disagreement(dots.values(), _CELL / 2),
         names_column(names, _ROW),
         words(["Study"], 0, -7, bold=True),
         *(
@@ -201,60 +229,22 @@ def rob_summary(
     share = "weighted_share" if weighted else "share"
     items = list(dict.fromkeys(row["label"] for row in sorted(given, key=lambda row: row["position"])))
     start = max([text_width(item) for item in items], default=0) + 14
-    bar = 320.0
-    segments = []
-    for position, item in enumerate(items):
-        members = [
-            row for row in given if row["label"] == item and not missing(row.get(share)) and row[share] > 0
-        ]
-        members.sort(key=lambda row: 99 if missing(row.get("severity")) else row["severity"])
-        done = 0.0
-        for row in members:
-            text = f"{row['symbol']} {percent(row[share], 0)}"
-            segments.append(
-                {
-                    "item": item,
-                    "judgement": row["judgement"],
-                    "n": row.get("n"),
-                    "share": row[share],
-                    "color": row[palette],
-                    "ink": ink_on(row[palette]),
-                    "text": text if text_width(text, bold=True) + 6 <= row[share] * bar else "",
-                    "x": start + done * bar,
-                    "x2": start + (done + row[share]) * bar,
-                    "middle": start + (done + row[share] / 2) * bar,
-                    "y": position * _ROW + 2,
-                    "y2": (position + 1) * _ROW - 2,
-                    "center": (position + 0.5) * _ROW,
-                }
-            )
-            done += row[share]
+    segments = _segments(given, items, share, palette, start)
     height = len(items) * _ROW
     base = alt.Chart(dataset(segments, "judgements"))
+    tooltip = [
+        alt.Tooltip("item:N"),
+        alt.Tooltip("judgement:N"),
+        alt.Tooltip("n:Q"),
+        alt.Tooltip("share:Q", format=".0%"),
+    ]
     layers = [
-        base.mark_rect(stroke="white", strokeWidth=1).encode(
-            x=alt.X("x:Q", scale=None, axis=None),
-            x2=alt.X2("x2"),
-            y=pixels(),
-            y2=alt.Y2("y2"),
-            color=alt.Color("color:N", scale=None),
-            tooltip=[
-                alt.Tooltip("item:N"),
-                alt.Tooltip("judgement:N"),
-                alt.Tooltip("n:Q"),
-                alt.Tooltip("share:Q", format=".0%"),
-            ],
-        ),
-        base.mark_text(baseline="middle", fontWeight="bold", aria=False).encode(
-            x=alt.X("middle:Q", scale=None, axis=None),
-            y=pixels("center"),
-            text=alt.Text("text:N"),
-            color=alt.Color("ink:N", scale=None),
-        ),
+        base.mark_rect(stroke="white", strokeWidth=1).encode(**extent(), color=own_color(), tooltip=tooltip),
+        cell_texts(base, fontWeight="bold", aria=False),
         names_column(items, _ROW),
-        line(start, start + bar, height + 3, MUTED),
+        line(start, start + _BAR, height + 3, MUTED),
         *(
-            words([f"{mark}%"], start + mark / 100 * bar, height + 17, align="center", color=MUTED)
+            words([f"{mark}%"], start + mark / 100 * _BAR, height + 17, align="center", color=MUTED)
             for mark in (0, 25, 50, 75, 100)
         ),
         *_key(list({row["judgement"]: row for row in given}.values()), palette, height + 40),
@@ -263,7 +253,7 @@ def rob_summary(
     heading = title or f"Risk of bias by item ({tool})"
     how = "weighted by the studies' participants" if weighted else "each study counts once (not weighted)"
     return finish(
-        alt.layer(*layers).properties(width=start + bar, height=height),
+        alt.layer(*layers).properties(width=start + _BAR, height=height),
         name="rob_summary",
         title=heading,
         caption=f"Share of studies, {how}.",
@@ -277,8 +267,41 @@ def rob_summary(
             for item in items
         ),
         tables={"judgements": ("item", "judgement", "n", "share")},
-        width=start + bar,
+        width=start + _BAR,
     )
+
+
+def _segments(
+    rows: Sequence[Mapping[str, Any]], items: Sequence[str], share: str, palette: str, start: float
+) -> list[dict[str, Any]]:
+    """Parts of the bar of each item, the least severe judgement first, from `start` on in pixels."""
+    segments = []
+    for position, item in enumerate(items):
+        members = [
+            row for row in rows if row["label"] == item and not missing(row.get(share)) and row[share] > 0
+        ]
+        members.sort(key=_severity)
+        done = 0.0
+        for row in members:
+            text = f"{row['symbol']} {percent(row[share], 0)}"
+            segments.append(
+                {
+                    "item": item, "judgement": row["judgement"], "n": row.get("n"), "share": row[share],
+                    "color": row[palette], "ink": ink_on(row[palette]),
+                    "text": text if text_width(text, bold=True) + 6 <= row[share] * _BAR else "",
+                    "x": start + done * _BAR, "x2": start + (done + row[share]) * _BAR,
+                    "middle": start + (done + row[share] / 2) * _BAR,
+                    "y": position * _ROW + 2, "y2": (position + 1) * _ROW - 2,
+                    "center": (position + 0.5) * _ROW,
+                }
+            )  # fmt: skip
+            done += row[share]
+    return segments
+
+
+def _severity(row: Mapping[str, Any]) -> float:
+    """Rank of a judgement by its severity; one without any comes last."""
+    return 99 if missing(row.get("severity")) else row["severity"]
 
 
 def evidence_map(
@@ -330,30 +353,27 @@ def evidence_map(
         if row["n_studies"]
     ]
     base = alt.Chart(dataset(bubbles, "evidence"))
-    x = alt.X("x:Q", scale=None, axis=None)
-    layers = [
-        *grid.lines(),
-        base.mark_circle(opacity=0.9, color=STUDY).encode(
-            x=x,
-            y=pixels(),
-            size=alt.Size("area:Q", scale=None, legend=None),
-            tooltip=[
-                alt.Tooltip("treatment:N"),
-                alt.Tooltip("outcome:N"),
-                alt.Tooltip("n_studies:Q"),
-                alt.Tooltip("n_participants:Q"),
-            ],
-        ),
-        base.transform_filter("datum.inside")
-        .mark_text(baseline="middle", color="white", fontWeight="bold")
-        .encode(x=x, y=pixels(), text=alt.Text("text:N")),
-        base.transform_filter("!datum.inside")
-        .mark_text(baseline="middle", align="left", dx=17, color=INK)
-        .encode(x=x, y=pixels(), text=alt.Text("text:N")),
-        *grid.texts("Treatment"),
+    tooltip = [
+        alt.Tooltip("treatment:N"),
+        alt.Tooltip("outcome:N"),
+        alt.Tooltip("n_studies:Q"),
+        alt.Tooltip("n_participants:Q"),
     ]
+    at = {"x": across(), "y": down()}
     return finish(
-        alt.layer(*layers).properties(width=grid.width, height=grid.height),
+        grid.drawn(
+            *grid.lines(),
+            base.mark_circle(opacity=0.9, color=STUDY).encode(
+                **at, size=alt.Size("area:Q", scale=None, legend=None), tooltip=tooltip
+            ),
+            base.transform_filter("datum.inside")
+            .mark_text(baseline="middle", color="white", fontWeight="bold")
+            .encode(**at, text=alt.Text("text:N")),
+            base.transform_filter("!datum.inside")
+            .mark_text(baseline="middle", align="left", dx=17, color=INK)
+            .encode(**at, text=alt.Text("text:N")),
+            *grid.texts("Treatment"),
+        ),
         name="evidence_map",
         title=title,
         caption=f"Area of a bubble, and its number: {size_title}. An empty place is a gap in the evidence.",
@@ -411,18 +431,18 @@ def missing_data_map(
     key = [{"judgement": name, "symbol": symbol, "color": color} for name, (symbol, color) in STATUS.items()]
     tally = {name: sum(1 for mark in marks if mark["status"] == name) for name in STATUS}
     return finish(
-        alt.layer(
+        grid.drawn(
             *grid.lines(),
             base.mark_text(baseline="middle", fontWeight="bold", fontSize=15).encode(
-                x=alt.X("x:Q", scale=None, axis=None),
-                y=pixels(),
+                x=across(),
+                y=down(),
                 text=alt.Text("symbol:N"),
-                color=alt.Color("color:N", scale=None),
+                color=own_color(),
                 tooltip=[alt.Tooltip("study:N"), alt.Tooltip("outcome:N"), alt.Tooltip("status:N")],
             ),
             *grid.texts("Study"),
             *_key(key, "color", grid.height + 18, dots=False),
-        ).properties(width=grid.width, height=grid.height),
+        ),
         name="missing_data_map",
         title=title,
         caption="Rows are studies, columns outcomes.",
@@ -435,10 +455,9 @@ def missing_data_map(
 
 def _key(rows: Sequence[Mapping[str, Any]], palette: str, y: float, dots: bool = True) -> list[Any]:
     """Explain symbols and colours in a line beneath."""
-    ordered = sorted(rows, key=lambda row: 99 if missing(row.get("severity")) else row["severity"])  # type: ignore[arg-type,return-value]
     places = []
     x = 9.0
-    for row in ordered:
+    for row in sorted(rows, key=_severity):
         text = str(row.get("judgement_label") or row["judgement"])
         places.append(
             {
@@ -448,18 +467,17 @@ def _key(rows: Sequence[Mapping[str, Any]], palette: str, y: float, dots: bool =
         )  # fmt: skip
         x += 14 + text_width(text) + 26
     base = alt.Chart(dataset(places, "key"))
-    at = alt.X("x:Q", scale=None, axis=None)
     layers = [
         base.mark_text(baseline="middle", fontWeight="bold", fontSize=SIZE + 1, aria=False).encode(
-            x=at, y=pixels(), text=alt.Text("symbol:N"), color=alt.Color("ink:N", scale=None)
+            x=across(), y=down(), text=alt.Text("symbol:N"), color=own_color("ink")
         ),
         base.mark_text(baseline="middle", align="left", color=INK, aria=False).encode(
-            x=alt.X("t:Q", scale=None, axis=None), y=pixels(), text=alt.Text("text:N")
+            x=across("t"), y=down(), text=alt.Text("text:N")
         ),
     ]
     if dots:
         disc = base.mark_circle(size=230, opacity=1, stroke=FAINT, strokeWidth=0.5, aria=False)
-        layers.insert(0, disc.encode(x=at, y=pixels(), color=alt.Color("color:N", scale=None)))
+        layers.insert(0, disc.encode(x=across(), y=down(), color=own_color()))
     return layers
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from analysis.charts.base.layout import pixels
+from analysis.charts.base.layout import across, down, extent, texts_at
 from analysis.charts.base.theme import INK, MUTED, count, dataset, finish, missing, records, text_width, wrap
 
 if TYPE_CHECKING:
@@ -121,7 +121,64 @@ def prisma_flow(flow: pd.DataFrame, *, title: str = "PRISMA 2020 flow diagram") 
         is left out.
     """
     rows = records(flow)
-    by_box: dict[str, list[dict[str, Any]]] = {}
+    boxes = _boxes(rows)
+    columns = _columns(boxes)
+    heads = {name: wrap(_HEADS[name], columns[name][1] - 16, bold=True) for name in _HEADS if name in columns}
+    top = max((len(lines) for lines in heads.values()), default=1) * _LINE + 2 * _PAD
+    stages, height = _stand(boxes, columns, float(top + 18))
+    width = max(x + w for x, w in columns.values())
+    rectangles = [
+        _rectangle(box.x, box.x + _WIDTH, box.y, box.y + box.height, "#ffffff", MUTED)
+        for box in boxes.values()
+    ]
+    texts = [
+        {"x": box.x + _PAD + indent, "y": box.y + _PAD + (i + 0.5) * _LINE, "text": text}
+        for box in boxes.values()
+        for i, (indent, text) in enumerate(box.lines)
+    ]
+    head_texts = []
+    for name, head in heads.items():
+        left, w = columns[name]
+        rectangles.append(_rectangle(left, left + w, 0, top, _HEAD, _HEAD))
+        head_texts += [
+            {"x": left + w / 2, "y": top / 2 + (i - (len(head) - 1) / 2) * _LINE, "text": line}
+            for i, line in enumerate(head)
+        ]
+    stage_texts = []
+    for name, (start, end) in stages.items():
+        # A bar as long as its word, at least.
+        spare = max(0.0, text_width(name, bold=True) + 12 - (end - start)) / 2
+        rectangles.append(_rectangle(0, 22, start - spare, end + spare, _STAGE, _STAGE))
+        stage_texts.append({"x": 11, "y": (start + end) / 2, "text": name})
+    layers = [
+        *_arrow_layers(boxes),
+        _rectangles(rectangles),
+        texts_at(texts, "texts", align="left"),
+        texts_at(head_texts, "heads", fontWeight="bold"),
+        texts_at(stage_texts, "stages", fontWeight="bold", angle=270),
+        # The counts themselves, not drawn but carried along as the figure's table.
+        alt.Chart(dataset(rows, "flow"))
+        .mark_point(size=0, opacity=0, aria=False)
+        .encode(x=alt.XValue(0), y=alt.YValue(0)),
+    ]
+    counted = "; ".join(
+        f"{row.get('reason') or row.get('label') or row['box']}: {count(row.get('n')) or 'not reported'}"
+        for row in rows
+    )
+    return finish(
+        alt.layer(*layers).properties(width=width, height=height),
+        name="prisma_flow",
+        title=title,
+        caption=_source(rows),
+        description=f"{title}. {counted}.",
+        tables={"flow": ("box", "section", "label", "n", "reason", "origin")},
+        width=width,
+    )
+
+
+def _boxes(rows: Sequence[Mapping[str, Any]]) -> dict[str, _Box]:
+    """Boxes that have counts, with their text, not yet in their places."""
+    by_box: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         by_box.setdefault(row["box"], []).append(row)
     boxes = {}
@@ -132,10 +189,22 @@ def prisma_flow(flow: pd.DataFrame, *, title: str = "PRISMA 2020 flow diagram") 
     if "previous" not in boxes and "new" in boxes:
         # The total differs from the new studies only where there is a previous version of the review.
         boxes.pop("total", None)
-    columns = _columns(boxes)
-    heads = {name: wrap(_HEADS[name], columns[name][1] - 16, bold=True) for name in _HEADS if name in columns}
-    top = max((len(lines) for lines in heads.values()), default=1) * _LINE + 2 * _PAD
-    y = float(top + 18)
+    return boxes
+
+
+def _stand(
+    boxes: Mapping[str, _Box], columns: Mapping[str, tuple[float, float]], top: float
+) -> tuple[dict[str, tuple[float, float]], float]:
+    """Put the boxes in their places, level below level from `top`.
+
+    Returns
+    -------
+    stages : dict of str to (float, float)
+        Upper and lower end of each stage in pixels.
+    bottom : float
+        Lower end of the last box.
+    """
+    y = top
     stages: dict[str, tuple[float, float]] = {}
     for level in range(6):
         members = [box for box in boxes.values() if box.level == level]
@@ -148,96 +217,28 @@ def prisma_flow(flow: pd.DataFrame, *, title: str = "PRISMA 2020 flow diagram") 
         start = stages[stage][0] if stage in stages else y
         stages[stage] = (start, y + tallest)
         y += tallest + _STEP
-    height = y - _STEP
-    width = max(x + w for x, w in columns.values())
-    segments, tips = _arrows(boxes, columns)
+    return stages, y - _STEP
 
-    rectangles = [
-        {
-            "x": box.x,
-            "x2": box.x + _WIDTH,
-            "y": box.y,
-            "y2": box.y + box.height,
-            "color": "#ffffff",
-            "line": MUTED,
-        }
-        for box in boxes.values()
-    ]
-    texts = [
-        {"x": box.x + _PAD + indent, "y": box.y + _PAD + (i + 0.5) * _LINE, "text": text}
-        for box in boxes.values()
-        for i, (indent, text) in enumerate(box.lines)
-    ]
-    head_texts = []
-    for name, head in heads.items():
-        left, w = columns[name]
-        rectangles.append({"x": left, "x2": left + w, "y": 0, "y2": top, "color": _HEAD, "line": _HEAD})
-        head_texts += [
-            {"x": left + w / 2, "y": top / 2 + (i - (len(head) - 1) / 2) * _LINE, "text": line}
-            for i, line in enumerate(head)
-        ]
-    stage_texts = []
-    for name, (start, end) in stages.items():
-        # A bar as long as its word, at least.
-        spare = max(0.0, text_width(name, bold=True) + 12 - (end - start)) / 2
-        rectangles.append(
-            {"x": 0, "x2": 22, "y": start - spare, "y2": end + spare, "color": _STAGE, "line": _STAGE}
-        )
-        stage_texts.append({"x": 11, "y": (start + end) / 2, "text": name})
 
-    x = alt.X("x:Q", scale=None, axis=None)
-    layers = [
-        alt.Chart(dataset(segments, "arrows"))
-        .mark_rule(color=INK, strokeWidth=1.2, aria=False)
-        .encode(x=x, x2=alt.X2("x2"), y=pixels(), y2=alt.Y2("y2")),
-        alt.Chart(dataset(tips, "tips"))
-        .mark_point(filled=True, color=INK, size=48, opacity=1, aria=False)
-        .encode(x=x, y=pixels(), shape=alt.Shape("shape:N", scale=None)),
-        alt.Chart(dataset(rectangles, "boxes"))
-        .mark_rect(strokeWidth=1, aria=False)
-        .encode(
-            x=x,
-            x2=alt.X2("x2"),
-            y=pixels(),
-            y2=alt.Y2("y2"),
-            fill=alt.Fill("color:N", scale=None),
-            stroke=alt.Stroke("line:N", scale=None),
-        ),
-        alt.Chart(dataset(texts, "texts"))
-        .mark_text(align="left", baseline="middle", color=INK)
-        .encode(x=x, y=pixels(), text=alt.Text("text:N")),
-        alt.Chart(dataset(head_texts, "heads"))
-        .mark_text(baseline="middle", fontWeight="bold", color=INK)
-        .encode(x=x, y=pixels(), text=alt.Text("text:N")),
-        alt.Chart(dataset(stage_texts, "stages"))
-        .mark_text(baseline="middle", fontWeight="bold", angle=270, color=INK)
-        .encode(x=x, y=pixels(), text=alt.Text("text:N")),
-        # The counts themselves, not drawn but carried along as the figure's table.
-        alt.Chart(dataset(rows, "flow"))
-        .mark_point(size=0, opacity=0, aria=False)
-        .encode(x=alt.XValue(0), y=alt.YValue(0)),
-    ]
+def _rectangle(x: float, x2: float, y: float, y2: float, color: str, line: str) -> dict[str, Any]:
+    return {"x": x, "x2": x2, "y": y, "y2": y2, "color": color, "line": line}
+
+
+def _rectangles(rows: Sequence[Mapping[str, Any]]) -> Any:
+    fill, stroke = alt.Fill("color:N", scale=None), alt.Stroke("line:N", scale=None)
+    drawn = alt.Chart(dataset(rows, "boxes")).mark_rect(strokeWidth=1, aria=False)
+    return drawn.encode(**extent(), fill=fill, stroke=stroke)
+
+
+def _source(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Say where the counts come from."""
     counted = any(row.get("origin") == "counted" for row in rows)
     typed = any(row.get("origin") == "typed" for row in rows)
-    source = {
+    return {
         (True, False): "Counted from the review's records and screening decisions.",
         (False, True): "Counts as typed in by the review's authors.",
         (True, True): "Partly counted from the review's records, partly typed in by its authors.",
     }.get((counted, typed), "")
-    return finish(
-        alt.layer(*layers).properties(width=width, height=height),
-        name="prisma_flow",
-        title=title,
-        caption=source,
-        description=f"{title}. "
-        + "; ".join(
-            f"{row.get('reason') or row.get('label') or row['box']}: {count(row.get('n')) or 'not reported'}"
-            for row in rows
-        )
-        + ".",
-        tables={"flow": ("box", "section", "label", "n", "reason", "origin")},
-        width=width,
-    )
 
 
 def _lines(
@@ -292,9 +293,20 @@ def _columns(boxes: Mapping[str, _Box]) -> dict[str, tuple[float, float]]:
     return columns
 
 
-def _arrows(
-    boxes: Mapping[str, _Box], columns: Mapping[str, tuple[float, float]]
-) -> tuple[list[dict[str, float]], list[dict[str, Any]]]:
+def _arrow_layers(boxes: Mapping[str, _Box]) -> list[Any]:
+    """Draw the arrows between boxes: their lines, and their tips."""
+    segments, tips = _arrows(boxes)
+    return [
+        alt.Chart(dataset(segments, "arrows"))
+        .mark_rule(color=INK, strokeWidth=1.2, aria=False)
+        .encode(**extent()),
+        alt.Chart(dataset(tips, "tips"))
+        .mark_point(filled=True, color=INK, size=48, opacity=1, aria=False)
+        .encode(x=across(), y=down(), shape=alt.Shape("shape:N", scale=None)),
+    ]
+
+
+def _arrows(boxes: Mapping[str, _Box]) -> tuple[list[dict[str, float]], list[dict[str, Any]]]:
     segments: list[dict[str, float]] = []
     tips: list[dict[str, Any]] = []
 

@@ -1,4 +1,4 @@
-"""The forest plot of a pairwise meta-analysis; the other kinds can be had from here as well."""
+"""The forest plot of a pairwise meta-analysis."""
 
 from __future__ import annotations
 
@@ -7,24 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from analysis.charts.appraisal import DISAGREEMENT, disagreement, told, unsettled
+from analysis.charts.appraisal import DISAGREEMENT, symbol_dots, told, unsettled
 from analysis.charts.base.effect import Effect, normal_interval
 from analysis.charts.base.intervals import (
     MODELS,
     PANEL,
+    Forest,
     areas,
-    diamond,
-    draw,
-    fit,
-    holding,
+    cut_to_axis,
     place,
     pooled_row,
-    turned,
+    widened,
 )
-from analysis.charts.base.layout import GAP, Column, Table, pixels, words
+from analysis.charts.base.layout import words
+from analysis.charts.base.panel_table import GAP, PanelTable, TextColumn
 from analysis.charts.base.theme import (
     count,
-    dataset,
     figures,
     finish,
     ink_on,
@@ -37,26 +35,10 @@ from analysis.charts.base.theme import (
     text_width,
     wrap,
 )
-from analysis.charts.network_forests import network_forest, node_split, prior_sensitivity
-from analysis.charts.one_by_one import cumulative, leave_one_out
 from analysis.verdict import may_be_said
 
 if TYPE_CHECKING:
     import pandas as pd
-
-__all__ = [
-    "MODELS",
-    "cumulative",
-    "diamond",
-    "forest",
-    "heterogeneity_text",
-    "leave_one_out",
-    "network_forest",
-    "node_split",
-    "prior_sensitivity",
-    "turned",
-]
-
 
 _DOT = 15
 
@@ -106,67 +88,25 @@ def forest(
         Area of a square is proportional to the study's weight (random effects where given); an interval that
         goes past the axis ends in an arrowhead.
     """
-    given = records(studies)
-    groups = [level for level in dict.fromkeys(plain(row.get("level")) for row in given) if level is not None]
+    given = [_with_interval(row) for row in records(studies)]
     estimates = records(pooled) if pooled is not None else []
-    spread = records(heterogeneity) if heterogeneity is not None else []
-    for row in given:
-        if missing(row.get("ci_lower")) or missing(row.get("ci_upper")):
-            row["ci_lower"], row["ci_upper"] = normal_interval(row.get("estimate"), row.get("std_error"))
     digits = effect.digits(
         (row["ci_upper"] - row["ci_lower"]) / 2 for row in given if not missing(row["ci_lower"])
     )
     weight = next(
         (f"weight_{model}" for model in ("random", "common") if _any(given, f"weight_{model}")), None
     )
-
-    overall = _summary(estimates, spread, effect, digits, None)
-    # What pools one subgroup of all studies pools all studies: it stands once.
-    alone = all(plain(row.get("level")) == groups[0] for row in given) if groups else False
-    apart = bool(groups) and not (alone and any(row["kind"] == "pooled" for row in overall))
-    rows: list[dict[str, Any]] = []
-    for level in groups or [None]:
-        members = [row for row in given if not groups or plain(row.get("level")) == level]
-        if groups:
-            rows.append({"kind": "header", "label": str(level), "bold": True})
-        rows += [_study_row(row, effect, digits, given) for row in members]
-        if apart:
-            rows += _summary(estimates, spread, effect, digits, level)
-            rows.append({"kind": "gap"})
-    if overall and apart:
-        rows.append({"kind": "header", "label": "All studies", "bold": True})
-    rows += overall
-    rows += [{"kind": "note", "label": text, "span": True} for text in footers]
     names = effect.label(treatment), effect.label(versus)
     left = _arm_columns(given, names)
-    # Notes keep to the left of the panel, so that no line runs through them.
-    room = max(sum(column.width(rows) + GAP for column in left) - GAP, 260)
-    rows = [
-        {**row, "label": part}
-        for row in rows
-        for part in (wrap(row["label"], room) if row["kind"] == "note" else [row.get("label")])
-    ]
+    spread = records(heterogeneity) if heterogeneity is not None else []
+    rows = _rows(given, estimates, spread, effect, digits)
+    rows += [{"kind": "note", "label": text, "span": True} for text in footers]
+    rows = _wrapped_notes(rows, left)
     place(rows)
-
-    shown = [*given, *(row for row in estimates if not missing(row.get("estimate")))]
-    domain = effect.domain(
-        [row.get("estimate") for row in shown],
-        [row.get("ci_lower") for row in shown],
-        [row.get("ci_upper") for row in shown],
-    )
-    domain = holding(domain, [row for row in rows if row["kind"] == "prediction"])
-    corners = fit(rows, effect, domain)
+    domain = _domain(effect, given, estimates, rows)
+    corners = cut_to_axis(rows, effect, domain)
     areas(rows, weight)
-
-    right = [Column("effect_text", f"{effect.measure} [95% {effect.interval}]", "right")]
-    for model in ("common", "random"):
-        if _any(given, f"weight_{model}"):
-            right.append(Column(f"weight_{model}_text", f"Weight\n{model}", "right"))
-    table = Table(rows, left, right, PANEL)
-    last = next(
-        (row["y"] for row in reversed(rows) if row["kind"] in ("pooled", "prediction", "study")), table.height
-    )
-    main = _main(estimates)
+    table = PanelTable(rows, left, _right_columns(given, effect), PANEL)
     caption = [f"Lines are 95% {effect.interval}s."]
     if weight:
         model = {"weight_random": "random-effects", "weight_common": "common-effect"}[weight]
@@ -174,11 +114,14 @@ def forest(
     dots: list[Any] = []
     extra = 0.0
     if rob is not None and len(rob):
-        dots, legend, extra = _rob_dots(rob, given, rows, table, palette)
+        dots, legend, extra = _rob_dots(rob, rows, table, palette)
         caption.append(legend)
+    drawn = [row["y"] for row in rows if row["kind"] in ("pooled", "prediction", "study")]
     heading = title or f"{effect.outcome}: {names[0]} versus {names[1]}"
     return finish(
-        draw(table, effect, domain, corners, names, main, last, dots, extra),
+        Forest(table, effect, domain, corners).draw(
+            names, pooled=_main(estimates), last=drawn[-1] if drawn else None, further=dots, extra=extra
+        ),
         name="forest",
         title=heading,
         caption=" ".join(caption),
@@ -194,16 +137,85 @@ def forest(
     )  # fmt: skip
 
 
-def _arm_columns(given: Sequence[Mapping[str, Any]], names: tuple[str, str]) -> list[Column]:
+def _with_interval(row: dict[str, Any]) -> dict[str, Any]:
+    """Give a study the interval of its standard error where it has none."""
+    if not missing(row.get("ci_lower")) and not missing(row.get("ci_upper")):
+        return row
+    lower, upper = normal_interval(row.get("estimate"), row.get("std_error"))
+    return {**row, "ci_lower": lower, "ci_upper": upper}
+
+
+def _rows(
+    given: Sequence[Mapping[str, Any]],
+    estimates: Sequence[Mapping[str, Any]],
+    spread: Sequence[Mapping[str, Any]],
+    effect: Effect,
+    digits: int,
+) -> list[dict[str, Any]]:
+    """Rows of studies by subgroup, each with what it pools to, then of all studies together."""
+    groups = [level for level in dict.fromkeys(plain(row.get("level")) for row in given) if level is not None]
+    overall = _summary(estimates, spread, effect, digits, None)
+    # What pools one subgroup of all studies pools all studies: it stands once.
+    alone = all(plain(row.get("level")) == groups[0] for row in given) if groups else False
+    apart = bool(groups) and not (alone and any(row["kind"] == "pooled" for row in overall))
+    rows: list[dict[str, Any]] = []
+    for level in groups or [None]:
+        members = [row for row in given if not groups or plain(row.get("level")) == level]
+        if groups:
+            rows.append({"kind": "header", "label": str(level), "bold": True})
+        rows += [_study_row(row, effect, digits, given) for row in members]
+        if apart:
+            rows += _summary(estimates, spread, effect, digits, level)
+            rows.append({"kind": "gap"})
+    if overall and apart:
+        rows.append({"kind": "header", "label": "All studies", "bold": True})
+    return rows + overall
+
+
+def _wrapped_notes(rows: Sequence[dict[str, Any]], left: Sequence[TextColumn]) -> list[dict[str, Any]]:
+    """Break notes so that they keep to the left of the panel, and no line runs through them."""
+    room = max(sum(column.width(rows) + GAP for column in left) - GAP, 260)
+    return [
+        {**row, "label": part}
+        for row in rows
+        for part in (wrap(row["label"], room) if row["kind"] == "note" else [row.get("label")])
+    ]
+
+
+def _domain(
+    effect: Effect,
+    given: Sequence[Mapping[str, Any]],
+    estimates: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, Any]],
+) -> tuple[float, float]:
+    """Choose an axis that holds studies and pooled effects, and as far as it can prediction intervals."""
+    shown = [*given, *(row for row in estimates if not missing(row.get("estimate")))]
+    ends = ([row.get(key) for row in shown] for key in ("estimate", "ci_lower", "ci_upper"))
+    return widened(effect.domain(*ends), [row["stored"][1:] for row in rows if row["kind"] == "prediction"])
+
+
+def _right_columns(given: Sequence[Mapping[str, Any]], effect: Effect) -> list[TextColumn]:
+    """Columns to the right of a forest plot's panel: the effect, and the weights."""
+    return [
+        TextColumn("effect_text", f"{effect.measure} [95% {effect.interval}]", "right"),
+        *(
+            TextColumn(f"weight_{model}_text", f"Weight\n{model}", "right")
+            for model in ("common", "random")
+            if _any(given, f"weight_{model}")
+        ),
+    ]
+
+
+def _arm_columns(given: Sequence[Mapping[str, Any]], names: tuple[str, str]) -> list[TextColumn]:
     """Columns to the left of a forest plot's panel: the study, and what each arm had."""
-    columns = [Column("label", "Study", "left")]
+    columns = [TextColumn("label", "Study", "left")]
     for side, name in zip("ab", names):
         if _any(given, "events_a"):
-            columns.append(Column(f"count_{side}", "events / n", "right", name))
+            columns.append(TextColumn(f"count_{side}", "events / n", "right", name))
         elif _any(given, f"n_{side}"):
-            columns.append(Column(f"n_text_{side}", "n", "right", name))
+            columns.append(TextColumn(f"n_text_{side}", "n", "right", name))
             if _any(given, f"mean_{side}"):
-                columns.append(Column(f"mean_text_{side}", "mean (SD)", "right", name))
+                columns.append(TextColumn(f"mean_text_{side}", "mean (SD)", "right", name))
     return columns
 
 
@@ -322,9 +334,8 @@ def _main(estimates: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
 
 def _rob_dots(
     rob: pd.DataFrame,
-    given: Sequence[Mapping[str, Any]],
     rows: Sequence[Mapping[str, Any]],
-    table: Table,
+    table: PanelTable,
     palette: str,
 ) -> tuple[list[Any], str, float]:
     """Dots with symbols to the right of the table, and the words that explain their letters."""
@@ -347,25 +358,9 @@ def _rob_dots(
                 "symbol": row["symbol"], "judgements": told(row),
                 "color": row[palette], "ink": ink_on(row[palette]), "x": place, "y": y,
             })  # fmt: skip
-    base = alt.Chart(dataset(dots.values(), "risk_of_bias"))
-    x = alt.X("x:Q", scale=None, axis=None)
-    layers = [
-        base.mark_circle(size=150, opacity=1, aria=False).encode(
-            x=x,
-            y=pixels(),
-            color=alt.Color("color:N", scale=None),
-            tooltip=[
-                alt.Tooltip("study:N"),
-                alt.Tooltip("item:N"),
-                alt.Tooltip("judgement:N"),
-                alt.Tooltip("judgements:N", title="judged by"),
-            ],
-        ),
-        base.mark_text(baseline="middle", fontSize=10, fontWeight="bold", aria=False).encode(
-            x=x, y=pixels(), text=alt.Text("symbol:N"), color=alt.Color("ink:N", scale=None)
-        ),
-        *disagreement(dots.values(), _DOT / 2),
-    ]
+    layers = symbol_dots(
+        list(dots.values()), "risk_of_bias", cell=_DOT, disc={"size": 150}, text={"fontSize": 10}
+    )
     layers = [alt.layer(*layers).resolve_scale(x="independent")]
     layers += [
         words([letter], start + (index + 0.5) * _DOT, -6, align="center", bold=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 from analysis.charts.base.effect import NORMAL_975, Effect
-from analysis.charts.base.layout import favours, linked, words
+from analysis.charts.base.layout import across, down, favours, linked, texts_at, words
 from analysis.charts.base.theme import (
     CATEGORIES,
     FAINT,
@@ -189,12 +189,9 @@ def _order(names: Sequence[str]) -> Any:
         {"text": f"{index}. {name}", "x": _WIDTH + 30, "y": 22 + 15 * index}
         for index, name in enumerate(names, 1)
     ]
-    place = {"x": alt.X("x:Q", scale=None, axis=None), "y": alt.Y("y:Q", scale=None, axis=None)}
     return alt.layer(
         words(["Order of treatments"], _WIDTH + 30, 14, bold=True),
-        alt.Chart(dataset(rows, "order"))
-        .mark_text(align="left", baseline="middle", aria=False)
-        .encode(**place, text=alt.Text("text:N")),
+        texts_at(rows, "order", align="left", aria=False),
     )
 
 
@@ -237,7 +234,7 @@ def _contours(deepest: float, domain: tuple[float, float], effect: Effect) -> li
         for i, (name, _, color) in enumerate(_SHADES)
     ]
     base = alt.Chart(dataset(key, "key"))
-    place = {"x": alt.X("x:Q", scale=None, axis=None), "y": alt.Y("y:Q", scale=None, axis=None)}
+    place = {"x": across(), "y": down()}
     swatches = alt.layer(
         base.mark_square(size=170, opacity=1, stroke=FAINT, strokeWidth=1, aria=False).encode(
             **place, fill=alt.Fill("color:N", scale=None)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from analysis.charts.base.layout import Grid, names_beside, pixels
+from analysis.charts.base.grid import Grid, cell_texts
+from analysis.charts.base.layout import across, down, names_beside, own_color
 from analysis.charts.base.theme import (
     ALARM,
     BLUE_RED,
@@ -68,44 +69,32 @@ def net_heat(
     largest = max((abs(row["change"]) for row in given if not missing(row.get("change"))), default=0) or 1.0
     cells = []
     for row in given:
-        i, j = designs.index(row["design"]), designs.index(row["detached"])
         change = 0.0 if missing(row.get("change")) else row["change"]
         share = 0.0 if missing(row.get("contribution")) else min(abs(row["contribution"]), 1.0)
         cells.append(
             {
                 **{key: row.get(key) for key in ("design", "detached", "contribution", "change")},
+                **grid.cell_at(designs.index(row["design"]), designs.index(row["detached"])),
                 "color": _diverging(change / largest),
-                **_box(grid, i, j),
-                "middle": grid.x(j), "center": grid.y(i),
                 "area": share * (0.8 * min(grid.cell, grid.row)) ** 2,
             }
-        )  # fmt: skip
+        )
     base = alt.Chart(dataset(cells, "designs"))
+    squares = base.transform_filter("datum.area > 0").mark_square(color="#6e7781", opacity=0.75, aria=False)
+    area = alt.Size("area:Q", scale=None, legend=None)
     return finish(
-        alt.layer(
-            base.mark_rect(stroke="white", strokeWidth=1).encode(
-                x=alt.X("x:Q", scale=None, axis=None),
-                x2=alt.X2("x2"),
-                y=pixels(),
-                y2=alt.Y2("y2"),
-                color=alt.Color("color:N", scale=None),
-                tooltip=[
-                    alt.Tooltip("design:N"),
-                    alt.Tooltip("detached:N"),
-                    alt.Tooltip("contribution:Q", format=".1%"),
-                    alt.Tooltip("change:Q"),
-                ],
-            ),
-            *grid.lines(),
-            base.transform_filter("datum.area > 0")
-            .mark_square(color="#6e7781", opacity=0.75, aria=False)
-            .encode(
-                x=alt.X("middle:Q", scale=None, axis=None),
-                y=pixels("center"),
-                size=alt.Size("area:Q", scale=None, legend=None),
-            ),
-            *grid.texts("Design"),
-        ).properties(width=grid.width, height=grid.height),
+        grid.heat_map(
+            base,
+            over=squares.encode(x=across("middle"), y=down("center"), size=area),
+            head="Design",
+            gap=1,
+            tooltip=[
+                alt.Tooltip("design:N"),
+                alt.Tooltip("detached:N"),
+                alt.Tooltip("contribution:Q", format=".1%"),
+                alt.Tooltip("change:Q"),
+            ],
+        ),
         name="net_heat",
         title=title,
         caption="Grey squares: how much the direct evidence of the column's design adds to the row's "
@@ -192,34 +181,23 @@ def contributions(
             {
                 "estimate": row["estimate"], "source": row["source"], "share": row["share"],
                 "text": percent(row["share"], 0) if row["share"] >= 0.005 else "", "color": color,
-                "ink": ink_on(color), **_box(grid, i, j), "middle": grid.x(j), "center": grid.y(i),
+                "ink": ink_on(color), **grid.cell_at(i, j),
             }
         )  # fmt: skip
     base = alt.Chart(dataset(cells, "shares"))
     how = f" Computed by {algorithm}." if algorithm else ""
     return finish(
-        alt.layer(
-            base.mark_rect(stroke="white", strokeWidth=1).encode(
-                x=alt.X("x:Q", scale=None, axis=None),
-                x2=alt.X2("x2"),
-                y=pixels(),
-                y2=alt.Y2("y2"),
-                color=alt.Color("color:N", scale=None),
-                tooltip=[
-                    alt.Tooltip("estimate:N"),
-                    alt.Tooltip("source:N"),
-                    alt.Tooltip("share:Q", format=".1%"),
-                ],
-            ),
-            *grid.lines(),
-            base.mark_text(baseline="middle", fontSize=10).encode(
-                x=alt.X("middle:Q", scale=None, axis=None),
-                y=pixels("center"),
-                text=alt.Text("text:N"),
-                color=alt.Color("ink:N", scale=None),
-            ),
-            *grid.texts("Estimate" if by_estimate else "Source"),
-        ).properties(width=grid.width, height=grid.height),
+        grid.heat_map(
+            base,
+            over=cell_texts(base, fontSize=10),
+            head="Estimate" if by_estimate else "Source",
+            gap=1,
+            tooltip=[
+                alt.Tooltip("estimate:N"),
+                alt.Tooltip("source:N"),
+                alt.Tooltip("share:Q", format=".1%"),
+            ],
+        ),
         name="contributions",
         title=title,
         caption=f"{'Rows' if by_estimate else 'Columns'} sum to 100%; shares below 0.5% are left blank.{how}",
@@ -249,8 +227,43 @@ def leverage(frame: pd.DataFrame, *, title: str = "Leverage plot") -> Any:
         x² + y = c: each data point of the study adds c to DIC; studies beyond c = 3, whose parabola is red,
         are named (Spiegelhalter et al. 2002).
     """
+    points = _signed_roots(records(frame))
+    reach = max([2.1, *(1.08 * abs(point["x"]) for point in points)])
+    top = max([1.1, *(1.1 * point["y"] for point in points)])
+    start = -reach if any(point["x"] < 0 for point in points) else 0.0
+    far = sorted(
+        (point for point in points if point["far"]), key=lambda point: -(point["x"] ** 2 + point["y"])
+    )
+    named = [
+        {
+            "label": point["label"],
+            "x": (point["x"] - start) / (reach - start) * _WIDTH,
+            "y": (1 - point["y"] / top) * _HEIGHT,
+        }
+        for point in far[:_MOST_NAMES]
+    ]
+    names, room = names_beside(named, _WIDTH, _HEIGHT)
+    which = "Studies beyond 3 (red) fit badly or pull hard" if far else "No study is beyond 3 (red)"
+    if len(far) > _MOST_NAMES:
+        which = f"The {_MOST_NAMES} furthest of {len(far)} studies beyond 3 (red) are named"
+    layers = [*_parabolas(both=start < 0), *names, _deviances(points, (start, reach), top)]
+    return finish(
+        alt.layer(*layers).properties(width=_WIDTH, height=_HEIGHT),
+        name="leverage",
+        title=title,
+        caption=f"Dashed: x² + y = 1, 2, 3, 4, what each data point adds to DIC. {which}.",
+        description=f"{title}: {len(points)} points, beyond 3: "
+        + (", ".join(str(point["label"]) for point in points if point["far"]) or "none")
+        + ".",
+        tables={"studies": ("study", "label", "deviance", "leverage", "data_points")},
+        width=_WIDTH + max(room, 60),
+    )
+
+
+def _signed_roots(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Points of a leverage plot: x the signed root of the deviance, y the leverage, per data point."""
     points = []
-    for row in records(frame):
+    for row in rows:
         if missing(row.get("deviance")) or missing(row.get("leverage")):
             continue
         n = row.get("data_points", 1)
@@ -266,100 +279,58 @@ def leverage(frame: pd.DataFrame, *, title: str = "Leverage plot") -> Any:
                 "far": total > _FAR, "color": ALARM if total > _FAR else STUDY,
             }
         )  # fmt: skip
-    reach = max([2.1, *(1.08 * abs(point["x"]) for point in points)])
-    top = max([1.1, *(1.1 * point["y"] for point in points)])
-    both = any(point["x"] < 0 for point in points)
-    start = -reach if both else 0.0
+    return points
+
+
+def _parabolas(both: bool) -> list[Any]:
+    """Draw x² + y = 1, 2, 3, 4, to `both` sides or to the right, each numbered where it meets the axis."""
+    colors = {c: ALARM if c == _FAR else MUTED for c in (1, 2, 3, 4)}
     curves = [
-        {"c": c, "order": k, "x": x, "y": c - x * x, "color": ALARM if c == _FAR else MUTED}
-        for c in (1, 2, 3, 4)
+        {"c": c, "order": k, "x": x, "y": c - x * x, "color": color}
+        for c, color in colors.items()
         for k in range(61)
         for x in [math.sqrt(c) * (k / 30 - 1 if both else k / 60)]
     ]
-    far = sorted(
-        (point for point in points if point["far"]), key=lambda point: -(point["x"] ** 2 + point["y"])
-    )
-    names, room = names_beside(
-        [
-            {
-                "label": point["label"],
-                "x": (point["x"] - start) / (reach - start) * _WIDTH,
-                "y": (1 - point["y"] / top) * _HEIGHT,
-            }
-            for point in far[:_MOST_NAMES]
-        ],
-        _WIDTH,
-        _HEIGHT,
-    )
-    which = "Studies beyond 3 (red) fit badly or pull hard" if far else "No study is beyond 3 (red)"
-    if len(far) > _MOST_NAMES:
-        which = f"The {_MOST_NAMES} furthest of {len(far)} studies beyond 3 (red) are named"
-    feet = [{"x": math.sqrt(c), "text": str(c), "color": ALARM if c == _FAR else MUTED} for c in (1, 2, 3, 4)]
-    each = " per data point" if any(point["data_points"] != 1 for point in points) else ""
-    x_axis = alt.X(
-        "x:Q",
-        scale=alt.Scale(domain=[start, reach], nice=False),
-        axis=alt.Axis(
-            title=f"Root of the residual deviance{each}" + (", signed" if both else ""), grid=False
+    feet = [{"x": math.sqrt(c), "text": str(c), "color": color} for c, color in colors.items()]
+    return [
+        alt.Chart(dataset(curves, "parabolas"))
+        .mark_line(strokeDash=[3, 3], strokeWidth=1, clip=True, aria=False)
+        .encode(
+            x=alt.X("x:Q"),
+            y=alt.Y("y:Q"),
+            detail=alt.Detail("c:O"),
+            order=alt.Order("order:O"),
+            color=own_color(),
         ),
-    )
-    y_axis = alt.Y(
-        "y:Q",
-        scale=alt.Scale(domain=[0, top], nice=False),
-        axis=alt.Axis(title="Leverage" + each, grid=False),
-    )
-    return finish(
-        alt.layer(
-            alt.Chart(dataset(curves, "parabolas"))
-            .mark_line(strokeDash=[3, 3], strokeWidth=1, clip=True, aria=False)
-            .encode(
-                x=alt.X("x:Q"),
-                y=alt.Y("y:Q"),
-                detail=alt.Detail("c:O"),
-                order=alt.Order("order:O"),
-                color=alt.Color("color:N", scale=None),
-            ),
-            alt.Chart(dataset(feet, "feet"))
-            .mark_text(align="right", baseline="bottom", dx=-6, dy=-2, aria=False)
-            .encode(
-                x=alt.X("x:Q"),
-                y=alt.datum(0),
-                text=alt.Text("text:N"),
-                color=alt.Color("color:N", scale=None),
-            ),
-            *names,
-            alt.Chart(dataset(points, "studies"))
-            .mark_point(filled=True, size=55, opacity=0.85)
-            .encode(
-                x=x_axis,
-                y=y_axis,
-                color=alt.Color("color:N", scale=None),
-                tooltip=[
-                    alt.Tooltip("label:N"),
-                    alt.Tooltip("deviance:Q", format=".2f"),
-                    alt.Tooltip("leverage:Q", format=".2f"),
-                    alt.Tooltip("data_points:Q", title="data points"),
-                ],
-            ),
-        ).properties(width=_WIDTH, height=_HEIGHT),
-        name="leverage",
-        title=title,
-        caption=f"Dashed: x² + y = 1, 2, 3, 4, what each data point adds to DIC. {which}.",
-        description=f"{title}: {len(points)} points, beyond 3: "
-        + (", ".join(str(point["label"]) for point in points if point["far"]) or "none")
-        + ".",
-        tables={"studies": ("study", "label", "deviance", "leverage", "data_points")},
-        width=_WIDTH + max(room, 60),
-    )
+        alt.Chart(dataset(feet, "feet"))
+        .mark_text(align="right", baseline="bottom", dx=-6, dy=-2, aria=False)
+        .encode(x=alt.X("x:Q"), y=alt.datum(0), text=alt.Text("text:N"), color=own_color()),
+    ]
 
 
-def _box(grid: Grid, row: int, column: int) -> dict[str, float]:
-    return {
-        "x": grid.x(column) - grid.cell / 2,
-        "x2": grid.x(column) + grid.cell / 2,
-        "y": row * grid.row,
-        "y2": (row + 1) * grid.row,
-    }
+def _deviances(points: Sequence[Mapping[str, Any]], ends: tuple[float, float], top: float) -> Any:
+    """Draw the points of a leverage plot, and its axes from and to `ends`, and up to `top`."""
+    each = " per data point" if any(point["data_points"] != 1 for point in points) else ""
+    across_title = f"Root of the residual deviance{each}" + (", signed" if ends[0] < 0 else "")
+    x, y = (
+        channel(
+            field,
+            scale=alt.Scale(domain=list(domain), nice=False),
+            axis=alt.Axis(title=title, grid=False),
+        )
+        for channel, field, domain, title in (
+            (alt.X, "x:Q", ends, across_title),
+            (alt.Y, "y:Q", (0, top), "Leverage" + each),
+        )
+    )
+    tooltip = [
+        alt.Tooltip("label:N"),
+        alt.Tooltip("deviance:Q", format=".2f"),
+        alt.Tooltip("leverage:Q", format=".2f"),
+        alt.Tooltip("data_points:Q", title="data points"),
+    ]
+    dots = alt.Chart(dataset(points, "studies")).mark_point(filled=True, size=55, opacity=0.85)
+    return dots.encode(x=x, y=y, color=own_color(), tooltip=tooltip)
 
 
 def _mix(first: str, second: str, part: float) -> str:

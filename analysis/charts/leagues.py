@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 from analysis.charts.base.effect import Effect
+from analysis.charts.base.grid import cell_texts
 from analysis.charts.base.intervals import turned
-from analysis.charts.base.layout import linked, pixels
+from analysis.charts.base.layout import across, down, extent, linked, own_color, texts_at
 from analysis.charts.base.theme import (
     FAINT,
     INK,
@@ -151,72 +152,26 @@ def league(
     """
     filled = cells(network, direct, effect=effect, order=order, second=second, second_effect=second_effect)
     names = [effect.label(treatment) for treatment in order]
-    inner = max([text_width(line, bold=True) for cell in filled for line in cell["text"]], default=60)
-    longest = max((text_width(word, bold=True) for name in names for word in name.split()), default=60)
-    width = max(inner + 14, min(longest + 14, 150), 84)
-    wrapped = [wrap(name, width - 12, bold=True) for name in names]
-    height = max(2 * _LINE + 12, max((len(lines) for lines in wrapped), default=1) * _LINE + 10)
-
-    judged = {frozenset(pair): level for pair, level in (confidence or {}).items()}
+    width, height = _cell_size(filled, names)
     colors = CONFIDENCE if confidence else EVIDENCE
-    for cell in filled:
-        if confidence and "estimate" in cell:
-            cell["evidence"] = judged.get(frozenset((cell["treatment"], cell["versus"])))
-        color = colors.get(cell["evidence"] or "", "#ffffff")
-        cell |= {
-            "x": cell["column"] * width, "x2": (cell["column"] + 1) * width,
-            "y": cell["row"] * height, "y2": (cell["row"] + 1) * height,
-            "middle": (cell["column"] + 0.5) * width, "center": (cell["row"] + 0.5) * height,
-            "color": color, "ink": ink_on(color),
-            "first": cell["text"][0], "second": "".join(cell["text"][1:]),
-        }  # fmt: skip
-        del cell["text"]
-    diagonal = [
-        {
-            "x": i * width, "x2": (i + 1) * width, "y": i * height, "y2": (i + 1) * height,
-            "treatment": order[i], "label": name,
-        }
-        for i, name in enumerate(names)
-    ]  # fmt: skip
-    lines = [
-        {"text": line, "x": (i + 0.5) * width, "y": (i + 0.5) * height + (j - (len(text) - 1) / 2) * _LINE}
-        for i, text in enumerate(wrapped)
-        for j, line in enumerate(text)
-    ]
-
-    x = alt.X("x:Q", scale=None, axis=None)
-    base = alt.Chart(dataset(filled, "cells"))
-    href = linked(filled)
-    shown = "isValid(datum.estimate)"
-    layers = [
-        base.mark_rect(stroke=FAINT, strokeWidth=1).encode(
-            x=x, x2=alt.X2("x2"), y=pixels(), y2=alt.Y2("y2"), color=alt.Color("color:N", scale=None)
-        ),
-        alt.Chart(dataset(diagonal, "diagonal"))
-        .mark_rect(stroke=FAINT, strokeWidth=1, color="#24425c")
-        .encode(x=x, x2=alt.X2("x2"), y=pixels(), y2=alt.Y2("y2")),
-        alt.Chart(dataset(lines, "names"))
-        .mark_text(fontWeight="bold", color="white", baseline="middle", aria=False)
-        .encode(x=x, y=pixels(), text=alt.Text("text:N")),
-    ]
-    for field, offset in (("first", -_LINE / 2), ("second", _LINE / 2)):
-        for bold in (True, False):
-            layers.append(
-                base.transform_filter(f"{shown} && {'' if bold else '!'}datum.clear")
-                .mark_text(baseline="middle", dy=offset, fontWeight="bold" if bold else "normal")
-                .encode(
-                    x=alt.X("middle:Q", scale=None, axis=None),
-                    y=pixels("center"),
-                    text=alt.Text(f"{field}:N"),
-                    color=alt.Color("ink:N", scale=None),
-                    **href,
-                )
-            )
+    if confidence:
+        judged = {frozenset(pair): level for pair, level in confidence.items()}
+        for cell in filled:
+            if "estimate" in cell:
+                cell["evidence"] = judged.get(frozenset((cell["treatment"], cell["versus"])))
+    _colour_and_place(filled, colors, width, height)
     present = [level for level in colors if any(cell["evidence"] == level for cell in filled)]
-    layers += _legend(present, colors, len(order) * height + 12)
     total = len(order) * width
+    bottom = len(order) * height
+    base = alt.Chart(dataset(filled, "cells"))
+    layers = [
+        base.mark_rect(stroke=FAINT, strokeWidth=1).encode(**extent(), color=own_color()),
+        *_diagonal(order, names, width, height),
+        *_numbers(base, linked(filled)),
+        *_legend(present, colors, bottom + 12),
+    ]
     return finish(
-        alt.layer(*layers).properties(width=total, height=len(order) * height),
+        alt.layer(*layers).properties(width=total, height=bottom),
         name="league",
         title=title or f"{effect.outcome}: league table",
         caption=caption(
@@ -231,6 +186,66 @@ def league(
         },
         width=total,
     )  # fmt: skip
+
+
+def _cell_size(filled: Sequence[Mapping[str, Any]], names: Sequence[str]) -> tuple[float, float]:
+    """Width and height in pixels that hold every text of a cell and every name on the diagonal."""
+    inner = max([text_width(line, bold=True) for cell in filled for line in cell["text"]], default=60)
+    longest = max((text_width(word, bold=True) for name in names for word in name.split()), default=60)
+    width = max(inner + 14, min(longest + 14, 150), 84)
+    lines = max((len(wrap(name, width - 12, bold=True)) for name in names), default=1)
+    return width, max(2 * _LINE + 12, lines * _LINE + 10)
+
+
+def _colour_and_place(
+    filled: Sequence[dict[str, Any]], colors: Mapping[str, str], width: float, height: float
+) -> None:
+    """Give each cell its edges and middle in pixels, its colours, and its text as two lines."""
+    for cell in filled:
+        color = colors.get(cell["evidence"] or "", "#ffffff")
+        text = cell.pop("text")
+        cell |= {
+            "x": cell["column"] * width, "x2": (cell["column"] + 1) * width,
+            "y": cell["row"] * height, "y2": (cell["row"] + 1) * height,
+            "middle": (cell["column"] + 0.5) * width, "center": (cell["row"] + 0.5) * height,
+            "color": color, "ink": ink_on(color), "first": text[0], "second": "".join(text[1:]),
+        }  # fmt: skip
+
+
+def _diagonal(order: Sequence[str], names: Sequence[str], width: float, height: float) -> list[Any]:
+    """Draw the names of the treatments on the diagonal."""
+    fields = [
+        {
+            "x": i * width, "x2": (i + 1) * width, "y": i * height, "y2": (i + 1) * height,
+            "treatment": order[i], "label": name,
+        }
+        for i, name in enumerate(names)
+    ]  # fmt: skip
+    lines = [
+        {"text": line, "x": (i + 0.5) * width, "y": (i + 0.5) * height + (j - (len(text) - 1) / 2) * _LINE}
+        for i, text in enumerate(wrap(name, width - 12, bold=True) for name in names)
+        for j, line in enumerate(text)
+    ]
+    return [
+        alt.Chart(dataset(fields, "diagonal"))
+        .mark_rect(stroke=FAINT, strokeWidth=1, color="#24425c")
+        .encode(**extent()),
+        texts_at(lines, "names", fontWeight="bold", color="white", aria=False),
+    ]
+
+
+def _numbers(base: alt.Chart, href: Mapping[str, Any]) -> list[Any]:
+    """Write the estimate and the interval of each cell, bold where the interval excludes no effect."""
+    return [
+        cell_texts(
+            base.transform_filter(f"isValid(datum.estimate) && {'' if bold else '!'}datum.clear"),
+            field,
+            dy=offset,
+            fontWeight="bold" if bold else "normal",
+        ).encode(**href)
+        for field, offset in (("first", -_LINE / 2), ("second", _LINE / 2))
+        for bold in (True, False)
+    ]
 
 
 def caption(
@@ -304,15 +319,9 @@ def _legend(levels: Sequence[str], colors: Mapping[str, str], y: float) -> list[
         return []
     base = alt.Chart(dataset(places, "legend"))
     return [
-        base.mark_rect(stroke=FAINT, aria=False).encode(
-            x=alt.X("x:Q", scale=None, axis=None),
-            x2=alt.X2("x2"),
-            y=pixels(),
-            y2=alt.Y2("y2"),
-            color=alt.Color("color:N", scale=None),
-        ),
+        base.mark_rect(stroke=FAINT, aria=False).encode(**extent(), color=own_color()),
         base.mark_text(align="left", baseline="middle", dy=7, color=INK, fontSize=SIZE, aria=False).encode(
-            x=alt.X("t:Q", scale=None, axis=None), y=pixels(), text=alt.Text("text:N")
+            x=across("t"), y=down(), text=alt.Text("text:N")
         ),
     ]
 

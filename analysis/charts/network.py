@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from analysis.charts.base.layout import pixels, spread
+from analysis.charts.base.layout import across, down, extent, spread, texts_at
 from analysis.charts.base.theme import (
     FAINT,
-    INK,
     STUDY,
     dataset,
     finish,
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 _LINE = 13
 _LABEL = 210
 _SHADE = "#e69f00"
+_LINE_COLOR = "#8b98a5"
 _RISK = ("#d95f0e", "#a38f86", "#2c7fb8")
 
 
@@ -184,155 +184,164 @@ def network_diagram(
     given = {row["treatment"]: row for row in records(nodes)}
     sequence = [treatment for treatment in order or given if treatment in given]
     sequence += [treatment for treatment in given if treatment not in sequence]
+    printed = {treatment: (labels or {}).get(treatment, treatment) for treatment in sequence}
     largest = max((row[size] for row in given.values() if not missing(row.get(size))), default=1) or 1
     places, radius, width, height = circle(
-        [(labels or {}).get(t, t) for t in sequence],
+        [printed[t] for t in sequence],
         [0.0 if missing(given[t].get(size)) else math.sqrt(given[t][size] / largest) for t in sequence],
     )
     at = dict(zip(sequence, places))
     links = [row for row in records(edges) if row["treatment_a"] in at and row["treatment_b"] in at]
     judged = any(not missing(row.get("low_risk_share")) for row in links)
-
-    drawn_nodes = [
-        {**given[t], "label": (labels or {}).get(t, t), "x": at[t].x, "y": at[t].y} for t in sequence
+    shaded = _multi_arm(multi_arm, at)
+    dots = [{**given[t], "label": printed[t], "x": at[t].x, "y": at[t].y} for t in sequence]
+    layers = [
+        *shaded,
+        _edges(links, at, judged),
+        *_leaders(places),
+        _nodes(dots, size, size_title, largest, radius),
+        *_labels(places),
     ]
-    drawn_edges = [
-        {
-            **row,
-            "x": at[row["treatment_a"]].x,
-            "y": at[row["treatment_a"]].y,
-            "x2": at[row["treatment_b"]].x,
-            "y2": at[row["treatment_b"]].y,
-        }
-        for row in links
-    ]
-    corners = [
-        {"study": index, "order": step, "x": at[t].x, "y": at[t].y}
-        for index, members in enumerate(multi_arm)
-        for step, t in enumerate(sorted((t for t in members if t in at), key=sequence.index))
-    ]
-    texts = [
-        {
-            "text": line,
-            "x": p.label_x,
-            "y": p.label_y + (i - (len(p.lines) - 1) / 2) * _LINE,
-            "align": p.align,
-        }
-        for p in places
-        for i, line in enumerate(p.lines)
-    ]
-    leaders = [
-        {"x": p.x, "y": p.y, "x2": p.label_x - (3 if p.align == "left" else -3), "y2": p.label_y}
-        for p in places
-        if p.align != "center" and abs(p.label_y - p.y) > 8
-    ]
-
-    x = alt.X("x:Q", scale=None, axis=None)
-    y = pixels()
-    layers: list[Any] = []
-    if corners:
-        layers.append(
-            alt.Chart(dataset(corners, "multi_arm"))
-            .mark_line(interpolate="linear-closed", fill=_SHADE, fillOpacity=0.14, strokeWidth=0, aria=False)
-            .encode(x=x, y=y, order=alt.Order("order:O"), detail=alt.Detail("study:N"))
-        )
-    most = max((row["n_studies"] for row in links), default=1)
-    edge_color: Any = alt.value("#8b98a5")
-    if judged:
-        edge_color = alt.Color(
-            "low_risk_share:Q",
-            scale=alt.Scale(domain=[0, 0.5, 1], range=list(_RISK)),
-            legend=alt.Legend(title=["Judgements at", "low risk of bias"], format="%", gradientLength=80),
-        )
-    layers.append(
-        alt.Chart(dataset(drawn_edges, "edges"))
-        .mark_rule(strokeCap="butt")
-        .encode(
-            x=x,
-            y=y,
-            x2=alt.X2("x2"),
-            y2=alt.Y2("y2"),
-            strokeWidth=alt.StrokeWidth(
-                "n_studies:Q",
-                scale=alt.Scale(domain=[0, most], range=[0, max(3.0, min(12.0, 220 / max(len(links), 18)))]),
-                legend=alt.Legend(
-                    title="Studies",
-                    values=_legend_values(most),
-                    format=",d",
-                    symbolStrokeColor="#8b98a5",
-                    symbolSize=700,
-                    rowPadding=5,
-                ),
-            ),
-            color=edge_color,
-            tooltip=[alt.Tooltip("treatment_a:N"), alt.Tooltip("treatment_b:N"), alt.Tooltip("n_studies:Q")],
-        )
-    )
-    if leaders:
-        layers.append(
-            alt.Chart(dataset(leaders, "leaders"))
-            .mark_rule(strokeWidth=0.7, color=FAINT, aria=False)
-            .encode(x=x, y=y, x2=alt.X2("x2"), y2=alt.Y2("y2"))
-        )
-    layers.append(
-        alt.Chart(dataset(drawn_nodes, "nodes"))
-        .mark_circle(opacity=1, stroke="white", strokeWidth=1, color=STUDY)
-        .encode(
-            x=x,
-            y=y,
-            size=alt.Size(
-                f"{size}:Q",
-                # Vega's size is the area of the square around the circle, so it grows as the circle's area
-                # does.
-                scale=alt.Scale(domain=[0, largest], range=[0, (2 * radius) ** 2]),
-                legend=alt.Legend(
-                    title=size_title,
-                    values=_legend_values(largest),
-                    format=",d",
-                    symbolFillColor=STUDY,
-                    symbolStrokeWidth=0,
-                    rowPadding=6,
-                ),
-            ),
-            tooltip=[
-                alt.Tooltip("label:N"),
-                alt.Tooltip(f"{size}:Q", title=size_title, format=","),
-                alt.Tooltip("n_studies:Q"),
-            ],
-        )
-    )
-    for align in ("left", "right", "center"):
-        chosen = [row for row in texts if row["align"] == align]
-        if chosen:
-            layers.append(
-                alt.Chart(dataset(chosen, f"labels_{align}"))
-                .mark_text(align=align, baseline="middle", color=INK, aria=False)
-                .encode(x=x, y=y, text=alt.Text("text:N"))
-            )
     caption = f"Area of a node: {size_title.lower()}. Width of a line: number of studies."
-    if corners:
+    if shaded:
         caption += " Shaded: studies with three or more arms."
     if judged:
         caption += " Colour of a line: share of its studies' judgements that are of low risk of bias."
-    studies = f"{len(sequence)} treatments, {len(links)} direct comparisons"
     return finish(
         alt.layer(*layers).properties(width=width, height=height),
         name="network_diagram",
         title=title,
         caption=caption,
-        description=f"Network diagram. {title}. {studies}. "
-        + "; ".join(
-            f"{(labels or {}).get(row['treatment_a'], row['treatment_a'])} with "
-            f"{(labels or {}).get(row['treatment_b'], row['treatment_b'])}: {row['n_studies']:g}"
-            for row in sorted(links, key=lambda row: -row["n_studies"])[:8]
-        )
-        + ".",
+        description=_describe(title, links, printed),
         tables={
             "nodes": ("treatment", "label", "n_studies", size),
             "edges": ("treatment_a", "treatment_b", "n_studies", *(["low_risk_share"] if judged else [])),
         },
         width=width + 110,
     )
+
+
+def _multi_arm(studies: Sequence[Sequence[str]], at: Mapping[str, Place]) -> list[Any]:
+    """Shade the area between the treatments of each study; none where there are no studies."""
+    order = list(at)
+    corners = [
+        {"study": index, "order": step, "x": at[t].x, "y": at[t].y}
+        for index, members in enumerate(studies)
+        for step, t in enumerate(sorted((t for t in members if t in at), key=order.index))
+    ]
+    if not corners:
+        return []
+    return [
+        alt.Chart(dataset(corners, "multi_arm"))
+        .mark_line(interpolate="linear-closed", fill=_SHADE, fillOpacity=0.14, strokeWidth=0, aria=False)
+        .encode(x=across(), y=down(), order=alt.Order("order:O"), detail=alt.Detail("study:N"))
+    ]
+
+
+def _edges(links: Sequence[Mapping[str, Any]], at: Mapping[str, Place], judged: bool) -> Any:
+    """Draw a line for each comparison, as wide as it has studies, and coloured where they are `judged`."""
+    lines = []
+    for row in links:
+        a, b = at[row["treatment_a"]], at[row["treatment_b"]]
+        lines.append({**row, "x": a.x, "y": a.y, "x2": b.x, "y2": b.y})
+    most = max((row["n_studies"] for row in links), default=1)
+    widest = max(3.0, min(12.0, 220 / max(len(links), 18)))
+    color: Any = alt.value(_LINE_COLOR)
+    if judged:
+        color = alt.Color(
+            "low_risk_share:Q",
+            scale=alt.Scale(domain=[0, 0.5, 1], range=list(_RISK)),
+            legend=alt.Legend(title=["Judgements at", "low risk of bias"], format="%", gradientLength=80),
+        )
+    width = alt.StrokeWidth(
+        "n_studies:Q",
+        scale=alt.Scale(domain=[0, most], range=[0, widest]),
+        legend=alt.Legend(
+            title="Studies",
+            values=_legend_values(most),
+            format=",d",
+            symbolStrokeColor=_LINE_COLOR,
+            symbolSize=700,
+            rowPadding=5,
+        ),
+    )
+    tooltip = [alt.Tooltip("treatment_a:N"), alt.Tooltip("treatment_b:N"), alt.Tooltip("n_studies:Q")]
+    return (
+        alt.Chart(dataset(lines, "edges"))
+        .mark_rule(strokeCap="butt")
+        .encode(**extent(), strokeWidth=width, color=color, tooltip=tooltip)
+    )
+
+
+def _leaders(places: Sequence[Place]) -> list[Any]:
+    """Draw thin lines from nodes to labels that had to move away from them."""
+    leaders = [
+        {"x": p.x, "y": p.y, "x2": p.label_x - (3 if p.align == "left" else -3), "y2": p.label_y}
+        for p in places
+        if p.align != "center" and abs(p.label_y - p.y) > 8
+    ]
+    if not leaders:
+        return []
+    lines = alt.Chart(dataset(leaders, "leaders")).mark_rule(strokeWidth=0.7, color=FAINT, aria=False)
+    return [lines.encode(**extent())]
+
+
+def _nodes(
+    dots: Sequence[Mapping[str, Any]], size: str, size_title: str, largest: float, radius: float
+) -> Any:
+    """Draw a disc for each treatment; the one with the `largest` number has the radius given, in pixels."""
+    area = alt.Size(
+        f"{size}:Q",
+        # Vega's size is the area of the square around the circle, so it grows as the circle's area does.
+        scale=alt.Scale(domain=[0, largest], range=[0, (2 * radius) ** 2]),
+        legend=alt.Legend(
+            title=size_title,
+            values=_legend_values(largest),
+            format=",d",
+            symbolFillColor=STUDY,
+            symbolStrokeWidth=0,
+            rowPadding=6,
+        ),
+    )
+    tooltip = [
+        alt.Tooltip("label:N"),
+        alt.Tooltip(f"{size}:Q", title=size_title, format=","),
+        alt.Tooltip("n_studies:Q"),
+    ]
+    return (
+        alt.Chart(dataset(dots, "nodes"))
+        .mark_circle(opacity=1, stroke="white", strokeWidth=1, color=STUDY)
+        .encode(x=across(), y=down(), size=area, tooltip=tooltip)
+    )
+
+
+def _labels(places: Sequence[Place]) -> list[Any]:
+    layers = []
+    for align in ("left", "right", "center"):
+        lines = [
+            {
+                "text": line,
+                "x": p.label_x,
+                "y": p.label_y + (i - (len(p.lines) - 1) / 2) * _LINE,
+                "align": p.align,
+            }
+            for p in places
+            if p.align == align
+            for i, line in enumerate(p.lines)
+        ]
+        if lines:
+            layers.append(texts_at(lines, f"labels_{align}", align=align, aria=False))
+    return layers
+
+
+def _describe(title: str, links: Sequence[Mapping[str, Any]], printed: Mapping[str, str]) -> str:
+    often = sorted(links, key=lambda row: -row["n_studies"])[:8]
+    pairs = "; ".join(
+        f"{printed[row['treatment_a']]} with {printed[row['treatment_b']]}: {row['n_studies']:g}"
+        for row in often
+    )
+    sizes = f"{len(printed)} treatments, {len(links)} direct comparisons"
+    return f"Network diagram. {title}. {sizes}. {pairs}."
 
 
 def _start(place: tuple[float, float, float, float, str], lines: Sequence[str]) -> float:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from analysis.charts.base.effect import Effect, normal_interval
-from analysis.charts.base.intervals import MODELS, PANEL, draw, fit, holding, place, turned
-from analysis.charts.base.layout import Column, Table
+from analysis.charts.base.intervals import MODELS, PANEL, Forest, arrange, turned
+from analysis.charts.base.panel_table import PanelTable, TextColumn
 from analysis.charts.base.theme import (
     PREDICTION,
     RANDOM,
@@ -62,48 +62,21 @@ def network_forest(
     given.sort(key=lambda row: row["estimate"], reverse=effect.lower_is_better is False)
     digits = effect.digits((row["ci_upper"] - row["ci_lower"]) / 2 for row in given)
     scores = {row["treatment"]: row for row in records(ranking)} if ranking is not None else {}
-    engines = {row["engine"] for row in scores.values() if not missing(row.get("engine"))}
-    ranked = "sucra" if effect.bayesian else facts.engine(facts.default_engine()).score
-    if len(engines) == 1:
-        ranked = facts.engine(engines.pop()).score
-    score = ranked if any(not missing(row.get(ranked)) for row in scores.values()) else None
-    rows = []
-    for row in given:
-        predicted = not missing(row.get("pi_lower"))
-        rows.append(
-            {
-                "kind": "point",
-                "treatment": row["treatment"],
-                "versus": reference,
-                "label": effect.label(row["treatment"]),
-                "n_studies": row.get("n_studies"),
-                "studies_text": count(row.get("n_studies")) if not missing(row.get("n_studies")) else "",
-                "effect_text": effect.estimate_text(
-                    row["estimate"], row["ci_lower"], row["ci_upper"], digits
-                ),
-                "pi_text": effect.interval_text(row["pi_lower"], row["pi_upper"], digits)
-                if predicted
-                else "",
-                "score_text": percent(scores.get(row["treatment"], {}).get(score), 0) if score else "",
-                "score": scores.get(row["treatment"], {}).get(score) if score else None,
-                "stored": (row["estimate"], row["ci_lower"], row["ci_upper"]),
-                "predicted": (row["pi_lower"], row["pi_upper"]) if predicted else None,
-                "href": row.get("href"),
-            }
-        )
-    place(rows)
-    domain = effect.domain(*zip(*(row["stored"] for row in rows))) if rows else (-1.0, 1.0)
-    domain = holding(domain, [{"stored": (None, *row["predicted"])} for row in rows if row["predicted"]])
-    corners = fit(rows, effect, domain)
-    left = [Column("label", "Treatment", "left")]
+    score = _score(scores, effect)
+    rows = [
+        _against_row(row, effect, digits, scores.get(row["treatment"], {}).get(score) if score else None)
+        for row in given
+    ]
+    domain, corners = arrange(rows, effect)
+    left = [TextColumn("label", "Treatment", "left")]
     if any(row["studies_text"] for row in rows):
-        left.append(Column("studies_text", "Direct\nstudies"))
-    right = [Column("effect_text", f"{effect.measure} [95% {effect.interval}]")]
+        left.append(TextColumn("studies_text", "Direct\nstudies"))
+    right = [TextColumn("effect_text", f"{effect.measure} [95% {effect.interval}]")]
     if any(row["pi_text"] for row in rows):
-        right.append(Column("pi_text", "95% prediction\ninterval"))
+        right.append(TextColumn("pi_text", "95% prediction\ninterval"))
     if score:
-        right.append(Column("score_text", facts.score(score)["label"]))
-    table = Table(rows, left, right, PANEL)
+        right.append(TextColumn("score_text", facts.score(score)["label"]))
+    table = PanelTable(rows, left, right, PANEL)
     name = effect.label(reference)
     model = next((MODELS[row["model"]] for row in given if row.get("model") in MODELS), "")
     heading = title or f"{effect.outcome}: every treatment versus {name}"
@@ -113,7 +86,7 @@ def network_forest(
         caption += " Thin lines: 95% prediction intervals."
     best = rows[0] if rows else None
     return finish(
-        draw(table, effect, domain, corners, ("treatment", name)),
+        Forest(table, effect, domain, corners).draw(("treatment", name)),
         name="network_forest",
         title=heading,
         caption=caption,
@@ -128,6 +101,36 @@ def network_forest(
         width=table.width,
         cuts=table.cuts,
     )  # fmt: skip
+
+
+def _score(scores: Mapping[str, Mapping[str, Any]], effect: Effect) -> str | None:
+    """Which score a ranking has, by its engine; none where it has none."""
+    engines = {row["engine"] for row in scores.values() if not missing(row.get("engine"))}
+    ranked = "sucra" if effect.bayesian else facts.engine(facts.default_engine()).score
+    if len(engines) == 1:
+        ranked = facts.engine(engines.pop()).score
+    return ranked if any(not missing(row.get(ranked)) for row in scores.values()) else None
+
+
+def _against_row(row: Mapping[str, Any], effect: Effect, digits: int, score: float | None) -> dict[str, Any]:
+    """Make the row of a treatment against the reference."""
+    predicted = None if missing(row.get("pi_lower")) else (row["pi_lower"], row["pi_upper"])
+    stored = (row["estimate"], row["ci_lower"], row["ci_upper"])
+    return {
+        "kind": "point",
+        "treatment": row["treatment"],
+        "versus": row["versus"],
+        "label": effect.label(row["treatment"]),
+        "n_studies": row.get("n_studies"),
+        "studies_text": count(row.get("n_studies")),
+        "effect_text": effect.estimate_text(*stored, digits),
+        "pi_text": effect.interval_text(*predicted, digits) if predicted else "",
+        "score_text": percent(score, 0),
+        "score": score,
+        "stored": stored,
+        "predicted": predicted,
+        "href": row.get("href"),
+    }
 
 
 def node_split(frame: pd.DataFrame, *, effect: Effect, title: str | None = None) -> Any:
@@ -174,22 +177,19 @@ def node_split(frame: pd.DataFrame, *, effect: Effect, title: str | None = None)
                     "p_value": row.get("p_value"),
                 }
             )
-    place(rows)
-    drawn = [row["stored"] for row in rows if row.get("stored")]
-    domain = effect.domain(*zip(*drawn)) if drawn else (-1.0, 1.0)
-    corners = fit(rows, effect, domain)
-    table = Table(
+    domain, corners = arrange(rows, effect)
+    table = PanelTable(
         rows,
-        [Column("label", "Comparison", "left")],
+        [TextColumn("label", "Comparison", "left")],
         [
-            Column("effect_text", f"{effect.measure} [95% {effect.interval}]"),
-            Column("p_text", "Direct vs\nindirect"),
+            TextColumn("effect_text", f"{effect.measure} [95% {effect.interval}]"),
+            TextColumn("p_text", "Direct vs\nindirect"),
         ],
         PANEL,
     )
     heading = title or f"{effect.outcome}: direct and indirect evidence"
     return finish(
-        draw(table, effect, domain, corners, ("first", "second")),
+        Forest(table, effect, domain, corners).draw(("first", "second")),
         name="node_split",
         title=heading,
         caption=f"First treatment versus the second, with 95% {effect.interval}; p tests that direct "
@@ -249,20 +249,16 @@ def prior_sensitivity(frame: pd.DataFrame, *, effect: Effect, title: str | None 
                         "color": STUDY,
                     }
                 )
-    place(rows)
-    domain = (
-        effect.domain(*zip(*(row["stored"] for row in rows if row.get("stored")))) if given else (-1.0, 1.0)
-    )
-    corners = fit(rows, effect, domain)
-    table = Table(
+    domain, corners = arrange(rows, effect)
+    table = PanelTable(
         rows,
-        [Column("label", "Comparison", "left")],
-        [Column("effect_text", f"{effect.measure} [95% {effect.interval}]")],
+        [TextColumn("label", "Comparison", "left")],
+        [TextColumn("effect_text", f"{effect.measure} [95% {effect.interval}]")],
         PANEL,
     )
     heading = title or f"{effect.outcome}: sensitivity to the prior"
     return finish(
-        draw(table, effect, domain, corners, ("first", "second")),
+        Forest(table, effect, domain, corners).draw(("first", "second")),
         name="prior_sensitivity",
         title=heading,
         caption=f"First treatment versus second, 95% {effect.interval}, under each choice."

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from analysis.charts.base.effect import Effect
-from analysis.charts.base.intervals import PANEL, draw, fit, place, pooled_row
-from analysis.charts.base.layout import Column, Table
+from analysis.charts.base.intervals import PANEL, Forest, arrange, pooled_row
+from analysis.charts.base.panel_table import PanelTable, TextColumn
 from analysis.charts.base.theme import figures, finish, missing, percent, records
 from analysis.charts.network_forests import printed
 
@@ -50,7 +50,10 @@ def leave_one_out(
     -------
     altair chart
     """
-    return _one_by_one(frame, effect, treatment, versus, pooled, labels, digits, title, "leave_one_out")
+    return _one_by_one(
+        "leave_one_out", frame, effect=effect, treatment=treatment, versus=versus, pooled=pooled,
+        labels=labels, digits=digits, title=title,
+    )  # fmt: skip
 
 
 def cumulative(
@@ -76,11 +79,16 @@ def cumulative(
     -------
     altair chart
     """
-    return _one_by_one(frame, effect, treatment, versus, None, labels, digits, title, "cumulative")
+    return _one_by_one(
+        "cumulative", frame, effect=effect, treatment=treatment, versus=versus, pooled=None,
+        labels=labels, digits=digits, title=title,
+    )  # fmt: skip
 
 
 def _one_by_one(
+    name: str,
     frame: pd.DataFrame,
+    *,
     effect: Effect,
     treatment: str,
     versus: str,
@@ -88,68 +96,35 @@ def _one_by_one(
     labels: Mapping[str, str] | None,
     digits: int | None,
     title: str | None,
-    name: str,
 ) -> Any:
     given = records(frame)
     cumulative = name == "cumulative"
-    digits = (
-        digits
-        if digits is not None
-        else effect.digits(
+    if digits is None:
+        digits = effect.digits(
             (row["ci_upper"] - row["ci_lower"]) / 2 for row in given if not missing(row.get("ci_lower"))
         )
-    )
     prefix = "+ " if cumulative else "− "
-    rows: list[dict[str, Any]] = []
-    for row in given:
-        known = not missing(row.get("estimate")) and not missing(row.get("ci_lower"))
-        alone = not known and not missing(row.get("estimate"))
-        note = printed(str(row["note"])) if not missing(row.get("note")) else ""
-        rows.append(
-            {
-                "kind": "point" if known or alone else "note",
-                "study": row["study"],
-                "label": prefix + (labels or {}).get(row["study"], str(row["study"])),
-                "effect_text": effect.estimate_text(row["estimate"], row["ci_lower"], row["ci_upper"], digits)
-                if known
-                else f"{effect.text(row['estimate'], digits)} (no interval)"
-                if alone
-                else note or "cannot be estimated",
-                "tau_text": figures(row.get("tau")),
-                "i2_text": percent(row.get("i2"), 0),
-                "tau": row.get("tau"),
-                "i2": row.get("i2"),
-                "stored": (row["estimate"], row["ci_lower"], row["ci_upper"])
-                if known
-                else (row["estimate"],) * 3
-                if alone
-                else None,
-                "alone": alone,
-                "href": row.get("href"),
-            }
-        )
+    rows = [
+        _row(row, effect, digits, prefix + (labels or {}).get(row["study"], str(row["study"])))
+        for row in given
+    ]
     if pooled is not None and not missing(pooled.get("ci_lower")):
         rows.append(pooled_row(pooled, effect, digits, "All studies"))
-    place(rows)
-    drawn = [row["stored"] for row in rows if row.get("stored")]
-    domain = effect.domain(*zip(*drawn)) if drawn else (-1.0, 1.0)
-    corners = fit(rows, effect, domain)
+    domain, corners = arrange(rows, effect)
     for row in rows:
         if row.get("alone"):
             row |= {"ci_lower": None, "ci_upper": None}
     names = effect.label(treatment), effect.label(versus)
-    right = [Column("effect_text", f"{effect.measure} [95% {effect.interval}]")]
-    if any(row.get("tau_text") for row in rows):
-        right.append(Column("tau_text", "τ"))
-    if any(row.get("i2_text") for row in rows):
-        right.append(Column("i2_text", "I²"))
-    table = Table(
-        rows, [Column("label", "Study added" if cumulative else "Study left out", "left")], right, PANEL
-    )
+    left = [TextColumn("label", "Study added" if cumulative else "Study left out", "left")]
+    right = [TextColumn("effect_text", f"{effect.measure} [95% {effect.interval}]")]
+    for field, symbol in (("tau_text", "τ"), ("i2_text", "I²")):
+        if any(row.get(field) for row in rows):
+            right.append(TextColumn(field, symbol))
+    table = PanelTable(rows, left, right, PANEL)
     kind = "cumulative" if cumulative else "leave-one-out"
     heading = title or f"{effect.outcome}: {names[0]} versus {names[1]}, {kind}"
     return finish(
-        draw(table, effect, domain, corners, names, pooled),
+        Forest(table, effect, domain, corners).draw(names, pooled=pooled),
         name=name,
         title=heading,
         caption=f"Pooled effect with 95% {effect.interval} "
@@ -159,3 +134,31 @@ def _one_by_one(
         width=table.width,
         cuts=table.cuts,
     )
+
+
+def _row(row: Mapping[str, Any], effect: Effect, digits: int, label: str) -> dict[str, Any]:
+    """Make the row of one analysis: an interval, an estimate without one, or why there is none."""
+    known = not missing(row.get("estimate")) and not missing(row.get("ci_lower"))
+    alone = not known and not missing(row.get("estimate"))
+    if known:
+        stored = (row["estimate"], row["ci_lower"], row["ci_upper"])
+        text = effect.estimate_text(*stored, digits)
+    elif alone:
+        stored = (row["estimate"],) * 3
+        text = f"{effect.text(row['estimate'], digits)} (no interval)"
+    else:
+        stored = None
+        text = "" if missing(row.get("note")) else printed(str(row["note"]))
+    return {
+        "kind": "point" if known or alone else "note",
+        "study": row["study"],
+        "label": label,
+        "effect_text": text or "cannot be estimated",
+        "tau_text": figures(row.get("tau")),
+        "i2_text": percent(row.get("i2"), 0),
+        "tau": row.get("tau"),
+        "i2": row.get("i2"),
+        "stored": stored,
+        "alone": alone,
+        "href": row.get("href"),
+    }

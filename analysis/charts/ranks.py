@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from analysis.charts.base.layout import Grid, pixels, words
+from analysis.charts.base.grid import Grid, cell_texts
+from analysis.charts.base.layout import across, down, extent, texts_at, words
 from analysis.charts.base.theme import (
     INK,
     MUTED,
@@ -124,37 +126,18 @@ def rank_heat_plot(
     )
     cells = []
     for row in given:
-        column, line = columns.index(row["outcome"]), rows.index(row["treatment"])
         color = _shade(row[score])
         cells.append(
             {
                 "treatment": row["treatment"], "outcome": row["outcome"], "score": row[score],
                 "text": percent(row[score], 0), "color": color, "ink": ink_on(color),
-                "x": grid.x(column) - grid.cell / 2, "x2": grid.x(column) + grid.cell / 2,
-                "y": line * grid.row, "y2": (line + 1) * grid.row,
-                "middle": grid.x(column), "center": grid.y(line),
+                **grid.cell_at(rows.index(row["treatment"]), columns.index(row["outcome"])),
             }
         )  # fmt: skip
     base = alt.Chart(dataset(cells, "scores"))
     name = facts.score(score)["label"]
     return finish(
-        alt.layer(
-            base.mark_rect(stroke="white", strokeWidth=2).encode(
-                x=alt.X("x:Q", scale=None, axis=None),
-                x2=alt.X2("x2"),
-                y=pixels(),
-                y2=alt.Y2("y2"),
-                color=alt.Color("color:N", scale=None),
-            ),
-            *grid.lines(),
-            base.mark_text(baseline="middle").encode(
-                x=alt.X("middle:Q", scale=None, axis=None),
-                y=pixels("center"),
-                text=alt.Text("text:N"),
-                color=alt.Color("ink:N", scale=None),
-            ),
-            *grid.texts("Treatment"),
-        ).properties(width=grid.width, height=grid.height),
+        grid.heat_map(base, over=cell_texts(base), head="Treatment", gap=2),
         name="rank_heat_plot",
         title=title,
         caption=f"{name}: 100% is certainly the best, 0% certainly the worst. "
@@ -165,6 +148,90 @@ def rank_heat_plot(
         width=grid.width,
         cuts=grid.cuts,
     )
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """The ranks of one treatment; x and y are the upper left corner of its axes in pixels."""
+
+    treatment: str
+    title: Sequence[str]
+    chances: Sequence[float]
+    sucra: float | None
+    x: float
+    y: float
+
+    @property
+    def step(self) -> float:
+        """Width of a rank."""
+        return _WIDTH / len(self.chances)
+
+    @property
+    def foot(self) -> float:
+        """Place of the horizontal axis."""
+        return self.y + _HEIGHT
+
+    @property
+    def frame(self) -> dict[str, Any]:
+        """Line of the horizontal axis."""
+        return {"x": self.x, "x2": self.x + _WIDTH, "y": self.foot}
+
+    def bars(self, scale: float, cumulative: bool) -> list[dict[str, Any]]:
+        """Probability of each rank, or of it and all better ones, as rectangles; the axis ends at `scale`."""
+        found = []
+        total = 0.0
+        aside = 0 if cumulative else 0.08 * self.step
+        for rank, probability in enumerate(self.chances, 1):
+            total += probability
+            value = total if cumulative else probability
+            found.append(
+                {
+                    "treatment": self.treatment, "rank": rank, "probability": probability,
+                    "cumulative": total,
+                    "x": self.x + (rank - 1) * self.step + aside, "x2": self.x + rank * self.step - aside,
+                    "y": self.y + _HEIGHT * (1 - value / scale), "y2": self.foot,
+                }
+            )  # fmt: skip
+        return found
+
+    def curve(self, bars: Sequence[Mapping[str, Any]], first: int) -> list[dict[str, Any]]:
+        """Give the steps over the cumulative bars, numbered from `first` on."""
+        return [
+            {
+                "treatment": self.treatment,
+                "order": first + 2 * index + i,
+                "x": self.x + (index + i) * self.step,
+                "y": self.y + _HEIGHT * (1 - bar["cumulative"]),
+            }
+            for index, bar in enumerate(bars)
+            for i in (0, 1)
+        ]
+
+    def shade(self, curve: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Outline of the area beneath the curve."""
+        after = curve[-1]["order"] + 1
+        back = [
+            {"treatment": self.treatment, "order": after + 1 - i, "x": self.x + i * _WIDTH, "y": self.foot}
+            for i in (1, 0)
+        ]
+        return [*curve, *back]
+
+    def texts(self, scale: float) -> list[dict[str, Any]]:
+        """Title, ends of both axes, and SUCRA."""
+        beneath = self.foot + 11
+        titles = [
+            {"x": self.x, "y": self.y - 9 - left * _LINE, "text": text, "align": "left", "bold": True}
+            for left, text in zip(reversed(range(len(self.title))), self.title)
+        ]
+        places = [
+            (self.x - 5, self.foot, "0", "right"),
+            (self.x - 5, self.y, percent(scale, 0), "right"),
+            (self.x + self.step / 2, beneath, "1", "center"),
+            (self.x + _WIDTH - self.step / 2, beneath, str(len(self.chances)), "center"),
+        ]
+        if not missing(self.sucra):
+            places.append((self.x + _WIDTH / 2, beneath, f"SUCRA {percent(self.sucra, 0)}", "center"))
+        return titles + [dict(zip(("x", "y", "text", "align"), place)) for place in places]
 
 
 def _panels(
@@ -179,151 +246,18 @@ def _panels(
     for row in records(probabilities):
         given.setdefault(row["treatment"], {})[int(row["rank"])] = row["probability"]
     scores = {row["treatment"]: row for row in records(ranking)} if ranking is not None else {}
-
-    def place(treatment: str) -> float:
-        mean = scores.get(treatment, {}).get("mean_rank")
-        drawn = sum(r * p for r, p in given[treatment].items())
-        return round(drawn if mean is None or missing(mean) else mean, 9)
-
-    treatments = sorted(given, key=place)
-    n = max((max(ranks) for ranks in given.values()), default=1)
-    wrapped = [wrap((labels or {}).get(t, t), _WIDTH + 18, bold=True) for t in treatments]
+    treatments = _best_first(given, scores)
     columns = min(columns, max(len(treatments), 1))
+    panels, bottom = _placed(treatments, given, scores, labels or {}, columns)
     # One scale for all panels, no taller than it has to be: with many treatments every probability is small.
     highest = max((p or 0.0 for ranks in given.values() for p in ranks.values()), default=1.0)
     scale = 1.0 if cumulative else next(top for top in (0.25, 0.5, 1.0) if highest <= top + 1e-9)
-    bars: list[dict[str, Any]] = []
-    curve: list[dict[str, Any]] = []
-    shade: list[dict[str, Any]] = []
-    frames: list[dict[str, Any]] = []
-    texts: list[dict[str, Any]] = []
-    step = _WIDTH / n
-    top = 0.0
-    for start in range(0, len(treatments), columns):
-        members = treatments[start : start + columns]
-        head = max(len(wrapped[start + i]) for i in range(len(members))) * _LINE + 6
-        for index, treatment in enumerate(members):
-            x, y = _AXIS + index * (_WIDTH + _GAP_X), top + head
-            lines = wrapped[start + index]
-            frames.append({"x": x, "x2": x + _WIDTH, "y": y + _HEIGHT})
-            for i, text in enumerate(lines):
-                texts.append(
-                    {
-                        "x": x,
-                        "y": y - 9 - (len(lines) - 1 - i) * _LINE,
-                        "text": text,
-                        "align": "left",
-                        "bold": True,
-                    }
-                )
-            texts += [
-                {"x": x - 5, "y": y + _HEIGHT, "text": "0", "align": "right"},
-                {"x": x - 5, "y": y, "text": percent(scale, 0), "align": "right"},
-                {"x": x + step / 2, "y": y + _HEIGHT + 11, "text": "1", "align": "center"},
-                {"x": x + _WIDTH - step / 2, "y": y + _HEIGHT + 11, "text": str(n), "align": "center"},
-            ]
-            total = 0.0
-            for rank in range(1, n + 1):
-                probability = given[treatment].get(rank, 0.0) or 0.0
-                total += probability
-                value = total if cumulative else probability
-                bars.append(
-                    {
-                        "treatment": treatment, "rank": rank, "probability": probability, "cumulative": total,
-                        "x": x + (rank - 1) * step + (0 if cumulative else 0.08 * step),
-                        "x2": x + rank * step - (0 if cumulative else 0.08 * step),
-                        "y": y + _HEIGHT * (1 - value / scale), "y2": y + _HEIGHT,
-                    }
-                )  # fmt: skip
-                if cumulative:
-                    curve += [
-                        {
-                            "treatment": treatment,
-                            "order": len(curve) + i,
-                            "x": x + (rank - 1 + i) * step,
-                            "y": y + _HEIGHT * (1 - value),
-                        }
-                        for i in (0, 1)
-                    ]
-            if cumulative:
-                shade += curve[-2 * n :]
-                shade += [
-                    {
-                        "treatment": treatment,
-                        "order": len(curve) + 1 - i,
-                        "x": x + i * _WIDTH,
-                        "y": y + _HEIGHT,
-                    }
-                    for i in (1, 0)
-                ]
-            score = scores.get(treatment, {}).get("sucra")
-            if not missing(score):
-                texts.append(
-                    {
-                        "x": x + _WIDTH / 2,
-                        "y": y + _HEIGHT + 11,
-                        "text": f"SUCRA {percent(score, 0)}",
-                        "align": "center",
-                    }
-                )
-        top += head + _HEIGHT + _GAP_Y
     width = _AXIS + columns * (_WIDTH + _GAP_X) - _GAP_X
-    across = alt.X("x:Q", scale=None, axis=None)
-    layers: list[Any] = [
-        alt.Chart(dataset(bars, "ranks"))
-        .mark_rect(color=STUDY, opacity=0 if cumulative else 1)
-        .encode(
-            x=across,
-            x2=alt.X2("x2"),
-            y=pixels(),
-            y2=alt.Y2("y2"),
-            tooltip=[
-                alt.Tooltip("treatment:N"),
-                alt.Tooltip("rank:Q"),
-                alt.Tooltip("probability:Q", format=".1%"),
-            ],
-        ),
-        alt.Chart(dataset(frames, "frames"))
-        .mark_rule(color=MUTED, aria=False)
-        .encode(x=across, x2=alt.X2("x2"), y=pixels()),
+    layers = [
+        *(_curves(panels) if cumulative else _bars(panels, scale)),
+        *_panel_texts([text for panel in panels for text in panel.texts(scale)]),
+        words(["Rank (1 is the best)"], (_AXIS + width) / 2, bottom + 2, align="center"),
     ]
-    if curve:
-        along = {
-            "x": across, "y": pixels(), "detail": alt.Detail("treatment:N"), "order": alt.Order("order:Q"),
-        }  # fmt: skip
-        # One shape for each panel: bars side by side leave seams.
-        layers.insert(
-            0,
-            alt.Chart(dataset(shade, "shades"))
-            .mark_line(interpolate="linear-closed", fill="#a9c8e2", fillOpacity=1, strokeWidth=0, aria=False)
-            .encode(**along),
-        )
-        layers.append(
-            alt.Chart(dataset(curve, "curves"))
-            .mark_line(color=STUDY, strokeWidth=1.6, aria=False)
-            .encode(**along)
-        )
-    for align in ("left", "right", "center"):
-        for bold in (False, True):
-            chosen = [
-                text
-                for text in texts
-                if text["align"] == align and bool(text.get("bold")) == bold and text["text"]
-            ]
-            if chosen:
-                layers.append(
-                    alt.Chart(dataset(chosen, f"texts_{align}_{bold}"))
-                    .mark_text(
-                        align=align,
-                        baseline="middle",
-                        fontWeight="bold" if bold else "normal",
-                        fontSize=11 if bold else 10,
-                        color=INK if bold else MUTED,
-                        aria=False,
-                    )
-                    .encode(x=across, y=pixels(), text=alt.Text("text:N"))
-                )
-    layers.append(words(["Rank (1 is the best)"], (_AXIS + width) / 2, top + 2, align="center"))
     first = (labels or {}).get(treatments[0], treatments[0]) if treatments else "none"
     what = (
         "Probability of holding a rank or a better one; the shaded area is SUCRA."
@@ -331,7 +265,7 @@ def _panels(
         else "Probability of each rank."
     )
     return finish(
-        alt.layer(*layers).properties(width=width, height=top - _GAP_Y),
+        alt.layer(*layers).properties(width=width, height=bottom - _GAP_Y),
         name="cumulative_ranking" if cumulative else "rankogram",
         title=title,
         caption=f"{what} Best treatment first.",
@@ -339,6 +273,96 @@ def _panels(
         tables={"ranks": ("treatment", "rank", "probability", "cumulative")},
         width=width,
     )
+
+
+def _best_first(
+    given: Mapping[str, Mapping[int, float]], scores: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """Treatments by their mean rank: as printed where it is known, else of the probabilities."""
+
+    def place(treatment: str) -> float:
+        mean = scores.get(treatment, {}).get("mean_rank")
+        drawn = sum(r * p for r, p in given[treatment].items())
+        return round(drawn if mean is None or missing(mean) else mean, 9)
+
+    return sorted(given, key=place)
+
+
+def _placed(
+    treatments: Sequence[str],
+    given: Mapping[str, Mapping[int, float]],
+    scores: Mapping[str, Mapping[str, Any]],
+    labels: Mapping[str, str],
+    columns: int,
+) -> tuple[list[_Panel], float]:
+    """Panels in rows as high as their longest title, and the place beneath the last row."""
+    n = max((max(ranks) for ranks in given.values()), default=1)
+    panels: list[_Panel] = []
+    top = 0.0
+    for start in range(0, len(treatments), columns):
+        members = treatments[start : start + columns]
+        titles = [wrap(labels.get(t, t), _WIDTH + 18, bold=True) for t in members]
+        head = max(len(lines) for lines in titles) * _LINE + 6
+        for index, (treatment, lines) in enumerate(zip(members, titles)):
+            chances = [given[treatment].get(rank, 0.0) or 0.0 for rank in range(1, n + 1)]
+            sucra = scores.get(treatment, {}).get("sucra")
+            x = _AXIS + index * (_WIDTH + _GAP_X)
+            panels.append(_Panel(treatment, lines, chances, sucra, x, top + head))
+        top += head + _HEIGHT + _GAP_Y
+    return panels, top
+
+
+def _bars(panels: Sequence[_Panel], scale: float, cumulative: bool = False) -> list[Any]:
+    """Bars of all panels, which have the tooltips, and the lines that they stand on."""
+    bars = [bar for panel in panels for bar in panel.bars(scale, cumulative)]
+    tooltip = [alt.Tooltip("treatment:N"), alt.Tooltip("rank:Q"), alt.Tooltip("probability:Q", format=".1%")]
+    return [
+        alt.Chart(dataset(bars, "ranks"))
+        .mark_rect(color=STUDY, opacity=0 if cumulative else 1)
+        .encode(**extent(), tooltip=tooltip),
+        alt.Chart(dataset([panel.frame for panel in panels], "frames"))
+        .mark_rule(color=MUTED, aria=False)
+        .encode(x=across(), x2=alt.X2("x2"), y=down()),
+    ]
+
+
+def _curves(panels: Sequence[_Panel]) -> list[Any]:
+    """Curves of all panels over the areas beneath; the bars are there, unseen, for their tooltips."""
+    curves: list[dict[str, Any]] = []
+    shades: list[Mapping[str, Any]] = []
+    for panel in panels:
+        curve = panel.curve(panel.bars(1.0, True), len(curves))
+        curves += curve
+        shades += panel.shade(curve)
+    if not curves:
+        return _bars(panels, 1.0, cumulative=True)
+    along = {
+        "x": across(), "y": down(), "detail": alt.Detail("treatment:N"), "order": alt.Order("order:Q"),
+    }  # fmt: skip
+    return [
+        # One shape for each panel: bars side by side leave seams.
+        alt.Chart(dataset(shades, "shades"))
+        .mark_line(interpolate="linear-closed", fill="#a9c8e2", fillOpacity=1, strokeWidth=0, aria=False)
+        .encode(**along),
+        *_bars(panels, 1.0, cumulative=True),
+        alt.Chart(dataset(curves, "curves"))
+        .mark_line(color=STUDY, strokeWidth=1.6, aria=False)
+        .encode(**along),
+    ]
+
+
+def _panel_texts(texts: Sequence[Mapping[str, Any]]) -> list[Any]:
+    layers = []
+    looks = {
+        False: {"fontWeight": "normal", "fontSize": 10, "color": MUTED},
+        True: {"fontWeight": "bold", "fontSize": 11, "color": INK},
+    }
+    for align in ("left", "right", "center"):
+        for bold, look in looks.items():
+            chosen = [t for t in texts if t["align"] == align and bool(t.get("bold")) == bold and t["text"]]
+            if chosen:
+                layers.append(texts_at(chosen, f"texts_{align}_{bold}", align=align, aria=False, **look))
+    return layers
 
 
 def _shade(share: float) -> str:

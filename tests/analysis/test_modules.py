@@ -21,13 +21,6 @@ PLACE = re.compile(r"((?:evidence|analysis)(?:\.\w+)+)(?::\w+)?")
 
 
 STILL_LONG = {
-    "analysis.charts.appraisal.rob_summary",
-    "analysis.charts.flow.prisma_flow",
-    "analysis.charts.forests.forest",
-    "analysis.charts.inconsistency.leverage",
-    "analysis.charts.leagues.league",
-    "analysis.charts.network.network_diagram",
-    "analysis.charts.ranks._panels",
     "analysis.plan.run_network",
     "analysis.plan.run_pairwise",
     "analysis.report.writing._write",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
 
 from analysis.charts.base.effect import Effect
-from analysis.charts.base.layout import ROW, Table, favours, linked, pixels, row_y
+from analysis.charts.base.layout import down, favours, linked, own_color
+from analysis.charts.base.panel_table import ROW, PanelTable, row_y
 from analysis.charts.base.theme import COMMON, INK, MUTED, PREDICTION, RANDOM, STUDY, dataset, missing
 
 MODELS = {"common": "Common effect", "random": "Random effects"}
@@ -62,18 +64,36 @@ def pooled_row(row: Mapping[str, Any], effect: Effect, digits: int, label: str) 
     }
 
 
-def holding(domain: tuple[float, float], rows: Iterable[Mapping[str, Any]]) -> tuple[float, float]:
+def widened(domain: tuple[float, float], predicted: Iterable[tuple[float, float]]) -> tuple[float, float]:
     """Widen the axis for prediction intervals, at most to twice its length."""
     lower, upper = domain
     span = upper - lower
-    for row in rows:
-        _, low, high = row["stored"]
+    for low, high in predicted:
         lower = min(lower, max(low - 0.02 * span, domain[0] - span / 2))
         upper = max(upper, min(high + 0.02 * span, domain[1] + span / 2))
     return (lower, upper)
 
 
-def fit(rows: Iterable[dict[str, Any]], effect: Effect, domain: tuple[float, float]) -> list[dict[str, Any]]:
+def arrange(rows: list[dict[str, Any]], effect: Effect) -> tuple[tuple[float, float], list[dict[str, Any]]]:
+    """Give rows their places and an axis that holds what is `stored` in them, and cut them to it.
+
+    Returns
+    -------
+    domain : tuple of float
+        Ends of the axis.
+    corners : list of dict
+        Of the diamonds.
+    """
+    place(rows)
+    drawn = [row["stored"] for row in rows if row.get("stored")]
+    domain = effect.domain(*zip(*drawn)) if drawn else (-1.0, 1.0)
+    domain = widened(domain, [row["predicted"] for row in rows if row.get("predicted")])
+    return domain, cut_to_axis(rows, effect, domain)
+
+
+def cut_to_axis(
+    rows: Iterable[dict[str, Any]], effect: Effect, domain: tuple[float, float]
+) -> list[dict[str, Any]]:
     """Add to each row what is drawn of it: numbers as shown, cut where the axis ends.
 
     Returns the corners of the diamonds.
@@ -132,142 +152,172 @@ def areas(rows: Iterable[dict[str, Any]], weight: str | None) -> None:
         )
 
 
-def draw(
-    table: Table,
-    effect: Effect,
-    domain: tuple[float, float],
-    corners: Sequence[Mapping[str, Any]],
-    sides: tuple[str, str],
-    pooled: Mapping[str, Any] | None = None,
-    last: float | None = None,
-    further: Sequence[Any] = (),
-    extra: float = 0.0,
-) -> Any:
-    """Put text columns, axis, intervals and the words about direction together.
+@dataclass(frozen=True)
+class Forest:
+    """Text columns around intervals on an axis of effects.
 
-    `sides` are the treatments compared, `last` where the dashed line at the pooled effect ends, `further`
-    layers that take `extra` pixels on the right.
+    Attributes
+    ----------
+    table : PanelTable
+        Rows that `cut_to_axis` has seen, and their columns.
+    effect : Effect
+        What the axis shows.
+    domain : tuple of float
+        Its ends.
+    corners : sequence of mapping
+        Of the diamonds.
     """
-    panel = (table.origin, table.origin + table.panel)
-    null = panel[0] - domain[0] / (domain[1] - domain[0]) * table.panel
-    return alt.layer(
-        *_reference(table, effect, domain, table.height if last is None else last, pooled),
-        *table.layers(),
-        *_intervals(table, effect, domain, corners),
-        *favours(effect.favours(*sides), null, panel, table.height + 54),
-        *further,
-    ).properties(width=table.width + extra, height=table.height)
 
+    table: PanelTable
+    effect: Effect
+    domain: tuple[float, float]
+    corners: Sequence[Mapping[str, Any]]
 
-def _reference(
-    table: Table,
-    effect: Effect,
-    domain: tuple[float, float],
-    last: float,
-    pooled: Mapping[str, Any] | None,
-) -> list[Any]:
-    """Axis, solid line at no effect, dashed line at the pooled effect."""
-    null = dataset([{"x": effect.null}], "null")
-    panel = (table.origin, table.origin + table.panel)
-    x = effect.x("x", domain, pixels=panel, grid=False, orient="bottom", offset=4)
-    layers = [
-        alt.Chart(null)
-        .mark_rule(color=MUTED, aria=False)
-        .encode(x=x, y=alt.YValue(0), y2=alt.Y2Value(table.height + 4))
-    ]
-    if (
-        pooled is not None
-        and not missing(pooled.get("estimate"))
-        and domain[0] <= pooled["estimate"] <= domain[1]
-    ):
-        layers.append(
-            alt.Chart(dataset([{"x": effect.shown(pooled["estimate"])}], "pooled_line"))
-            .mark_rule(color=RANDOM, strokeDash=[3, 3], opacity=0.7, aria=False)
-            .encode(x=alt.X("x:Q"), y=alt.YValue(0), y2=alt.Y2Value(last))
-        )
-    return layers
+    @property
+    def panel(self) -> tuple[float, float]:
+        """Left and right end of the axis in pixels."""
+        return (self.table.origin, self.table.origin + self.table.panel)
 
+    def draw(
+        self,
+        sides: tuple[str, str],
+        *,
+        pooled: Mapping[str, Any] | None = None,
+        last: float | None = None,
+        further: Sequence[Any] = (),
+        extra: float = 0.0,
+    ) -> Any:
+        """Put text columns, axis, intervals and the words about direction together.
 
-def _intervals(
-    table: Table, effect: Effect, domain: tuple[float, float], corners: Sequence[Mapping[str, Any]]
-) -> list[Any]:
-    """Lines, squares, points, diamonds, prediction bars and arrowheads of the rows."""
-    data = dataset(table.rows, table.name)
-    base = alt.Chart(data)
-    kinds = {row["kind"] for row in table.rows if "from" in row}
-    color = alt.Color("color:N", scale=None)
-    tooltip = [
-        alt.Tooltip("label:N", title="Row"),
-        alt.Tooltip("effect_text:N", title=effect.name),
-    ]
-    if any("weight_random_text" in row for row in table.rows):
-        tooltip.append(alt.Tooltip("weight_random_text:N", title="Weight"))
-    href = linked(table.rows)
-    layers: list[Any] = []
-    if any("pi_from" in row for row in table.rows):
-        layers.append(
-            base.transform_filter("isValid(datum.pi_from)")
-            .mark_rule(strokeWidth=1, color=PREDICTION, aria=False)
-            .encode(x=alt.X("pi_from:Q"), x2=alt.X2("pi_to:Q"), y=pixels())
-        )
-    if kinds & {"study", "point"}:
-        layers.append(
-            base.transform_filter("datum.kind == 'study' || datum.kind == 'point'")
-            .transform_filter("isValid(datum.from)")
-            .mark_rule(strokeWidth=1.4, aria=False)
-            .encode(x=alt.X("from:Q"), x2=alt.X2("to:Q"), y=pixels(), color=color)
-        )
-    if "prediction" in kinds:
-        layers.append(
-            base.transform_filter("datum.kind == 'prediction'")
-            .mark_rule(strokeWidth=5, color=PREDICTION, opacity=0.75)
-            .encode(x=alt.X("from:Q"), x2=alt.X2("to:Q"), y=pixels(), tooltip=tooltip)
-        )
-    for side, shape, end in (("left", "triangle-left", domain[0]), ("right", "triangle-right", domain[1])):
-        if any(row.get(f"arrow_{side}") for row in table.rows):
+        Parameters
+        ----------
+        sides : tuple of str
+            The treatments compared.
+        pooled : mapping, optional
+            Row whose estimate has a dashed line.
+        last : float, optional
+            Where that line ends; beneath the last row without it.
+        further : sequence of altair charts
+            Layers beside the table.
+        extra : float
+            Pixels that these take on the right.
+        """
+        table = self.table
+        null = self.panel[0] - self.domain[0] / (self.domain[1] - self.domain[0]) * table.panel
+        return alt.layer(
+            *self._reference(table.height if last is None else last, pooled),
+            *table.layers(),
+            *self._intervals(),
+            *favours(self.effect.favours(*sides), null, self.panel, table.height + 54),
+            *further,
+        ).properties(width=table.width + extra, height=table.height)
+
+    def _reference(self, last: float, pooled: Mapping[str, Any] | None) -> list[Any]:
+        """Axis, solid line at no effect, dashed line at the pooled effect."""
+        effect, (start, end) = self.effect, self.domain
+        x = effect.x("x", self.domain, pixels=self.panel, grid=False, orient="bottom", offset=4)
+        layers = [
+            alt.Chart(dataset([{"x": effect.null}], "null"))
+            .mark_rule(color=MUTED, aria=False)
+            .encode(x=x, y=alt.YValue(0), y2=alt.Y2Value(self.table.height + 4))
+        ]
+        if pooled is not None and not missing(pooled.get("estimate")) and start <= pooled["estimate"] <= end:
             layers.append(
-                base.transform_filter(f"datum.arrow_{side}")
-                .transform_calculate(end=str(effect.shown(end)))
-                .mark_point(shape=shape, filled=True, size=44, opacity=1, aria=False)
+                alt.Chart(dataset([{"x": effect.shown(pooled["estimate"])}], "pooled_line"))
+                .mark_rule(color=RANDOM, strokeDash=[3, 3], opacity=0.7, aria=False)
+                .encode(x=alt.X("x:Q"), y=alt.YValue(0), y2=alt.Y2Value(last))
+            )
+        return layers
+
+    def _intervals(self) -> list[Any]:
+        """Lines, squares, points, diamonds, prediction bars and arrowheads of the rows."""
+        rows = self.table.rows
+        base = alt.Chart(dataset(rows, self.table.name))
+        kinds = {row["kind"] for row in rows if "from" in row}
+        tooltip = [
+            alt.Tooltip("label:N", title="Row"),
+            alt.Tooltip("effect_text:N", title=self.effect.name),
+        ]
+        if any("weight_random_text" in row for row in rows):
+            tooltip.append(alt.Tooltip("weight_random_text:N", title="Weight"))
+        return [
+            *self._lines(base, kinds, tooltip),
+            *self._arrowheads(base),
+            *self._marks(base, kinds, tooltip),
+            *self._diamonds(),
+        ]
+
+    def _lines(self, base: alt.Chart, kinds: set[str], tooltip: list[alt.Tooltip]) -> list[Any]:
+        """Draw prediction intervals beneath intervals, and those that have rows of their own as bars."""
+        across = {"x": alt.X("from:Q"), "x2": alt.X2("to:Q"), "y": down()}
+        layers: list[Any] = []
+        if any("pi_from" in row for row in self.table.rows):
+            layers.append(
+                base.transform_filter("isValid(datum.pi_from)")
+                .mark_rule(strokeWidth=1, color=PREDICTION, aria=False)
+                .encode(x=alt.X("pi_from:Q"), x2=alt.X2("pi_to:Q"), y=down())
+            )
+        if kinds & {"study", "point"}:
+            layers.append(
+                base.transform_filter("datum.kind == 'study' || datum.kind == 'point'")
+                .transform_filter("isValid(datum.from)")
+                .mark_rule(strokeWidth=1.4, aria=False)
+                .encode(**across, color=own_color())
+            )
+        if "prediction" in kinds:
+            layers.append(
+                base.transform_filter("datum.kind == 'prediction'")
+                .mark_rule(strokeWidth=5, color=PREDICTION, opacity=0.75)
+                .encode(**across, tooltip=tooltip)
+            )
+        return layers
+
+    def _arrowheads(self, base: alt.Chart) -> list[Any]:
+        """Draw an arrowhead at the end of the axis where an interval goes on."""
+        return [
+            base.transform_filter(f"datum.arrow_{side}")
+            .transform_calculate(end=str(self.effect.shown(end)))
+            .mark_point(shape=f"triangle-{side}", filled=True, size=44, opacity=1, aria=False)
+            .encode(x=alt.X("end:Q"), y=down(), color=alt.ColorValue(INK))
+            for side, end in zip(("left", "right"), self.domain)
+            if any(row.get(f"arrow_{side}") for row in self.table.rows)
+        ]
+
+    def _marks(self, base: alt.Chart, kinds: set[str], tooltip: list[alt.Tooltip]) -> list[Any]:
+        """Draw estimates: squares of studies by their weight, discs of all else."""
+        shared = {"x": alt.X("estimate:Q"), "y": down(), "tooltip": tooltip, **linked(self.table.rows)}
+        layers: list[Any] = []
+        if "study" in kinds:
+            layers.append(
+                base.transform_filter("datum.kind == 'study' && datum.inside")
+                .mark_square(opacity=1)
                 .encode(
-                    x=alt.X("end:Q"),
-                    y=pixels(),
-                    color=alt.ColorValue(INK),
+                    size=alt.Size("area:Q", scale=None, legend=None), color=alt.ColorValue(STUDY), **shared
                 )
             )
-    if "study" in kinds:
-        layers.append(
-            base.transform_filter("datum.kind == 'study' && datum.inside")
-            .mark_square(opacity=1)
-            .encode(
-                x=alt.X("estimate:Q"),
-                y=pixels(),
-                size=alt.Size("area:Q", scale=None, legend=None),
-                color=alt.ColorValue(STUDY),
-                tooltip=tooltip,
-                **href,
+        if "point" in kinds:
+            layers.append(
+                base.transform_filter("datum.kind == 'point' && datum.inside")
+                .mark_circle(opacity=1, size=58)
+                .encode(color=own_color(), **shared)
             )
-        )
-    if "point" in kinds:
-        layers.append(
-            base.transform_filter("datum.kind == 'point' && datum.inside")
-            .mark_circle(opacity=1, size=58)
-            .encode(x=alt.X("estimate:Q"), y=pixels(), color=color, tooltip=tooltip, **href)
-        )
-    if corners:
-        layers.append(
-            alt.Chart(dataset(corners, "diamonds"))
+        return layers
+
+    def _diamonds(self) -> list[Any]:
+        if not self.corners:
+            return []
+        return [
+            alt.Chart(dataset(self.corners, "diamonds"))
             .mark_line(interpolate="linear-closed", strokeWidth=1, fillOpacity=1, strokeJoin="miter")
             .encode(
                 x=alt.X("x:Q"),
-                y=pixels(),
+                y=down(),
                 order=alt.Order("order:O"),
                 detail=alt.Detail("row:N"),
                 fill=alt.Fill("color:N", scale=None),
                 stroke=alt.Stroke("color:N", scale=None),
             )
-        )
-    return layers
+        ]
 
 
 def diamond(
