@@ -113,7 +113,7 @@ def _content_hash(folder: Path) -> str:
     for root, patterns in (
         (folder, ("*.csv", "*.toml")),
         (schema_directory(), ("*.sql", "reference/*.csv")),
-        (sql_directory(), ("*/*.sql",)),
+        (sql_directory(), ("**/*.sql",)),
     ):
         for path in sorted(path for pattern in patterns for path in root.glob(pattern)):
             if not path.is_file():  # A pipe would be waited for, a device read for ever; a build says so.

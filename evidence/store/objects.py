@@ -42,6 +42,8 @@ _COMMENT_LINES = re.compile(r"^(--[^\n]*\n)+")
 _COMMENT = re.compile(r"--[^\n]*")
 _STRING = re.compile(r"'(?:[^']|'')*'")
 _WORD = re.compile(r"[a-z_][a-z_0-9]*", re.IGNORECASE)
+_READ = re.compile(r"(?:from|join)\s+(\w+)")
+_SUBQUERY = re.compile(r"(?:with|\),)\s+(\w+)(?:\s*\([^()]*\))?\s+as\s+(?:(?:not\s+)?materialized\s+)?\(")
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,8 @@ class SqlObject:
         Name of the object, equal to the file's stem.
     kind : {"view", "macro"}
         What it is.
-    room : str
-        Folder under ``sql/`` it stands in (staging, contrasts, pooling, ...).
+    folder : str
+        Folder under ``sql/`` it stands in (``staging``, ``macros/distributions``, ...).
     sql : str
         The file's text.
     header : dict of str to str
@@ -66,16 +68,42 @@ class SqlObject:
 
     name: str
     kind: str
-    room: str
+    folder: str
     sql: str
     header: dict[str, str] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def room(self) -> str:
+        """Room of ``sql/`` it stands in: staging, contrasts, pooling, ..."""
+        return self.folder.partition("/")[0]
+
     @cached_property
     def words(self) -> frozenset[str]:
         """Names that the statement mentions (comments and strings left out)."""
-        bare = _STRING.sub("''", _COMMENT.sub("", self.sql))
-        return frozenset(word.lower() for word in _WORD.findall(bare))
+        return frozenset(_WORD.findall(self._bare))
+
+    @cached_property
+    def uses(self) -> frozenset[str]:
+        """Names that the statement reads from or calls, but for the subqueries that it names itself.
+
+        A parser would say the same (a test holds that), and take seconds for what every command needs.
+        """
+        text = self._bare
+        ends = {found[1]: _closing(text, found.end()) for found in _SUBQUERY.finditer(text)}
+        # Before the end of its own subquery a name means what it means outside.
+        read = {
+            found[1]
+            for found in _READ.finditer(text)
+            if found.start() < ends.get(found[1], len(text))
+            and text[found.start() - 9 : found.start()] != "distinct "
+        }
+        called = {part.split()[-1].lstrip("-+") for part in text.split("(") if part[-1:].isalnum()}
+        return frozenset(read | called) - {self.name}
+
+    @cached_property
+    def _bare(self) -> str:
+        return _STRING.sub("''", _COMMENT.sub("", self.sql)).lower()
 
     @property
     def stored(self) -> bool:
@@ -99,8 +127,8 @@ class SqlObject:
         return "\n".join(f"{key}: {text}" for key, text in self.header.items() if text)
 
 
-def parse(path: Path, room: str) -> SqlObject:
-    """Read one SQL file.
+def parse(path: Path, folder: str) -> SqlObject:
+    """Read one SQL file of a folder of ``sql/``.
 
     Raises
     ------
@@ -132,7 +160,7 @@ def parse(path: Path, room: str) -> SqlObject:
     created = _CREATE.search(_COMMENT.sub("", sql))
     if created is None or created[2].lower() != path.stem:
         raise ValueError(f"{path} must create exactly one object, called {path.stem}")
-    return SqlObject(path.stem, created[1].lower(), room, sql, header, columns)
+    return SqlObject(path.stem, created[1].lower(), folder, sql, header, columns)
 
 
 @lru_cache(maxsize=1)
@@ -145,9 +173,10 @@ def sql_objects() -> tuple[SqlObject, ...]:
         If two objects use each other.
     """
     root = sql_directory()
-    found = {path.stem: parse(path, path.parent.name) for path in sorted(root.glob("*/*.sql"))}
+    files = sorted(root.rglob("*.sql"))
+    found = {path.stem: parse(path, path.parent.relative_to(root).as_posix()) for path in files}
     order = graphlib.TopologicalSorter(
-        {name: sorted((item.words & found.keys()) - {name}) for name, item in found.items()}
+        {name: sorted(item.uses & found.keys()) for name, item in found.items()}
     )
     return tuple(found[name] for name in order.static_order())
 
@@ -169,7 +198,7 @@ def used_by(names: Iterable[str]) -> tuple[SqlObject, ...]:
     wanted, known = set(names), {item.name for item in objects}
     for item in reversed(objects):
         if item.name in wanted:
-            wanted |= item.words & known
+            wanted |= item.uses & known
     return tuple(item for item in objects if item.name in wanted)
 
 
@@ -206,6 +235,16 @@ def _reading_a_table(item: SqlObject) -> str:
         f"create table {STORED}.{item.name} as select * from ({item.query}) limit 0; "
         f"create or replace view {item.name} as select * from {STORED}.{item.name}"
     )
+
+
+def _closing(text: str, start: int) -> int:
+    """Place of the parenthesis that closes the one before `start`."""
+    depth = 1
+    for bracket in re.finditer(r"[()]", text[start:]):
+        depth += 1 if bracket[0] == "(" else -1
+        if depth == 0:
+            return start + bracket.start()
+    return len(text)
 
 
 def _literal(text: str) -> str:

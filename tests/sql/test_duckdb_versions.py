@@ -25,7 +25,7 @@ COMPUTED = """
 import pickle, sys
 import duckdb
 import evidence
-from evidence.objects import sql_objects
+from evidence.store.objects import sql_objects
 
 path = evidence.build(sys.argv[1], sys.argv[2])
 found = {}

@@ -24,7 +24,8 @@ from evidence.store.objects import sql_objects
 VIEWS = [
     item
     for item in sql_objects()
-    if item.kind == "view" and item.room in ("staging", "contrasts", "network", "appraisal", "audits")
+    if item.kind == "view"
+    and item.room in ("staging", "contrasts", "network", "appraisal", "suspicion", "audits")
 ]
 HEAD = "here the rows of a view begin"
 TYPES = {"VARCHAR": "text", "DOUBLE": "double precision"}
