@@ -1,7 +1,7 @@
-"""Write ``tests/oracles/reference_core.json`` from the directory of reference results beside the checkout.
+"""Make ``tests/oracles/reference_core.json`` from the directory of reference results beside the checkout.
 
 Of every data set that may be passed on: the effects (or contrasts) that entered, and the few figures that tell an
-engine that works from one that does not. Run as ``python tests/oracles/regenerate/reference_core.py ORACLE``.
+engine that works from one that does not. Run as ``python tests/oracles/regenerate/reference_core.py ORACLE > MADE``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parents[1]
 SOURCE = (
     "metafor 5.1.0, netmeta 3.4-0 (R 4.2.2), and a quadrature written apart from this project in R; data sets of "
     "metadat 1.7.2, multinma 0.8.0, gemtc, netmeta, metabook, rnmamod and orchaRd, each cited below"
@@ -83,7 +82,7 @@ def main(oracle: Path) -> None:
         elif "net" in found["network"]:
             made["network"][name] = network(found, meta, oracle / "data" / f"{name}.contrasts.csv")
     text = json.dumps(made, ensure_ascii=False, separators=(",", ":")).replace('},"', '},\n"')
-    (HERE / "reference_core.json").write_text(text + "\n", encoding="utf-8")
+    print(text)
 
 
 if __name__ == "__main__":
