@@ -98,7 +98,7 @@ class SqlObject:
             if found.start() < ends.get(found[1], len(text))
             and text[found.start() - 9 : found.start()] != "distinct "
         }
-        called = {part.split()[-1].lstrip("-+") for part in text.split("(") if part[-1:].isalnum()}
+        called = {_WORD.findall(part.split()[-1])[-1] for part in text.split("(") if part[-1:].isalnum()}
         return frozenset(read | called) - {self.name}
 
     @cached_property
