@@ -35,7 +35,11 @@ from evidence.folder.variables import conversions, described, variables
 from evidence.names import nearest, suggestion
 from evidence.store.bulk import uncollected
 from evidence.system.files import recover
+from evidence.system.memory import in_words, refuse_without_room
 from evidence.system.resources import reviews_directory
+
+MEMORY_A_BYTE = 22
+"""Bytes of memory that a build takes for each byte of text: values of cells, then rows and views."""
 
 __all__ = [
     "ANALYSIS_KEYS",
@@ -146,6 +150,7 @@ def read(review: str | Path) -> Review:
     folder = find(review)
     with suppress(OSError):
         recover(folder)
+    _refuse_without_room(folder)
     problems = Problems()
     protocol = read_protocol(folder / FILE_NAME, problems)
     sheets = _sheets(folder, problems)
@@ -195,6 +200,16 @@ _ORDER = {FILE_NAME: -1} | {file.name: position for position, file in enumerate(
 
 def _position(problem: Problem) -> tuple[int, int]:
     return (_ORDER.get(problem.file or "", len(FILES)), problem.line or 0)
+
+
+def _refuse_without_room(folder: Path) -> None:
+    """Refuse a folder whose rows, once as values and once as rows of the file, leave no room."""
+    size = sum(path.stat().st_size for path in map(folder.joinpath, FILE) if path.is_file())
+    refuse_without_room(
+        MEMORY_A_BYTE * size,
+        f"A review folder of {in_words(size)} of text",
+        "Build it on a machine with more memory; the file that comes of it opens on a smaller one.",
+    )
 
 
 def _sheets(folder: Path, problems: Problems) -> dict[str, Sheet]:

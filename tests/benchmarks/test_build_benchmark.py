@@ -11,6 +11,7 @@ import pytest
 
 import evidence
 from evidence.folder.simulate import simulate, synthetic_shape
+from evidence.review import MEMORY_A_BYTE
 
 # Seconds of CPU: they do not depend on what else the machine does.
 pytestmark = pytest.mark.benchmark(timer=time.process_time)
@@ -110,6 +111,9 @@ def test_a_large_build_takes_40_seconds_of_cpu_and_2_kb_of_memory_a_measurement(
     seconds, large = cost(large_review, tmp_path / "large.duckdb")
     assert seconds < 40
     assert large - small < 2_000 * 100_000
+    said = MEMORY_A_BYTE * sum(file.stat().st_size for file in large_review.glob("*.csv"))
+    print(f"said {said / 1e6:.0f} MB, taken {(large - small) / 1e6:.0f} MB")
+    assert 0.5 < said / (large - small) < 2
     _, arms = cost(tmp_path / "arms", tmp_path / "arms.duckdb")
     assert arms - small < 2_000 * 25_000 + _FIXED
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
+import evidence
+from evidence import review
 from evidence.errors import RefusedError
 from evidence.system import memory
 
@@ -97,3 +101,17 @@ def test_sizes_are_written_with_two_digits():
 def test_ordinary_work_asks_nothing(monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: pytest.fail("asked"))
     memory.refuse_without_room(memory.ORDINARY, "It", "")
+
+
+def test_a_review_that_leaves_no_room_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    folder = tmp_path / "large"
+    shutil.copytree(review.find("smoking"), folder)
+    rows = (folder / "measurements.csv").read_text(encoding="utf-8")
+    (folder / "measurements.csv").write_text(rows + "\n" * 4_000_000, encoding="utf-8")
+    monkeypatch.setattr(memory, "available", lambda: 50e6)
+    monkeypatch.setattr(review, "read_sheet", lambda *a: pytest.fail("it was read"))
+    with pytest.raises(
+        RefusedError, match=r"A review folder of 4 MB of text needs about 88 MB of memory; there is 50 MB\."
+    ):
+        evidence.build(folder, tmp_path / "large.duckdb")
+    assert not (tmp_path / "large.duckdb").exists()
