@@ -39,6 +39,13 @@ COMMANDS = {
 class _Evidence(LazyGroup):
     """All commands; what is wrong with data or call is said in words and by the exit code."""
 
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """Refuse what is no text: it could be written into no file."""
+        for word in args:
+            if "\0" in word or word != word.encode("utf-8", "replace").decode():
+                context.fail(f"{word!a} is not text in UTF-8: rename the file, or write the option anew.")
+        return super().parse_args(context, args)
+
     def invoke(self, context: click.Context) -> Any:
         """Run the command; what is wrong with data or call is said in words and by the exit code."""
         try:

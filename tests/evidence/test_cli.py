@@ -89,8 +89,10 @@ def test_version():
         ("export", "parkinson", "--to", "out", "--format", "xml"),
         ("import", "arms", "nothing.csv", "--into", "x", "--outcome", "y"),
         ("import", "nothing"),
+        ("build", "caf\udce9"),
+        ("import", "arms", "table.csv", "--into", "x", "--outcome", "y", "--unit", "\udcb5g"),
     ],
-    ids=" ".join,
+    ids=lambda words: ascii(" ".join(words)),
 )
 def test_wrong_calls_end_with_two_and_words(arguments, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
