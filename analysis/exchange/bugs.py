@@ -8,7 +8,6 @@ a matrix column by column, BUGS row by row: the same numbers in another order.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -208,32 +207,9 @@ def _precision(sd: float) -> str:
 
 def _heterogeneity(prior: priors.Prior, cut: str) -> str:
     """Return the lines that give the between-study standard deviation its prior, and its precision tau."""
-    upper = prior.upper if isfinite(prior.upper) else None
-    lines: tuple[str, ...]
-    match prior:
-        case priors.Uniform():
-            lines = (f"sd ~ dunif({number(prior.lower)}, {number(prior.upper)})", "tau <- pow(sd, -2)")
-        case priors.HalfNormal():
-            density = f"dnorm(0, {_precision(prior.scale)})"
-            lines = (f"sd ~ {density}{_cut(cut, 0, upper)}", "tau <- pow(sd, -2)")
-        case priors.HalfCauchy():
-            density = f"dt(0, {_precision(prior.scale)}, 1)"
-            lines = (f"sd ~ {density}{_cut(cut, 0, upper)}", "tau <- pow(sd, -2)")
-        case priors.LogNormal():
-            density = f"dlnorm({number(prior.mean)}, {_precision(prior.sd)})"
-            limit = None if upper is None else upper**2
-            lines = (f"sd.2 ~ {density}{_cut(cut, None, limit)}", "sd <- sqrt(sd.2)", "tau <- 1 / sd.2")
-        case priors.LogT():
-            density = f"dt({number(prior.mean)}, {_precision(prior.scale)}, {number(prior.df)})"
-            limit = None if upper is None else 2 * float(np.log(upper))
-            lines = (f"log.sd.2 ~ {density}{_cut(cut, None, limit)}", "sd <- exp(log.sd.2 / 2)",
-                     "tau <- exp(-log.sd.2)")  # fmt: skip
-        case priors.InverseGamma():
-            density = f"dgamma({number(prior.shape)}, {number(prior.rate)})"
-            limit = None if upper is None else upper**-2
-            lines = (f"tau ~ {density}{_cut(cut, limit, None)}", "sd <- pow(tau, -0.5)")
-        case _:
-            raise NotImplementedError(prior.name)
+    stated = prior.in_bugs()
+    numbers = ", ".join(str(number(float(value))) for value in stated.parameters)
+    lines = (f"{stated.node} ~ {stated.density}({numbers}){_cut(cut, *stated.limits)}", *stated.follows)
     return "".join(f"  {line}\n" for line in lines)
 
 

@@ -15,21 +15,11 @@ from typing import Any
 import numpy as np
 
 from analysis.network.data.network import Array
-from analysis.network.model.priors import (
-    HalfCauchy,
-    HalfNormal,
-    InverseGamma,
-    LogNormal,
-    LogT,
-    Prior,
-    Uniform,
-)
+from analysis.network.model.priors import PRIORS, Prior
 from evidence.errors import RefusedError
 from evidence.system.memory import FEWER, refuse_without_room
 
 CHAINS = 4
-
-_KERNELS: tuple[type[Prior], ...] = (Uniform, HalfNormal, HalfCauchy, LogNormal, LogT, InverseGamma)
 
 
 @dataclass(frozen=True)
@@ -99,10 +89,9 @@ def prior_kind(prior: Prior) -> tuple[str, bool]:
 
 
 def prior_numbers(prior: Prior) -> Array:
-    """Three parameters and the limits of a prior, (5,)."""
-    numbers = () if isinstance(prior, Uniform) else prior.parameters
-    upper = prior.upper if isfinite(prior.upper) else 0.0
-    return np.array([*numbers, *[0.0] * (3 - len(numbers)), prior.minimum, upper])
+    """Limits of a prior (an upper one of 0 for none), and its parameters, (2 + n,)."""
+    cut = prior.upper if isfinite(prior.upper) else 0.0
+    return np.array([prior.minimum, cut, *prior.parameters])
 
 
 def require_pymc() -> None:
@@ -121,22 +110,10 @@ def require_pymc() -> None:
 
 def _log_kernel(kind: str, numbers: Any, x: Any) -> Any:
     """Log density of a standard deviation, less constants."""
-    import pytensor.tensor as pt
-
-    a, b, c = numbers[0], numbers[1], numbers[2]
-    if kind == "half-normal":
-        return -0.5 * (x / a) ** 2
-    if kind == "half-cauchy":
-        return -pt.log1p((x / a) ** 2)
-    if kind == "log-normal":
-        return -pt.log(x) - 0.5 * ((2.0 * pt.log(x) - a) / b) ** 2
-    if kind == "log-t":
-        return -pt.log(x) - 0.5 * (c + 1.0) * pt.log1p(((2.0 * pt.log(x) - a) / b) ** 2 / c)
-    if kind == "inverse-gamma":
-        return -(2.0 * a + 1.0) * pt.log(x) - b / x**2
-    if kind == "uniform":
-        return 0.0 * x
-    raise NotImplementedError(f"the engine mcmc has no density for the prior {kind!r}")
+    if kind not in PRIORS:
+        raise NotImplementedError(f"the engine mcmc has no density for the prior {kind!r}")
+    count = len(PRIORS[kind].takes())
+    return PRIORS[kind].chain_kernel(x, *(numbers[2 + place] for place in range(count)))
 
 
 def _standard_deviation(name: str, kind: tuple[str, bool], numbers: Any) -> Any:
@@ -144,7 +121,7 @@ def _standard_deviation(name: str, kind: tuple[str, bool], numbers: Any) -> Any:
     import pymc as pm
 
     if kind[1]:
-        x = pm.Uniform(name, numbers[3], numbers[4])
+        x = pm.Uniform(name, numbers[0], numbers[1])
     else:
         x = pm.HalfFlat(name, initval=0.5)
     pm.Potential(f"{name}_prior", _log_kernel(kind[0], numbers, x))

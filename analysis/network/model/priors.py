@@ -3,6 +3,9 @@
 All densities are densities of tau, normalised, whatever quantity the prior was stated for. Turner et al.
 (2012, doi:10.1093/ije/dys041) and Rhodes et al. (2015, doi:10.1016/j.jclinepi.2014.08.012) give log-normal
 and log-t distributions of tau2; both are read that way here.
+
+A prior is one class: a subclass of `Prior` with a `name` is read from text, integrated, drawn by chains and
+exported; what it does not define is refused where it is asked for.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from math import exp, inf, isfinite, lgamma, log, pi, sqrt
-from typing import ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from scipy.special import gammaincc, ndtr, stdtr
@@ -19,6 +22,32 @@ from scipy.special import gammaincc, ndtr, stdtr
 from evidence.errors import CallError
 
 Array = np.ndarray
+
+
+class Bugs(NamedTuple):
+    """How a program in BUGS's language states a prior.
+
+    Attributes
+    ----------
+    node, density : str
+        What has a distribution (sd, sd.2, log.sd.2, or tau, the precision), and the language's word for it.
+    parameters : tuple of float
+        As the language takes them: precisions, not standard deviations.
+    limits : (float or None, float or None)
+        Where the distribution is cut off, below and above.
+    follows : tuple of str
+        Lines that give sd and tau where the node is another.
+    """
+
+    node: str
+    density: str
+    parameters: tuple[float, ...]
+    limits: tuple[float | None, float | None]
+    follows: tuple[str, ...]
+
+
+PRIORS: dict[str, type[Prior]] = {}
+"""Every prior, by its name."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +63,9 @@ class Prior:
     upper: float = inf
 
     name: ClassVar[str]
-    """What the prior is called in text."""
+    """What the prior is called in text: the class is then one of `PRIORS`."""
+    example: ClassVar[str]
+    """How the prior is written."""
     about: ClassVar[str] = "tau"
     """The quantity whose distribution carries the name: tau or tau2."""
     logarithmic: ClassVar[bool] = False
@@ -42,6 +73,15 @@ class Prior:
 
     ranges: ClassVar[dict[str, tuple[float, float]]] = {}
     """Parameters without a unit, and the range in which floating-point numbers carry them."""
+
+    def __init_subclass__(cls) -> None:
+        if "name" in cls.__dict__:
+            PRIORS[cls.name] = cls
+
+    @classmethod
+    def takes(cls) -> tuple[str, ...]:
+        """Names of the numbers in brackets, in the order they are written."""
+        return tuple(field.name for field in fields(cls) if field.name != "upper")
 
     @property
     def tail(self) -> float:
@@ -70,7 +110,12 @@ class Prior:
     @property
     def parameters(self) -> tuple[float, ...]:
         """The numbers in brackets, in the order they are written."""
-        return tuple(getattr(self, f.name) for f in fields(self) if f.name != "upper")
+        return tuple(getattr(self, name) for name in self.takes())
+
+    @property
+    def cut(self) -> float | None:
+        """Where the distribution is cut off; None where it is not."""
+        return self.upper if isfinite(self.upper) and "upper" not in self.takes() else None
 
     @property
     def minimum(self) -> float:
@@ -89,6 +134,15 @@ class Prior:
     def uncut_probability(self, tau: Array | float) -> Array:
         """Probability of a heterogeneity up to tau, before the distribution is cut off at `upper`."""
         raise NotImplementedError
+
+    @classmethod
+    def chain_kernel(cls, tau: Any, *parameters: Any) -> Any:
+        """Log density less constants in PyTensor, of a symbolic tau and symbolic numbers of `parameters`."""
+        raise NotImplementedError(f"the engine mcmc has no density for the prior {cls.name!r}")
+
+    def in_bugs(self) -> Bugs:
+        """State the prior as programs in BUGS's language do."""
+        raise NotImplementedError(f"there is no text for BUGS and JAGS of the prior {self.name!r}")
 
     def log_density(self, tau: Array) -> Array:
         """Log density of tau.
@@ -125,7 +179,7 @@ class Prior:
             Unit of tau; None for a dimensionless scale.
         """
         numbers = ", ".join(f"{value:g}" for value in self.parameters)
-        cut = f" T(, {self.upper:g})" if isfinite(self.upper) and not isinstance(self, Uniform) else ""
+        cut = "" if self.cut is None else f" T(, {self.cut:g})"
         where = f" {unit}" if unit else ""
         if self.about == "tau2":
             where = f" with tau in {unit}" if unit else ""
@@ -139,6 +193,9 @@ class Prior:
         return log(float(self.uncut_probability(self.upper))) if isfinite(self.upper) else 0.0
 
 
+_OF_SD = ("tau <- pow(sd, -2)",)
+
+
 @dataclass(frozen=True)
 class Uniform(Prior):
     """Uniform on [lower, upper]; gemtc's and WinBUGS's habit."""
@@ -146,16 +203,17 @@ class Uniform(Prior):
     lower: float = 0.0
 
     name: ClassVar[str] = "uniform"
+    example: ClassVar[str] = "uniform(0, 5)"
+
+    @classmethod
+    def takes(cls) -> tuple[str, ...]:
+        """Lower and upper limit."""
+        return ("lower", "upper")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 0 <= self.lower < self.upper < inf:
             raise CallError(f"prior uniform({self.lower:g}, {self.upper:g}): it needs 0 <= lower < upper.")
-
-    @property
-    def parameters(self) -> tuple[float, ...]:
-        """Lower and upper limit."""
-        return (self.lower, self.upper)
 
     @property
     def minimum(self) -> float:
@@ -179,14 +237,33 @@ class Uniform(Prior):
         """Change the unit."""
         return replace(self, lower=self.lower * factor, upper=self.upper * factor)
 
+    @classmethod
+    def chain_kernel(cls, tau: Any, *parameters: Any) -> Any:
+        """Log density less constants, in PyTensor."""
+        return 0.0 * tau
+
+    def in_bugs(self) -> Bugs:
+        """State the prior as BUGS does."""
+        return Bugs("sd", "dunif", (self.lower, self.upper), (None, None), _OF_SD)
+
 
 @dataclass(frozen=True)
-class HalfNormal(Prior):
-    """Absolute value of a normal variable with standard deviation `scale`."""
+class _Scaled(Prior):
+    """A distribution of tau with a scale, in the outcome's unit."""
 
     scale: float = 1.0
 
+    def rescaled(self, factor: float) -> Self:
+        """Change the unit."""
+        return replace(self, scale=self.scale * factor, upper=self.upper * factor)
+
+
+@dataclass(frozen=True)
+class HalfNormal(_Scaled):
+    """Absolute value of a normal variable with standard deviation `scale`."""
+
     name: ClassVar[str] = "half-normal"
+    example: ClassVar[str] = "half-normal(1)"
 
     @property
     def reach(self) -> float:
@@ -201,18 +278,22 @@ class HalfNormal(Prior):
         """Probability up to tau before cutting."""
         return 2.0 * ndtr(np.asarray(tau) / self.scale) - 1.0
 
-    def rescaled(self, factor: float) -> Self:
-        """Change the unit."""
-        return replace(self, scale=self.scale * factor, upper=self.upper * factor)
+    @classmethod
+    def chain_kernel(cls, tau: Any, *parameters: Any) -> Any:
+        """Log density less constants, in PyTensor."""
+        return -0.5 * (tau / parameters[0]) ** 2
+
+    def in_bugs(self) -> Bugs:
+        """State the prior as BUGS does."""
+        return Bugs("sd", "dnorm", (0.0, self.scale**-2), (0.0, self.cut), _OF_SD)
 
 
 @dataclass(frozen=True)
-class HalfCauchy(Prior):
+class HalfCauchy(_Scaled):
     """Absolute value of a Cauchy variable with the given scale (Gelman 2006)."""
 
-    scale: float = 1.0
-
     name: ClassVar[str] = "half-cauchy"
+    example: ClassVar[str] = "half-cauchy(0.5)"
 
     @property
     def tail(self) -> float:
@@ -232,22 +313,41 @@ class HalfCauchy(Prior):
         """Probability up to tau before cutting."""
         return np.arctan(np.asarray(tau) / self.scale) * (2.0 / pi)
 
-    def rescaled(self, factor: float) -> Self:
-        """Change the unit."""
-        return replace(self, scale=self.scale * factor, upper=self.upper * factor)
+    @classmethod
+    def chain_kernel(cls, tau: Any, *parameters: Any) -> Any:
+        """Log density less constants, in PyTensor."""
+        import pytensor.tensor as pt
+
+        return -pt.log1p((tau / parameters[0]) ** 2)
+
+    def in_bugs(self) -> Bugs:
+        """State the prior as BUGS does."""
+        return Bugs("sd", "dt", (0.0, self.scale**-2, 1.0), (0.0, self.cut), _OF_SD)
 
 
 @dataclass(frozen=True)
-class LogNormal(Prior):
-    """The logarithm of tau2 is normal with the given mean and standard deviation (Turner et al. 2012)."""
+class _Logarithmic(Prior):
+    """A distribution of the logarithm of tau2 about a mean."""
 
     mean: float = 0.0
+
+    about: ClassVar[str] = "tau2"
+    logarithmic: ClassVar[bool] = True
+
+    def rescaled(self, factor: float) -> Self:
+        """Change the unit."""
+        return replace(self, mean=self.mean + 2.0 * log(factor), upper=self.upper * factor)
+
+
+@dataclass(frozen=True)
+class LogNormal(_Logarithmic):
+    """The logarithm of tau2 is normal with the given mean and standard deviation (Turner et al. 2012)."""
+
     sd: float = 1.0
 
     ranges: ClassVar[dict[str, tuple[float, float]]] = {"sd": (1e-6, 1e6)}
     name: ClassVar[str] = "log-normal"
-    about: ClassVar[str] = "tau2"
-    logarithmic: ClassVar[bool] = True
+    example: ClassVar[str] = "log-normal(-2.56, 1.74) of tau2"
 
     @property
     def reach(self) -> float:
@@ -264,23 +364,31 @@ class LogNormal(Prior):
         with np.errstate(divide="ignore"):
             return ndtr((2.0 * np.log(tau) - self.mean) / self.sd)
 
-    def rescaled(self, factor: float) -> Self:
-        """Change the unit."""
-        return replace(self, mean=self.mean + 2.0 * log(factor), upper=self.upper * factor)
+    @classmethod
+    def chain_kernel(cls, tau: Any, *parameters: Any) -> Any:
+        """Log density less constants, in PyTensor."""
+        import pytensor.tensor as pt
+
+        mean, sd = parameters
+        return -pt.log(tau) - 0.5 * ((2.0 * pt.log(tau) - mean) / sd) ** 2
+
+    def in_bugs(self) -> Bugs:
+        """State the prior as BUGS does."""
+        limit = None if self.cut is None else self.cut**2
+        follows = ("sd <- sqrt(sd.2)", "tau <- 1 / sd.2")
+        return Bugs("sd.2", "dlnorm", (self.mean, self.sd**-2), (None, limit), follows)
 
 
 @dataclass(frozen=True)
-class LogT(Prior):
+class LogT(_Logarithmic):
     """The logarithm of tau2 is mean + scale t(df) (Rhodes et al. 2015, with 5 degrees of freedom)."""
 
-    mean: float = 0.0
     scale: float = 1.0
     df: float = 5.0
 
     ranges: ClassVar[dict[str, tuple[float, float]]] = {"scale": (1e-6, 1e6), "df": (1e-3, 1e6)}
     name: ClassVar[str] = "log-t"
-    about: ClassVar[str] = "tau2"
-    logarithmic: ClassVar[bool] = True
+    example: ClassVar[str] = "log-t(-3.44, 2.59, 5) of tau2"
 
     @property
     def tail(self) -> float:
@@ -305,9 +413,20 @@ class LogT(Prior):
         with np.errstate(divide="ignore"):
             return stdtr(self.df, (2.0 * np.log(tau) - self.mean) / self.scale)
 
-    def rescaled(self, factor: float) -> Self:
-        """Change the unit."""
-        return replace(self, mean=self.mean + 2.0 * log(factor), upper=self.upper * factor)
+    @classmethod
+    def chain_kernel(cls, tau: Any, *parameters: Any) -> Any:
+        """Log density less constants, in PyTensor."""
+        import pytensor.tensor as pt
+
+        mean, scale, df = parameters
+        z = (2.0 * pt.log(tau) - mean) / scale
+        return -pt.log(tau) - 0.5 * (df + 1.0) * pt.log1p(z**2 / df)
+
+    def in_bugs(self) -> Bugs:
+        """State the prior as BUGS does."""
+        limit = None if self.cut is None else 2.0 * float(np.log(self.cut))
+        follows = ("sd <- exp(log.sd.2 / 2)", "tau <- exp(-log.sd.2)")
+        return Bugs("log.sd.2", "dt", (self.mean, self.scale**-2, self.df), (None, limit), follows)
 
 
 @dataclass(frozen=True)
@@ -319,6 +438,7 @@ class InverseGamma(Prior):
 
     ranges: ClassVar[dict[str, tuple[float, float]]] = {"shape": (1e-9, 1e6)}
     name: ClassVar[str] = "inverse-gamma"
+    example: ClassVar[str] = "inverse-gamma(0.001, 0.001) of tau2"
     about: ClassVar[str] = "tau2"
     logarithmic: ClassVar[bool] = True
 
@@ -346,15 +466,20 @@ class InverseGamma(Prior):
         """Change the unit."""
         return replace(self, rate=self.rate * factor**2, upper=self.upper * factor)
 
+    @classmethod
+    def chain_kernel(cls, tau: Any, *parameters: Any) -> Any:
+        """Log density less constants, in PyTensor."""
+        import pytensor.tensor as pt
 
-_FORMS: dict[str, tuple[type[Prior], tuple[str, ...], str]] = {
-    "uniform": (Uniform, ("lower", "upper"), "uniform(0, 5)"),
-    "half-normal": (HalfNormal, ("scale",), "half-normal(1)"),
-    "half-cauchy": (HalfCauchy, ("scale",), "half-cauchy(0.5)"),
-    "log-normal": (LogNormal, ("mean", "sd"), "log-normal(-2.56, 1.74) of tau2"),
-    "log-t": (LogT, ("mean", "scale", "df"), "log-t(-3.44, 2.59, 5) of tau2"),
-    "inverse-gamma": (InverseGamma, ("shape", "rate"), "inverse-gamma(0.001, 0.001) of tau2"),
-}
+        shape, rate = parameters
+        return -(2.0 * shape + 1.0) * pt.log(tau) - rate / tau**2
+
+    def in_bugs(self) -> Bugs:
+        """State the prior as BUGS does."""
+        limit = None if self.cut is None else self.cut**-2
+        return Bugs("tau", "dgamma", (self.shape, self.rate), (limit, None), ("sd <- pow(tau, -0.5)",))
+
+
 _TEXT = re.compile(
     r"^\s*(?:tau2?\s*~\s*)?(?P<name>[a-z][a-z _-]*?)\s*\((?P<numbers>[^()]*)\)"
     r"(?:\s*t\s*\(\s*,\s*(?P<cut>[^()]+)\))?(?:\s+of\s+tau2?)?\s*$"
@@ -367,10 +492,9 @@ def parse(text: str | Prior) -> Prior:
     Parameters
     ----------
     text : str or Prior
-        ``"uniform(0, 5)"``, ``"half-normal(1)"``, ``"half-cauchy(0.5)"`` are about tau;
-        ``"log-normal(-2.56, 1.74)"`` (mean, standard deviation of log tau2), ``"log-t(-3.44, 2.59, 5)"``
-        (mean, scale, degrees of freedom of log tau2) and ``"inverse-gamma(0.001, 0.001)"`` (shape, rate)
-        are about tau2. A trailing ``T(, 10)`` cuts the distribution of tau off at 10.
+        A prior's name and numbers, as in the `example` of each class of `PRIORS`: ``"half-normal(1)"`` or
+        ``"uniform(0, 5)"`` of tau, ``"log-normal(-2.56, 1.74)"`` of tau2. A trailing ``T(, 10)`` cuts the
+        distribution of tau off at 10.
 
     Returns
     -------
@@ -383,24 +507,22 @@ def parse(text: str | Prior) -> Prior:
     """
     if isinstance(text, Prior):
         return text
-    known = "; ".join(example for _, _, example in _FORMS.values())
+    known = "; ".join(prior.example for prior in PRIORS.values())
     match = _TEXT.match(text.lower())
-    name = re.sub(r"[ _]", "-", match["name"]) if match else ""
-    name = {"halfnormal": "half-normal", "halfcauchy": "half-cauchy", "lognormal": "log-normal"}.get(
-        name, name
-    )
-    if match is None or name not in _FORMS:
+    bare = re.sub(r"[ _-]", "", match["name"]) if match else ""
+    kind = next((prior for name, prior in PRIORS.items() if name.replace("-", "") == bare), None)
+    if match is None or kind is None:
         raise CallError(f"{text!r} is not a prior of tau. Write one of: {known}.")
-    kind, names, example = _FORMS[name]
+    names = kind.takes()
     try:
         numbers = [float(number) for number in match["numbers"].split(",")]
         cut = {} if match["cut"] is None else {"upper": float(match["cut"])}
     except ValueError:
         raise CallError(
-            f"prior {text!r}: what stands in the brackets must be numbers, as in {example}."
+            f"prior {text!r}: what stands in the brackets must be numbers, as in {kind.example}."
         ) from None
-    if len(numbers) != len(names) or (cut and kind is Uniform):
-        raise CallError(f"prior {text!r}: {name} takes {', '.join(names)}, as in {example}.")
+    if len(numbers) != len(names) or (cut.keys() & set(names)):
+        raise CallError(f"prior {text!r}: {kind.name} takes {', '.join(names)}, as in {kind.example}.")
     return kind(**dict(zip(names, numbers)), **cut)
 
 

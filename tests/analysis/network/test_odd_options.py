@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 from math import inf, log
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -73,8 +74,103 @@ def of_bugs(prior: priors.Prior, tau: np.ndarray) -> tuple[np.ndarray, str]:
 
 
 def test_every_prior_is_tried() -> None:
-    every = {kind for kind, _, _ in priors._FORMS.values()}
-    assert {type(prior) for prior in EXAMPLES} == every == set(priors.Prior.__subclasses__())
+    assert [type(prior) for prior in EXAMPLES] == list(priors.PRIORS.values())
+    assert [priors.parse(prior.example).name for prior in priors.PRIORS.values()] == list(priors.PRIORS)
+
+
+@pytest.fixture
+def of_precision():
+    """A prior that a contributor adds, as one class: half-normal, by its precision."""
+
+    @dataclass(frozen=True)
+    class OfPrecision(priors.Prior):
+        precision: float = 1.0
+
+        name: ClassVar[str] = "half-normal-precision"
+        example: ClassVar[str] = "half-normal-precision(4)"
+
+        @property
+        def reach(self):
+            return 9.0 * self.precision**-0.5
+
+        def log_kernel(self, tau):
+            return 0.5 * np.log(2.0 * self.precision / np.pi) - 0.5 * self.precision * tau**2
+
+        def uncut_probability(self, tau):
+            return stats.halfnorm(scale=self.precision**-0.5).cdf(tau)
+
+        def rescaled(self, factor):
+            return replace(self, precision=self.precision / factor**2, upper=self.upper * factor)
+
+        @classmethod
+        def chain_kernel(cls, tau, *parameters):
+            return -0.5 * parameters[0] * tau**2
+
+        def in_bugs(self):
+            return priors.Bugs("sd", "dnorm", (0.0, self.precision), (0.0, self.cut), ("tau <- pow(sd, -2)",))
+
+    yield OfPrecision
+    del priors.PRIORS[OfPrecision.name]
+
+
+ARMS = pd.DataFrame(
+    [(f"s{i}", t, e, 40) for i, pair in enumerate(((8, 12), (6, 15), (9, 11))) for t, e in zip("ab", pair)],
+    columns=["study", "treatment", "events", "n"],
+).assign(
+    y=lambda arms: np.log(arms["events"] / (arms["n"] - arms["events"])),
+    v=lambda arms: 1 / arms["events"] + 1 / (arms["n"] - arms["events"]),
+)
+
+
+@pytest.mark.parametrize("engine", ["exact", "counts"])
+def test_a_prior_is_one_class_that_engines_and_programs_take(of_precision, engine) -> None:
+    net = network.from_arms(ARMS, measure="OR", reference="a", lower_is_better=True)
+    new, same = (
+        network.fit(net, engine=engine, tau_prior=text)
+        for text in ("half normal precision(4)", "half-normal(0.5)")
+    )
+    assert isinstance(new.specification.prior, of_precision)
+    for mine, theirs in (
+        (new.estimates(), same.estimates()),
+        (new.heterogeneity().drop(columns="method"), same.heterogeneity().drop(columns="method")),
+    ):
+        pd.testing.assert_frame_equal(mine, theirs, rtol=1e-9)
+    cut = priors.parse("half-normal-precision(4) T(, 2)")
+    assert bugs._heterogeneity(cut, "T") == bugs._heterogeneity(priors.parse("half-normal(0.5) T(, 2)"), "T")
+    assert str(cut) == "tau ~ half-normal-precision(4) T(, 2)"
+
+
+@pytest.mark.slow
+def test_a_prior_that_is_added_is_drawn_from_and_named_by_the_command(of_precision) -> None:
+    asked = [
+        "nma",
+        "smoking",
+        "--outcome",
+        "cessation",
+        "--measure",
+        "OR",
+        "--engine",
+        "exact",
+        "--tau-prior",
+    ]
+    called = CliRunner().invoke(cli, [*asked, of_precision.example])
+    assert called.exit_code == 0, called.output
+    refused = CliRunner().invoke(cli, [*asked, "half-t(1)"])
+    assert refused.exit_code == 2
+    assert of_precision.example in refused.output
+    pytest.importorskip("pymc")
+    prior = of_precision(precision=4.0)
+    sampled = chains._log_kernel(prior.name, chains.prior_numbers(prior), TAU)
+    np.testing.assert_allclose(np.diff(sampled), np.diff(prior.log_density(TAU)), rtol=1e-12)
+
+
+def test_what_a_prior_does_not_define_is_refused_not_guessed(of_precision) -> None:
+    for part in ("chain_kernel", "in_bugs"):
+        delattr(of_precision, part)
+    with pytest.raises(NotImplementedError, match="half-normal-precision"):
+        chains._log_kernel(of_precision.name, np.ones(3), 1.0)
+    with pytest.raises(NotImplementedError, match="half-normal-precision"):
+        bugs._heterogeneity(of_precision(), "T")
 
 
 @pytest.mark.slow
