@@ -8,40 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from analysis.charts.registry import CHARTS
+
 _HOMES = {
     "Effect": "base.effect",
     "compose": "base.theme",
     "mark_synthetic": "base.theme",
     "save": "base.files",
-    "forest": "forests",
-    "network_forest": "network_forests",
-    "leave_one_out": "one_by_one",
-    "cumulative": "one_by_one",
-    "node_split": "network_forests",
-    "prior_sensitivity": "network_forests",
-    "network_diagram": "network",
-    "league": "leagues",
-    "funnel": "funnels",
-    "comparison_adjusted_funnel": "funnels",
-    "rankogram": "ranks",
-    "cumulative_ranking": "ranks",
-    "rank_heat_plot": "ranks",
-    "net_heat": "inconsistency",
-    "contributions": "inconsistency",
-    "leverage": "inconsistency",
-    "posterior_density": "posteriors",
-    "trace": "posteriors",
-    "rank_trace": "posteriors",
-    "psrf": "posteriors",
-    "bubble": "diagnostics",
-    "baujat": "diagnostics",
-    "gosh": "diagnostics",
-    "traffic_light": "appraisal",
-    "rob_summary": "appraisal",
-    "evidence_map": "appraisal",
-    "missing_data_map": "appraisal",
-    "prisma_flow": "flow",
-}
+} | {entry.name: entry.module for entry in CHARTS.values()}
 
 __all__ = list(_HOMES)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.charts.gallery.bench import Bench
-from analysis.charts.gallery.drawings import DRAW
+from analysis.charts.gallery.drawings import draw
 from analysis.charts.registry import CHARTS
 from evidence.system import files
 
@@ -66,7 +66,7 @@ def overview(directory: Path, *, progress: Progress | None = None) -> Any:
     from analysis.charts.base.theme import compose
 
     bench = Bench(directory, progress or (lambda step: None))
-    parts = [DRAW[name](bench) for name in ("network_diagram", "network_forest", "rankogram")]
+    parts = [draw(name, bench) for name in ("network_diagram", "network_forest", "rankogram")]
     return compose(
         parts,
         name="overview",
@@ -95,7 +95,7 @@ def examples(directory: Path, say: Progress = lambda step: None) -> Iterator[tup
     bench = Bench(directory, say)
     for name in CHARTS:
         say(f"drawing {name}")
-        yield name, DRAW[name](bench)
+        yield name, draw(name, bench)
 
 
 def _part(name: str, picture: str) -> str:

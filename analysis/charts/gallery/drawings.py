@@ -1,8 +1,7 @@
-"""One drawing for each chart of the registry, from a bundled review."""
+"""One drawing for each chart of the registry, from a bundled review: the function of that name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -11,6 +10,11 @@ from analysis import charts
 from analysis.charts.base.theme import records
 from analysis.charts.gallery.bench import Bench
 from evidence.system.frames import rows as rows_of
+
+
+def draw(name: str, bench: Bench) -> Any:
+    """Draw the chart of that name."""
+    return globals()[f"_{name}"](bench)
 
 
 def random_rows(frame: pd.DataFrame) -> pd.DataFrame:
@@ -352,35 +356,3 @@ def _missing_data_map(bench: Bench) -> Any:
 def _prisma_flow(bench: Bench) -> Any:
     flow = bench.db("alf-simulated").frame("select * from prisma_flow order by position, reason")
     return charts.mark_synthetic(charts.prisma_flow(flow))
-
-
-DRAW: Mapping[str, Callable[[Bench], Any]] = {
-    "forest": _forest,
-    "network_forest": _network_forest,
-    "leave_one_out": _leave_one_out,
-    "cumulative": _cumulative,
-    "node_split": _node_split,
-    "prior_sensitivity": _prior_sensitivity,
-    "funnel": _funnel,
-    "comparison_adjusted_funnel": _comparison_adjusted_funnel,
-    "network_diagram": _network_diagram,
-    "league": _league,
-    "rankogram": _rankogram,
-    "cumulative_ranking": _cumulative_ranking,
-    "rank_heat_plot": _rank_heat_plot,
-    "net_heat": _net_heat,
-    "contributions": _contributions,
-    "leverage": _leverage,
-    "posterior_density": _posterior_density,
-    "trace": _trace,
-    "rank_trace": _rank_trace,
-    "psrf": _psrf,
-    "bubble": _bubble,
-    "baujat": _baujat,
-    "gosh": _gosh,
-    "traffic_light": _traffic_light,
-    "rob_summary": _rob_summary,
-    "evidence_map": _evidence_map,
-    "missing_data_map": _missing_data_map,
-    "prisma_flow": _prisma_flow,
-}
