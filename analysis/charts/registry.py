@@ -1,7 +1,7 @@
 """Every chart by name: which function draws it, what it shows, and which rows it needs.
 
-This is the only list of charts: the face of `analysis.charts` and the gallery read it. The gallery's drawing of
-a chart is the function of its name, with an underscore before, in `gallery.drawings`.
+This is the only list of charts: the face of `analysis.charts` and the gallery read it. The gallery draws each
+by the function of its name, with an underscore before, in `gallery.drawings`.
 """
 
 from __future__ import annotations
