@@ -1,8 +1,11 @@
 """Carry out analyses by name, and turn what they return into runs: rows that can be kept, printed and traced.
 
+>>> import evidence
 >>> from analysis import plan
->>> runs = plan.run_plan(db)  # doctest: +SKIP
->>> evidence.results.save(db.path, runs)  # doctest: +SKIP
+>>> with evidence.open("smoking") as db:
+...     run = plan.run_network(db, outcome="cessation", measure="OR", model="random")
+>>> len(run.frames["estimates"]), len(run.frames["contrasts"])
+(18, 28)
 """
 
 from __future__ import annotations
@@ -333,6 +336,13 @@ def run_plan(db: EvidenceBase, *, progress: Progress | None = None) -> list[Run]
     ------
     EvidenceError
         If any analysis is refused; its message has the refusals of all of them.
+
+    Examples
+    --------
+    >>> with evidence.open("diabetes") as db:
+    ...     runs = plan.run_plan(db)
+    >>> [(run.analysis, run.n_studies) for run in runs]
+    [('hba1c-network', 26), ('hba1c-metformin', 4), ('hba1c-rosiglitazone', 6)]
     """
     runs, refused = try_plan(db, progress=progress)
     if refused:

@@ -55,6 +55,12 @@ def build(review: str | Path, output: str | Path | None = None, *, progress: Pro
         If the folder has errors; all of them are in its `problems`.
     CallError
         If there is no such folder, or the output cannot be written.
+
+    Examples
+    --------
+    >>> import evidence
+    >>> evidence.build("smoking", "smoking.duckdb").name
+    'smoking.duckdb'
     """
     say = progress or (lambda step: None)
     folder = find(review)

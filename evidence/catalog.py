@@ -108,6 +108,16 @@ class Catalog:
     Parameters
     ----------
     db : EvidenceBase
+
+    Examples
+    --------
+    >>> import evidence
+    >>> from evidence.catalog import Catalog
+    >>> with evidence.open("diabetes") as db:
+    ...     print(Catalog(db).entry("contrast").title)
+    ...     print(sorted(set(Catalog(db).lineage("contrast", "treatment_a").leaves())))
+    Contrasts between arms
+    ['arm.treatment', 'treatment.role']
     """
 
     db: EvidenceBase

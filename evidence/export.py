@@ -56,6 +56,13 @@ def export(
         If a format or a condition is not known, or the folder cannot be written.
     RefusedError
         If nothing meets the conditions, or none of the formats can hold anything of it.
+
+    Examples
+    --------
+    >>> from evidence.export import export
+    >>> files = export("smoking", "for-others", ["netmeta"], where="year >= 1990")
+    >>> sorted({file.suffix for file in files})
+    ['.R', '.csv', '.json', '.md']
     """
     writers = {name: _writer(name) for name in formats}
     target = Path(directory)

@@ -43,6 +43,14 @@ def open(  # the name users call: evidence.open
         If there is nothing of that name, or it is not an evidence base.
     ReviewError
         If a review folder cannot be built.
+
+    Examples
+    --------
+    >>> import evidence
+    >>> db = evidence.open("diabetes")
+    >>> db.value("select count(*) from contrast where measure = 'MD'")
+    28
+    >>> db.close()
     """
     path = resolve(source)
     refuse_log(path)

@@ -81,6 +81,7 @@ def significant(value: float, digits: int = 4) -> str:
 def p_value(value: float | None) -> str:
     """Write a p-value: two significant digits, more where they would round it to 0.05; never as 0.
 
+    >>> from evidence.output import p_value
     >>> p_value(0.0123), p_value(0.04966), p_value(0.0)
     ('0.012', '0.0497', '< 1e-300')
     """
@@ -97,6 +98,7 @@ def p_value(value: float | None) -> str:
 def percent(share: float | None, digits: int = 1) -> str:
     """Write a share (0 to 1) in percent; what is not all or nothing is not printed as if it were.
 
+    >>> from evidence.output import percent
     >>> percent(0.5), percent(0.9998), percent(1.0), percent(0.0001)
     ('50.0 %', '> 99.9 %', '100.0 %', '< 0.1 %')
     """

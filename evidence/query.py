@@ -51,8 +51,9 @@ class EvidenceBase:
     Examples
     --------
     >>> import evidence
-    >>> with evidence.open("diabetes") as db:  # doctest: +SKIP
-    ...     db.sql("select study, estimate, std_error from contrast where measure = 'MD'").df()
+    >>> db = evidence.open("diabetes")
+    >>> db.value("select count(*) from study")
+    26
     """
 
     def __init__(
@@ -89,6 +90,12 @@ class EvidenceBase:
         ------
         CallError
             If the query names something that is not there, or would change anything.
+
+        Examples
+        --------
+        >>> query = "select treatment_a, treatment_b, k from pooled where measure = 'MD' and k > ? order by k"
+        >>> db.sql(query, [3]).fetchall()
+        [('metf', 'plac', 4), ('rosi', 'plac', 6)]
         """
         try:
             return self.connection.sql(query, params=params)
@@ -103,7 +110,13 @@ class EvidenceBase:
             raise explain(self, query, error) from None
 
     def rows(self, query: str, params: Parameters = None) -> list[dict[str, Any]]:
-        """Rows of a query as dictionaries by column name (no pandas needed)."""
+        """Rows of a query as dictionaries by column name (no pandas needed).
+
+        Examples
+        --------
+        >>> db.rows("select outcome, unit, lower_is_better from outcome")
+        [{'outcome': 'hba1c', 'unit': '%', 'lower_is_better': True}]
+        """
         try:
             cursor = self.connection.execute(query, params)
             names = [column[0] for column in cursor.description]

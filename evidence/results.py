@@ -187,6 +187,19 @@ def save(path: str | Path, runs: Iterable[Run]) -> None:
         If the file is not there, its folder cannot be written, or another version made it.
     EvidenceError
         If the file was built from other content while the analysis ran: its results are of the data before.
+
+    Examples
+    --------
+    >>> import evidence
+    >>> from analysis import plan
+    >>> from evidence import results
+    >>> file = evidence.build("smoking", "smoking.duckdb")
+    >>> with evidence.open(file) as db:
+    ...     run = plan.run_network(db, outcome="cessation", measure="OR", analysis="mine")
+    >>> results.save(file, [run])
+    >>> with evidence.open(file) as db:
+    ...     print(results.read(db, "mine").run_id == run.run_id)
+    True
     """
     from evidence.checking.claims import record_verdicts
     from evidence.database import connect

@@ -147,6 +147,15 @@ def trace(db: EvidenceBase, name: str) -> Trace:
     ------
     CallError
         If nothing, or more than one number, has this address.
+
+    Examples
+    --------
+    >>> import evidence
+    >>> from evidence.trace import trace
+    >>> with evidence.open("diabetes") as db:
+    ...     found = trace(db, "measurements.csv:2")
+    >>> found.parts[0].study, found.parts[0].readings[0].reported
+    ('De Fronzo (1995)', 'n 213, mean -1.7, sd 1.459')
     """
     if name.isdigit():
         return _of_measurements(db, name, [int(name)])

@@ -87,6 +87,18 @@ def forest(
     altair chart
         Area of a square is proportional to the study's weight (random effects where given); an interval that
         goes past the axis ends in an arrowhead.
+
+    Examples
+    --------
+    >>> import evidence
+    >>> from analysis import charts, pairwise
+    >>> effect = charts.Effect("MD", "HbA1c", unit="%", lower_is_better=True)
+    >>> with evidence.open("diabetes") as db:
+    ...     meta = pairwise.fit(db, outcome="hba1c", measure="MD", treatment="metf", versus="plac")
+    >>> studies = meta.weights().query("model == 'random'")
+    >>> chart = charts.forest(studies, meta.estimates(), effect=effect, treatment="metf", versus="plac")
+    >>> [path.name for path in charts.save(chart, "forest", formats=("csv",))]
+    ['forest.csv']
     """
     given = [_with_interval(row) for row in records(studies)]
     estimates = records(pooled) if pooled is not None else []

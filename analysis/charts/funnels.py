@@ -63,6 +63,16 @@ def funnel(
     -------
     altair chart
         Standard error downwards; the most precise studies on top.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from analysis import charts
+    >>> rows = [("a", 0.2, 0.1), ("b", 0.5, 0.2), ("c", 0.1, 0.1)]
+    >>> table = pd.DataFrame(rows, columns=["study", "estimate", "std_error"])
+    >>> chart = charts.funnel(table, effect=charts.Effect("SMD", "Pain"), pooled=0.2)
+    >>> [path.name for path in charts.save(chart, "funnel", formats=("csv",))]
+    ['funnel.csv']
     """
     points = _points(records(studies), effect)
     heading = title or f"{effect.outcome}: funnel plot"

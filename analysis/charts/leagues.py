@@ -149,6 +149,17 @@ def league(
     -------
     altair chart
         Bold: the interval excludes no effect.
+
+    Examples
+    --------
+    >>> import evidence
+    >>> from analysis import charts, network
+    >>> with evidence.open("smoking") as db:
+    ...     fit = network.fit(network.load(db, outcome="cessation", measure="OR"), model="random")
+    >>> effect = charts.Effect("OR", "Cessation", lower_is_better=False)
+    >>> chart = charts.league(fit.estimates(), effect=effect, order=list(fit.ranking()["treatment"]))
+    >>> [path.name for path in charts.save(chart, "league", formats=("csv",))]
+    ['league.csv']
     """
     filled = cells(network, direct, effect=effect, order=order, second=second, second_effect=second_effect)
     names = [effect.label(treatment) for treatment in order]

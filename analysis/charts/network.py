@@ -180,6 +180,17 @@ def network_diagram(
     Returns
     -------
     altair chart
+
+    Examples
+    --------
+    >>> import evidence
+    >>> from analysis import charts
+    >>> with evidence.open("smoking") as db:
+    ...     nodes = db.frame("select * from network_node where measure = 'OR'")
+    ...     edges = db.frame("select * from network_edge where measure = 'OR'")
+    >>> chart = charts.network_diagram(nodes, edges, title="Smoking cessation")
+    >>> [path.name for path in charts.save(chart, "network", formats=("csv",))]
+    ['network.csv']
     """
     given = {row["treatment"]: row for row in records(nodes)}
     sequence = [treatment for treatment in order or given if treatment in given]

@@ -57,6 +57,17 @@ class PairwiseFit(SmallStudyEffects):
         What was asked for.
     assembly : Assembly
         What enters the computation.
+
+    Examples
+    --------
+    >>> import evidence
+    >>> from analysis import pairwise
+    >>> db = evidence.open("diabetes")
+    >>> meta = pairwise.fit(db, outcome="hba1c", measure="MD", treatment="metf", versus="plac")
+    >>> print(meta.heterogeneity()[["model", "tau", "i2", "q", "df"]].round(2).to_string(index=False))
+     model  tau   i2     q  df
+    common 0.00 0.93 42.18   3
+    random 0.59 0.91 42.18   3
     """
 
     # --- Bayes ----------------------------------------------------------------------------------------------
@@ -87,7 +98,18 @@ class PairwiseFit(SmallStudyEffects):
     # --- deletions ------------------------------------------------------------------------------------------
 
     def leave_one_out(self) -> pd.DataFrame:
-        """Both models without each study in turn."""
+        """Both models without each study in turn.
+
+        Examples
+        --------
+        >>> rows = meta.leave_one_out().query("model == 'random'")
+        >>> print(rows[["study", "estimate", "ci_lower", "ci_upper"]].round(2).to_string(index=False))
+                        study  estimate  ci_lower  ci_upper
+             De Fronzo (1995)     -0.82     -1.22     -0.43
+        Gonzalez-Ortiz (2004)     -1.31     -2.73      0.11
+                 Lewin (2007)     -1.24     -3.11      0.63
+                Willms (1999)     -1.09     -3.00      0.81
+        """
         order = np.arange(len(self.studies))
         return sequences.parts(self, order, lambda place: self.study_of_contrast != place, deletion.leave_out)
 
@@ -287,6 +309,14 @@ class PairwiseFit(SmallStudyEffects):
             Variables of studies, arms and effects, or columns of the table.
         reference_levels : mapping of str to str, optional
             Level that the others are compared with, by variable; else the one that most studies have.
+
+        Examples
+        --------
+        >>> found = meta.meta_regression("year").coefficients()
+        >>> print(found[["term", "estimate", "std_error"]].round(3).to_string(index=False))
+             term  estimate  std_error
+        intercept  -188.273     62.362
+             year     0.093      0.031
         """
         return meta_regression(self, terms, reference_levels)
 
@@ -366,6 +396,17 @@ def fit(
         If the table holds numbers that cannot be effects or standard errors.
     RefusedError
         If nothing is left to analyse, or the method does not fit the data.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from analysis import pairwise
+    >>> table = pd.DataFrame({"study": ["a", "b", "c"], "yi": [0.2, 0.5, 0.1], "sei": [0.1, 0.2, 0.1]})
+    >>> found = pairwise.fit(table, tau2="DL").estimates()
+    >>> print(found[["model", "estimate", "std_error"]].round(3).to_string(index=False))
+     model  estimate  std_error
+    common     0.189      0.067
+    random     0.207      0.097
     """
     options = Options.read(
         tau2=tau2, ci=ci, prediction=prediction, shared=shared, method=method, dependence=dependence,

@@ -275,6 +275,20 @@ def from_cells(
     all treatments alike. Where rounding leaves it with a negative eigenvalue, that is set to 0, which is
     the nearest positive semidefinite matrix in the Frobenius norm (Higham 1988,
     doi:10.1016/0024-3795(88)90223-6).
+
+    Examples
+    --------
+    >>> from analysis import published
+    >>> cells = [("a", "b", 0.4), ("a", "c", 0.9), ("b", "c", 0.5)]
+    >>> net = published.from_cells(
+    ...     [{"treatment": t, "versus": v, "estimate": y, "std_error": 0.3} for t, v, y in cells],
+    ...     lower_is_better=False,
+    ... )
+    >>> print(net.ranking()[["treatment", "mean_rank", "sucra"]].round(3).to_string(index=False))
+    treatment  mean_rank  sucra
+            a      1.093  0.954
+            b      1.957  0.522
+            c      2.951  0.025
     """
     rows = list(cells)
     names = sorted({str(row[side]) for row in rows for side in ("treatment", "versus")})
@@ -388,6 +402,15 @@ def rebuild(
     ------
     RefusedError
         If a table lacks a pair; its message has the refusals of all of them.
+
+    Examples
+    --------
+    >>> import evidence
+    >>> from analysis import published
+    >>> with evidence.open("alf") as db:
+    ...     found = published.rebuild(db, outcome="alt")
+    >>> [(net.outcome, len(net.treatments), net.ranking()["treatment"].iloc[0]) for net in found]
+    [('alt', 7, 'LSC')]
     """
     found, refused = try_rebuild(db, publication=publication, outcome=outcome, seed=seed)
     if refused:

@@ -50,6 +50,12 @@ def write(
         If the review cannot be built; with `strict`, if an analysis is refused or a claim does not hold.
     CallError
         If there is no such review, or the folder cannot be written.
+
+    Examples
+    --------
+    >>> from analysis import report
+    >>> report.write("smoking", "smoking-report").name
+    'index.html'
     """
     from analysis import plan
     from evidence import results

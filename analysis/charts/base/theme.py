@@ -167,6 +167,7 @@ def figures(value: float | None) -> str:
 def p_value(value: float | None) -> str:
     """Write a p-value: two or three decimals, more where they would round it to 0.05, or that it is smaller.
 
+    >>> from analysis.charts.base.theme import p_value
     >>> p_value(0.0123), p_value(0.0497), p_value(0.0), p_value(0.3)
     ('= 0.012', '= 0.0497', '< 0.001', '= 0.30')
     """
@@ -183,6 +184,7 @@ def p_value(value: float | None) -> str:
 def percent(value: float | None, digits: int = 1) -> str:
     """Write a share (0 to 1) as a percentage; what is not all or nothing is not written as if it were.
 
+    >>> from analysis.charts.base.theme import percent
     >>> percent(0.5), percent(0.9998), percent(1.0), percent(0.0001), percent(0.9998, 0)
     ('50.0%', '>99.9%', '100.0%', '<0.1%', '>99%')
     """

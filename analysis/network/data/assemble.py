@@ -91,6 +91,24 @@ def from_contrasts(
     ----------
     Rücker G, Schwarzer G (2014). Reduce dimension or reduce weights? Stat Med 33:4353-69.
     doi:10.1002/sim.6236
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from analysis import network
+    >>> rows = [
+    ...     ("1", "drug", "placebo", -0.5, 0.2),
+    ...     ("2", "drug", "rival", -0.1, 0.2),
+    ...     ("3", "rival", "placebo", -0.3, 0.3),
+    ... ]
+    >>> names = ["study", "treatment_a", "treatment_b", "estimate", "std_error"]
+    >>> net = network.from_contrasts(pd.DataFrame(rows, columns=names), reference="placebo")
+    >>> found = network.fit(net, engine="exact", model="common").estimates()
+    >>> print(found[["treatment", "versus", "estimate"]].round(2).to_string(index=False))
+    treatment  versus  estimate
+         drug placebo     -0.48
+        rival placebo     -0.35
+        rival    drug      0.12
     """
     named = frame.rename(columns=lambda name: ALIASES.get(str(name).strip().lower(), name))
     contrast = _canonical(named, ("study", "treatment_a", "treatment_b", "estimate", "std_error"), fields)
@@ -126,6 +144,18 @@ def from_arms(
     ------
     CallError, RefusedError
         As `from_contrasts`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from analysis import network
+    >>> rows = [("1", "drug", 1.0), ("1", "placebo", 2.0), ("2", "drug", 1.5), ("2", "placebo", 2.2)]
+    >>> arms = pd.DataFrame(rows, columns=["study", "treatment", "y"]).assign(v=0.04)
+    >>> net = network.from_arms(arms, reference="placebo")
+    >>> found = network.fit(net, engine="exact", model="common").estimates()
+    >>> print(found[["treatment", "versus", "estimate", "std_error"]].round(3).to_string(index=False))
+    treatment  versus  estimate  std_error
+         drug placebo     -0.85        0.2
     """
     arm = _canonical(frame, ("study", "treatment", "y", "v"), fields)
     if "arm" not in arm:

@@ -66,6 +66,15 @@ def load(
         If a name, rule or condition is not known.
     RefusedError
         If nothing is left, a study cannot be used, or the network is not connected.
+
+    Examples
+    --------
+    >>> import evidence
+    >>> from analysis import network
+    >>> with evidence.open("diabetes") as db:
+    ...     net = network.load(db, outcome="hba1c", measure="MD", reference="plac")
+    >>> net.treatments[:3], net.unit, len(net.studies)
+    (('plac', 'acar', 'benf'), '%', 26)
     """
     # Not above: networks made from tables need no database.
     from evidence.question import Question, known, read, study_variables
