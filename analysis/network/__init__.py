@@ -4,6 +4,17 @@
 >>> net = network.load(db, outcome="hba1c", measure="MD")  # doctest: +SKIP
 >>> fit = network.fit(net, engine="frequentist")  # doctest: +SKIP
 >>> fit.estimates()  # doctest: +SKIP
+
+The rooms: ``data/`` reads the network and knows its graph, ``model/`` holds what engines are made of, and
+each engine has a room with the same files:
+
+- ``engine.py``: `fit`, which reads the options, refuses what cannot be, and computes;
+- ``fitted.py``: the fit, and in it what the engine owes, method by method;
+- ``posterior.py`` (``solution.py`` of the frequentist engine): the distribution of what is estimated;
+- ``remarks.py``: what is to be said of a fit.
+
+Further files are an engine's own. What every engine owes are numbers in arrays: ``protocol.py`` says how they
+look, `result.NetworkFit` who asks for them. ``tables.py`` alone makes tables of them, the same for all.
 """
 
 from __future__ import annotations

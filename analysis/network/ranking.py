@@ -1,4 +1,4 @@
-"""Ranking and league tables, the same for every engine.
+"""Ranking, the same for every engine.
 
 SUCRA of a treatment is the mean of its cumulative ranking probabilities (Salanti et al. 2011), which equals
 the mean over its competitors of the probability of being better (Rücker and Schwarzer 2015: the P-score is
@@ -14,14 +14,9 @@ import numpy as np
 from scipy.special import ndtr
 
 from analysis.network.data.network import Array, Network
-from evidence.output import significant
-from evidence.system.frames import rows as rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
-
-ORIENTATION = "row versus column"
-"""What every cell of a league table compares; written into every export."""
 
 NO_DIRECTION = (
     "Treatments are not ranked: the outcome does not say whether lower or higher values are better. "
@@ -198,89 +193,3 @@ def order(ranking: pd.DataFrame, model: str) -> list[str]:
     rows = ranking[ranking["model"] == model]
     score = rows["sucra"].where(rows["sucra"].notna(), rows["p_score"])
     return rows["treatment"].iloc[best_first(score.to_numpy())].tolist()
-
-
-def league(
-    estimates: pd.DataFrame, best_first: Sequence[str], model: str, measure: str, scale: str
-) -> pd.DataFrame:
-    """Make the league table, the best treatment first, as a tidy table.
-
-    Parameters
-    ----------
-    estimates : DataFrame
-        Columns of ``estimates``, on the analysis scale; each pair of treatments once, from the whole network.
-    best_first : sequence of str
-        All treatments, in the order of the table.
-    model : {"common", "random"}
-    measure : str
-    scale : {"additive", "log"}
-
-    Returns
-    -------
-    DataFrame
-        One row per ordered pair of treatments: model, row, column, row_position, column_position (1 the
-        best), orientation, scale, estimate, ci_lower, ci_upper, pi_lower, pi_upper (on the scale that is
-        printed: ratios where the analysis was of logarithms), p_value, n_studies.
-    """
-    import pandas as pd
-
-    numbers = ["estimate", "ci_lower", "ci_upper", "pi_lower", "pi_upper"]
-    one = estimates[estimates["model"] == model].rename(columns={"treatment": "row", "versus": "column"})
-    # The same comparisons the other way round: signs change and limits change places.
-    other = one.rename(
-        columns={"row": "column", "column": "row", "ci_lower": "ci_upper", "ci_upper": "ci_lower"}
-    )
-    other = other.rename(columns={"pi_lower": "pi_upper", "pi_upper": "pi_lower"})
-    other[numbers] = -other[numbers].astype(float)
-    both = pd.concat([one, other[one.columns]], ignore_index=True)
-    if scale == "log":
-        both[numbers] = np.exp(both[numbers].astype(float))
-    position = {name: place for place, name in enumerate(best_first, start=1)}
-    both["row_position"], both["column_position"] = both["row"].map(position), both["column"].map(position)
-    both["orientation"] = ORIENTATION
-    both["scale"] = measure
-    columns = ["model", "row", "column", "row_position", "column_position", "orientation", "scale"]
-    tidy = both.sort_values(["row_position", "column_position"], ignore_index=True)
-    return tidy[[*columns, *numbers, "p_value", "n_studies"]]
-
-
-def league_matrix(
-    league: pd.DataFrame, *, predictive: bool = False, digits: int | None = None
-) -> pd.DataFrame:
-    """Lay a league table out as a square of text, as it is printed.
-
-    Parameters
-    ----------
-    league : DataFrame
-        From `league`.
-    predictive : bool
-        Show prediction instead of credible or confidence intervals.
-    digits : int, optional
-        Decimal places; four significant digits without it.
-
-    Returns
-    -------
-    DataFrame
-        Treatments in rows and columns, the best first, their names on the diagonal; the name of the index
-        says what each cell compares.
-    """
-    import pandas as pd
-
-    lower, upper = ("pi_lower", "pi_upper") if predictive else ("ci_lower", "ci_upper")
-    names = league.drop_duplicates("row").sort_values("row_position")["row"].tolist()
-
-    def text(value: float) -> str:
-        if not np.isfinite(value):
-            return "-"
-        return significant(value) if digits is None else f"{value:.{digits}f}"
-
-    cells = {
-        (row["row"], row["column"]): f"{text(row['estimate'])} ({text(row[lower])} to {text(row[upper])})"
-        for row in rows_of(league)
-    }
-    table = pd.DataFrame(
-        [[cells.get((row, column), row) for column in names] for row in names], index=names, columns=names
-    )
-    kind = "95 % prediction interval" if predictive else "95 % interval"
-    table.index.name = f"{ORIENTATION}: {league['scale'].iloc[0]} ({kind})"
-    return table

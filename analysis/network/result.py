@@ -1,24 +1,37 @@
-"""What every engine's fit has in common: its tables, with the columns of `analysis.results`."""
+"""A fit: its tables, and the numbers that an engine owes them.
+
+What `fit.estimates()` and the others give stands here, how a row looks in `analysis.network.tables`, where
+the numbers come from in ``fitted.py`` of the engine.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.network import ranking
+from analysis.network import tables
 from analysis.network.data.graph import designs
 from analysis.network.data.network import Array, Network
 from analysis.network.model.gls import Gls
 from analysis.network.model.sources import Sources, sources
-from analysis.results import frame
+from analysis.network.protocol import (
+    Diagnostic,
+    Effects,
+    Heterogeneity,
+    LeftOut,
+    QTest,
+    Ranks,
+    Shares,
+    SplitSummary,
+    Statistic,
+    Unrelated,
+)
 from evidence.errors import CallError
-from evidence.system.frames import rows as rows_of
-from evidence.system.memory import FEWER, refuse_without_room
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +61,8 @@ class NetworkFit(ABC):
     network: Network
     models: tuple[str, ...]
 
-    @abstractmethod
+    # --- tables ---------------------------------------------------------------------------------------------
+
     def relative_effects(self, pairs: Sequence[Pair] | None = None) -> pd.DataFrame:
         """Estimate the effects of some treatments against others, from the whole network.
 
@@ -60,52 +74,59 @@ class NetworkFit(ABC):
         Returns
         -------
         DataFrame
-            Columns of ``estimates``.
+            Columns of ``estimates``; pi_lower and pi_upper predict the effect in a new study.
 
         Raises
         ------
         CallError
             If a treatment is not in the network.
         """
+        treatment, versus = self.pair_indices(pairs)
+        return tables.effects(self, treatment, versus, lambda model: self.effects(model, treatment, versus))
 
     def estimates(self) -> pd.DataFrame:
-        """Tabulate all pairs of treatments, each once; the reference always stands in `versus`.
+        """Tabulate all pairs of treatments, and what direct and indirect estimates the engine has.
 
         Returns
         -------
         DataFrame
-            Columns of ``estimates``; `evidence` says whether a row is a network, direct or indirect estimate.
+            Columns of ``estimates``. Each pair stands once in `evidence` network, the reference always in
+            `versus`; from the frequentist engine directly compared pairs stand again as direct and, where the
+            network holds more than that, indirect.
         """
-        return self.relative_effects(self.all_pairs())
+        return tables.estimates(self)
 
-    @abstractmethod
     def heterogeneity(self) -> pd.DataFrame:
-        """Tabulate tau, I2 and the like."""
-
-    @abstractmethod
-    def ranking(self) -> pd.DataFrame:
-        """Rank the treatments by the outcome's direction of benefit; none without a direction."""
-
-    @abstractmethod
-    def rank_probabilities(self) -> pd.DataFrame:
-        """Tabulate the probability of every rank for every treatment."""
-
-    @abstractmethod
-    def better_by(self, sign: float, margin: float) -> Iterable[tuple[str, Array, Array, Array]]:
-        """Give the probability that treatments are better than others by at least a margin, model by model.
-
-        Parameters
-        ----------
-        sign : float
-            -1 where lower is better, else 1.
-        margin : float
-            On the analysis scale, 0 or more.
+        """Tabulate tau and its interval; I2, H2 and Q where the engine has them.
 
         Returns
         -------
-        iterable of (model, treatment, versus, probability)
-            Every ordered pair of ranked treatments, as indices into `Network.treatments`; (m,) arrays.
+        DataFrame
+            Columns of ``heterogeneity``.
         """
+        return tables.heterogeneity(self)
+
+    def ranking(self) -> pd.DataFrame:
+        """Rank the treatments by SUCRA, mean rank and the probability of being best.
+
+        Returns
+        -------
+        DataFrame
+            Columns of ``ranking``; the P-score is the SUCRA of the estimates' distribution, so both columns
+            hold the same number. Treatments whose effect is driven by the prior are not ranked. Empty without
+            a direction of benefit.
+        """
+        return tables.ranking(self)
+
+    def rank_probabilities(self) -> pd.DataFrame:
+        """Tabulate the probability of every rank for every treatment, with its Monte Carlo error.
+
+        Returns
+        -------
+        DataFrame
+            Columns of ``rank_probabilities``; empty without a direction of benefit.
+        """
+        return tables.rank_probabilities(self)
 
     def superiority(self, margin: float | None = None) -> pd.DataFrame:
         """Tabulate how likely one treatment is better than another by at least a margin.
@@ -129,50 +150,13 @@ class NetworkFit(ABC):
         CallError
             If there is no margin.
         """
-        import pandas as pd
-
         margin = self.network.smallest_important_difference if margin is None else margin
         if margin is None or not margin >= 0:
             raise CallError(
                 "How much better? Give a margin of 0 or more, or smallest_important_difference in "
                 "outcomes.csv."
             )
-        sign = ranking.benefit(self.network)
-        names = np.array(self.network.treatments, dtype=object)
-        parts = [
-            pd.DataFrame(
-                {
-                    "model": model,
-                    "treatment": names[treatment],
-                    "versus": names[versus],
-                    "margin": float(margin),
-                    "probability": better,
-                }
-            )
-            for model, treatment, versus, better in (self.better_by(sign, margin) if sign else ())
-        ]
-        columns = ["model", "treatment", "versus", "margin", "probability"]
-        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
-
-    @abstractmethod
-    def inconsistency(self) -> pd.DataFrame:
-        """Assess whether the designs of the network agree."""
-
-    @abstractmethod
-    def node_splits(self) -> pd.DataFrame:
-        """Set direct against indirect evidence, comparison by comparison."""
-
-    @abstractmethod
-    def leave_one_out(self) -> pd.DataFrame:
-        """Refit without each study."""
-
-    @abstractmethod
-    def weights(self) -> pd.DataFrame:
-        """Tabulate what each study contributes to each estimate."""
-
-    @abstractmethod
-    def fit_statistics(self) -> pd.DataFrame:
-        """Tabulate measures of fit."""
+        return tables.superiority(self, margin)
 
     def league(self, model: str | None = None) -> pd.DataFrame:
         """Make the league table, the best treatment first.
@@ -185,7 +169,7 @@ class NetworkFit(ABC):
         Returns
         -------
         DataFrame
-            See `analysis.network.ranking.league`. Where the treatments are not ranked (no direction of
+            See `analysis.network.tables.league`. Where the treatments are not ranked (no direction of
             benefit, or a heterogeneity that cannot be estimated), the order is the network's.
 
         Raises
@@ -193,33 +177,175 @@ class NetworkFit(ABC):
         CallError
             If the model was not fitted.
         """
-        model = self.chosen_model(model)
-        table = self.ranking()
-        best_first = ranking.order(table, model) if len(table) else []
-        return ranking.league(
-            self.relative_effects(self.all_pairs()),
-            best_first or self.network.treatments,
-            model,
-            self.network.measure,
-            self.network.scale,
-        )
+        return tables.league(self, self.chosen_model(model))
+
+    def inconsistency(self) -> pd.DataFrame:
+        """Assess whether the studies agree with each other, beyond chance and heterogeneity.
+
+        Returns
+        -------
+        DataFrame
+            Columns of ``inconsistency``. Frequentist: Cochran's Q decomposed, the designs tested against each
+            other and detached one by one (see `analysis.network.model.inconsistency.decomposition`).
+            Bayesian: the unrelated mean effects model, in which every comparison has an effect of its own. A
+            row without treatments sets DIC and heterogeneity of the two models against each other; the others
+            hold, as `direct`, each comparison's own effect. In multi-arm studies that model depends on the
+            base arm: the reference where the study has it, else the first in the order of treatments.
+        """
+        return tables.inconsistency(self)
+
+    def node_splits(self) -> pd.DataFrame:
+        """Set direct against indirect evidence, for every comparison where both exist independently.
+
+        The inconsistency is added to the arm of `treatment` in every study that also has `versus` (Dias et
+        al. 2010); comparisons are chosen by the rule of van Valkenhoef et al. (2016), the others are named
+        with the reason.
+
+        Returns
+        -------
+        DataFrame
+            Columns of ``inconsistency`` with method node-split: posterior means and standard deviations,
+            interval and two-sided tail probability of the difference, direct less indirect.
+        """
+        return tables.node_splits(self, "node-split", self.split_comparisons)
+
+    def leave_one_out(self, pairs: Sequence[Pair] | None = None) -> pd.DataFrame:
+        """Leave every study out in turn, all its experiments together; priors stay as they are.
+
+        Parameters
+        ----------
+        pairs : sequence of (treatment, versus), optional
+            Without it every treatment against the reference.
+
+        Returns
+        -------
+        DataFrame
+            Columns of ``leave_one_out``; tau is estimated anew, a posterior's is its median. Where the data
+            without the study do not determine an effect there is no number but a note.
+        """
+        return tables.leave_one_out(self, *self.pair_indices(pairs))
+
+    def weights(self, pairs: Sequence[Pair] | None = None) -> pd.DataFrame:
+        """Tabulate the share of every comparison of every study in the precision of estimates.
+
+        Parameters
+        ----------
+        pairs : sequence of (treatment, versus), optional
+            Without it every treatment against the reference.
+
+        Returns
+        -------
+        DataFrame
+            Columns of ``weights``: treatment and versus name the estimate; estimate, std_error and
+            contrast_id belong to the study's comparison. What the weights of an estimate lack to 1 is the
+            prior's share.
+        """
+        treatment, versus = self.pair_indices(pairs)
+        return tables.weights(self, treatment, versus, lambda model: self.shares(model, treatment, versus))
+
+    def fit_statistics(self) -> pd.DataFrame:
+        """Tabulate measures of fit, of the whole and by study.
+
+        Returns
+        -------
+        DataFrame
+            Columns of ``fit``: quantity names the measure; where it needs a word, `note` has it.
+        """
+        return tables.fit_statistics(self)
 
     def diagnostics(self) -> pd.DataFrame:
-        """Tabulate how far the computation can be trusted; empty where it is exact."""
-        return frame("diagnostics")
+        """Tabulate how far the computation can be trusted; empty where there is no doubt.
+
+        Returns
+        -------
+        DataFrame
+            Columns of ``diagnostics``.
+        """
+        return tables.diagnostics(self)
 
     def convergence(self) -> pd.DataFrame:
-        """Tabulate how chains came together, iteration by iteration; empty where none are drawn."""
-        return frame("convergence")
+        """Tabulate how chains came together, iteration by iteration; empty where none are drawn.
+
+        Returns
+        -------
+        DataFrame
+            Columns of ``convergence``: the potential scale reduction factor of every parameter as the chains
+            grow, and its 97.5 % upper limit.
+        """
+        return tables.convergence(self)
 
     def notes(self) -> pd.DataFrame:
         """List what was decided on the way and what to keep in mind."""
-        rows = [{"severity": severity, "message": message} for severity, message in self.remarks()]
-        return frame("notes", rows)
+        return tables.notes(self)
 
+    # --- what an engine owes --------------------------------------------------------------------------------
+
+    @abstractmethod
+    def effects(self, model: str, treatment: Array, versus: Array) -> Effects:
+        """Estimate the effects of pairs of treatments, (m,) int arrays."""
+
+    def direct_and_indirect(self, model: str) -> Iterable[tuple[str, Array, Array, Effects]]:
+        """Give the direct and indirect estimates there are: which of the two, treatment, versus, effects."""
+        return ()
+
+    @abstractmethod
+    def heterogeneity_of(self, model: str) -> Heterogeneity:
+        """Give the heterogeneity of a model."""
+
+    @abstractmethod
+    def ranks(self, model: str) -> Ranks | None:
+        """Rank the treatments of an outcome with a direction of benefit; None where they cannot be."""
+
+    @abstractmethod
+    def better_by(self, sign: float, margin: float) -> Iterable[tuple[str, Array, Array, Array]]:
+        """Give the probability that treatments are better than others by at least a margin, model by model.
+
+        Parameters
+        ----------
+        sign : float
+            -1 where lower is better, else 1.
+        margin : float
+            On the analysis scale, 0 or more.
+
+        Returns
+        -------
+        iterable of (model, treatment, versus, probability)
+            Every ordered pair of ranked treatments, as indices into `Network.treatments`; (m,) arrays.
+        """
+
+    @abstractmethod
+    def agreement(self) -> Iterable[tuple[str, QTest | Unrelated]]:
+        """Say whether the studies agree, with the model of each answer."""
+
+    @abstractmethod
+    def split_comparisons(self, model: str) -> Iterable[SplitSummary]:
+        """Set direct against indirect evidence on every comparison that studies make, or say why not."""
+
+    @abstractmethod
+    def left_out(self, treatment: Array, versus: Array) -> Iterator[tuple[str, LeftOut]]:
+        """Leave studies out, with the model of each answer, in the order of the table."""
+
+    @abstractmethod
+    def shares(self, model: str, treatment: Array, versus: Array) -> Shares:
+        """Divide the precision of estimates among the comparisons within studies."""
+
+    @abstractmethod
+    def statistics(self, model: str) -> Iterable[Statistic]:
+        """Measure the fit of a model."""
+
+    def diagnosed(self, model: str) -> Iterable[Diagnostic]:
+        """Say how far the computation of a model can be trusted."""
+        return ()
+
+    def scale_reduction(self, model: str) -> Iterable[tuple[str, Array, Array, Array]]:
+        """Follow the chains of a model: parameter, iteration, scale reduction factor and its upper limit."""
+        return ()
+
+    @abstractmethod
     def remarks(self) -> list[tuple[str, str]]:
         """Give the rows of `notes`: severity and message."""
-        return list(self.network.notes)
+
+    # --- shared parts ---------------------------------------------------------------------------------------
 
     def chosen_model(self, model: str | None) -> str:
         """Return the model asked for; without one random where it was fitted, else common.
@@ -234,16 +360,6 @@ class NetworkFit(ABC):
         if model not in self.models:
             raise CallError(f"The model {model!r} was not fitted; there is {', '.join(self.models)}.")
         return model
-
-    # --- shared parts ---------------------------------------------------------------------------------------
-
-    def refuse_long_weights(self, effects: int, comparisons: int) -> None:
-        """Refuse a table of weights, a row for each effect and comparison of a study, that does not fit."""
-        refuse_without_room(
-            170 * effects * comparisons * len(self.models),
-            f"The weights of {comparisons:,} comparisons of studies in {effects:,} effects",
-            f"Ask for some effects only, in Python: fit.weights(pairs). {FEWER}",
-        )
 
     def all_pairs(self) -> list[Pair]:
         """List all pairs of treatments; the earlier one in `network.treatments` is the comparator."""
@@ -291,9 +407,8 @@ class NetworkFit(ABC):
 
     def between(self, model: str) -> float:
         """Heterogeneity variance that weights the studies of a model; 0 where there is no estimate."""
-        table = self.heterogeneity()
-        tau2 = float(table.loc[table["model"] == model, "tau2"].iloc[0])
-        return tau2 if np.isfinite(tau2) else 0.0
+        tau2 = self.heterogeneity_of(model).tau2
+        return tau2 if tau2 is not None and np.isfinite(tau2) else 0.0
 
     @cached_property
     def sources(self) -> dict[str, Sources]:
@@ -301,34 +416,17 @@ class NetworkFit(ABC):
         gls = Gls.of(self.network)
         return {model: sources(self.network, gls, self.between(model)) for model in self.models}
 
-    def estimate_rows(self, model: str, treatment: Array, versus: Array, **columns: Any) -> pd.DataFrame:
-        """Make rows of the table ``estimates`` for pairs given by index."""
-        names = np.array(self.network.treatments, dtype=object)
-        if columns.get("evidence") == "network":
-            columns["rests_on"] = self.sources[model].rests_on(len(names))[treatment, versus]
-        return frame(
-            "estimates",
-            {
-                "engine": self.engine,
-                "model": model,
-                "treatment": names[treatment],
-                "versus": names[versus],
-                "n_studies": self.studies_comparing()[treatment, versus],
-                **columns,
-            },
-        )
+    def split_each(
+        self, model: str, split: Callable[[int, int, str | None], SplitSummary]
+    ) -> Iterator[SplitSummary]:
+        """Split every comparison that has independent indirect evidence; say of the others why not.
 
-
-def contrast_ids(net: Network) -> dict[tuple[str, str, frozenset[str]], tuple[str | None, str | None]]:
-    """Ids of the contrasts and measurements behind each study's comparison of two treatments."""
-    if net.contrasts is None or "contrast_id" not in net.contrasts:
-        return {}
-    found: dict[tuple[str, str, frozenset[str]], tuple[str | None, str | None]] = {}
-    for row in rows_of(net.contrasts):
-        key = (row["study"], row["experiment"], frozenset((row["treatment_a"], row["treatment_b"])))
-        joined = [
-            ",".join(text for text in (old, new) if isinstance(text, str) and text)
-            for old, new in zip(found.get(key, ("", "")), (row["contrast_id"], row.get("measurement_ids")))
-        ]
-        found[key] = (joined[0] or None, joined[1] or None)
-    return found
+        Parameters
+        ----------
+        model : str
+        split : callable
+            Splits the comparison of two treatments (the lower index first), with what is to be said of it.
+        """
+        found = self.sources[model]
+        for (a, b), reason in found.reasons.items():
+            yield SplitSummary(a, b, note=reason) if reason else split(a, b, found.notes[a, b])

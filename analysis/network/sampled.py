@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property
 from math import nan
-from typing import TYPE_CHECKING, Any
+from typing import Protocol
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from analysis.network import ranking
 from analysis.network.data.network import Array, Network
 from analysis.network.model import priors
 from analysis.network.model.draws import Draws
+from analysis.network.model.mixture import INTERVAL
 from analysis.network.model.specification import (
     Specification,
     bound_remark,
@@ -21,18 +23,26 @@ from analysis.network.model.specification import (
     refuse_absurd,
     unit_of,
 )
-from analysis.network.result import NetworkFit, Pair
-from analysis.results import frame
+from analysis.network.protocol import (
+    Effects,
+    Heterogeneity,
+    Ranks,
+    SplitSummary,
+    Statistic,
+    TauSummary,
+    Unrelated,
+)
+from analysis.network.result import NetworkFit
 from evidence.errors import CallError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 DRIVEN = 0.25
 """An effect with a posterior sd above this share of a vague prior's is driven by it and gets no number."""
 VAGUE_LOG_RATIO = 5.0
 """A prior standard deviation of log ratios above this is vague: it allows ratios beyond 10,000."""
-INTERVAL = (0.025, 0.975)
+THIN = "driven by the prior: direct or indirect evidence is too thin"
+"""Note instead of a node-split."""
+WITHOUT = "driven by the prior without this study"
+"""Note instead of an effect when a study is left out."""
 
 
 def undetermined(net: Network, effect_sd: float) -> float:
@@ -55,15 +65,23 @@ def undetermined(net: Network, effect_sd: float) -> float:
     return (DRIVEN if effect_sd > vague else 0.9) * effect_sd
 
 
-@dataclass(frozen=True)
-class TauSummary:
-    """Posterior of the heterogeneity in numbers."""
+class SampledPosterior(Protocol):
+    """What a fit made of draws asks of the posterior of each model."""
 
-    mean: float
-    sd: float
-    median: float
-    lower: float
-    upper: float
+    @property
+    def draws(self) -> Draws:
+        """Draws of the treatments' effects, or of the coefficients where a design has no treatments."""
+
+    @property
+    def coefficients(self) -> Array:
+        """Draws of the coefficients, (N, p)."""
+
+    @property
+    def effective(self) -> float:
+        """Effective number of draws."""
+
+    def tau(self) -> TauSummary | None:
+        """Posterior of the heterogeneity; None with common effects."""
 
 
 class SampledFit(NetworkFit):
@@ -77,94 +95,56 @@ class SampledFit(NetworkFit):
     Attributes
     ----------
     specification : Specification
-    draws : dict of str to Draws
+    posteriors : dict of str to SampledPosterior
         By model.
     """
 
     specification: Specification
-    draws: Mapping[str, Draws]
+    posteriors: Mapping[str, SampledPosterior]
+
+    def draws(self, model: str) -> Draws:
+        """Draws of the effects and the heterogeneity of a model."""
+        return self.posteriors[model].draws
+
+    def effective(self, model: str) -> float:
+        """Effective number of draws."""
+        return self.posteriors[model].effective
 
     def tau(self, model: str) -> TauSummary | None:
         """Posterior of the heterogeneity; None with common effects."""
-        raise NotImplementedError
+        return self.posteriors[model].tau()
 
+    @abstractmethod
     def tau_density(self, model: str) -> Callable[[float], float] | None:
         """Posterior density of the heterogeneity; None with common effects."""
-        raise NotImplementedError
 
     # --- effects --------------------------------------------------------------------------------------------
 
-    def relative_effects(self, pairs: Sequence[Pair] | None = None) -> pd.DataFrame:
-        """Estimate the effects of some treatments against others, from the whole network.
+    def effects(self, model: str, treatment: Array, versus: Array) -> Effects:
+        """Estimate the effects of pairs of treatments; no numbers where the prior drives them."""
+        draws = self.draws(model)
+        found = summary(draws, draws.difference(treatment, versus))
+        if model == "random":
+            limits = draws.quantile(draws.difference(treatment, versus, predictive=True), INTERVAL)
+            found = replace(found, pi_lower=limits[:, 0], pi_upper=limits[:, 1])
+        return found.where(~self.driven_pairs(found.std_error))
 
-        Parameters
-        ----------
-        pairs : sequence of (treatment, versus), optional
-            In the direction wanted; without it every treatment against the reference.
-
-        Returns
-        -------
-        DataFrame
-            Columns of ``estimates``; pi_lower and pi_upper predict the effect in a new study.
-
-        Raises
-        ------
-        CallError
-            If a treatment is not in the network.
-        """
-        import pandas as pd
-
-        treatment, versus = self.pair_indices(pairs)
-        parts = []
-        for model, draws in self.draws.items():
-            values = draws.difference(treatment, versus)
-            columns = summary(draws, values)
-            if model == "random":
-                limits = draws.quantile(draws.difference(treatment, versus, predictive=True), INTERVAL)
-                columns |= {"pi_lower": limits[:, 0], "pi_upper": limits[:, 1]}
-            driven = self._driven_pairs(columns["std_error"])
-            columns = {name: np.where(driven, nan, value) for name, value in columns.items()}
-            parts.append(self.estimate_rows(model, treatment, versus, evidence="network", **columns))
-        return pd.concat(parts, ignore_index=True)
-
-    def _driven_pairs(self, sd: Array) -> Array:
+    def driven_pairs(self, sd: Array) -> Array:
+        """Whether effects with these posterior standard deviations are driven by the prior."""
         return ~(sd <= undetermined(self.network, self.specification.effect_sd))
 
     def driven(self, model: str) -> list[str]:
         """Treatments whose effect against the reference the data hardly determine."""
         t = np.arange(1, len(self.network.treatments))
-        draws = self.draws[model]
+        draws = self.draws(model)
         sd = draws.sd(draws.difference(t, np.zeros_like(t)))
-        return [self.network.treatments[i] for i in t[self._driven_pairs(sd)]]
+        return [self.network.treatments[i] for i in t[self.driven_pairs(sd)]]
 
-    def heterogeneity(self) -> pd.DataFrame:
-        """Tabulate tau: posterior median and 95 % credible interval.
-
-        Returns
-        -------
-        DataFrame
-            Columns of ``heterogeneity``; tau2 and its limits are the squares of those of tau.
-        """
-        rows = []
-        for model in self.models:
-            about = {"engine": self.engine, "model": model}
-            if (tau := self.tau(model)) is None:
-                rows.append({**about, "method": "common effect", "tau": 0.0, "tau2": 0.0})
-                continue
-            prior = self.specification.prior.describe(unit_of(self.network))
-            rows.append(
-                {
-                    **about,
-                    "method": f"posterior median, {prior}",
-                    "tau": tau.median,
-                    "tau_lower": tau.lower,
-                    "tau_upper": tau.upper,
-                    "tau2": tau.median**2,
-                    "tau2_lower": tau.lower**2,
-                    "tau2_upper": tau.upper**2,
-                }
-            )
-        return frame("heterogeneity", rows)
+    def heterogeneity_of(self, model: str) -> Heterogeneity:
+        """Give the posterior median and 95 % credible interval of tau."""
+        if (tau := self.tau(model)) is None:
+            return Heterogeneity("common effect", tau=0.0, tau2=0.0)
+        return tau.estimate(f"posterior median, {self.specification.prior.describe(unit_of(self.network))}")
 
     # --- ranks ----------------------------------------------------------------------------------------------
 
@@ -172,115 +152,67 @@ class SampledFit(NetworkFit):
     def _ranked(self) -> dict[str, tuple[Array, Draws]]:
         """Treatments whose effects are determined, and their draws, by model."""
         found = {}
-        for model, draws in self.draws.items():
-            driven = self.driven(model)
+        for model in self.models:
+            driven, draws = self.driven(model), self.draws(model)
             kept = np.array([t for t, name in enumerate(self.network.treatments) if name not in driven])
-            found[model] = (
-                kept,
-                Draws(draws.weight, draws.effects[:, kept], draws.tau, draws.noise),
-            )
+            found[model] = (kept, replace(draws, effects=draws.effects[:, kept]))
         return found
 
-    def ranking(self) -> pd.DataFrame:
-        """Rank the treatments by SUCRA, mean rank and the probability of being best.
-
-        Returns
-        -------
-        DataFrame
-            Columns of ``ranking``, the best first; the P-score of a posterior is its SUCRA. Treatments whose
-            effect is driven by the prior are not ranked. Empty without a direction of benefit.
-        """
-        import pandas as pd
-
-        sign = ranking.benefit(self.network)
-        parts = [frame("ranking")]
-        for model, (kept, draws) in self._ranked.items() if sign is not None and self._ranked else ():
-            n = len(kept)
-            if n < 2:
-                continue
+    def ranks(self, model: str) -> Ranks:
+        """Rank the treatments whose effect is not driven by the prior."""
+        kept, draws = self._ranked[model]
+        lower = bool(self.network.lower_is_better)
+        probability = draws.rank_probabilities(lower)
+        score = np.ones(1)
+        if (n := len(kept)) > 1:
             versus, treatment = np.triu_indices(n, 1)
             above = draws.probability_above(draws.difference(treatment, versus))
-            better = ranking.pair_matrix(n, treatment, versus, above if sign == 1.0 else 1.0 - above)
-            score = ranking.sucra(better)
-            best_first = ranking.best_first(score)
-            ranks = draws.rank_probabilities(bool(self.network.lower_is_better))
-            parts.append(
-                frame(
-                    "ranking",
-                    {
-                        "engine": self.engine,
-                        "model": model,
-                        "treatment": np.array(self.network.treatments, dtype=object)[kept[best_first]],
-                        "mean_rank": ranking.mean_rank(score)[best_first],
-                        "sucra": score[best_first],
-                        "p_score": score[best_first],
-                        "p_best": ranks[best_first, 0],
-                    },
-                )
-            )
-        return pd.concat(parts[1:], ignore_index=True) if len(parts) > 1 else parts[0]
-
-    def rank_probabilities(self) -> pd.DataFrame:
-        """Tabulate the probability of every rank with its Monte Carlo error.
-
-        Returns
-        -------
-        DataFrame
-            Columns of ``rank_probabilities``; empty without a direction of benefit.
-        """
-        import pandas as pd
-
-        if ranking.benefit(self.network) is None:
-            return frame("rank_probabilities")
-        parts = []
-        for model, (kept, draws) in self._ranked.items():
-            n = len(kept)
-            probability = draws.rank_probabilities(bool(self.network.lower_is_better)).ravel()
-            parts.append(
-                frame(
-                    "rank_probabilities",
-                    {
-                        "engine": self.engine,
-                        "model": model,
-                        "treatment": np.repeat(np.array(self.network.treatments, dtype=object)[kept], n),
-                        "rank": np.tile(np.arange(1, n + 1), n),
-                        "probability": probability,
-                        "std_error": ranking.sampling_error(probability, int(self.effective(model))),
-                    },
-                )
-            )
-        return pd.concat(parts, ignore_index=True)
-
-    def effective(self, model: str) -> float:
-        """Effective number of draws."""
-        return self.draws[model].effective
+            score = ranking.sucra(ranking.pair_matrix(n, treatment, versus, 1.0 - above if lower else above))
+        return Ranks(kept, score, probability, int(self.effective(model)), ranking.best_first(score))
 
     def better_by(self, sign: float, margin: float) -> Iterator[tuple[str, Array, Array, Array]]:
         """Give the probability of being better by a margin: see `NetworkFit.better_by`."""
         for model, (kept, draws) in self._ranked.items():
             treatment, versus = np.nonzero(~np.eye(len(kept), dtype=bool))
-            index = np.arange(len(self.network.treatments))[kept]
             better = draws.probability_above(sign * draws.difference(treatment, versus), margin)
-            yield model, index[treatment], index[versus], better
+            yield model, kept[treatment], kept[versus], better
 
-    # --- notes ----------------------------------------------------------------------------------------------
+    # --- direct and indirect evidence -----------------------------------------------------------------------
+
+    def split_of(self, a: int, b: int, posterior: SampledPosterior, note: str | None) -> SplitSummary:
+        """Summarise a posterior whose last coefficient is the direct less the indirect effect of b and a."""
+        indirect = posterior.draws.difference(np.array([b]), np.array([a]))
+        omega = posterior.coefficients[:, -1:]
+        values = np.concatenate([indirect + omega, indirect, omega], axis=1)
+        if self.driven_pairs(posterior.draws.sd(values)).any():
+            return SplitSummary(a, b, note=THIN)
+        return SplitSummary.of(a, b, summary(posterior.draws, values), note)
+
+    def unrelated_of(
+        self, pairs: Array, posterior: SampledPosterior, note: str, difference: float
+    ) -> Unrelated:
+        """Summarise a posterior whose coefficients are the effects of pairs (versus, treatment), (c, 2)."""
+        draws = posterior.draws
+        mean, sd = draws.mean(draws.effects), draws.sd(draws.effects)
+        driven = self.driven_pairs(sd)
+        mean, sd = np.where(driven, nan, mean), np.where(driven, nan, sd)
+        return Unrelated(note, difference, pairs[:, 0], pairs[:, 1], mean, sd)
+
+    # --- fit and notes --------------------------------------------------------------------------------------
+
+    def shared_statistics(self, model: str) -> Iterator[Statistic]:
+        """Give moments of the heterogeneity, and how certain the hierarchy is (see `ranking.poth`)."""
+        if (tau := self.tau(model)) is not None:
+            yield Statistic("tau mean", tau.mean)
+            yield Statistic("tau sd", tau.sd)
+        if ranking.benefit(self.network) is not None and len(self._ranked[model][0]) > 1:
+            ranks = self.ranks(model)
+            yield Statistic("POTH", ranking.poth(ranks.sucra[ranks.order]), "of the SUCRAs")
 
     def prior_remarks(self, more: str = "") -> list[tuple[str, str]]:
         """Say the priors in words, as a warning where defaults were taken, and what they drive."""
         spec, net = self.specification, self.network
-        stated = spec.describe(net, self.models[-1]) + more
-        if spec.assumed:
-            largest = f"{effect_scale(net):.4g} {unit_of(net)}".strip()
-            found = [
-                (
-                    "warning",
-                    f"Default priors were used for {' and '.join(spec.assumed)}, scaled as in gemtc to the "
-                    f"largest effect of any study, {largest}: {stated}. State your own with tau_prior and "
-                    "effect_prior_sd.",
-                )
-            ]
-        else:
-            found = [("info", f"Priors: {stated}.")]
+        found = [spec.remark(net, self.models[-1], more)]
         if ranking.benefit(net) is None:
             found.append(("warning", ranking.NO_DIRECTION))
         for model in self.models:
@@ -303,17 +235,12 @@ def driven_text(net: Network, driven: Sequence[str], effect_sd: float) -> str:
     )
 
 
-def summary(draws: Draws, values: Array) -> dict[str, Array]:
+def summary(draws: Draws, values: Array) -> Effects:
     """Summarise the columns of values: mean, sd, interval, two-sided tail probability."""
     limits = draws.quantile(values, INTERVAL)
     above, below = draws.probability_above(values), draws.probability_above(-values)
-    return {
-        "estimate": draws.mean(values),
-        "std_error": draws.sd(values),
-        "ci_lower": limits[:, 0],
-        "ci_upper": limits[:, 1],
-        "p_value": np.minimum(2.0 * np.minimum(above, below), 1.0),
-    }
+    p_value = np.minimum(2.0 * np.minimum(above, below), 1.0)
+    return Effects(draws.mean(values), draws.sd(values), limits[:, 0], limits[:, 1], p_value)
 
 
 def specify(
@@ -341,42 +268,3 @@ def specify(
     effect_sd = 15.0 * scale if effect_prior_sd is None else float(effect_prior_sd)
     refuse_absurd(net, tau_prior=prior if "random" in models else None, effect_prior_sd=effect_sd)
     return Specification(len(net.treatments), prior, effect_sd, assumed=tuple(assumed))
-
-
-def unrelated_rows(
-    engine: str,
-    net: Network,
-    model: str,
-    pairs: Array,
-    draws: Draws,
-    whole: Mapping[str, Any],
-    effect_sd: float,
-) -> list[dict[str, Any]]:
-    """Rows of ``inconsistency`` for unrelated mean effects: the whole network, then every comparison."""
-    about = {"engine": engine, "model": model, "method": "unrelated mean effects"}
-    mean, sd = draws.mean(draws.effects), draws.sd(draws.effects)
-    rows: list[dict[str, Any]] = [{**about, "component": "network", **whole}]
-    for i, (versus, treatment) in enumerate(pairs):
-        row = {**about, "treatment": net.treatments[treatment], "versus": net.treatments[versus]}
-        if sd[i] <= undetermined(net, effect_sd):
-            row |= {"direct": mean[i], "direct_std_error": sd[i]}
-        else:
-            row["note"] = "driven by the prior: the data do not determine this effect"
-        rows.append(row)
-    return rows
-
-
-def split_row(columns: Mapping[str, Array]) -> dict[str, float]:
-    """Cells of a node-split from summaries of direct, indirect and difference."""
-    mean, sd = columns["estimate"].tolist(), columns["std_error"].tolist()
-    return {
-        "direct": mean[0],
-        "direct_std_error": sd[0],
-        "indirect": mean[1],
-        "indirect_std_error": sd[1],
-        "difference": mean[2],
-        "difference_std_error": sd[2],
-        "ci_lower": float(columns["ci_lower"][2]),
-        "ci_upper": float(columns["ci_upper"][2]),
-        "p_value": float(columns["p_value"][2]),
-    }

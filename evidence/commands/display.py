@@ -212,7 +212,7 @@ def _league(run: Run, stream: TextIO) -> None:
     """Print the league table of random effects where they were fitted, and with prediction intervals."""
     if "league" not in run.frames:
         return
-    from analysis.network.ranking import league_matrix
+    from analysis.network.tables import league_matrix
 
     league = run.frames["league"]
     model = league["model"].iloc[-1]

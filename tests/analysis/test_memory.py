@@ -14,12 +14,11 @@ from analysis import network, pairwise, plan
 from analysis.network import counts
 from analysis.network.data.network import ArmBlock, Block, Network
 from analysis.network.exact.influence import Influence
-from analysis.network.exact.posterior import contrasts_of
 from analysis.network.frequentist import contribution
 from analysis.network.mcmc import chains
 from analysis.network.mcmc import data as mcmc_data
-from analysis.network.model import inconsistency
 from analysis.network.model.gls import Gls
+from analysis.network.model.posterior import contrasts_of
 from analysis.pairwise.small_study import asymmetry as bias
 from evidence import facts
 from evidence.errors import RefusedError
@@ -81,9 +80,8 @@ def hat(studies, treatments):
 
 
 def net_heat(studies, treatments):
-    net = net_of(studies, treatments)
-    inconsistency.net_heat(net_of(10, 4), 0.1)
-    return lambda: inconsistency.net_heat(net, 0.1)
+    network.fit(net_of(10, 4), model="common").net_heat()  # Imports are not the test's.
+    return network.fit(net_of(studies, treatments), model="common").net_heat
 
 
 def weights(studies, treatments):
@@ -153,8 +151,8 @@ TAKEN = [
 def test_what_is_said_is_what_is_taken(monkeypatch, prepare, a, b):
     said = []
     for module in (
-        "network.model.gls", "network.model.rows", "network.exact.posterior", "network.exact.influence", "network.exact.tables",
-        "network.result", "network.counts.engine", "network.frequentist.contribution", "network.model.inconsistency", "pairwise.influence.deletion",
+        "network.model.gls", "network.model.rows", "network.model.posterior", "network.exact.influence", "network.exact.fitted",
+        "network.tables", "network.counts.engine", "network.frequentist.contribution", "network.model.inconsistency", "pairwise.influence.deletion",
         "pairwise.small_study.asymmetry",
     ):  # fmt: skip
         monkeypatch.setattr(

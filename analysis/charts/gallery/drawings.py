@@ -233,7 +233,7 @@ def _leverage(bench: Bench) -> Any:
 def _posterior_density(bench: Bench) -> Any:
     import numpy as np
 
-    fit: Any = bench.exact
+    fit = bench.exact
     names = bench.labels("diabetes", "treatment")
     rows = []
     for index, treatment in enumerate(fit.network.treatments[1:], 1):
@@ -257,11 +257,11 @@ def _posterior_density(bench: Bench) -> Any:
 
 def _chains(bench: Bench) -> pd.DataFrame:
     """Independent draws from the exact posterior in the shape of four chains."""
-    fit: Any = bench.exact
+    fit = bench.exact
     names = bench.labels("diabetes", "treatment")
     rows = []
     for chain in range(4):
-        effects, _ = fit.draws("random", 400, chain + 1)
+        effects = fit.draws("random", 400, chain + 1).effects
         for column in (1, 2, 3):
             label = f"{names[fit.network.treatments[column]]} vs {names['plac']}"
             rows += [

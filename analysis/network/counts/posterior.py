@@ -22,7 +22,8 @@ from analysis.network.model.likelihood import Counts, arm_predictors
 from analysis.network.model.quadrature import Heterogeneity
 from analysis.network.model.rows import Design
 from analysis.network.model.specification import Specification
-from analysis.network.sampled import TauSummary, driven_text, undetermined
+from analysis.network.protocol import TauSummary
+from analysis.network.sampled import driven_text, undetermined
 from evidence.errors import RefusedError
 
 FREEDOM = 15.0
@@ -116,12 +117,12 @@ class CountsPosterior:
         top = self.log_weight.max()
         return float(top + np.log(np.exp(self.log_weight - top).mean()))
 
-    def draws(self, weight: Array | None = None) -> Draws:
+    @cached_property
+    def draws(self) -> Draws:
         """Draws of the treatments' effects, or of the coefficients where a design has no treatments."""
         treatments = self.model.design.treatments
         effects = self.coefficients if treatments is None else self.coefficients @ treatments.T
-        used = self.weight if weight is None else weight
-        return Draws(used, effects, self.modes.tau[self.node], self.noise)
+        return Draws(self.weight, effects, self.modes.tau[self.node], self.noise)
 
     def tau_mass(self, weight: Array) -> Array:
         """Probabilities of the nodes under weights of the draws, (J,).
@@ -424,3 +425,11 @@ def refuse_untrusted(
         text = driven_text(net, driven, specification.effect_sd)
         raise RefusedError(f"{measured} {text[0].upper()}{text[1:]}")
     raise RefusedError(f"{measured} Take more draws, narrower priors, or the engine mcmc.")
+
+
+def log_mean(weight: Array, log_values: Array) -> float:
+    """Log of the weighted mean of exponentials."""
+    with np.errstate(divide="ignore"):
+        log_terms = np.log(weight) + log_values
+    top = float(log_terms.max())
+    return top + float(np.log(np.exp(log_terms - top).sum()))

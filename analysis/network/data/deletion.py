@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -56,6 +57,25 @@ def cut_off(net: Network) -> dict[int, Array]:
         if label.any():
             found[int(i)] = label
     return found
+
+
+def separated(parts: Mapping[int, Array], study: int, treatment: Array, versus: Array) -> Array:
+    """Say which pairs of treatments nothing links without a study.
+
+    Parameters
+    ----------
+    parts : mapping of int to (T,) int array
+        From `cut_off`.
+    study : int
+        Number of the study.
+    treatment, versus : (m,) int arrays
+
+    Returns
+    -------
+    (m,) bool array
+    """
+    part = parts.get(int(study))
+    return np.zeros(len(treatment), dtype=bool) if part is None else part[treatment] != part[versus]
 
 
 def without_treatment(net: Network, treatment: int) -> Network | None:

@@ -1,5 +1,6 @@
 """Exact Bayesian inference for normal likelihoods."""
 
-from analysis.network.exact.engine import ExactFit, fit
+from analysis.network.exact.engine import fit
+from analysis.network.exact.fitted import ExactFit
 
 __all__ = ["ExactFit", "fit"]

@@ -1,40 +1,18 @@
-"""Effects and heterogeneity without each study."""
+"""Effects and heterogeneity without each study, from the one fit to all."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from analysis.network.data.network import Array
 from analysis.network.exact.influence import Influence
 from analysis.network.model.posterior import Posterior
+from analysis.network.protocol import LeftOut
 
 AT_ONCE = 4_000_000
 """Numbers of the conditional posteriors of deletions held at once: some 32 MB."""
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """Effects and heterogeneity without each study.
-
-    Attributes
-    ----------
-    study : (s,) int array
-        Number of the study left out.
-    mean, sd, lower, upper : (s, c) array
-        Of c linear combinations of the coefficients.
-    tau : (s,) array
-        Posterior median of the heterogeneity.
-    """
-
-    study: Array
-    mean: Array
-    sd: Array
-    lower: Array
-    upper: Array
-    tau: Array
 
 
 def leave_one_out(
@@ -57,6 +35,7 @@ def leave_one_out(
     Returns
     -------
     LeftOut
+        Of those c combinations; tau is the posterior median.
     """
     posterior = influence.posterior
     c = contrasts(posterior)
@@ -83,4 +62,4 @@ def leave_one_out(
         mean[i, known], sd[i, known] = effects.mean, effects.sd
         lower[i, known], upper[i, known] = effects.interval()
         tau[i] = other.solution.tau[0] if other.heterogeneity is None else other.heterogeneity.quantile(0.5)
-    return LeftOut(influence.study, mean, sd, lower, upper, tau)
+    return LeftOut(influence.study, mean, sd, lower, upper, tau, np.full(mean.shape, None, dtype=object))

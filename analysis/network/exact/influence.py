@@ -253,6 +253,12 @@ class Influence:
             leverage.append(total - np.einsum("gq,gqr,gr->g", at_mean, form, at_mean))
         return self._gather(mean_deviance), self._gather(leverage)
 
+    @property
+    def dic(self) -> float:
+        """Deviance information criterion: mean residual deviance and leverages, summed."""
+        deviance, leverage = self.deviance
+        return float(deviance.sum() + leverage.sum())
+
     def _deviance_form(self, group: StudyClass) -> Array:
         """Quadratic form of the residual deviance in the rows of each study of a class, (g, q, q)."""
         g, q = group.index.shape

@@ -18,6 +18,12 @@ ESS = 400.0
 PSRF = 1.05
 """Largest potential scale reduction factor where that is the criterion."""
 
+CRITERIA = {
+    "rank-normalised": f"R-hat up to {RHAT:g}, bulk and tail ESS of {ESS:g} or more (Vehtari et al. 2021)",
+    "psrf": f"potential scale reduction factor up to {PSRF:g} (Brooks and Gelman 1998; Ma et al. 2023)",
+}
+"""When chains count as converged."""
+
 
 def split(chains: Array) -> Array:
     """Cut every chain in two halves, (2 m, n // 2); the middle draw of an odd number goes."""

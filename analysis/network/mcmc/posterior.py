@@ -14,7 +14,7 @@ from analysis.network.mcmc.convergence import Diagnosis
 from analysis.network.model.draws import Draws
 from analysis.network.model.likelihood import Likelihood
 from analysis.network.model.rows import Design
-from analysis.network.sampled import TauSummary
+from analysis.network.protocol import TauSummary
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,11 @@ class McmcPosterior:
         return all(one.converged(self.criterion) for one in self.diagnosis)
 
     @property
+    def kept(self) -> int:
+        """Kept iterations of each chain."""
+        return self.chains.draws["coefficients"].shape[1]
+
+    @property
     def coefficients(self) -> Array:
         """All draws of the coefficients, (N, p)."""
         found = self.chains.draws["coefficients"]
@@ -73,11 +78,10 @@ class McmcPosterior:
     def draws(self) -> Draws:
         """Equally weighted draws of the treatments' effects, or of the coefficients."""
         coefficients = self.coefficients
-        n = len(coefficients)
-        tau = self.chains.draws["tau"].ravel() if "tau" in self.chains.draws else np.zeros(n)
+        chains = self.chains.draws
+        tau = chains["tau"].ravel() if "tau" in chains else np.zeros(len(coefficients))
         effects = coefficients if self.treatments is None else coefficients @ self.treatments.T
-        noise = np.random.default_rng(self.seed).standard_normal(n)
-        return Draws(np.full(n, 1.0 / n), effects, tau, noise)
+        return Draws.alike(effects, tau, self.seed)
 
     def tau(self) -> TauSummary | None:
         """Posterior of the heterogeneity; None with common effects."""

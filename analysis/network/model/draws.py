@@ -118,6 +118,12 @@ class Draws:
     tau: Array
     noise: Array
 
+    @classmethod
+    def alike(cls, effects: Array, tau: Array, seed: int) -> Draws:
+        """Give all draws the same weight, and numbers for predictions by a seed of their own."""
+        n = len(effects)
+        return cls(np.full(n, 1.0 / n), effects, tau, np.random.default_rng(seed).standard_normal(n))
+
     @cached_property
     def effective(self) -> float:
         """Kish's effective number of draws, as if they were independent."""

@@ -7,7 +7,6 @@ design, inconsistency disagreement of designs (Krahn, Binder and König 2013, do
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,19 +15,23 @@ from analysis.network.data.network import Array, Block, Network
 from analysis.network.model.gls import ESTIMATORS, Gls, moment_estimate
 from analysis.network.model.rows import heterogeneity_correlation
 from analysis.network.model.sources import ALONE, DIRECT_ONLY, Sources, direct_estimates, sources
+from analysis.network.protocol import QTest, TauSummary
 from evidence.system.memory import FEWER, refuse_without_room
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 DIC_MATTERS = 3.0
 """A DIC lower by this much or less is not called better (Dias et al. 2013, doi:10.1177/0272989X12455847)."""
 NOTHING_TO_CHECK = "no comparison has both direct and independent indirect evidence: nothing to check"
 
 
-def against_unrelated(found: Sources, consistent: float, unrelated: float) -> tuple[str, float]:
-    """Set the DIC with consistency against that of unrelated mean effects, in words and as a number.
+def against_unrelated(
+    found: Sources,
+    consistent: float,
+    unrelated: float,
+    taus: tuple[TauSummary | None, TauSummary | None],
+    log_bayes: float = np.nan,
+    effect_sd: float = np.nan,
+) -> tuple[str, float]:
+    """Set the model with consistency against that of unrelated mean effects, in words and as a number.
 
     Parameters
     ----------
@@ -36,13 +39,19 @@ def against_unrelated(found: Sources, consistent: float, unrelated: float) -> tu
         Of the network and model.
     consistent, unrelated : float
         DIC of the two models.
+    taus : (TauSummary or None, TauSummary or None)
+        Their heterogeneity.
+    log_bayes : float
+        Log Bayes factor for consistency, where there is one.
+    effect_sd : float
+        Prior standard deviation of the effects in both.
 
     Returns
     -------
     str
         The two, and what they say.
     float
-        The first less the second; above 0 where the data ask for inconsistency.
+        DIC of the first less that of the second; above 0 where the data ask for inconsistency.
     """
     difference = consistent - unrelated
     if not found.checkable:
@@ -51,7 +60,14 @@ def against_unrelated(found: Sources, consistent: float, unrelated: float) -> tu
         reading = f"better without by more than {DIC_MATTERS:g}: a sign of inconsistency"
     else:
         reading = f"without is not better by more than {DIC_MATTERS:g}: no sign of inconsistency"
-    return f"DIC {consistent:.2f} with consistency, {unrelated:.2f} without ({reading})", difference
+    text = f"DIC {consistent:.2f} with consistency, {unrelated:.2f} without ({reading})"
+    here, there = taus
+    if here is not None and there is not None:
+        text += f"; tau {here.median:.4g} with consistency, {there.median:.4g} without"
+    if np.isfinite(log_bayes):
+        prior = f"normal(0, {effect_sd:.4g}^2)"
+        text += f"; log Bayes factor for consistency {log_bayes:.2f} (effects' prior {prior})"
+    return text, difference
 
 
 @dataclass(frozen=True)
@@ -134,7 +150,7 @@ def pool_designs(net: Network, tau2: float = 0.0) -> Designs:
     )
 
 
-def decomposition(net: Network) -> pd.DataFrame:
+def decomposition(net: Network) -> list[QTest]:
     """Split Cochran's Q of the common-effect model into heterogeneity and inconsistency.
 
     Parameters
@@ -143,60 +159,81 @@ def decomposition(net: Network) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame
-        method, component, q, df, p_value, note: total, within and between designs; each design's
-        heterogeneity; what inconsistency is left when a design is detached, that is given effects of its
-        own; and the design-by-treatment test, which allows for heterogeneity within designs (with the
-        moment estimator of tau2 within designs, as netmeta).
+    list of QTest
+        Total, within and between designs; each design's heterogeneity; what inconsistency is left when a
+        design is detached, that is given effects of its own; and the design-by-treatment test, which allows
+        for heterogeneity within designs (with the moment estimator of tau2 within designs, as netmeta).
 
     References
     ----------
     Krahn U et al. (2013), as above. Higgins JPT et al. (2012). Res Synth Methods 3:98-110.
     doi:10.1002/jrsm.1044
     """
-    import pandas as pd
-    from scipy.special import chdtrc
-
     pooled = pool_designs(net)
     gls = Gls.of(pooled.network)
     between, df_between = float(gls.solve([0.0]).rss[0]), gls.degrees_of_freedom()
     within, df_within = float(pooled.q.sum()), int(pooled.df.sum())
     adjusted = np.nan
+    told = "the studies' precisions differ too much for a moment estimate of tau within designs"
     if np.isfinite(pooled.tau2_within):
         adjusted = float(Gls.of(pool_designs(net, pooled.tau2_within).network).solve([0.0]).rss[0])
+        told = f"tau within designs {np.sqrt(pooled.tau2_within):.4g}"
     names = [design_name(net, design) for design in pooled.treatments]
-    rows = [
-        ("decomposition", "total", within + between, df_within + df_between, ""),
-        ("decomposition", "within designs", within, df_within, ""),
-        ("decomposition", "between designs", between, df_between, ""),
-        (
-            "design-by-treatment",
-            "network",
-            adjusted,
-            df_between,
-            f"tau within designs {np.sqrt(pooled.tau2_within):.4g}"
-            if np.isfinite(pooled.tau2_within)
-            else "the studies' precisions differ too much for a moment estimate of tau within designs",
-        ),
+    tests = [
+        _q_test("decomposition", "total", within + between, df_within + df_between),
+        _q_test("decomposition", "within designs", within, df_within),
+        _q_test("decomposition", "between designs", between, df_between),
+        _q_test("design-by-treatment", "network", adjusted, df_between, told),
     ]
-    rows += [
-        ("heterogeneity within design", name, q, df, f"{n} {'study' if n == 1 else 'studies'}")
-        for name, q, df, n in zip(names, pooled.q, pooled.df, pooled.n_studies)
-    ]
+    for name, q, df, n in zip(names, pooled.q, pooled.df, pooled.n_studies):
+        count = f"{n} {'study' if n == 1 else 'studies'}"
+        tests.append(_q_test("heterogeneity within design", name, q, df, count))
     for d, name in enumerate(names):
         keep = gls.study != d
         df = gls.degrees_of_freedom(keep)
         if df < df_between:
             rest = float(gls.solve([0.0], keep).rss[0])
-            rows.append(("between designs after detaching", name, rest, df, ""))
-    table = pd.DataFrame(rows, columns=["method", "component", "q", "df", "note"])
-    # Where nothing is left to test there is no p-value, and what stands in q is rounding error.
-    table["q"] = table["q"].where(table["df"] > 0, 0.0)
-    table["p_value"] = np.where(table["df"] > 0, chdtrc(np.maximum(table["df"], 1), table["q"]), np.nan)
-    return table
+            tests.append(_q_test("between designs after detaching", name, rest, df))
+    return tests
 
 
-def net_heat(net: Network, tau2: float = 0.0) -> pd.DataFrame:
+def _q_test(method: str, component: str, q: float, df: int, note: str = "") -> QTest:
+    """Test Q against chi-squared.
+
+    Where nothing is left to test there is no p-value, and what stands in q is rounding error.
+    """
+    from scipy.special import chdtrc
+
+    if df == 0:
+        return QTest(method, component, 0.0, 0, np.nan, note)
+    return QTest(method, component, float(q), int(df), float(chdtrc(df, q)), note)
+
+
+@dataclass(frozen=True)
+class NetHeat:
+    """Numbers of a net heat plot, for c contrasts that are specific to a design.
+
+    Attributes
+    ----------
+    contrast, design : list of str
+        What the contrast is called, and the design that it is of.
+    contribution : (c, c) array
+        Weight of the column's contrast in the network estimate of the row's.
+    q : (c,) array
+        Part of each in the inconsistency Q.
+    change : (c, c) array
+        That part of the row less what is left of it when the column's design is detached; NaN where that
+        changes nothing.
+    """
+
+    contrast: list[str]
+    design: list[str]
+    contribution: Array
+    q: Array
+    change: Array
+
+
+def net_heat(net: Network, tau2: float = 0.0) -> NetHeat:
     """Locate inconsistency: what each design contributes, and how that changes when another is detached.
 
     Parameters
@@ -207,20 +244,12 @@ def net_heat(net: Network, tau2: float = 0.0) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame
-        One row per pair of design-specific contrasts: design and detached (a design of two treatments goes by
-        their names; of more, each contrast with the base arm has a row of its own, "A:B_A:B:C");
-        row_design, column_design (names of the designs); contribution (weight of the column's contrast in the
-        network estimate of the row's); q (the row's part in the inconsistency Q); change (that part less what
-        is left of it when the column's design is detached: above 0 where the design raises inconsistency;
-        missing where detaching changes nothing).
+    NetHeat
 
     References
     ----------
     Krahn U, Binder H, König J (2013). BMC Med Res Methodol 13:35. doi:10.1186/1471-2288-13-35
     """
-    import pandas as pd
-
     pooled = pool_designs(net, tau2)
     gls = Gls.of(pooled.network)
     blocks = pooled.network.blocks
@@ -258,18 +287,7 @@ def net_heat(net: Network, tau2: float = 0.0) -> pd.DataFrame:
         of[r] if len(pooled.treatments[d]) == 2 else f"{design_name(net, (a, b))}_{of[r]}"
         for r, (d, a, b) in enumerate(zip(design, base, other))
     ]
-    i, j = (index.ravel() for index in np.indices(difference.shape))
-    return pd.DataFrame(
-        {
-            "design": [labels[r] for r in i],
-            "detached": [labels[r] for r in j],
-            "row_design": [of[r] for r in i],
-            "column_design": [of[r] for r in j],
-            "contribution": hat[i, j],
-            "q": whole[i],
-            "change": difference[i, j],
-        }
-    )
+    return NetHeat(labels, of, hat, whole, difference)
 
 
 def design_hat(pooled: Designs, treatment: Array, versus: Array) -> Array:

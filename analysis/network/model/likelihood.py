@@ -38,6 +38,11 @@ class Likelihood:
     measure: ClassVar[str]
     about: ClassVar[str]
 
+    def describe(self) -> str:
+        """Name the likelihood, and what its effects are."""
+        told = f"{self.distribution.capitalize()} likelihood of the arms' counts with {self.link} link"
+        return f"{told}; effects are {self.about}."
+
     def log_density(self, y: Array, size: Array, eta: Array) -> Array:
         """Log probability of the counts, less `constant`."""
         raise NotImplementedError

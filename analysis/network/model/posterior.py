@@ -18,7 +18,9 @@ from analysis.network.model.mixture import NormalMixture
 from analysis.network.model.priors import Prior
 from analysis.network.model.quadrature import Heterogeneity
 from analysis.network.model.rows import DesignRows, Solution
+from analysis.network.protocol import Shares
 from analysis.network.ranking import canonical
+from evidence.system.memory import FEWER, refuse_without_room
 
 Array = np.ndarray
 
@@ -186,6 +188,27 @@ class Posterior:
         for j, (start, end) in enumerate(zip(starts, stops)):
             result[start:end, order] = mean[j, order] - mean[j, order[0]] + z[start:end] @ root[j].T
         return result
+
+
+def contrasts_of(posterior: Posterior, treatment: Array, versus: Array) -> Array:
+    """Express the effects of pairs of treatments in the coefficients of a posterior, (m, p)."""
+    treatments = posterior.rows.design.treatments
+    assert treatments is not None
+    p, nodes = treatments.shape[1], posterior.n_nodes
+    # First both rows of coefficients and their difference; then that, and means, spreads, what a tail takes.
+    refuse_without_room(
+        8 * len(treatment) * max(3 * p, p + 5 * nodes),
+        f"The posterior of {len(treatment):,} effects with {p:,} coefficients at {nodes} values of tau",
+        f"Take the engine frequentist. {FEWER}",
+    )
+    return treatments[treatment] - treatments[versus]
+
+
+def shares_of(posterior: Posterior, treatment: Array, versus: Array) -> Shares:
+    """Divide the precision of the effects of pairs among comparisons: see `Posterior.shares`."""
+    share = posterior.shares(contrasts_of(posterior, treatment, versus))
+    p, r = np.nonzero(share)
+    return Shares(p, r, share[p, r])
 
 
 def node_chunks(n: int, size: int) -> Iterator[slice]:

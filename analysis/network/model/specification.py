@@ -248,6 +248,17 @@ class Regression:
                 sds.append(float(slope_sd.get(c, effect_sd / x[used].std())))
         return cls(tuple(names), np.column_stack(columns), np.array(centres), by_treatment, np.array(sds))
 
+    def slopes(self, treatments: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Name whose effect each slope changes, and its covariate, in the order of the coefficients."""
+        who = list(treatments[1:]) if self.by_treatment else ["every other treatment"]
+        return who * len(self.names), [name for name in self.names for _ in who]
+
+    def describe(self, covariates: Sequence[str], net: Network) -> str:
+        """Say what the effects are regressed on."""
+        kind = "one for each treatment" if self.by_treatment else "shared by all treatments"
+        about = f"Meta-regression on {', '.join(covariates)}; slopes against {net.reference}, {kind}."
+        return f"{about} Effects are those at the centre."
+
 
 @dataclass(frozen=True)
 class Specification:
@@ -324,3 +335,16 @@ class Specification:
         if self.tau is not None:
             return f"tau known to be {self.tau:.4g} {unit}; {effects}"
         return f"{self.prior.describe(unit)}; {effects}"
+
+    def remark(self, net: Network, model: str, more: str = "") -> tuple[str, str]:
+        """Say the priors in words, as a warning where defaults were taken."""
+        stated = self.describe(net, model) + more
+        if not self.assumed:
+            return "info", f"Priors: {stated}."
+        largest = f"{effect_scale(net):.4g} {unit_of(net)}".strip()
+        return (
+            "warning",
+            f"Default priors were used for {' and '.join(self.assumed)}, scaled as in gemtc to the "
+            f"largest effect of any study, {largest}: {stated}. State your own with tau_prior and "
+            "effect_prior_sd.",
+        )

@@ -479,7 +479,8 @@ def test_deviance_leverage_and_waic_by_simulation():
     net = simulated(7)
     fit = exact.fit(net, model="random", tau_prior="half-normal(0.5)", effect_prior_sd=10.0)
     influence = fit.influence["random"]
-    effects, tau = fit.draws("random", 60_000, seed=5)
+    draws = fit.draws("random", 60_000, seed=5)
+    effects, tau = draws.effects, draws.tau
     rng = np.random.default_rng(6)
     deviance, fitted, density = {}, {}, {}
     for block in net.blocks:
@@ -811,7 +812,7 @@ def test_the_model_is_never_chosen_by_heterogeneity_and_the_seed_fixes_the_draws
 
 def test_posterior_draws_have_the_posterior_s_moments():
     fit = exact.fit(simulated(16), model="random", draws=50_000)
-    values, _ = fit.draws("random")
+    values = fit.draws("random").effects
     effects = fit.effect("random", *BASIC)
     assert np.max(np.abs(values[:, 1:].mean(0) - effects.mean) / effects.sd) < 4 / 50_000**0.5
     assert np.max(np.abs(values[:, 1:].std(0) / effects.sd - 1)) < 0.02

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from analysis import network
 from analysis.network.data.network import Network
-from analysis.network.frequentist.engine import i_squared
+from analysis.network.frequentist.solution import i_squared
 from analysis.results import COLUMNS
 from evidence.errors import CallError, RefusedError
 
@@ -130,7 +130,7 @@ def test_the_tables_hold_together(arms: pd.DataFrame) -> None:
         if b != reference:
             assert value == pytest.approx(pairs[a, reference] - pairs[b, reference], abs=1e-9)
     q = fit.inconsistency().set_index("component")["q"]
-    assert q["total"] == pytest.approx(fit.heterogeneity()["q"].iloc[0], abs=1e-7, nan_ok=not fit._df)
+    assert q["total"] == pytest.approx(fit.heterogeneity()["q"].iloc[0], abs=1e-7, nan_ok=not fit.df)
     shares = fit.weights().groupby(["model", "treatment"])["weight"].sum()
     np.testing.assert_allclose(shares, 1.0, rtol=1e-8)
     for method in ("random walk", "shortest path"):
@@ -193,7 +193,7 @@ def test_standard_errors_from_1e_minus_8_to_1e8_in_one_network(seed: int) -> Non
         assert row["estimate"] == pytest.approx(
             float(effect[i] - effect[j]), rel=1e-11, abs=1e-11 * row["std_error"]
         )
-    if fit._df:
+    if fit.df:
         assert fit.heterogeneity()["q"].iloc[0] == pytest.approx(float(q), rel=1e-9, abs=1e-9)
 
 

@@ -270,7 +270,7 @@ def test_p_scores(case: Case, lower_is_better: bool) -> None:
 def test_rank_probabilities(case: Case) -> None:
     block = case.expected["rank_mc"]
     net = replace(case.net, lower_is_better=block["small_values"] == "desirable")
-    table = replace(case.fit, network=net, draws=20_000).rank_probabilities()
+    table = replace(case.fit, network=net, n_draws=20_000).rank_probabilities()
     for model in ("common", "random"):
         ours = table[table["model"] == model].pivot(index="rank", columns="treatment", values="probability")
         theirs = pd.DataFrame(block[model]["prob"]["values"], columns=block[model]["prob"]["cols"])

@@ -351,9 +351,9 @@ def test_splits_and_unrelated_effects_say_that_classes_are_left_out(monkeypatch)
         splits = fit.node_splits()
         made = splits[splits["difference"].notna()]
         assert len(made)
-        assert made["note"].fillna("").str.contains(mcmc.engine.WITHOUT_CLASSES).all() == expected
+        assert made["note"].fillna("").str.contains(mcmc.fitted.WITHOUT_CLASSES).all() == expected
         whole = fit.inconsistency().query("component == 'network'")
-        assert whole["note"].str.contains(mcmc.engine.WITHOUT_CLASSES).all() == expected
+        assert whole["note"].str.contains(mcmc.fitted.WITHOUT_CLASSES).all() == expected
         # And so they are: every model but the fit itself is that of a network without classes.
         spreads = [part.spread for call in calls for part in call[3] if isinstance(part, chains.Shape)]
         n_own = spreads.index(None) if expected else 0

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.network import exact, fit, from_contrasts, ranking
+from analysis.network import exact, fit, from_contrasts, ranking, tables
 
 
 def contrasts(seed=3, measure="MD"):
@@ -145,11 +145,11 @@ def test_league_is_row_versus_column_best_first(engine, measure):
 
 def test_league_as_printed():
     fitted = exact.fit(contrasts(), model="random", tau_prior="half-normal(0.5)", effect_prior_sd=50.0)
-    square = ranking.league_matrix(fitted.league())
+    square = tables.league_matrix(fitted.league())
     assert list(square.index) == list(square.columns)
     assert all(square.loc[name, name] == name for name in square.index)
     assert square.index.name == "row versus column: MD (95 % interval)"
-    wider = ranking.league_matrix(fitted.league(), predictive=True, digits=3)
+    wider = tables.league_matrix(fitted.league(), predictive=True, digits=3)
     assert wider.index.name == "row versus column: MD (95 % prediction interval)"
     row = fitted.relative_effects([("new", "old")]).iloc[0]
     assert (
