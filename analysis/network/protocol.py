@@ -45,7 +45,7 @@ class Effects:
 
 
 @dataclass(frozen=True)
-class Heterogeneity:
+class TauEstimate:
     """Heterogeneity of one model, and the I2, H2 and Q of the network where the engine has them."""
 
     method: str | None = None
@@ -74,10 +74,10 @@ class TauSummary:
     lower: float
     upper: float
 
-    def estimate(self, method: str) -> Heterogeneity:
+    def estimate(self, method: str) -> TauEstimate:
         """Take the median for the estimate; tau2 and its limits are the squares of those of tau."""
         tau = self.median, self.lower, self.upper
-        return Heterogeneity(method, *tau, self.median**2, self.lower**2, self.upper**2)
+        return TauEstimate(method, *tau, self.median**2, self.lower**2, self.upper**2)
 
 
 @dataclass(frozen=True)
@@ -287,7 +287,7 @@ class Diagnostic:
 
 
 @dataclass(frozen=True)
-class Finding:
+class SensitivityRow:
     """One number of a sensitivity analysis: of what, under which change."""
 
     model: str
@@ -299,7 +299,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Coefficients:
+class NamedEffects:
     """Coefficients beside the treatments' effects: slopes, or means of classes.
 
     Attributes

@@ -22,13 +22,13 @@ from analysis.network.model.sources import Sources, sources
 from analysis.network.protocol import (
     Diagnostic,
     Effects,
-    Heterogeneity,
     LeftOut,
     QTest,
     Ranks,
     Shares,
     SplitSummary,
     Statistic,
+    TauEstimate,
     Unrelated,
 )
 from evidence.errors import CallError
@@ -289,7 +289,7 @@ class NetworkFit(ABC):
         return ()
 
     @abstractmethod
-    def heterogeneity_of(self, model: str) -> Heterogeneity:
+    def heterogeneity_of(self, model: str) -> TauEstimate:
         """Give the heterogeneity of a model."""
 
     @abstractmethod

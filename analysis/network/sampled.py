@@ -25,10 +25,10 @@ from analysis.network.model.specification import (
 )
 from analysis.network.protocol import (
     Effects,
-    Heterogeneity,
     Ranks,
     SplitSummary,
     Statistic,
+    TauEstimate,
     TauSummary,
     Unrelated,
 )
@@ -140,10 +140,10 @@ class SampledFit(NetworkFit):
         sd = draws.sd(draws.difference(t, np.zeros_like(t)))
         return [self.network.treatments[i] for i in t[self.driven_pairs(sd)]]
 
-    def heterogeneity_of(self, model: str) -> Heterogeneity:
+    def heterogeneity_of(self, model: str) -> TauEstimate:
         """Give the posterior median and 95 % credible interval of tau."""
         if (tau := self.tau(model)) is None:
-            return Heterogeneity("common effect", tau=0.0, tau2=0.0)
+            return TauEstimate("common effect", tau=0.0, tau2=0.0)
         return tau.estimate(f"posterior median, {self.specification.prior.describe(unit_of(self.network))}")
 
     # --- ranks ----------------------------------------------------------------------------------------------

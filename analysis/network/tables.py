@@ -16,11 +16,11 @@ from analysis.network.data.deletion import study_numbers
 from analysis.network.data.graph import comparisons
 from analysis.network.data.network import Array, Network
 from analysis.network.protocol import (
-    Coefficients,
     Effects,
-    Finding,
+    NamedEffects,
     QTest,
     Ranks,
+    SensitivityRow,
     Shares,
     SplitSummary,
     filled,
@@ -103,7 +103,7 @@ def estimates(fit: NetworkFit) -> pd.DataFrame:
     return _stacked("estimates", [part for part in parts if len(part)])
 
 
-def coefficients(fit: NetworkFit, found: Mapping[str, Coefficients]) -> pd.DataFrame:
+def coefficients(fit: NetworkFit, found: Mapping[str, NamedEffects]) -> pd.DataFrame:
     """Tabulate coefficients by model: ``estimates`` with the covariate in `subgroup`."""
     parts = [
         frame(
@@ -495,7 +495,7 @@ def structure(fit: NetworkFit, found: Mapping[str, tuple[pd.DataFrame, ...]]) ->
     return pd.concat(parts, ignore_index=True).dropna(subset="value")
 
 
-def sensitivity(fit: NetworkFit, found: Iterable[Finding]) -> pd.DataFrame:
+def sensitivity(fit: NetworkFit, found: Iterable[SensitivityRow]) -> pd.DataFrame:
     """Tabulate ``sensitivity``, finding by finding."""
     return frame("sensitivity", [{"engine": fit.engine} | filled(one) for one in found])
 

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from analysis.pairwise.counts import Table
+from analysis.pairwise.counts import CountTable
 from analysis.pairwise.model.rows import Array
 from evidence.errors import RefusedError
 
@@ -267,7 +267,7 @@ class LikelihoodFit:
     k: int
 
 
-def family_of(data: Table, method: str, measure: str) -> Any:
+def family_of(data: CountTable, method: str, measure: str) -> Any:
     """Likelihood of the informative studies.
 
     Raises

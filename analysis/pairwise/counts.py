@@ -25,7 +25,7 @@ from evidence.errors import Problem, RefusedError
 
 
 @dataclass(frozen=True)
-class Table:
+class CountTable:
     """Events of each study, each an (n,) array.
 
     Attributes
@@ -45,9 +45,9 @@ class Table:
     y: Array
     v: Array
 
-    def take(self, keep: Array) -> Table:
+    def take(self, keep: Array) -> CountTable:
         """Keep some studies."""
-        return Table(**{name: value[keep] for name, value in self.__dict__.items()})
+        return CountTable(**{name: value[keep] for name, value in self.__dict__.items()})
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def check_rare(assembly: Assembly, measure: str, method: str) -> None:
         )
 
 
-def table(assembly: Assembly, measure: str, divided: bool) -> Table:
+def table(assembly: Assembly, measure: str, divided: bool) -> CountTable:
     """Events of the contrasts; shared arms divided among theirs where that was asked for."""
     frame = assembly.tables.contrasts.frame
     uses = uses_of_arms(frame) if divided else {side: np.ones(len(frame)) for side in "ab"}
@@ -149,7 +149,7 @@ def table(assembly: Assembly, measure: str, divided: bool) -> Table:
         for side in "ab"
         for name in ("events", _size(measure))
     )
-    return Table(a, n1, c, n2, frame["estimate"].to_numpy(float), assembly.tables.variance)
+    return CountTable(a, n1, c, n2, frame["estimate"].to_numpy(float), assembly.tables.variance)
 
 
 def _size(measure: str) -> str:
@@ -157,12 +157,12 @@ def _size(measure: str) -> str:
     return "exposure" if measure == "IRR" else "n"
 
 
-def pool(data: Table, measure: str, method: str) -> CountEstimate:
+def pool(data: CountTable, measure: str, method: str) -> CountEstimate:
     """Pool by Mantel-Haenszel or Peto.
 
     Parameters
     ----------
-    data : Table
+    data : CountTable
         The studies' events; those without any event add nothing to a ratio.
     measure : {"OR", "RR", "RD", "IRR"}
         Effect measure.
@@ -214,7 +214,7 @@ def _not_extreme(R: float, S: float, what: str) -> None:
         )
 
 
-def _peto(data: Table) -> tuple[Array, Array]:
+def _peto(data: CountTable) -> tuple[Array, Array]:
     """Observed minus expected events under treatment, and its hypergeometric variance, by study."""
     a, n1, c, n2 = data.a, data.n1, data.c, data.n2
     events, total = a + c, n1 + n2
@@ -223,7 +223,7 @@ def _peto(data: Table) -> tuple[Array, Array]:
     return a - n1 * events / total, np.where(total > 1, variance, 0.0)
 
 
-def weights(data: Table, measure: str, method: str) -> Array:
+def weights(data: CountTable, measure: str, method: str) -> Array:
     """Share of each study in the pooled effect, (n,)."""
     total = data.n1 + data.n2
     if method == "Peto":
@@ -237,7 +237,7 @@ def weights(data: Table, measure: str, method: str) -> Array:
     return weight / weight.sum()
 
 
-def cochran_q(data: Table, measure: str, method: str) -> tuple[float, int]:
+def cochran_q(data: CountTable, measure: str, method: str) -> tuple[float, int]:
     """Cochran's Q about the pooled effect and its degrees of freedom; studies with events and non-events."""
     pooled = pool(data, measure, method).estimate
     if method == "Peto":
@@ -250,12 +250,12 @@ def cochran_q(data: Table, measure: str, method: str) -> tuple[float, int]:
     return float(np.sum((data.y[used] - pooled) ** 2 / data.v[used])), int(used.sum()) - 1
 
 
-def table_tests(data: Table, correct: bool = True) -> Iterator[tuple[str, float, int, float]]:
+def table_tests(data: CountTable, correct: bool = True) -> Iterator[tuple[str, float, int, float]]:
     """Test the effect, and its homogeneity, on 2 x 2 tables.
 
     Parameters
     ----------
-    data : Table
+    data : CountTable
         The studies' events.
     correct : bool
         Continuity correction of the Cochran-Mantel-Haenszel statistic.

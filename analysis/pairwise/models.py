@@ -14,7 +14,7 @@ from analysis.pairwise.data.assembly import Assembly, assemble
 from analysis.pairwise.data.contrasts import Contrasts, each, typed
 from analysis.pairwise.model import tau2 as between_studies
 from analysis.pairwise.model.inference import PREDICTIONS
-from analysis.pairwise.model.rows import Array, Rows
+from analysis.pairwise.model.rows import Array, EffectRows
 from analysis.pairwise.options import Options, option
 from analysis.pairwise.pooling import ENGINE, InverseVariance, Pooled, Pooling, pooling
 from analysis.results import frame
@@ -67,7 +67,7 @@ class PairwiseModels:
     # --- the two models -----------------------------------------------------------------------------------
 
     @property
-    def rows(self) -> Rows:
+    def rows(self) -> EffectRows:
         """Independent rows of the analysis."""
         return self.assembly.rows
 
@@ -154,7 +154,7 @@ class PairwiseModels:
         return self.variable(str(self.options.by)).map(level_name)
 
     @cached_property
-    def _together(self) -> Rows | None:
+    def _together(self) -> EffectRows | None:
         """Rows of all subgroups with one mean for each, where they share an estimated tau2."""
         options = self.options
         if options.by is None or options.separate_tau2 or not isinstance(options.tau2, str):

@@ -17,7 +17,7 @@ from analysis.pairwise.model.coefficients import Coefficients, chi2_p_value, coe
 from analysis.pairwise.model.degenerate import EXTREME_RATIO
 from analysis.pairwise.model.inference import INTERVALS, around, infer, predict
 from analysis.pairwise.model.robust import LEAST_DF
-from analysis.pairwise.model.rows import Array, Rows, Solution
+from analysis.pairwise.model.rows import Array, EffectRows, Solution
 from analysis.pairwise.options import LIKELIHOODS, METHODS, TABLES, Options
 from analysis.verdict import LEAST_FOR_PREDICTION, NARROWS, agree, reason_against
 from evidence.errors import RefusedError
@@ -85,10 +85,10 @@ class InverseVariance:
     assembly: Assembly
     options: Options
     measure: str
-    together: Rows | None = None
+    together: EffectRows | None = None
 
     @property
-    def rows(self) -> Rows:
+    def rows(self) -> EffectRows:
         """Independent rows of the analysis."""
         return self.assembly.rows
 
@@ -314,7 +314,7 @@ class EventTables(InverseVariance):
         counts.check(self.assembly, self.measure, self.options.method, self.options.shared)
 
     @cached_property
-    def table(self) -> counts.Table:
+    def table(self) -> counts.CountTable:
         """Events of the contrasts."""
         return counts.table(self.assembly, self.measure, self.options.shared == "split")
 
@@ -322,7 +322,7 @@ class EventTables(InverseVariance):
         """Pooled effect of all tables."""
         return self.common_of(self.table)
 
-    def common_of(self, table: counts.Table) -> Pooled:
+    def common_of(self, table: counts.CountTable) -> Pooled:
         """Pooled effect of some of the tables.
 
         Raises
@@ -337,7 +337,7 @@ class EventTables(InverseVariance):
         """Row of the common-effect model."""
         return self.common_heterogeneity_of(self.table)
 
-    def common_heterogeneity_of(self, table: counts.Table) -> dict[str, Any]:
+    def common_heterogeneity_of(self, table: counts.CountTable) -> dict[str, Any]:
         """Row of the common-effect model for some of the tables."""
         q, df = counts.cochran_q(table, self.measure, self.options.method)
         return {"engine": self.options.method} | _about_common(q, df)

@@ -34,7 +34,7 @@ from analysis.pairwise.model.degenerate import determined
 from analysis.pairwise.model.dependence import Multilevel, multilevel
 from analysis.pairwise.model.inference import around, infer, predict
 from analysis.pairwise.model.robust import clusters
-from analysis.pairwise.model.rows import Array, Profile, Rows, Solution
+from analysis.pairwise.model.rows import Array, EffectRows, Profile, Solution
 from analysis.pairwise.models import quantities
 from analysis.pairwise.options import LIKELIHOODS, Options
 from analysis.results import frame
@@ -167,7 +167,7 @@ class MetaRegression:
 
     Attributes
     ----------
-    rows : Rows
+    rows : EffectRows
         With the design.
     design : Design
         What the columns mean.
@@ -180,7 +180,7 @@ class MetaRegression:
         Contrasts without a value of some variable, as exclusions.
     """
 
-    rows: Rows
+    rows: EffectRows
     design: Design
     options: Options
     labels: tuple[str, ...]

@@ -17,7 +17,7 @@ from analysis import network
 from analysis.network import exact
 from analysis.network.model.priors import Uniform
 from analysis.pairwise.model import coefficients, inference, tau2
-from analysis.pairwise.model.rows import Rows
+from analysis.pairwise.model.rows import EffectRows
 
 ORACLES = Path(__file__).parents[1] / "oracles"
 CORE = json.loads((ORACLES / "reference_core.json").read_text(encoding="utf-8"))
@@ -36,8 +36,8 @@ def close(ours: Any, theirs: Any, rel: float = 1e-9, floor: float = 1e-12) -> No
     np.testing.assert_allclose(np.asarray(ours, float), theirs, rtol=rel, atol=floor * np.abs(theirs).max())
 
 
-def rows_of(entry: dict[str, Any]) -> Rows:
-    return Rows.of(entry["yi"], entry["vi"])
+def rows_of(entry: dict[str, Any]) -> EffectRows:
+    return EffectRows.of(entry["yi"], entry["vi"])
 
 
 @pytest.mark.parametrize("name", PAIRWISE)

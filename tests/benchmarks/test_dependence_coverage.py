@@ -17,7 +17,7 @@ import pytest
 
 from analysis.pairwise.model import tau2 as between_studies
 from analysis.pairwise.model.inference import infer
-from analysis.pairwise.model.rows import Rows
+from analysis.pairwise.model.rows import EffectRows
 
 ANIMALS, SD = 8, 10.0
 
@@ -50,7 +50,7 @@ def coverage(reps, seed=1, **case):
     y, v = combined(np.random.default_rng(seed), reps, **case)
     held = 0
     for effect, variance in zip(y, v, strict=True):
-        rows = Rows.of(effect, variance)
+        rows = EffectRows.of(effect, variance)
         found = infer(rows, rows.profile.solve(between_studies.estimate(rows, "REML")), "HK")
         held += found.ci_lower[0] <= 0 <= found.ci_upper[0]
     return held / reps

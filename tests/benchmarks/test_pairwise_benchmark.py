@@ -20,7 +20,7 @@ from analysis.pairwise.influence import deletion
 from analysis.pairwise.influence.gosh import gosh
 from analysis.pairwise.model import tau2
 from analysis.pairwise.model.inference import infer
-from analysis.pairwise.model.rows import Rows
+from analysis.pairwise.model.rows import EffectRows
 
 Task = Callable[[], float]
 
@@ -92,7 +92,7 @@ def statsmodels_pm(y, v) -> Task:
 
 def ours(y, v, method: str = "REML") -> Task:
     def task() -> float:
-        rows = Rows.of(y, v)
+        rows = EffectRows.of(y, v)
         solution = rows.profile.solve(tau2.estimate(rows, method))
         return float(infer(rows, solution, "HK").estimate[0])
 
@@ -146,7 +146,7 @@ def test_leave_one_out(benchmark):
     y, v = data(k)
 
     def task() -> float:
-        return float(deletion.leave_out(Rows.of(y, v), "REML").beta[7, 0])
+        return float(deletion.leave_out(EffectRows.of(y, v), "REML").beta[7, 0])
 
     benchmark.pedantic(task, rounds=3)
     seconds = {"ours": cpu(task, 3)}
@@ -170,7 +170,7 @@ def test_leave_one_out(benchmark):
 
 @pytest.mark.parametrize("method", [None, "DL", "REML", "PM"])
 def test_gosh(benchmark, method):
-    rows = Rows.of(*data(20))
+    rows = EffectRows.of(*data(20))
     names = tuple(f"study {i}" for i in range(20))
     start = time.process_time()
     found = benchmark.pedantic(lambda: gosh(rows, names, method, subsets=1 << 20), rounds=1)

@@ -27,15 +27,15 @@ from analysis.network.model.posterior import Posterior, contrasts_of, shares_of
 from analysis.network.model.rows import BlockRows, DesignRows
 from analysis.network.model.specification import Specification, unit_of
 from analysis.network.protocol import (
-    Coefficients,
     Diagnostic,
     Effects,
-    Heterogeneity,
     LeftOut,
+    NamedEffects,
     Ranks,
     Shares,
     SplitSummary,
     Statistic,
+    TauEstimate,
     TauSummary,
     Unrelated,
 )
@@ -153,13 +153,13 @@ class ExactFit(NetworkFit):
             of the covariate in `subgroup` (or for its level). With a common slope `treatment` is "every
             other treatment".
         """
-        found: dict[str, Coefficients] = {}
+        found: dict[str, NamedEffects] = {}
         if (regression := self.specification.regression) is not None:
             treatment, subgroup = regression.slopes(self.network.treatments)
             for model, posterior in self.posteriors.items():
                 last = np.eye(posterior.rows.p)[posterior.rows.p - len(treatment) :]
                 slopes = summary(posterior.effects(last))
-                found[model] = Coefficients(treatment, subgroup, ["slope"] * len(treatment), slopes)
+                found[model] = NamedEffects(treatment, subgroup, ["slope"] * len(treatment), slopes)
         return tables.coefficients(self, found)
 
     def tau(self, model: str) -> TauSummary | None:
@@ -167,7 +167,7 @@ class ExactFit(NetworkFit):
         tau = self.posteriors[model].heterogeneity
         return None if tau is None else tau_summary(tau)
 
-    def heterogeneity_of(self, model: str) -> Heterogeneity:
+    def heterogeneity_of(self, model: str) -> TauEstimate:
         """Give the posterior median and 95 % credible interval of tau."""
         posterior = self.posteriors[model]
         if (tau := posterior.heterogeneity) is not None:
@@ -175,7 +175,7 @@ class ExactFit(NetworkFit):
             return tau_summary(tau).estimate(f"posterior median, {prior}")
         known = float(posterior.solution.tau[0])
         method = "taken as known" if model == "random" else "common effect"
-        return Heterogeneity(method, known, nan, nan, known**2, nan, nan)
+        return TauEstimate(method, known, nan, nan, known**2, nan, nan)
 
     # --- ranks ----------------------------------------------------------------------------------------------
 

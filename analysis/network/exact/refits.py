@@ -12,7 +12,7 @@ from analysis.network.data.network import Network
 from analysis.network.model import priors
 from analysis.network.model.rows import BlockRows, block_rows
 from analysis.network.model.specification import Specification, effect_scale, unit_of
-from analysis.network.protocol import Finding
+from analysis.network.protocol import SensitivityRow
 
 if TYPE_CHECKING:
     from analysis.network.exact.fitted import ExactFit
@@ -52,14 +52,14 @@ def again(
     )
 
 
-def without_each_treatment(fit: ExactFit) -> Iterator[Finding]:
+def without_each_treatment(fit: ExactFit) -> Iterator[SensitivityRow]:
     """Leave every treatment out in turn; priors stay as they are."""
     method = "leave one treatment out"
     for t, name in enumerate(fit.network.treatments):
         smaller = without_treatment(fit.network, t)
         if smaller is None:
             note = "without it the network is not connected"
-            yield from (Finding(model, method, name, "connected", 0.0, note) for model in fit.models)
+            yield from (SensitivityRow(model, method, name, "connected", 0.0, note) for model in fit.models)
             continue
         specification = replace(fit.specification, n_treatments=len(smaller.treatments), baseline=None)
         other = again(fit, specification, fit.models, smaller, block_rows(smaller))
@@ -69,7 +69,7 @@ def without_each_treatment(fit: ExactFit) -> Iterator[Finding]:
 
 def under_priors(
     fit: ExactFit, tau_priors: Iterable[str | priors.Prior], effect_prior_sds: Iterable[float]
-) -> Iterator[Finding]:
+) -> Iterator[SensitivityRow]:
     """Fit the random-effects model under other priors, or under those in common use."""
     own = replace(fit.specification, tau=None)
     grid = [replace(own, prior=priors.parse(prior)) for prior in tau_priors]
@@ -82,7 +82,7 @@ def under_priors(
         yield from _headline(again(fit, specification, ("random",)), "random", "prior", item)
 
 
-def _headline(fit: ExactFit, model: str, method: str, item: str) -> Iterator[Finding]:
+def _headline(fit: ExactFit, model: str, method: str, item: str) -> Iterator[SensitivityRow]:
     """Gather what sensitivity analyses compare."""
     names = fit.network.treatments
     effects = fit.effects(model, *fit.pair_indices(None))
@@ -95,4 +95,4 @@ def _headline(fit: ExactFit, model: str, method: str, item: str) -> Iterator[Fin
         found += [("tau", tau.median), ("tau_lower", tau.lower), ("tau_upper", tau.upper)]
     if ranking.benefit(fit.network) is not None:
         found += [(f"sucra: {name}", float(score)) for name, score in zip(names, fit.sucra(model))]
-    return (Finding(model, method, item, quantity, value) for quantity, value in found)
+    return (SensitivityRow(model, method, item, quantity, value) for quantity, value in found)

@@ -21,14 +21,14 @@ from analysis.network.model import inconsistency
 from analysis.network.model.gls import ESTIMATORS, Gls, Solution, tau2_interval
 from analysis.network.protocol import (
     Effects,
-    Finding,
-    Heterogeneity,
     LeftOut,
     QTest,
     Ranks,
+    SensitivityRow,
     Shares,
     SplitSummary,
     Statistic,
+    TauEstimate,
 )
 from analysis.network.result import NetworkFit, Pair
 from evidence.errors import CallError
@@ -133,7 +133,7 @@ class FrequentistFit(NetworkFit):
             spread = std_error[there] if self.known(model) else np.full(there.sum(), np.nan)
             yield kind, evidence.second[there], evidence.first[there], interval(effect[there], spread)
 
-    def heterogeneity_of(self, model: str) -> Heterogeneity:
+    def heterogeneity_of(self, model: str) -> TauEstimate:
         """Give tau2 with its Q-profile interval, and I2 and H2 from the Q of the whole network.
 
         The interval of I2 is Higgins and Thompson's (2002, doi:10.1002/sim.1186), H2 is Q / df.
@@ -142,7 +142,7 @@ class FrequentistFit(NetworkFit):
 
         q, df = self.q, self.df
         i2, lower, upper = i_squared(q, df)
-        shared = Heterogeneity(
+        shared = TauEstimate(
             i2=i2,
             i2_lower=lower,
             i2_upper=upper,
@@ -530,7 +530,7 @@ class FrequentistFit(NetworkFit):
         return tables.sensitivity(
             self,
             [
-                Finding(
+                SensitivityRow(
                     model,
                     f"comparison-adjusted funnel, {test.name}",
                     " > ".join(order),

@@ -24,9 +24,9 @@ from analysis.network.model.posterior import shares_of
 from analysis.network.model.rows import Design, block_rows
 from analysis.network.model.specification import Specification
 from analysis.network.protocol import (
-    Coefficients,
     Diagnostic,
     LeftOut,
+    NamedEffects,
     Shares,
     SplitSummary,
     Statistic,
@@ -73,12 +73,12 @@ class McmcFit(SampledFit):
 
     def coefficients(self) -> pd.DataFrame:
         """Tabulate the slopes of a meta-regression, as `analysis.network.exact.ExactFit.coefficients`."""
-        found: dict[str, Coefficients] = {}
+        found: dict[str, NamedEffects] = {}
         if (regression := self.specification.regression) is not None:
             treatment, subgroup = regression.slopes(self.network.treatments)
             for model, posterior in self.posteriors.items():
                 slopes = summary(posterior.draws, posterior.coefficients[:, -len(treatment) :])
-                found[model] = Coefficients(treatment, subgroup, ["slope"] * len(treatment), slopes)
+                found[model] = NamedEffects(treatment, subgroup, ["slope"] * len(treatment), slopes)
         return tables.coefficients(self, found)
 
     def class_effects(self) -> pd.DataFrame:
@@ -102,7 +102,7 @@ class McmcFit(SampledFit):
             effects = summary(posterior.draws, values)
             # A spread is not above or below zero.
             effects = replace(effects, p_value=np.append(effects.p_value[:-1], nan))
-            found[model] = Coefficients(treatment, ["class"] * len(level), level, effects)
+            found[model] = NamedEffects(treatment, ["class"] * len(level), level, effects)
         return tables.coefficients(self, found)
 
     # --- study by study -------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from analysis.network.model import quadrature
 from analysis.network.model.mixture import NormalMixture
 from analysis.network.model.priors import Prior
 from analysis.network.model.quadrature import Heterogeneity
-from analysis.network.model.rows import DesignRows, Solution
+from analysis.network.model.rows import DesignRows, NodeSolutions
 from analysis.network.protocol import Shares
 from analysis.network.ranking import canonical
 from evidence.system.memory import FEWER, refuse_without_room
@@ -41,7 +41,7 @@ class Posterior:
     rows : DesignRows
     prior : Prior or None
         None where tau is fixed.
-    solution : Solution
+    solution : NodeSolutions
         Conditional posteriors at the nodes.
     weights : (J,) array
         Posterior probabilities of the nodes.
@@ -56,7 +56,7 @@ class Posterior:
 
     rows: DesignRows
     prior: Prior | None
-    solution: Solution
+    solution: NodeSolutions
     weights: Array
     heterogeneity: Heterogeneity | None
     log_total: float

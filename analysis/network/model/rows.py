@@ -328,7 +328,7 @@ class DesignRows:
         """X d for (J, p) coefficients; gives (n, J)."""
         return self._predict @ (self.vectors @ coefficients.T)
 
-    def solve(self, tau: Array) -> Solution:
+    def solve(self, tau: Array) -> NodeSolutions:
         """Posterior of the coefficients given each tau, and the marginal likelihood of tau.
 
         Parameters
@@ -337,7 +337,7 @@ class DesignRows:
 
         Returns
         -------
-        Solution
+        NodeSolutions
 
         Raises
         ------
@@ -370,7 +370,7 @@ class DesignRows:
             + 2.0 * np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(1)
             + self.n * log(2.0 * pi)
         )
-        return Solution(tau, weights, coefficients, root, residual, log_likelihood)
+        return NodeSolutions(tau, weights, coefficients, root, residual, log_likelihood)
 
     @staticmethod
     def _normal_equations(root: Array, right: Array) -> Array:
@@ -379,7 +379,7 @@ class DesignRows:
 
 
 @dataclass(frozen=True)
-class Solution:
+class NodeSolutions:
     """Conditional posteriors at J values of tau.
 
     Attributes
@@ -404,9 +404,9 @@ class Solution:
     residual: Array
     log_likelihood: Array
 
-    def take(self, nodes: Array) -> Solution:
+    def take(self, nodes: Array) -> NodeSolutions:
         """Keep some of the nodes."""
-        return Solution(
+        return NodeSolutions(
             self.tau[nodes],
             self.weights[:, nodes],
             self.coefficients[nodes],

@@ -12,7 +12,7 @@ import numpy as np
 from analysis.pairwise.data.combining import Combined, Pairs, apart, combine
 from analysis.pairwise.data.contrasts import Contrasts, each
 from analysis.pairwise.model.dependence import shared_arm_blocks
-from analysis.pairwise.model.rows import Rows, rotate
+from analysis.pairwise.model.rows import EffectRows, rotate
 from evidence import facts
 from evidence.errors import EvidenceError, Problem
 from evidence.facts.reasons import words
@@ -39,10 +39,10 @@ class Assembly:
     ----------
     contrasts : Contrasts
         Those that enter; the others stand in its exclusions, what was decided in its notes.
-    rows : Rows
+    rows : EffectRows
         With an intercept; one for each effect.
     studies : tuple of str
-        Name of each study by its number in `Rows.study`.
+        Name of each study by its number in `EffectRows.study`.
     variance : (n,) array
         Sampling variance of each contrast as it enters.
     effects : Combined
@@ -52,7 +52,7 @@ class Assembly:
     """
 
     contrasts: Contrasts
-    rows: Rows
+    rows: EffectRows
     studies: tuple[str, ...]
     variance: np.ndarray
     effects: Combined

@@ -14,7 +14,7 @@ import numpy as np
 
 from analysis.pairwise.model import tau2 as between_studies
 from analysis.pairwise.model.coefficients import t_p_value, t_quantile
-from analysis.pairwise.model.rows import Array, Rows
+from analysis.pairwise.model.rows import Array, EffectRows
 from analysis.verdict import NO_WIDTH
 from evidence.system.memory import refuse_without_room
 
@@ -67,12 +67,12 @@ class Subsets:
         return std_error, estimate - half, estimate + half, p_value
 
 
-def fit_subsets(rows: Rows, mask: Array, method: str | float | None) -> Subsets:
+def fit_subsets(rows: EffectRows, mask: Array, method: str | float | None) -> Subsets:
     """Fit the common-effect (no method) or the random-effects model to subsets of the rows.
 
     Parameters
     ----------
-    rows : Rows
+    rows : EffectRows
         All rows.
     mask : (m, n) array
         1 where a row belongs to a subset.
@@ -99,7 +99,7 @@ def _stack(parts: list[Subsets]) -> Subsets:
     )
 
 
-def _fit(rows: Rows, mask: Array, method: str | float | None) -> Subsets:
+def _fit(rows: EffectRows, mask: Array, method: str | float | None) -> Subsets:
     profile, p = rows.profile, rows.p
     m = len(mask)
     count = mask.sum(1)
@@ -144,7 +144,7 @@ def _fit(rows: Rows, mask: Array, method: str | float | None) -> Subsets:
     return Subsets(**out)
 
 
-def leave_out(rows: Rows, method: str | float | None) -> Subsets:
+def leave_out(rows: EffectRows, method: str | float | None) -> Subsets:
     """Fit without each study in turn; entry i is without study i."""
     studies = int(rows.study.max()) + 1
     step = max(1, _CELLS // rows.n)
@@ -155,7 +155,7 @@ def leave_out(rows: Rows, method: str | float | None) -> Subsets:
     return _stack(parts)
 
 
-def cumulative(rows: Rows, order: Array, method: str | float | None) -> Subsets:
+def cumulative(rows: EffectRows, order: Array, method: str | float | None) -> Subsets:
     """Fit to the first, the first two, ... studies.
 
     Parameters
@@ -212,12 +212,12 @@ class Influence:
     influential: Array
 
 
-def influence(rows: Rows, method: str | float | None) -> Influence:
+def influence(rows: EffectRows, method: str | float | None) -> Influence:
     """Measure the influence of each study on the fit.
 
     Parameters
     ----------
-    rows : Rows
+    rows : EffectRows
         The data.
     method : str, float or None
         Estimator of tau2 or its value; None for the common-effect model.
@@ -282,7 +282,7 @@ def influence(rows: Rows, method: str | float | None) -> Influence:
     )
 
 
-def baujat(rows: Rows, method: str | float | None) -> tuple[Array, Array]:
+def baujat(rows: EffectRows, method: str | float | None) -> tuple[Array, Array]:
     """Coordinates of the Baujat plot.
 
     Returns

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.pairwise.influence.deletion import fit_subsets
-from analysis.pairwise.model.rows import Array, Rows
+from analysis.pairwise.model.rows import Array, EffectRows
 from evidence.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -78,13 +78,17 @@ class Gosh:
 
 
 def gosh(
-    rows: Rows, studies: tuple[str, ...], method: str | float | None, subsets: int = 1_000_000, seed: int = 1
+    rows: EffectRows,
+    studies: tuple[str, ...],
+    method: str | float | None,
+    subsets: int = 1_000_000,
+    seed: int = 1,
 ) -> Gosh:
     """Fit all subsets of at least two studies, or a sample of them where there are more than `subsets`.
 
     Parameters
     ----------
-    rows : Rows
+    rows : EffectRows
         The data.
     studies : tuple of str
         Names of the studies.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.pairwise.influence.deletion import Subsets
-from analysis.pairwise.model.rows import Array, Rows
+from analysis.pairwise.model.rows import Array, EffectRows
 from analysis.pairwise.models import PairwiseModels
 from analysis.pairwise.pooling import ENGINE, MISSING, CountLikelihood, EventTables, Pooled, ThreeLevel
 from analysis.results import frame
@@ -20,7 +20,7 @@ from evidence.errors import RefusedError
 if TYPE_CHECKING:
     import pandas as pd
 
-Fit = Callable[[Rows, str | float | None], Subsets]
+Fit = Callable[[EffectRows, str | float | None], Subsets]
 """Fits to all parts at once: rows and the estimator of tau2 (None for the common effect)."""
 
 

@@ -19,7 +19,7 @@ from analysis.pairwise.model import tau2 as between_studies
 from analysis.pairwise.model.coefficients import Coefficients, coefficients
 from analysis.pairwise.model.degenerate import determined
 from analysis.pairwise.model.robust import cluster_robust
-from analysis.pairwise.model.rows import Array, Rows, Solution
+from analysis.pairwise.model.rows import Array, EffectRows, Solution
 
 TRUE_EFFECT_CORRELATION = 0.5
 """Correlation of the true effects of contrasts that share an arm: all arms vary equally between studies."""
@@ -96,7 +96,7 @@ class Multilevel:
 class _Levels:
     """Sums of ``y ~ N(X b, diag(v + within) + between s s')``, s a study's rotated ones."""
 
-    def __init__(self, rows: Rows, within: float, between: float) -> None:
+    def __init__(self, rows: EffectRows, within: float, between: float) -> None:
         self.rows = rows
         self.m = int(rows.study.max()) + 1
         self.between = between
@@ -154,12 +154,12 @@ class _Levels:
 
 
 @determined("The three-level model")
-def multilevel(rows: Rows, ci: str = "Wald", level: float = 0.95) -> Multilevel:
+def multilevel(rows: EffectRows, ci: str = "Wald", level: float = 0.95) -> Multilevel:
     """Fit the three-level model by REML, the variances between and within studies each not below 0.
 
     Parameters
     ----------
-    rows : Rows
+    rows : EffectRows
         Data in which at least one study has two rows.
     ci : str
         "Wald" for normal quantiles, "CR2" for cluster-robust intervals on this model, else t with studies
@@ -168,7 +168,7 @@ def multilevel(rows: Rows, ci: str = "Wald", level: float = 0.95) -> Multilevel:
         Confidence level.
     """
     unit2 = rows.profile.unit2
-    scaled = Rows(rows.y / rows.profile.unit, rows.v / unit2, rows.X, rows.study, rows.rotation)
+    scaled = EffectRows(rows.y / rows.profile.unit, rows.v / unit2, rows.X, rows.study, rows.rotation)
     total = max(between_studies.estimate(scaled), 1e-3 * float(np.median(scaled.v)))
     starts = [(total / 2, total / 2), (total, 0.0), (0.0, total), (0.0, 0.0)]
     found = [_average_information(scaled, np.array(start)) for start in starts]
@@ -195,7 +195,7 @@ def multilevel(rows: Rows, ci: str = "Wald", level: float = 0.95) -> Multilevel:
     return Multilevel(between * unit2, within * unit2, solution, result, weights)
 
 
-def _average_information(rows: Rows, variances: Array) -> tuple[float, float]:
+def _average_information(rows: EffectRows, variances: Array) -> tuple[float, float]:
     """Climb the restricted likelihood from (between, within), the variances kept at 0 or above."""
     fit = _Levels(rows, variances[1], variances[0])
     for _ in range(200):

@@ -15,7 +15,7 @@ import numpy as np
 
 from analysis.pairwise.model.coefficients import Coefficients, coefficients, t_quantile
 from analysis.pairwise.model.robust import cluster_robust
-from analysis.pairwise.model.rows import Array, Rows, Solution
+from analysis.pairwise.model.rows import Array, EffectRows, Solution
 from analysis.verdict import LEAST_FOR_PREDICTION, NO_WIDTH
 from evidence import facts
 
@@ -38,7 +38,7 @@ def hartung_knapp_factor(solution: Solution, df: int, adhoc: bool = False) -> fl
 
 
 def infer(
-    rows: Rows,
+    rows: EffectRows,
     solution: Solution,
     ci: str = "Wald",
     level: float = 0.95,
@@ -48,7 +48,7 @@ def infer(
 
     Parameters
     ----------
-    rows : Rows
+    rows : EffectRows
         The data.
     solution : Solution
         The fit at the estimated tau2.
@@ -69,7 +69,7 @@ def infer(
 
 
 def predict(
-    rows: Rows,
+    rows: EffectRows,
     solution: Solution,
     variant: str,
     adhoc: bool = False,
@@ -81,7 +81,7 @@ def predict(
 
     Parameters
     ----------
-    rows : Rows
+    rows : EffectRows
         The data.
     solution : Solution
         The fit at the estimated tau2.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.pairwise.model.coefficients import Coefficients, coefficients, quadratic_form
-from analysis.pairwise.model.rows import Array, Rows, Solution
+from analysis.pairwise.model.rows import Array, EffectRows, Solution
 from analysis.verdict import NO_WIDTH
 
 _ROUNDING = 1e-6
@@ -104,7 +104,9 @@ class Clusters:
         return (statistic * df2 / (eta * q) if df2 > 0 else float("nan")), float(q), df2
 
 
-def cluster_robust(rows: Rows, solution: Solution, between: float = 0.0, level: float = 0.95) -> Coefficients:
+def cluster_robust(
+    rows: EffectRows, solution: Solution, between: float = 0.0, level: float = 0.95
+) -> Coefficients:
     """Intervals that hold whatever the dependence within studies.
 
     Parameters
@@ -131,12 +133,12 @@ def cluster_robust(rows: Rows, solution: Solution, between: float = 0.0, level: 
     return coefficients(solution.beta, found.covariance * known * known[:, None], df, level)
 
 
-def clusters(rows: Rows, solution: Solution, between: float = 0.0) -> Clusters:
+def clusters(rows: EffectRows, solution: Solution, between: float = 0.0) -> Clusters:
     """Make the adjusted scores of each study.
 
     Parameters
     ----------
-    rows : Rows
+    rows : EffectRows
         The data; studies are the clusters.
     solution : Solution
         The fit whose model serves as the working one.

@@ -21,7 +21,7 @@ _CHUNK = 1 << 17
 
 
 @dataclass(frozen=True)
-class Rows:
+class EffectRows:
     """Independent rows ``y ~ N(X b, v + tau2)``.
 
     Attributes
@@ -46,7 +46,7 @@ class Rows:
     rotation: tuple[tuple[Array, Array], ...] = ()
 
     @classmethod
-    def of(cls, y: Array, v: Array, X: Array | None = None, study: Array | None = None) -> Rows:
+    def of(cls, y: Array, v: Array, X: Array | None = None, study: Array | None = None) -> EffectRows:
         """Make rows of independent effects; the design is an intercept where none is given."""
         y = np.asarray(y, float)
         return cls(
@@ -71,19 +71,19 @@ class Rows:
         """Residual degrees of freedom."""
         return self.n - self.p
 
-    def take(self, keep: Array) -> Rows:
+    def take(self, keep: Array) -> EffectRows:
         """Keep some rows; `keep` must hold whole blocks."""
         _, study = np.unique(self.study[keep], return_inverse=True)
         new = np.cumsum(keep) - 1
         rotation = tuple((new[index], matrix) for index, matrix in self.rotation if keep[index[0]])
-        return Rows(self.y[keep], self.v[keep], self.X[keep], study, rotation)
+        return EffectRows(self.y[keep], self.v[keep], self.X[keep], study, rotation)
 
-    def with_design(self, X: Array) -> Rows:
+    def with_design(self, X: Array) -> EffectRows:
         """Take another design, given for the contrasts as they were before rotation."""
         X = np.array(X, float)
         for index, matrix in self.rotation:
             X[index] = matrix @ X[index]
-        return Rows(self.y, self.v, X, self.study, self.rotation)
+        return EffectRows(self.y, self.v, X, self.study, self.rotation)
 
     def to_contrasts(self, coefficients: Array) -> Array:
         """Carry coefficients of the rows over to the contrasts: the weights that act on the effects."""
@@ -98,7 +98,9 @@ class Rows:
         return Profile(self)
 
 
-def rotate(y: Array, v: Array, X: Array, study: Array, blocks: Iterable[tuple[Array, Array, Array]]) -> Rows:
+def rotate(
+    y: Array, v: Array, X: Array, study: Array, blocks: Iterable[tuple[Array, Array, Array]]
+) -> EffectRows:
     """Turn correlated contrasts into independent rows by joint diagonalisation of V and R.
 
     With ``R = L L'`` and ``L^-1 V L^-T = Q diag(lambda) Q'`` the rows ``Q' L^-1 y`` are independent with
@@ -107,7 +109,7 @@ def rotate(y: Array, v: Array, X: Array, study: Array, blocks: Iterable[tuple[Ar
     Parameters
     ----------
     y, v, X, study : arrays
-        As in `Rows`, one entry per contrast.
+        As in `EffectRows`, one entry per contrast.
     blocks : iterable of (indices, V, R)
         For each block its contrasts, their sampling covariance, and the correlation of their true effects.
 
@@ -124,7 +126,7 @@ def rotate(y: Array, v: Array, X: Array, study: Array, blocks: Iterable[tuple[Ar
         matrix = vectors.T @ whiten
         y[index], v[index], X[index] = matrix @ y[index], variances, matrix @ X[index]
         rotation.append((np.asarray(index), matrix))
-    return Rows(y, v, X, np.asarray(study), tuple(rotation))
+    return EffectRows(y, v, X, np.asarray(study), tuple(rotation))
 
 
 def _orthonormal(X: Array) -> tuple[Array, Array]:
@@ -169,13 +171,13 @@ class Profile:
 
     Parameters
     ----------
-    rows : Rows
+    rows : EffectRows
         The data.
     order : (m, n) int array, optional
         For permutation tests: row i of the design in batch b is row ``order[b, i]`` of the given one.
     """
 
-    def __init__(self, rows: Rows, order: Array | None = None) -> None:
+    def __init__(self, rows: EffectRows, order: Array | None = None) -> None:
         self.rows = rows
         self.unit = 2.0 ** np.round(0.5 * np.log2(np.mean(rows.v))) if rows.n else 1.0
         self.unit2 = self.unit**2

@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from analysis.pairwise.model.rows import Array, Profile, Rows, Sums
+from analysis.pairwise.model.rows import Array, EffectRows, Profile, Sums
 from evidence import facts
 
 METHODS: dict[str, str] = {name: row.label for name, row in facts.estimators().items() if row.pairwise}
@@ -29,12 +29,12 @@ INTERVALS: dict[str, str] = facts.interval_methods("tau2")
 """Intervals of the between-study variance by name."""
 
 
-def estimate(rows: Rows, method: str = "REML") -> float:
+def estimate(rows: EffectRows, method: str = "REML") -> float:
     """Estimate the between-study variance.
 
     Parameters
     ----------
-    rows : Rows
+    rows : EffectRows
         Data, with at least one residual degree of freedom.
     method : str
         One of `METHODS`. EB solves the same equation as PM, ``Q(tau2) = k - p``, and so gives the same
@@ -280,13 +280,13 @@ def _newton(
 
 
 def interval(
-    rows: Rows, method: str = "QP", level: float = 0.95, likelihood: str = "REML"
+    rows: EffectRows, method: str = "QP", level: float = 0.95, likelihood: str = "REML"
 ) -> tuple[float, float]:
     """Interval for the between-study variance.
 
     Parameters
     ----------
-    rows : Rows
+    rows : EffectRows
         Data with residual degrees of freedom.
     method : {"QP", "PL"}
         Q-profile (Viechtbauer 2007, eq. 11), exact under the model; or profile likelihood.
@@ -342,12 +342,12 @@ def _bisect(
     return float(solver(function, low, high, xtol=1e-300, rtol=8.9e-16, maxiter=500))
 
 
-def i2_h2(rows: Rows, tau2: float) -> tuple[float, float]:
+def i2_h2(rows: EffectRows, tau2: float) -> tuple[float, float]:
     """Share of the total variability that is between studies, and total over sampling variability.
 
     Parameters
     ----------
-    rows : Rows
+    rows : EffectRows
         Data with residual degrees of freedom.
     tau2 : float
         Between-study variance; pass an end of its interval to have that end of I2's and H2's.
@@ -364,6 +364,6 @@ def i2_h2(rows: Rows, tau2: float) -> tuple[float, float]:
     return ratio / (1 + ratio), 1 + ratio
 
 
-def typical_variance(rows: Rows) -> float:
+def typical_variance(rows: EffectRows) -> float:
     """Give the sampling variance of a typical effect, ``(k - p) / tr P`` (Higgins and Thompson, eq. 9)."""
     return rows.df / rows.profile.trace_of_p() * rows.profile.unit2

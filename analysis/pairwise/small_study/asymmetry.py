@@ -25,7 +25,7 @@ from analysis.pairwise.model import tau2 as between_studies
 from analysis.pairwise.model.coefficients import Coefficients, coefficients, t_p_value
 from analysis.pairwise.model.degenerate import determined
 from analysis.pairwise.model.inference import infer
-from analysis.pairwise.model.rows import Array, Rows, Solution
+from analysis.pairwise.model.rows import Array, EffectRows, Solution
 from evidence.errors import CallError, RefusedError
 from evidence.system.memory import refuse_without_room
 
@@ -98,7 +98,7 @@ def _weighted_regression(y: Array, x: Array, v: Array, method: str, strata: Arra
     intercepts = (groups[:, None] == np.arange(groups.max() + 1)).astype(float)
     _few(len(y), intercepts.shape[1] + 2, method)
     _varies(x, method)
-    rows = Rows.of(y, v, np.column_stack([intercepts[:, 0], x, intercepts[:, 1:]]))
+    rows = EffectRows.of(y, v, np.column_stack([intercepts[:, 0], x, intercepts[:, 1:]]))
     solution = rows.profile.solve(0.0)
     both = coefficients(solution.beta, solution.covariance * solution.residual_ss / rows.df, rows.df)
     return Asymmetry(method, _split(both, 1), _split(both, 0), float("nan"), len(y))
@@ -156,7 +156,7 @@ def egger(
     method = f"Egger, additive error, on {predictor}"
     _few(len(y), 3, method)
     _varies(x, method)
-    rows = Rows.of(y, v, np.column_stack([np.ones(len(y)), x]))
+    rows = EffectRows.of(y, v, np.column_stack([np.ones(len(y)), x]))
     between = between_studies.estimate(rows, tau2) if isinstance(tau2, str) else tau2
     both = infer(rows, rows.profile.solve(between), ci)
     return Asymmetry(method, _split(both, 1), _split(both, 0), between, len(y))
@@ -307,19 +307,19 @@ def trim_fill(
     _few(len(y), 3, "Trim and fill")
     y, v = np.asarray(y, float), np.asarray(v, float)
 
-    def between(rows: Rows) -> float:
+    def between(rows: EffectRows) -> float:
         if isinstance(method, str):
             return between_studies.estimate(rows, method) if rows.df > 0 else 0.0
         return method or 0.0
 
     def centre(effects: Array, variances: Array) -> tuple[Solution, float]:
-        rows = Rows.of(effects, variances)
+        rows = EffectRows.of(effects, variances)
         tau2 = between(rows)
         return rows.profile.solve(tau2), tau2
 
     if side is None:
         _varies(np.sqrt(v), "Egger's slope")
-        rows = Rows.of(y, v, np.column_stack([np.ones(len(y)), np.sqrt(v)]))
+        rows = EffectRows.of(y, v, np.column_stack([np.ones(len(y)), np.sqrt(v)]))
         side = "right" if rows.profile.solve(between(rows)).beta[1] < 0 else "left"
     sign = -1.0 if side == "right" else 1.0
     order = np.argsort(sign * y, kind="stable")

@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.pairwise.model.coefficients import Coefficients
 from analysis.pairwise.model.inference import infer
-from analysis.pairwise.model.rows import Array, Rows
+from analysis.pairwise.model.rows import Array, EffectRows
 from analysis.pairwise.models import PairwiseModels, quantities
 from analysis.pairwise.small_study import asymmetry as bias
 from analysis.results import frame
@@ -18,7 +18,7 @@ from evidence.errors import RefusedError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.pairwise.counts import Table
+    from analysis.pairwise.counts import CountTable
     from analysis.pairwise.small_study.asymmetry import Asymmetry
 
 
@@ -141,7 +141,7 @@ class SmallStudyEffects(PairwiseModels):
             raise RefusedError(f"{said}.")
         return found
 
-    def _tables(self, name: str) -> Table:
+    def _tables(self, name: str) -> CountTable:
         from analysis.pairwise import counts
 
         if self.contrasts.measure != "OR":
@@ -175,7 +175,7 @@ class SmallStudyEffects(PairwiseModels):
         for model, method in self.models_and_methods():
             found = bias.trim_fill(y, v, method, estimator, side)
             ci = self.options.ci if model == "random" and self.options.ci.startswith("HK") else "Wald"
-            effect = infer(Rows.of(found.y, found.v), found.solution, ci)
+            effect = infer(EffectRows.of(found.y, found.v), found.solution, ci)
             name = f"trim and fill {estimator}"
             values = {"missing": found.missing, "missing_std_error": found.std_error, "tau2": found.tau2}
             said = "; ".join(filter(None, [f"missing on the {found.side}", note, self.instead(model)]))

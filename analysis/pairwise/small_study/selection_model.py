@@ -14,7 +14,7 @@ import numpy as np
 from analysis.pairwise.model import tau2 as between_studies
 from analysis.pairwise.model.coefficients import Coefficients, chi2_p_value, coefficients
 from analysis.pairwise.model.degenerate import determined
-from analysis.pairwise.model.rows import Array, Rows
+from analysis.pairwise.model.rows import Array, EffectRows
 from evidence.errors import CallError, RefusedError
 
 _SMALLEST_TAU = 1e-6
@@ -100,7 +100,7 @@ def selection_model(y: Array, v: Array, step: float = 0.025, direction: str | No
         raise RefusedError(
             f"A selection model has three parameters and needs {LEAST_EFFECTS} effects; there are {len(y)}."
         )
-    rows = Rows.of(y, v)
+    rows = EffectRows.of(y, v)
     if direction is None:
         direction = "greater" if rows.profile.solve(0.0).beta[0] >= 0 else "less"
     sign = 1.0 if direction == "greater" else -1.0
@@ -116,7 +116,7 @@ def selection_model(y: Array, v: Array, step: float = 0.025, direction: str | No
             "cannot be estimated."
         )
     likelihood = _Likelihood(effect, variance, cut, below)
-    plain = Rows.of(effect, variance)
+    plain = EffectRows.of(effect, variance)
     tau2 = between_studies.estimate(plain, "ML")
     without = plain.profile.solve(tau2)
     maxima = likelihood.maxima(without.beta[0], np.sqrt(tau2))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from analysis import pairwise
 from analysis.pairwise.model import tau2
-from analysis.pairwise.model.rows import Rows
+from analysis.pairwise.model.rows import EffectRows
 from evidence.errors import CallError, EvidenceError, RefusedError
 
 
@@ -310,6 +310,6 @@ def test_subsets_and_orders_need_something_to_choose_from():
 
 def test_paule_mandel_on_precision_that_varies_sixteen_powers_of_ten():
     y, v = (np.array(values, float) for values in EDGES["variances sixteen powers apart"])
-    rows = Rows.of(y, v, np.column_stack([np.ones(4), np.sqrt(v)]))
+    rows = EffectRows.of(y, v, np.column_stack([np.ones(4), np.sqrt(v)]))
     found = tau2.estimate(rows, "PM")
     assert rows.profile.solve(found).residual_ss == pytest.approx(2, rel=1e-6)

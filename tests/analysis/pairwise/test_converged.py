@@ -15,14 +15,16 @@ import pytest
 
 from analysis.pairwise.influence import deletion
 from analysis.pairwise.model import tau2
-from analysis.pairwise.model.rows import Rows
+from analysis.pairwise.model.rows import EffectRows
 from analysis.pairwise.small_study import asymmetry as bias
 
 ORACLES = Path(__file__).parents[2] / "oracles"
 CONVERGED = json.loads((ORACLES / "pairwise_converged.json").read_text(encoding="utf-8"))["sets"]
 HERE = json.loads((ORACLES / "pairwise_metafor.json").read_text(encoding="utf-8"))["data"]
 CORE = json.loads((ORACLES / "reference_core.json").read_text(encoding="utf-8"))["pairwise"]
-COMMITTED = {f"{name} {entry['measure']}": Rows.of(entry["yi"], entry["vi"]) for name, entry in HERE.items()}
+COMMITTED = {
+    f"{name} {entry['measure']}": EffectRows.of(entry["yi"], entry["vi"]) for name, entry in HERE.items()
+}
 
 
 def compare(rows, expected):
@@ -59,4 +61,4 @@ def test_leave_one_out_and_influence(name):
 def test_every_other_set(name):
     data, measure = name.split(" ")
     entry = CORE[data][measure]
-    compare(Rows.of(entry["yi"], entry["vi"]), CONVERGED[name])
+    compare(EffectRows.of(entry["yi"], entry["vi"]), CONVERGED[name])

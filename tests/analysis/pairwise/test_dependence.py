@@ -12,7 +12,7 @@ import pytest
 from analysis import pairwise
 from analysis.pairwise.model import dependence
 from analysis.pairwise.model import tau2 as between_studies
-from analysis.pairwise.model.rows import Rows, rotate
+from analysis.pairwise.model.rows import EffectRows, rotate
 from evidence.errors import CallError, RefusedError
 
 REFERENCE = json.loads(
@@ -80,7 +80,7 @@ def test_cluster_robust_equals_clubsandwich(schools, method, key):
 def test_regression_in_three_levels(schools):
     expected = REFERENCE["r3"]
     X = np.column_stack([np.ones(len(schools)), schools["year"] - 1990])
-    rows = Rows.of(schools["yi"], schools["vi"], X, np.unique(schools["study"], return_inverse=True)[1])
+    rows = EffectRows.of(schools["yi"], schools["vi"], X, np.unique(schools["study"], return_inverse=True)[1])
     found = dependence.multilevel(rows, "CR2")
     assert found.coefficients.estimate == pytest.approx(expected["b"], rel=1e-5)
     assert found.coefficients.std_error == pytest.approx(expected["se"], rel=1e-5)
@@ -227,7 +227,7 @@ def test_counts_refuse_shared_arms(shared):
 
 def test_likelihood_over_both_variances_is_nowhere_higher(schools):
     _, study = np.unique(schools["study"], return_inverse=True)
-    rows = Rows.of(schools["yi"], schools["vi"], study=study)
+    rows = EffectRows.of(schools["yi"], schools["vi"], study=study)
     found = dependence.multilevel(rows)
 
     def height(between, within):

@@ -11,7 +11,7 @@ import pytest
 
 from analysis import pairwise, results
 from analysis.pairwise.influence import deletion
-from analysis.pairwise.model.rows import Rows
+from analysis.pairwise.model.rows import EffectRows
 from evidence.errors import CallError
 
 ORACLES = Path(__file__).parents[2] / "oracles"
@@ -184,7 +184,7 @@ def test_cumulative_by_year():
 
 @pytest.mark.parametrize(("which", "method"), [("dl", "DL"), ("ee", None)])
 def test_influence_and_baujat(which, method):
-    rows = Rows.of(SENSITIVITY["yi"], SENSITIVITY["vi"])
+    rows = EffectRows.of(SENSITIVITY["yi"], SENSITIVITY["vi"])
     found, expected = deletion.influence(rows, method), SENSITIVITY[which]
     for ours, theirs in (
         (found.rstudent, "rstudent"), (found.dffits, "dffits"), (found.cooks_distance, "cook"),
@@ -203,7 +203,7 @@ def test_influence_and_baujat(which, method):
 def test_influence_in_meta_regression():
     entry = SENSITIVITY["mods"]
     X = np.column_stack([np.ones(13), SENSITIVITY["ablat"], SENSITIVITY["year"]])
-    rows = Rows.of(SENSITIVITY["yi"], SENSITIVITY["vi"], X)
+    rows = EffectRows.of(SENSITIVITY["yi"], SENSITIVITY["vi"], X)
     found = deletion.influence(rows, "DL")
     for ours, theirs in (
         (found.rstudent, "rstudent"), (found.dffits, "dffits"), (found.cooks_distance, "cook"),

@@ -15,7 +15,7 @@ import pytest
 from analysis.pairwise import fit as fit_pairwise
 from analysis.pairwise.influence import deletion
 from analysis.pairwise.model import coefficients, inference, tau2
-from analysis.pairwise.model.rows import Rows
+from analysis.pairwise.model.rows import EffectRows
 from analysis.pairwise.regression import between_groups, design
 from analysis.pairwise.small_study import asymmetry as bias
 
@@ -33,7 +33,7 @@ ITERATED = ("REML", "ML", "PM", "EB")
 def measures(request, oracle):
     """Each measure of one set as (measure, reference, rows)."""
     found = oracle(request.param)["pairwise"]["measures"]
-    return [(name, entry, Rows.of(entry["yi"], entry["vi"])) for name, entry in found.items()]
+    return [(name, entry, EffectRows.of(entry["yi"], entry["vi"])) for name, entry in found.items()]
 
 
 def close(ours, theirs, rel=1e-10, floor=1e-13):
@@ -231,7 +231,7 @@ def test_egger_and_begg(measures, monkeypatch):
         close(ours.slope.p_value[0], expected["lm_sei"]["pval"], 1e-9)
         ours = bias.egger(y, v, "additive")
         reference = expected["rma_sei_reml"]
-        x = Rows.of(y, v, np.column_stack([np.ones(len(y)), np.sqrt(v)]))
+        x = EffectRows.of(y, v, np.column_stack([np.ones(len(y)), np.sqrt(v)]))
         # The reference does not print its tau2: ours is the optimum, and the statistics differ as little as it does.
         assert all(
             log_likelihood(x, ours.tau2, True) >= log_likelihood(x, ours.tau2 * f, True)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.pairwise.model import tau2
-from analysis.pairwise.model.rows import Rows, rotate
+from analysis.pairwise.model.rows import EffectRows, rotate
 
 CLOSED = ("DL", "HE", "HS", "SJ")
 ITERATED = ("REML", "ML", "PM", "EB")
@@ -20,9 +20,9 @@ REFERENCE = json.loads(
 )
 
 
-def data(name: str) -> tuple[Rows, dict]:
+def data(name: str) -> tuple[EffectRows, dict]:
     entry = REFERENCE["data"][name]
-    return Rows.of(entry["yi"], entry["vi"]), entry
+    return EffectRows.of(entry["yi"], entry["vi"]), entry
 
 
 def log_likelihood(y, v, t, restricted=True):
@@ -101,7 +101,7 @@ def test_intervals_solve_their_equations(name):
 @pytest.mark.parametrize("power", [-60, -9, 7, 60])
 def test_scale_does_not_matter(method, power):
     rows, _ = data("bcg")
-    scaled = Rows.of(rows.y * 10.0**power, rows.v * 100.0**power)
+    scaled = EffectRows.of(rows.y * 10.0**power, rows.v * 100.0**power)
     one, other = tau2.estimate(rows, method), tau2.estimate(scaled, method)
     assert other / 100.0**power == pytest.approx(one, rel=1e-12)
     for name in tau2.INTERVALS:
@@ -114,7 +114,7 @@ def test_highest_of_several_maxima():
     # Two tight pairs far apart from each other and a loose study: the restricted likelihood has two maxima.
     y = np.array([0.0, 0.0, 10.0, 3.0, -3.0])
     v = np.array([1e-4, 1e-4, 400.0, 4.0, 4.0])
-    rows = Rows.of(y, v)
+    rows = EffectRows.of(y, v)
     grid = np.concatenate([[0], np.geomspace(1e-8, 1e4, 20001)])
     heights = np.array([log_likelihood(y, v, t) for t in grid])
     assert log_likelihood(y, v, tau2.estimate(rows, "REML")) >= heights.max() - 1e-9
@@ -131,7 +131,7 @@ def test_highest_of_several_maxima():
 def test_reml_is_the_global_maximum(pairs):
     y = np.array([pair[0] for pair in pairs])
     v = 10.0 ** np.array([pair[1] for pair in pairs])
-    estimate = tau2.estimate(Rows.of(y, v), "REML")
+    estimate = tau2.estimate(EffectRows.of(y, v), "REML")
     grid = np.concatenate([[0.0], np.geomspace(1e-8, 1e4, 300)])
     best = max(log_likelihood(y, v, t) for t in grid)
     assert log_likelihood(y, v, estimate) >= best - 1e-9 * max(1.0, abs(best))

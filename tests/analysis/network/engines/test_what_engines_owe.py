@@ -91,6 +91,15 @@ def test_a_fit_is_found_in_one_file_and_its_base():
     }
 
 
+def test_a_class_of_networks_has_a_name_of_its_own():
+    names = [
+        node.name for tree in trees().values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
+    ]
+    assert len(names) > 50
+    assert len(names) == len(set(names))
+    assert not {"Rows", "Table", "Column", "Row"} & set(names)
+
+
 def test_an_editor_shows_what_the_fit_of_each_engine_offers():
     named = {"NetworkFit": NetworkFit, "Network": Network, "Literal": Literal}
     known = named | {fit.__name__: fit for fit in FITS.values()}
