@@ -23,7 +23,8 @@ from analysis import entered
 from analysis.results import frame
 from evidence import facts
 from evidence.errors import CallError, EvidenceError, RefusedError
-from evidence.question import Question, time_rule
+from evidence.folder.options import options_of, settle, specification
+from evidence.question import time_rule
 from evidence.results import CONTENT, IMPORTANTLY_BETTER, OVER_ALL, Run, hash_rows, versions
 from evidence.system.frames import rows as rows_of
 
@@ -62,11 +63,6 @@ def run_pairwise(
     measure: str,
     treatment: str,
     versus: str,
-    timepoint: str | None = None,
-    where: str | None = None,
-    exclude_high_rob: bool = False,
-    moderators: Sequence[str] = (),
-    reference_levels: Mapping[str, str] | None = None,
     analysis: str | None = None,
     **options: Any,
 ) -> Run:
@@ -75,18 +71,15 @@ def run_pairwise(
     Parameters
     ----------
     db : EvidenceBase
-    outcome, measure, treatment, versus, timepoint, where, exclude_high_rob
+    outcome, measure, treatment, versus
         As in `analysis.pairwise.fit`.
-    moderators : sequence of str
-        Variables of studies, arms or effects for a meta-regression; its rows stand in the frame sensitivity.
-    reference_levels : mapping of str to str, optional
-        Level of a moderator that the others are compared with; else the one that most studies have.
     analysis : str, optional
         Name in the review's plan.
     **options
-        Further options of `analysis.pairwise.fit`: tau2, ci, prediction, by, shared, method, dependence,
-        separate_tau2,
-        tau2_interval.
+        Options of a pairwise analysis as `evidence.folder.options` declares them (timepoint, where,
+        exclude_high_rob, moderators and reference_levels of a meta-regression, whose rows stand in the frame
+        sensitivity), and those of `analysis.pairwise.fit`: tau2, ci, prediction, by, shared, method,
+        dependence, separate_tau2, tau2_interval.
 
     Returns
     -------
@@ -99,27 +92,65 @@ def run_pairwise(
     EvidenceError
         As `analysis.pairwise.fit`.
     """
-    import pandas as pd
-
     from analysis import pairwise
 
-    question: dict[str, Any] = {
-        "outcome": outcome,
-        "measure": measure,
-        "treatment": treatment,
-        "versus": versus,
-    }
-    fit = pairwise.fit(
-        db, **question, timepoint=timepoint, where=where, exclude_high_rob=exclude_high_rob, **options
+    asked, of_fit = settle(
+        "pairwise",
+        {"outcome": outcome, "measure": measure, "treatment": treatment, "versus": versus, **options},
     )
+    moderators = asked["moderators"]
+    if asked["reference_levels"] and not moderators:
+        names = ", ".join(asked["reference_levels"])
+        raise CallError(f"A reference level is of a moderator: ask for moderator {names}.")
+    question = {name: asked[name] for name in _OF_PAIRWISE}
+    fit = pairwise.fit(db, **question, **of_fit)
+    frames = _pairwise_frames(db, fit, moderators, asked["reference_levels"])
     contrasts = fit.contrasts
+    return Run(
+        kind="pairwise",
+        engine="frequentist",
+        scale=contrasts.scale,
+        specification=specification("pairwise", asked | {"timepoint": contrasts.timepoint})
+        | asdict(fit.options),
+        input_hash=_pairwise_hash(fit, [*filter(None, [fit.options.by]), *moderators]),
+        frames=frames | _forms_mixed(frames, measure, "g"),
+        unit=contrasts.unit,
+        lower_is_better=contrasts.lower_is_better,
+        treatment=contrasts.treatment,
+        versus=contrasts.versus,
+        timepoint=contrasts.timepoint,
+        subgroup=fit.options.by,
+        n_studies=len(fit.studies),
+        n_arms=_count_arms(contrasts.frame),
+        n_treatments=2,
+        versions=versions(),
+        **_about(db, asked, analysis),
+    )
+
+
+_OF_PAIRWISE = ("outcome", "measure", "treatment", "versus", "timepoint", "where", "exclude_high_rob")
+_OF_NETWORK = (
+    "outcome", "measure", "reference", "timepoint", "where", "treatments", "smd", "exclude_high_rob"
+)  # fmt: skip
+
+
+def _about(db: EvidenceBase, asked: Mapping[str, Any], analysis: str | None) -> dict[str, Any]:
+    """Say of a run what its question and its evidence base are."""
+    return {name: asked[name] for name in ("outcome", "measure", "where")} | {
+        "analysis": analysis,
+        "synthetic": _synthetic(db),
+        "content_hash": db.value(CONTENT),
+    }
+
+
+def _pairwise_frames(
+    db: EvidenceBase, fit: PairwiseFit, moderators: Sequence[str], levels: Mapping[str, str] | None
+) -> dict[str, pd.DataFrame]:
+    import pandas as pd
+
     sensitivity, exclusions, notes = [fit.sensitivity()], [fit.exclusions()], [fit.notes()]
-    if reference_levels and not moderators:
-        raise CallError(
-            f"A reference level is of a moderator: ask for moderator {', '.join(reference_levels)}."
-        )
     if moderators:
-        regression = fit.meta_regression(*moderators, reference_levels=reference_levels)
+        regression = fit.meta_regression(*moderators, reference_levels=levels)
         sensitivity.append(regression.frame())
         exclusions.append(regression.left_out)
         notes += [_note("info", said) for said in regression.compared()]
@@ -132,8 +163,7 @@ def run_pairwise(
         long = f"{minutes} minute{'s' * (minutes > 1)}"
         said = f"No study was left out in turn: with {k:,} it would take some {long}."
         notes.append(_note("info", f"{said} In Python, `fit.leave_one_out()` does it."))
-    rule = contrasts.timepoint
-    frames = {
+    return {
         "estimates": fit.estimates(),
         "heterogeneity": fit.heterogeneity(),
         "leave_one_out": left_out,
@@ -143,34 +173,6 @@ def run_pairwise(
         "contrasts": entered.of_pairwise(db, fit, moderators),
         "exclusions": pd.concat([part for part in exclusions if len(part)] or exclusions[:1]),
     }
-    return Run(
-        kind="pairwise",
-        engine="frequentist",
-        outcome=outcome,
-        measure=measure,
-        scale=contrasts.scale,
-        specification=question
-        | {"timepoint": rule, "where": where, "exclude_high_rob": exclude_high_rob}
-        | {"moderators": list(moderators)}
-        | ({"reference_levels": dict(reference_levels)} if reference_levels else {})
-        | asdict(fit.options),
-        input_hash=_pairwise_hash(fit, [*filter(None, [fit.options.by]), *moderators]),
-        frames=frames | _forms_mixed(frames, measure, "g"),
-        analysis=analysis,
-        unit=contrasts.unit,
-        lower_is_better=contrasts.lower_is_better,
-        treatment=contrasts.treatment,
-        versus=contrasts.versus,
-        timepoint=rule,
-        subgroup=fit.options.by,
-        where=where,
-        n_studies=len(fit.studies),
-        n_arms=_count_arms(contrasts.frame),
-        n_treatments=2,
-        synthetic=_synthetic(db),
-        content_hash=db.value(CONTENT),
-        versions=versions(),
-    )
 
 
 def run_network(
@@ -178,21 +180,6 @@ def run_network(
     *,
     outcome: str,
     measure: str,
-    engine: str = facts.default_engine(),
-    model: str = "both",
-    reference: str | None = None,
-    timepoint: str | None = None,
-    where: str | None = None,
-    treatments: list[str] | str | None = None,
-    smd: str = "d",
-    exclude_high_rob: bool = False,
-    seed: int = 1,
-    node_split: bool = False,
-    split_method: str | None = None,
-    leave_one_out: bool = False,
-    league: bool = False,
-    chains: bool = False,
-    funnel_order: Sequence[str] = (),
     analysis: str | None = None,
     progress: Progress | None = None,
     **options: Any,
@@ -202,30 +189,19 @@ def run_network(
     Parameters
     ----------
     db : EvidenceBase
-    outcome, measure, reference, timepoint, where, treatments, smd, exclude_high_rob
+    outcome, measure
         As in `analysis.network.data.load`.
-    engine, model
-        As in `analysis.network.fit`.
-    seed : int
-        For an engine that draws.
-    node_split, leave_one_out : bool
-        Whether to set direct against indirect evidence, and to refit without each study.
-    split_method : str, optional
-        How the frequentist engine sets direct against indirect evidence: as in its ``node_splits``.
-    league : bool
-        Whether to add the league table of each model, which is printed, not kept: estimates make it anew.
-    chains : bool
-        Whether to draw an exact fit's random-effects posterior by Markov chains as well, to show how they
-        converge and how far they agree with it. Where PyMC is not installed a note says so.
-    funnel_order : sequence of str, optional
-        Order of treatments for the comparison-adjusted funnel plot, which draws an earlier minus a later one;
-        kept in the specification.
     analysis : str, optional
         Name in the review's plan.
     progress : callable, optional
         Called with a few words before each step.
     **options
-        Further options of the engine (tau2, tau_prior, effect_prior_sd, ...); None stands for its default.
+        Options of a network as `evidence.folder.options` declares them: reference, timepoint, where,
+        treatments, smd, exclude_high_rob (as in `analysis.network.data.load`), engine, model (as in
+        `analysis.network.fit`), seed, node_split, split_method (as in ``node_splits``), leave_one_out, league
+        (each model's league table, which is printed, not kept), chains (an exact fit's posterior drawn by
+        Markov chains too; where PyMC is not installed a note says so) and funnel_order; and those of the
+        engine (tau2, tau_prior, effect_prior_sd, ...), for which None stands for its default.
 
     Returns
     -------
@@ -242,80 +218,60 @@ def run_network(
     from analysis import network
 
     say = progress or (lambda step: None)
+    asked, of_engine = settle("network", {"outcome": outcome, "measure": measure, **options})
+    engine = asked["engine"]
     say("reading the network")
-    net = network.load(
-        db,
-        outcome,
-        measure,
-        reference=reference,
-        timepoint=timepoint,
-        where=where,
-        treatments=treatments,
-        smd=smd,
-        exclude_high_rob=exclude_high_rob,
-    )
-    if leave_one_out:
+    net = network.load(db, **{name: asked[name] for name in _OF_NETWORK})
+    if asked["leave_one_out"]:
         _refuse_refits(engine, net)
-    chosen = engine_options(engine, {key: value for key, value in options.items() if value is not None})
+    chosen = engine_options(engine, {key: value for key, value in of_engine.items() if value is not None})
     if "seed" in engine_parameters(engine):
-        chosen["seed"] = seed
+        chosen["seed"] = asked["seed"]
     say(f"fitting the {engine} engine")
     try:
-        fit = network.fit(net, engine=engine, model=model, **chosen)
+        fit = network.fit(net, engine=engine, model=asked["model"], **chosen)
     except ModuleNotFoundError as error:
         raise _not_installed(engine, error) from None
-    splits = {}
-    if split_method is not None:
-        if "method" not in signature(fit.node_splits).parameters:
-            raise CallError(f"The {engine} engine has one way to split: leave --split-method out.")
-        node_split, splits = True, {"method": split_method}
-    frames = _network_frames(fit, splits if node_split else None, leave_one_out, league, say)
+    splits = _split_options(fit, asked["split_method"])
+    asked["node_split"] = asked["node_split"] or bool(splits)
+    frames = _network_frames(
+        fit, splits if asked["node_split"] else None, asked["leave_one_out"], asked["league"], say
+    )
     frames["contrasts"] = entered.of_network(db, net)
-    frames |= _forms_mixed(frames, measure, smd)
-    if chains:
+    frames |= _forms_mixed(frames, measure, asked["smd"])
+    if asked["chains"]:
         say("drawing Markov chains")
-        frames |= _chains(fit, frames["notes"], seed)
-    rule = str(time_rule(db, outcome, measure, timepoint)[0])
+        frames |= _chains(fit, frames["notes"], asked["seed"])
+    rule = str(time_rule(db, outcome, measure, asked["timepoint"])[0])
     return Run(
         kind="network",
         engine=engine,
-        outcome=outcome,
-        measure=measure,
         scale=net.scale,
-        specification={
-            "outcome": outcome,
-            "measure": measure,
-            "model": model,
-            "reference": net.reference,
-            "timepoint": rule,
-            "where": where,
-            "treatments": treatments,
-            "smd": smd,
-            "exclude_high_rob": exclude_high_rob,
-            "node_split": node_split,
-            "leave_one_out": leave_one_out,
-        }
-        | ({"split_method": split_method} if splits else {})
-        | ({"chains": True} if chains else {})
-        | ({"funnel_order": list(funnel_order)} if funnel_order else {})
+        specification=specification("network", asked | {"reference": net.reference, "timepoint": rule})
         # JSON has no infinity, which makes a prior flat.
         | {name: "infinity" if value == inf else value for name, value in chosen.items()},
         input_hash=_network_hash(net),
         frames=frames,
-        analysis=analysis,
         unit=net.unit,
         lower_is_better=net.lower_is_better,
         reference=net.reference,
         timepoint=rule,
-        where=where,
         seed=chosen.get("seed"),
         n_studies=len({study for study, _ in net.studies}),
         n_arms=net.n_arms,
         n_treatments=len(net.treatments),
-        synthetic=_synthetic(db),
-        content_hash=db.value(CONTENT),
         versions=versions(*facts.engine(engine).needs),
+        **_about(db, asked, analysis),
     )
+
+
+def _split_options(fit: NetworkFit, method: str | None) -> dict[str, str]:
+    """How direct is set against indirect evidence, where it is asked for by name."""
+    if method is None:
+        return {}
+    if "method" not in signature(fit.node_splits).parameters:
+        raise CallError(f"The {fit.engine} engine has one way to split: leave --split-method out.")
+    return {"method": method}
 
 
 def run_plan(db: EvidenceBase, *, progress: Progress | None = None) -> list[Run]:
@@ -396,46 +352,18 @@ def run_planned(db: EvidenceBase, row: Mapping[str, Any], *, progress: Progress 
     EvidenceError
         If it is refused.
     """
-    asked = Question.of_plan(row)
-    shared = {
-        "outcome": asked.outcome,
-        "measure": asked.measure,
-        "timepoint": asked.timepoint,
-        "where": asked.where,
-        "exclude_high_rob": asked.exclude_high_rob,
-        "analysis": row["analysis"],
+    kind = row["kind"]
+    # Every row of the plan has an estimator of tau2; only the engines that use one are told.
+    accepted = engine_parameters(row["engine"]) if kind == "network" else None
+    given = {
+        option.takes: option.loaded(row[option.column])
+        for option in options_of(kind, planned=True)
+        if not option.of_fit or accepted is None or option.takes in accepted
     }
-    if asked.pairwise:
-        return run_pairwise(
-            db,
-            **shared,
-            treatment=str(asked.treatment),
-            versus=str(asked.versus),
-            tau2=row["tau2"],
-            ci=row["ci"],
-            dependence=row["dependence"],
-            by=row["subgroup"],
-            moderators=json.loads(row["moderators"] or "[]"),
-            reference_levels=json.loads(row["reference_levels"] or "{}"),
-        )
-    accepted = engine_parameters(row["engine"])
-    return run_network(
-        db,
-        **shared,
-        engine=row["engine"],
-        model=row["model"],
-        reference=row["reference"],
-        treatments=list(asked.treatments) if isinstance(asked.treatments, tuple) else asked.treatments,
-        smd=asked.smd,
-        seed=row["seed"],
-        node_split=row["node_split"],
-        leave_one_out=row["leave_one_out"],
-        chains=row["chains"],
-        funnel_order=json.loads(row["funnel_order"] or "[]"),
-        progress=progress,
-        # Every row of the plan has an estimator of tau2; only the engines that use one are told.
-        **{key: row[key] for key in ("tau2", "tau_prior", "effect_prior_sd") if key in accepted},
-    )
+    del given["kind"]
+    if kind == "pairwise":
+        return run_pairwise(db, **given)
+    return run_network(db, **given, progress=progress)
 
 
 def engine_parameters(engine: str) -> frozenset[str]:

@@ -21,7 +21,7 @@ from evidence.checking.condition import describes_contrasts, select_contrasts, s
 from evidence.errors import CallError, RefusedError
 from evidence.facts.reasons import words
 from evidence.facts.timepoint import TimepointRule
-from evidence.folder.protocol import ALL_OUTCOMES
+from evidence.folder.options import ALL_OUTCOMES
 from evidence.folder.variables import UNIT, mixed_units, units_refused, variables_of
 from evidence.names import not_found
 from evidence.query import EvidenceBase

@@ -21,7 +21,6 @@ from evidence.folder.checks import check
 from evidence.folder.layout import FILE, FILES, Column, File
 from evidence.folder.missing import ask_statistics, declarations, leave_out
 from evidence.folder.protocol import (
-    ANALYSIS_KEYS,
     FILE_NAME,
     PROTOCOL_KEYS,
     REVIEW_KEYS,
@@ -42,7 +41,6 @@ MEMORY_A_BYTE = 22
 """Bytes of memory that a build takes for each byte of text: values of cells, then rows and views."""
 
 __all__ = [
-    "ANALYSIS_KEYS",
     "FILE",
     "FILES",
     "PROTOCOL_KEYS",
@@ -179,7 +177,7 @@ def read(review: str | Path) -> Review:
     tables.append(_table("variable", found))
     tables.append(_table("variable_unit", conversions(sheets)))
     tables.append(_missing_values(sheets.values()))
-    tables.append(_table("plan", [analysis.row(position) for position, analysis in enumerate(analyses, 1)]))
+    tables.append(_table("plan", analyses))
     tables.append(_table("plan_figure", figures))
     warnings = sorted(problems.warnings, key=_position)
     tables.append(_table("build_warning", [_warning(problem) for problem in warnings]))

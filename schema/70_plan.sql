@@ -1,4 +1,5 @@
--- The protocol's plan: one row per planned analysis, and one per numbered figure or table, compiled from review.toml.
+-- The protocol's plan: one row per planned analysis, compiled from review.toml.
+-- Written by `python -m evidence.folder.options` from the options declared there; do not edit.
 
 create table plan (
     analysis text primary key,
@@ -61,15 +62,3 @@ comment on column plan.chains is 'The posterior is drawn by Markov chains too, t
 comment on column plan.funnel_order is 'Order of treatments that gives the comparison-adjusted funnel plot its direction, an earlier minus a later one (for instance newest first), as a JSON list; empty for that of treatments.csv, active treatments first. funnel_order in review.toml.';
 comment on column plan.seed is 'Seed of anything drawn at random. Whole number.';
 comment on column plan.origin is 'plan if it was planned, default if it was derived. Written by the build.';
-
-create table plan_figure (
-    figure text primary key,
-    position integer not null,
-    title text not null,
-    shows text not null
-);
-comment on table plan_figure is 'Figures and tables by the review''s own numbers. From [[protocol.figure]] of review.toml; a number that shows several has them lettered.';
-comment on column plan_figure.figure is 'Number. number in review.toml, with a letter where it shows several: Figure 3A.';
-comment on column plan_figure.position is 'Order, from 1. Written by the build.';
-comment on column plan_figure.title is 'What it is about. title in review.toml.';
-comment on column plan_figure.shows is 'Figure or table of the report, by the stem of its files. For example alt-network-league.';

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from evidence import facts
-from evidence.commands.options import FILE, HIGH_RISK, MEASURE, OUTCOME, SAVE, TIMEPOINT, WHERE, example
+from evidence.commands.options import FILE, SAVE, example, options_of_analysis
 from evidence.commands.progress import status
 
 if TYPE_CHECKING:
@@ -27,80 +25,11 @@ _FORMAT = click.option(
 )
 
 
-def _listed(meanings: Mapping[str, str]) -> str:
-    """Keys with what they mean, for a help text."""
-    return "; ".join(f"{key}: {meaning}" for key, meaning in meanings.items()) + "."
-
-
-_NETWORK_TAU2 = ", ".join(name for name, estimator in facts.estimators().items() if estimator.network)
-
-
 @click.command(
     epilog=example("evidence pool diabetes --outcome hba1c --measure MD --treatment metf --versus plac")
 )
 @FILE
-@OUTCOME
-@MEASURE
-@click.option("--treatment", required=True, metavar="TREATMENT", help="Treatment.")
-@click.option("--versus", required=True, metavar="TREATMENT", help="What it is compared with.")
-@click.option(
-    "--tau2",
-    default="REML",
-    show_default=True,
-    metavar="METHOD",
-    help=f"Between-study variance: {', '.join(facts.estimators())}, or its value.",
-)
-@click.option(
-    "--ci",
-    default="HK",
-    show_default=True,
-    metavar="METHOD",
-    help=f"Interval of the random-effects model: {', '.join(facts.interval_methods('effect'))}.",
-)
-@click.option("--prediction", metavar="METHOD", help="Prediction interval: HK, HK-PR, HTS, V, S.")
-@click.option(
-    "--tau2-interval", metavar="METHOD", help="Interval of tau2, I2 and H2: QP (Q-profile, default), PL."
-)
-@click.option("--by", metavar="COLUMN", help="Variable of studies, arms or effects that makes subgroups.")
-@click.option(
-    "--separate-tau2/--common-tau2",
-    default=True,
-    show_default=True,
-    help="Whether each subgroup has its own between-study variance or all share one.",
-)
-@click.option(
-    "--moderator",
-    "moderators",
-    multiple=True,
-    metavar="COLUMN",
-    help="Regress the effects on this variable of studies, arms or effects; repeat it for several at once.",
-)
-@click.option(
-    "--reference-level",
-    "reference_levels",
-    multiple=True,
-    metavar="COLUMN=LEVEL",
-    help="Compare the other levels of a moderator with this one. Default: the one that most studies have.",
-)
-@click.option(
-    "--method",
-    metavar="METHOD",
-    help="inverse_variance (default), MH, Peto, binomial, CM.AL, UM.FS, multilevel.",
-)
-@click.option(
-    "--shared",
-    metavar="METHOD",
-    help="Contrasts that share an arm: covariance (default), split, ignore.",
-)
-@click.option(
-    "--dependence",
-    metavar="METHOD",
-    help="Several effects of one study (arms of one treatment, experiments): "
-    f"{', '.join(facts.dependence())} (default: the first).",
-)
-@TIMEPOINT
-@WHERE
-@HIGH_RISK
+@options_of_analysis("pairwise")
 @_FORMAT
 @SAVE
 def pool(
@@ -129,51 +58,7 @@ def pool(
     )
 )
 @FILE
-@OUTCOME
-@MEASURE
-@click.option(
-    "--engine",
-    type=click.Choice([engine.code for engine in facts.engines()]),
-    default=facts.default_engine(),
-    show_default=True,
-    help=_listed({engine.code: engine.label for engine in facts.engines()}),
-)
-@click.option("--model", default="both", show_default=True, metavar="MODEL", help="common, random or both.")
-@click.option(
-    "--tau2", metavar="METHOD", help=f"Between-study variance (frequentist): {_NETWORK_TAU2}, or its value."
-)
-@click.option("--reference", metavar="TREATMENT", help="Reference treatment. Default: the plan's.")
-@click.option(
-    "--treatment",
-    "treatments",
-    multiple=True,
-    metavar="TREATMENT",
-    help="Only these; repeat it. 'all outcomes': those that every outcome of the plan compares.",
-)
-@HIGH_RISK
-@click.option(
-    "--smd",
-    type=click.Choice([str(form.form) for form in facts.forms("SMD")]),
-    default="d",
-    show_default=True,
-    help="For SMD: " + _listed({str(form.form): str(form.form_name) for form in facts.forms("SMD")}),
-)
-@click.option("--tau-prior", metavar="PRIOR", help='Prior of tau (Bayesian), e.g. "uniform(0, 5)".')
-@click.option("--effect-prior-sd", type=float, metavar="SD", help="Standard deviation of the effects' prior.")
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="For engines that draw."
-)
-@click.option("--node-split", is_flag=True, help="Set direct against indirect evidence.")
-@click.option(
-    "--split-method",
-    metavar="METHOD",
-    help="How the frequentist engine does it: back-calculation (default), SIDDE, or side-splitting, by an "
-    "inconsistency parameter where van Valkenhoef's rule lets it. Implies --node-split.",
-)
-@click.option("--leave-one-out", is_flag=True, help="Refit without each study.")
-@click.option("--league", is_flag=True, help="Add the league table, the best treatment first.")
-@TIMEPOINT
-@WHERE
+@options_of_analysis("network")
 @_FORMAT
 @SAVE
 def nma(
@@ -187,7 +72,7 @@ def nma(
 ) -> None:
     """Run a network meta-analysis."""
     from analysis.plan import run_network
-    from evidence.folder.protocol import ALL_OUTCOMES
+    from evidence.folder.options import ALL_OUTCOMES
     from evidence.opening import open as open_base
 
     words = {word.strip() for word in model.split(",")}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from evidence import facts
+from evidence.folder.options import OPTIONS, Kind, options_of
 
 if TYPE_CHECKING:
     from evidence.query import EvidenceBase
@@ -35,27 +35,40 @@ def announce(db: EvidenceBase) -> None:
 FILE = click.argument("file", metavar="FILE")
 """An evidence base: a file, a review folder, or the name of a bundled review."""
 
-OUTCOME = click.option("--outcome", required=True, metavar="OUTCOME", help="Outcome to analyse.")
-MEASURE = click.option(
-    "--measure",
-    required=True,
-    metavar="MEASURE",
-    help=f"Effect measure: {', '.join(found.code for found in facts.measures(given=facts.REVIEW))}.",
-)
-TIMEPOINT = click.option(
-    "--timepoint",
-    metavar="RULE",
-    help='first, last, a time with its unit ("24 h"), or "nearest:24 h". '
-    "Default: the plan's rule for the outcome, else last.",
-)
-WHERE = click.option(
-    "--where",
-    metavar="SQL",
-    help="Only what meets this condition on columns of studies, arms or measurements: \"species = 'rat'\".",
-)
-HIGH_RISK = click.option(
-    "--exclude-high-rob", is_flag=True, help="Leave out studies at high risk of bias (high_risk_study)."
-)
+_TYPES: dict[type, Any] = {str: click.STRING, float: click.FLOAT, int: click.IntRange(min=0)}
+
+
+def declared(name: str, kind: Kind) -> Callable[[F], F]:
+    """Make the option of a command from what an option of an analysis declares."""
+    option = OPTIONS[name]
+    flag = option.flag_of(kind)
+    if flag is None:
+        raise LookupError(f"The option {name} of a {kind} analysis is not declared for commands.")
+    default = option.default if flag.default is ... else flag.default
+    spelled = flag.name or "--" + option.name.replace("_", "-")
+    settings: dict[str, Any] = {"help": flag.help, "metavar": flag.metavar, "required": flag.required}
+    if option.typed in (list, dict):
+        settings |= {"multiple": True}
+    elif option.typed is bool:
+        settings |= {"default": default, "is_flag": True, "show_default": "/" in spelled}
+    else:
+        choice = click.Choice(option.choices) if flag.only_choices else _TYPES[option.typed]
+        settings |= {"type": choice, "default": default, "show_default": default is not None}
+    return click.option(spelled, option.takes, **settings)
+
+
+def options_of_analysis(kind: Kind) -> Callable[[F], F]:
+    """Give a command every option of a kind of analysis, as `evidence.folder.options` declares them."""
+
+    def decorate(function: F) -> F:
+        for option in reversed([option for option in options_of(kind) if option.flag_of(kind)]):
+            function = declared(option.name, kind)(function)
+        return function
+
+    return decorate
+
+
+WHERE = declared("where", "network")
 SAVE = click.option("--save", is_flag=True, help="Keep the result rows in FILE (atomically).")
 
 

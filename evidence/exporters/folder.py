@@ -12,7 +12,8 @@ from typing import Any
 
 from evidence.facts.reference import REFERENCE_TABLES, reference
 from evidence.folder.layout import FILES, File
-from evidence.folder.protocol import FILE_NAME, LISTED, REVIEW_KEYS
+from evidence.folder.options import options_of
+from evidence.folder.protocol import FILE_NAME, REVIEW_KEYS
 from evidence.selection import Selection
 
 
@@ -107,12 +108,9 @@ def _protocol(selection: Selection) -> str:
         ]
     for row in selection.db.rows("select * from plan where origin = 'plan' order by position"):
         lines += ["", "[[protocol.analysis]]"]
-        named = {"analysis": "name", "where_sql": "where"}
-        for column, value in row.items():
-            if column in ("position", "origin") or value is None:
-                continue
-            value = json.loads(value) if column in LISTED else value
-            lines.append(f"{named.get(column, column)} = {_toml(value)}")
+        for option in options_of(planned=True):
+            if row[option.column] is not None:
+                lines.append(f"{option.name} = {_toml(option.loaded(row[option.column]))}")
     return "\n".join(lines) + "\n"
 
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from string import ascii_uppercase
 from typing import Any, NamedTuple
 
 from evidence import facts
 from evidence.errors import CallError
-from evidence.facts.timepoint import RULES, TimepointRule, TimeRuleError, in_days
+from evidence.facts.timepoint import TimepointRule, TimeRuleError, in_days
 from evidence.folder.checks import Sheets
 from evidence.folder.layout import FILES, KINDS
+from evidence.folder.options import ALL_OUTCOMES, OPTIONS, options_of, planned_row
 from evidence.folder.sheet import Problems
 from evidence.folder.variables import variable_names
 from evidence.names import suggestion, visible
@@ -36,105 +36,21 @@ REVIEW_KEYS: dict[str, type] = {
     "protocol": dict,
 }
 PROTOCOL_KEYS: dict[str, type] = {
-    "reference": str,
-    "timepoint": str,
-    "seed": int,
-    "treatments": list,
-    "where": str,
-    "exclude_high_rob": bool,
+    option.name: option.typed for option in OPTIONS.values() if option.shared
+} | {
     "defaults": dict,
     "analysis": list,
     "figure": list,
 }
 FIGURE_KEYS: dict[str, type] = {"number": str, "title": str, "shows": list}
-ALL_OUTCOMES = "all outcomes"
-"""In place of a list: the treatments that every outcome of the plan compares."""
-
-_CHOICES: dict[str, tuple[str, ...]] = {
-    "kind": ("pairwise", "network"),
-    "engine": tuple(engine.code for engine in facts.engines()),
-    "model": ("common", "random", "both"),
-    "tau2": tuple(facts.estimators()),
-    "dependence": tuple(facts.dependence()),
-    "smd": tuple(str(form.form) for form in facts.forms("SMD")),
-}
 _MEASURES = {measure.code: measure for measure in facts.measures(given=facts.REVIEW)}
 
 
-@dataclass(frozen=True)
-class Analysis:
-    """One planned analysis: a row of ``plan``, with ``where`` for where_sql."""
-
-    analysis: str
-    kind: str
-    outcome: str
-    measure: str
-    treatment: str | None = None
-    versus: str | None = None
-    reference: str | None = None
-    treatments: tuple[str, ...] | str = ()
-    timepoint: str = "last"
-    engine: str = facts.default_engine()
-    model: str = "both"
-    tau2: str = "REML"
-    ci: str = "HK"
-    dependence: str | None = None
-    tau_prior: str | None = None
-    effect_prior_sd: float | None = None
-    subgroup: str | None = None
-    moderators: tuple[str, ...] = ()
-    reference_levels: dict[str, str] = field(default_factory=dict)
-    where: str | None = None
-    exclude_high_rob: bool = False
-    smd: str = "d"
-    node_split: bool = False
-    leave_one_out: bool = False
-    chains: bool = False
-    funnel_order: tuple[str, ...] = ()
-    seed: int = 1
-    origin: str = "plan"
-
-    def row(self, position: int) -> dict[str, Any]:
-        """Return the row of ``plan``."""
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        values["where_sql"] = values.pop("where")
-        for name in LISTED:
-            value = values[name]
-            values[name] = json.dumps(value, ensure_ascii=False) if value else None
-        return values | {"position": position}
+def analysis_keys() -> dict[str, type]:
+    """Keys of ``[[protocol.analysis]]``, with the type of their values."""
+    return {option.name: option.typed for option in options_of(planned=True)}
 
 
-LISTED = ("treatments", "moderators", "reference_levels", "funnel_order")
-"""Columns of ``plan`` that hold JSON."""
-ANALYSIS_KEYS: dict[str, type] = {
-    "name": str,
-    "kind": str,
-    "outcome": str,
-    "measure": str,
-    "treatment": str,
-    "versus": str,
-    "reference": str,
-    "treatments": list,
-    "timepoint": str,
-    "engine": str,
-    "model": str,
-    "tau2": str,
-    "ci": str,
-    "dependence": str,
-    "tau_prior": str,
-    "effect_prior_sd": float,
-    "subgroup": str,
-    "moderators": list,
-    "reference_levels": dict,
-    "where": str,
-    "exclude_high_rob": bool,
-    "smd": str,
-    "node_split": bool,
-    "leave_one_out": bool,
-    "chains": bool,
-    "funnel_order": list,
-    "seed": int,
-}
 _WORD = {
     str: "a text",
     bool: "true or false",
@@ -237,12 +153,12 @@ def read_protocol(path: Path, problems: Problems) -> Protocol | None:
         protocol.settings = _usable(settings, PROTOCOL_KEYS)
         entries = protocol.settings.pop("analysis", [])
         defaults = protocol.settings.get("defaults", {})
-        _keys(defaults, ANALYSIS_KEYS, "[protocol.defaults]", text, problems)
+        _keys(defaults, analysis_keys(), "[protocol.defaults]", text, problems)
         for number, entry in enumerate(entries, 1):
             if not isinstance(entry, dict):
                 problems.error("an analysis is not a table", "write [[protocol.analysis]]", file=FILE_NAME)
                 continue
-            _keys(entry, ANALYSIS_KEYS, f"analysis {entry.get('name', number)!r}", text, problems)
+            _keys(entry, analysis_keys(), f"analysis {entry.get('name', number)!r}", text, problems)
             protocol.analyses.append(entry)
         for number, entry in enumerate(protocol.settings.pop("figure", []), 1):
             if not isinstance(entry, dict):
@@ -317,14 +233,9 @@ def numbered(protocol: Protocol, problems: Problems) -> list[dict[str, Any]]:
 
 
 def _fits(key: str, value: Any, known: Mapping[str, type]) -> bool:
-    kinds: tuple[type, ...] = (known[key],)
-    if key == "timepoint":
-        kinds = (str, int, float)
-    elif key == "treatments" and value == ALL_OUTCOMES:
-        kinds = (str,)
-    elif known[key] is float:
-        kinds = (int, float)
-    return isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+    if key in OPTIONS:
+        return OPTIONS[key].fits(value)
+    return isinstance(value, known[key]) and (known[key] is bool or not isinstance(value, bool))
 
 
 def _usable(table: Mapping[str, Any], known: Mapping[str, type]) -> dict[str, Any]:
@@ -353,8 +264,8 @@ def _keys(
             )
 
 
-def plan(protocol: Protocol, sheets: Sheets, problems: Problems) -> list[Analysis]:
-    """Compile the planned analyses, or derive the usual ones where none are planned.
+def plan(protocol: Protocol, sheets: Sheets, problems: Problems) -> list[dict[str, Any]]:
+    """Compile the planned analyses, or derive the usual ones where none are planned: rows of ``plan``.
 
     Without ``[[protocol.analysis]]``, an outcome is given a network analysis for every set of more than two
     treatments that studies connect, and a pairwise analysis for every such pair.
@@ -368,10 +279,10 @@ def plan(protocol: Protocol, sheets: Sheets, problems: Problems) -> list[Analysi
         protocol.text,
     )
     settings = protocol.settings
-    shared = {key: value for key, value in settings.items() if key in ANALYSIS_KEYS}
-    shared |= _usable(settings.get("defaults", {}), ANALYSIS_KEYS)
+    shared = {key: value for key, value in settings.items() if key in analysis_keys()}
+    shared |= _usable(settings.get("defaults", {}), analysis_keys())
     _check_values(shared, "[protocol]", names, problems)
-    entries = [_usable(entry, ANALYSIS_KEYS) for entry in protocol.analyses]
+    entries = [_usable(entry, analysis_keys()) for entry in protocol.analyses]
     origin = "plan"
     if not protocol.analyses:
         if problems.errors:
@@ -382,22 +293,19 @@ def plan(protocol: Protocol, sheets: Sheets, problems: Problems) -> list[Analysi
         # These only one analysis can have.
         for key in ("name", "kind", "outcome", "measure", "treatment", "versus", "reference"):
             shared.pop(key, None)
-    compiled: dict[str, Analysis] = {}
+    compiled: dict[str, dict[str, Any]] = {}
     for number, entry in enumerate(entries, 1):
         where = f"analysis {entry.get('name', number)!r}"
         _check_values(entry, where, names, problems)
-        analysis = _compile(shared | entry, where, origin, names, problems)
-        if analysis is not None and analysis.kind == "network":
-            _pairwise_only(entry, where, problems)
-        elif analysis is not None:
-            _network_only(entry, where, problems)
-        if analysis is not None and analysis.analysis in compiled:
-            problems.error(
-                f"two analyses are called {analysis.analysis!r}", "give each its own name", file=FILE_NAME
-            )
-        elif analysis is not None:
-            compiled[analysis.analysis] = analysis
-    return list(compiled.values())
+        settings = _compile(shared | entry, where, names, problems)
+        if settings is None:
+            continue
+        _refuse_strangers(entry, settings["kind"], where, problems)
+        if (name := settings["name"]) in compiled:
+            problems.error(f"two analyses are called {name!r}", "give each its own name", file=FILE_NAME)
+        else:
+            compiled[name] = settings
+    return [planned_row(settings, position, origin) for position, settings in enumerate(compiled.values(), 1)]
 
 
 class _Names(NamedTuple):
@@ -471,19 +379,9 @@ def _check_values(entry: Mapping[str, Any], where: str, names: _Names, problems:
         _known(treatment, names.treatments, "treatment", where, "treatments.csv", problems)
     _check_order(entry.get("funnel_order", ()), where, names.treatments, problems)
     _check_variables(entry, where, names.variables, problems)
-    for key, allowed in _CHOICES.items():
-        if key in entry and entry[key] not in allowed:
-            problems.error(
-                f"{where}: {key} is {entry[key]!r}", suggestion(entry[key], allowed), file=FILE_NAME
-            )
-    if "timepoint" in entry and _rule(entry["timepoint"]) is None:
-        problems.error(f"{where}: timepoint is {entry['timepoint']!r}", RULES, file=FILE_NAME)
-    if entry.get("effect_prior_sd", 1) <= 0:
-        problems.error(f"{where}: effect_prior_sd must be above 0", "write a positive number", file=FILE_NAME)
-    if not 0 <= entry.get("seed", 0) < 2**63:
-        problems.error(
-            f"{where}: seed is {entry['seed']}", "write a number from 0 to 2^63 - 1", file=FILE_NAME
-        )
+    for option in options_of(planned=True):
+        if option.name in entry and (refusal := option.refusal(entry[option.name])):
+            problems.error(f"{where}: {option.name} {refusal[0]}", refusal[1], file=FILE_NAME)
 
 
 def _check_order(order: Iterable[Any], where: str, treatments: Iterable[str], problems: Problems) -> None:
@@ -518,29 +416,25 @@ def _check_variables(
             )
 
 
-def _network_only(entry: Mapping[str, Any], where: str, problems: Problems) -> None:
-    if "funnel_order" in entry:
-        problems.error(
-            f"{where} is pairwise, whose funnel plot takes no funnel_order",
-            "leave funnel_order out; `treatment` and `versus` give its direction",
-            file=FILE_NAME,
-        )
-
-
-def _pairwise_only(entry: Mapping[str, Any], where: str, problems: Problems) -> None:
-    for key in ("subgroup", "moderators", "reference_levels"):
-        if key in entry:
+def _refuse_strangers(entry: Mapping[str, Any], kind: str, where: str, problems: Problems) -> None:
+    """Refuse options of another kind of analysis, but for those that may stand unread."""
+    is_kind, other = {
+        "network": ("a network", "write `treatment` and `versus`"),
+        "pairwise": ("pairwise", 'write `kind = "network"`'),
+    }[kind]
+    for key in entry:
+        if kind not in OPTIONS[key].kinds and OPTIONS[key].elsewhere == "refused":
             problems.error(
-                f"{where} is a network, which takes no {key}",
-                f"leave {key} out, or write `treatment` and `versus`",
+                f"{where} is {is_kind}, which takes no {key}",
+                OPTIONS[key].instead or f"leave {key} out, or {other}",
                 file=FILE_NAME,
             )
 
 
 def _compile(
-    entry: Mapping[str, Any], where: str, origin: str, names: _Names, problems: Problems
-) -> Analysis | None:
-    """Make an analysis of its settings, or say what is missing or does not go together."""
+    entry: Mapping[str, Any], where: str, names: _Names, problems: Problems
+) -> dict[str, Any] | None:
+    """Complete the settings of an analysis, or say what is missing or does not go together."""
     if "outcome" not in entry:
         problems.error(f"{where} has no outcome", 'write `outcome = "..."`', file=FILE_NAME)
         return None
@@ -571,13 +465,9 @@ def _compile(
             file=FILE_NAME,
         )
     words = (settings.get(key) for key in ("outcome", "measure", "treatment", "versus"))
-    settings["analysis"] = settings.pop("name", " ".join(str(word) for word in words if word))
+    settings.setdefault("name", " ".join(str(word) for word in words if word))
     settings["timepoint"] = _settled_time(settings, where, names, problems)
-    listed = settings.get("treatments", ())
-    settings["treatments"] = listed if listed == ALL_OUTCOMES else tuple(listed)
-    settings["funnel_order"] = tuple(str(name) for name in settings.get("funnel_order", ()))
-    settings["moderators"] = tuple(str(name) for name in settings.get("moderators", ()))
-    return Analysis(**settings, origin=origin)
+    return settings
 
 
 def _rule(value: Any) -> TimepointRule | None:

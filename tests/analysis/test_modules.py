@@ -21,8 +21,6 @@ PLACE = re.compile(r"((?:evidence|analysis)(?:\.\w+)+)(?::\w+)?")
 
 
 STILL_LONG = {
-    "analysis.plan.run_network",
-    "analysis.plan.run_pairwise",
     "analysis.report.writing._write",
     "evidence.importers.arms._fill_arms",
     "evidence.importers.arms.import_table",

@@ -1,6 +1,8 @@
+import re
 import shutil
 import sys
 from dataclasses import asdict
+from importlib import reload
 
 import pytest
 from click.testing import CliRunner
@@ -10,9 +12,12 @@ from analysis import plan
 from analysis.pairwise.options import Options
 from analysis.results import COLUMNS
 from evidence.cli import cli
+from evidence.commands import analyses
 from evidence.database import connect
-from evidence.errors import CallError, EvidenceError, RefusedError
+from evidence.errors import CallError, EvidenceError, RefusedError, ReviewError
+from evidence.folder.options import NETWORK, OPTIONS, Flag, Option, plan_table
 from evidence.results import TABLES, plain
+from evidence.review import find, read
 
 
 @pytest.fixture(scope="module")
@@ -202,3 +207,69 @@ def test_dependence_is_handed_on_from_the_plan_and_kept_in_the_specification(db,
     plan.run_planned(db, asked)
     assert handed["dependence"] == "multilevel"
     assert "dependence" in asdict(Options())
+
+
+@pytest.fixture
+def herd(monkeypatch):
+    """An option that a contributor declares, and nothing else; commands are imported anew with it."""
+    option = Option(
+        "herd",
+        NETWORK,
+        "Herd that the animals are of. A or B.",
+        choices=("A", "B"),
+        flag=Flag("Herd of the animals.", metavar="HERD"),
+    )
+    monkeypatch.setitem(OPTIONS, option.name, option)
+    reload(analyses)
+    yield option
+    monkeypatch.undo()
+    reload(analyses)
+
+
+def folder_with(tmp_path, text):
+    folder = tmp_path / "review"
+    shutil.copytree(find("parkinson"), folder)
+    toml = folder / "review.toml"
+    head = toml.read_text(encoding="utf-8").split("[[protocol.analysis]]")[0]
+    toml.write_text(f"{head}[[protocol.analysis]]\n{text}\n", encoding="utf-8")
+    return folder
+
+
+def test_an_option_is_declared_once_and_the_folder_and_the_plan_have_it(herd, question, tmp_path):
+    asked = "\n".join(f'{key} = "{value}"' for key, value in question.items())
+    review = read(folder_with(tmp_path / "good", f'{asked}\nherd = "A"'))
+    (rows,) = (rows for rows in review.rows if rows.table == "plan")
+    assert rows.columns["herd"] == ["A"]
+    for text, said in (
+        (f'{asked}\nherd = "C"', "herd is 'C'"),
+        (f"{asked}\nherd = 3", "herd of analysis 1 is 3"),
+        (f'{asked}\ntreatment = "x"\nversus = "y"\nherd = "A"', "is pairwise, which takes no herd"),
+    ):
+        with pytest.raises(ReviewError) as refused:
+            read(folder_with(tmp_path / str(len(text)), text))
+        assert said in " ".join(problem.message for problem in refused.value.problems)
+    with connect() as connection:
+        connection.execute(re.sub(r"references \w+ \(\w+\)", "", plan_table()))
+        (comment,) = connection.execute(
+            "select comment from duckdb_columns() where table_name = 'plan' and column_name = 'herd'"
+        ).fetchone()
+    assert comment == herd.comment
+
+
+def test_an_option_is_declared_once_and_runs_and_commands_have_it(db, question, request):
+    without = plan.run_network(db, **question)
+    request.getfixturevalue("herd")
+    assert plan.run_network(db, **question).run_id == without.run_id
+    run = plan.run_network(db, **question, herd="A")
+    assert run.run_id != without.run_id
+    assert run.specification["herd"] == "A"
+    row = db.rows("select * from plan where kind = 'network' order by position")[0]
+    assert plan.run_planned(db, {**row, "herd": "B"}).specification["herd"] == "B"
+    asked = ["nma", "parkinson", *(word for key, value in question.items() for word in (f"--{key}", value))]
+    called = CliRunner().invoke(
+        cli, [*asked, "--reference", row["reference"], "--herd", "A", "--format", "json"]
+    )
+    assert called.exit_code == 0, called.output
+    assert "Herd of the animals." in CliRunner().invoke(cli, ["nma", "--help"]).output
+    shown = plan.run_network(db, **question, reference=row["reference"], herd="A")
+    assert shown.run_id in called.output

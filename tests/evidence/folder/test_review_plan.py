@@ -123,7 +123,7 @@ def test_the_plan_states_the_order_of_a_funnel_and_refuses_one_that_no_funnel_ca
     pairwise = f'{toml}treatment = "BMSC"\nversus = "saline"\n'
     for text, expected in (
         (wrong, ["did you mean 'saline'?", "names 'BMSC' 2 times in funnel_order"]),
-        (pairwise, ["is pairwise, whose funnel plot takes no funnel_order"]),
+        (pairwise, ["is pairwise, which takes no funnel_order"]),
     ):
         with pytest.raises(ReviewError) as refused:
             read(review_folder({"review.toml": text}))

@@ -11,7 +11,7 @@ import pytest
 from evidence.database import connect
 from evidence.facts.reference import REFERENCE_TABLES, reference
 from evidence.folder.layout import FILE, FILES
-from evidence.folder.protocol import Analysis
+from evidence.folder.options import plan_table, planned_row
 from evidence.store.dictionary import data_dictionary
 from evidence.store.objects import create_tables
 from evidence.system.resources import schema_directory
@@ -109,7 +109,12 @@ def test_plan_has_a_column_for_every_key(tables):
         name
         for (name,) in query(tables, "select column_name from duckdb_columns() where table_name = 'plan'")
     }
-    assert columns == set(Analysis("a", "network", "o", "MD").row(1))
+    assert columns == set(planned_row({}, 1, "plan"))
+
+
+def test_the_table_of_the_plan_is_written_from_the_options():
+    written = (schema_directory() / "70_plan.sql").read_text(encoding="utf-8")
+    assert written == plan_table(), "run python -m evidence.folder.options"
 
 
 @pytest.mark.parametrize("table", REFERENCE_TABLES)

@@ -1,0 +1,449 @@
+"""What can be asked of an analysis: one declaration for each option.
+
+All else follows from it: the keys of ``[[protocol.analysis]]`` in review.toml and their checks, the columns
+of table ``plan`` (``python -m evidence.folder.options`` writes ``schema/70_plan.sql``), what `analysis.plan`
+takes and keeps in a run's specification, and the options of the commands ``pool`` and ``nma``. An option of a
+method is declared here, and taken by the function that computes with it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from evidence import facts
+from evidence.errors import CallError
+from evidence.facts.timepoint import RULES, TimepointRule
+from evidence.names import suggestion
+from evidence.system.resources import schema_directory
+
+Kind = Literal["pairwise", "network"]
+BOTH: tuple[Kind, ...] = ("pairwise", "network")
+PAIRWISE: tuple[Kind, ...] = ("pairwise",)
+NETWORK: tuple[Kind, ...] = ("network",)
+ALL_OUTCOMES = "all outcomes"
+"""In place of a list: the treatments that every outcome of the plan compares."""
+
+_SQL_TYPES: dict[type, str] = {
+    str: "text", bool: "boolean", int: "bigint", float: "double", list: "text", dict: "text"
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Flag:
+    """How an option is given to a command.
+
+    Attributes
+    ----------
+    help : str
+    name : str or None
+        Where it is not ``--`` and the option's name.
+    metavar : str or None
+    default : object
+        Where it is not the option's.
+    required : bool
+    only_choices : bool
+        Whether nothing but the option's choices can be given; else the function that is called decides.
+    """
+
+    help: str
+    name: str | None = None
+    metavar: str | None = None
+    default: Any = ...
+    required: bool = False
+    only_choices: bool = False
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of an analysis.
+
+    Attributes
+    ----------
+    name : str
+        Key in review.toml.
+    kinds : tuple of {"pairwise", "network"}
+        Analyses that it is an option of.
+    comment : str
+        What the column of ``plan`` means; without it the option cannot be planned.
+    typed : type
+        Of its value: str, bool, int, float, list or dict (both JSON in ``plan``).
+    default : object
+        None where it may be missing.
+    choices : tuple of str
+        All values that there are.
+    also : tuple of type
+        Further types that it may be written in.
+    words : tuple of str
+        Texts that may stand in place of a list.
+    wrong : callable, optional
+        Given a value, says what is wrong and what would be right; None if nothing is.
+    takes, column : str
+        Name in Python and in ``plan`` where it is another.
+    constraint : str
+        Of the column.
+    shared : bool
+        Whether ``[protocol]`` may give it to all analyses.
+    elsewhere : {"refused", "unread"}
+        What becomes of it in an analysis of the other kind.
+    instead : str
+        What to write where it is refused.
+    of_fit : bool
+        Whether it is an option of `pairwise.fit` or of an engine, which say what they made of it.
+    kept : {"always", "where set", "never"}
+        When a run's specification, and so its id, has it. A new option is kept where it is set: the ids of
+        runs without it stay.
+    flag : Flag, optional
+        How commands take it; without it they do not.
+    flags : mapping of kind to Flag
+        The same where it differs between kinds.
+    """
+
+    name: str
+    kinds: tuple[Kind, ...]
+    comment: str = ""
+    typed: type = str
+    default: Any = None
+    choices: tuple[str, ...] = ()
+    also: tuple[type, ...] = ()
+    words: tuple[str, ...] = ()
+    wrong: Callable[[Any], tuple[str, str] | None] = lambda value: None
+    takes: str = ""
+    column: str = ""
+    constraint: str = ""
+    shared: bool = False
+    elsewhere: Literal["refused", "unread"] = "refused"
+    instead: str = ""
+    of_fit: bool = False
+    kept: Literal["always", "where set", "never"] = "where set"
+    flag: Flag | None = None
+    flags: Mapping[Kind, Flag] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "takes", self.takes or self.name)
+        object.__setattr__(self, "column", self.column or self.name)
+
+    def fits(self, value: Any) -> bool:
+        """Tell whether a value of review.toml has the option's type."""
+        if isinstance(value, str) and self.words:
+            return value in self.words
+        kinds = (self.typed, *self.also, *((int,) if self.typed is float else ()))
+        return isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+
+    def refusal(self, value: Any) -> tuple[str, str] | None:
+        """Say what is wrong with a value of the right type, and what would be right; None if nothing is."""
+        if self.choices and value not in self.choices:
+            return f"is {value!r}", suggestion(value, self.choices)
+        return self.wrong(value)
+
+    def stored(self, value: Any) -> Any:
+        """Make a cell of ``plan`` of a value."""
+        if self.typed not in (list, dict):
+            return value
+        listed = [str(item) for item in value] if isinstance(value, list | tuple) else value
+        return json.dumps(listed, ensure_ascii=False) if listed else None
+
+    def loaded(self, cell: Any) -> Any:
+        """Read a cell of ``plan``."""
+        if self.typed not in (list, dict):
+            return cell
+        return self.default if cell is None else json.loads(cell)
+
+    def keeps(self, value: Any) -> bool:
+        """Tell whether a run's specification has a value."""
+        missing = value is None or value == self.default or (self.typed in (list, dict) and not value)
+        return self.kept == "always" or (self.kept == "where set" and not missing)
+
+    def flag_of(self, kind: Kind) -> Flag | None:
+        """How the command of a kind of analysis takes it."""
+        return self.flags.get(kind, self.flag) if kind in self.kinds else None
+
+    @property
+    def definition(self) -> str:
+        """Definition of its column in ``plan``."""
+        given = self.default is not None and self.typed not in (list, dict)
+        default = f" not null default {_literal(self.default)}" if given else ""
+        constraint = f" {self.constraint}" if self.constraint else ""
+        return f"{self.column} {_SQL_TYPES[self.typed]}{default}{constraint}"
+
+
+def _literal(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool | int | float) else _quoted(str(value))
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _listed(meanings: Mapping[str, str]) -> str:
+    """Keys with what they mean, for a help text."""
+    return "; ".join(f"{key}: {meaning}" for key, meaning in meanings.items()) + "."
+
+
+def _no_rule(value: Any) -> tuple[str, str] | None:
+    try:
+        TimepointRule.parse(str(value))
+    except CallError:
+        return f"is {value!r}", RULES
+    return None
+
+
+def _not_above_zero(value: float) -> tuple[str, str] | None:
+    return ("must be above 0", "write a positive number") if value <= 0 else None
+
+
+def _no_seed(value: int) -> tuple[str, str] | None:
+    return None if 0 <= value < 2**63 else (f"is {value}", "write a number from 0 to 2^63 - 1")
+
+
+_ENGINES = {engine.code: engine.label for engine in facts.engines()}
+_SMD = {str(form.form): str(form.form_name) for form in facts.forms("SMD")}
+_MEASURES = ", ".join(found.code for found in facts.measures(given=facts.REVIEW))
+_OF_NETWORKS = ", ".join(name for name, estimator in facts.estimators().items() if estimator.network)
+
+# fmt: off
+OPTIONS: dict[str, Option] = {
+    option.name: option
+    for option in (
+        Option("name", BOTH,
+            "Name of the analysis. name in review.toml.",
+            takes="analysis", column="analysis", constraint="primary key", kept="never"),
+        Option("kind", BOTH,
+            "pairwise or network. kind in review.toml.",
+            choices=BOTH, constraint="not null check (kind in ('pairwise', 'network'))", kept="never"),
+        Option("outcome", BOTH,
+            "Outcome. Short name from outcomes.csv.",
+            constraint="not null references outcome (outcome)", kept="always",
+            flag=Flag("Outcome to analyse.", metavar="OUTCOME", required=True)),
+        Option("measure", BOTH,
+            "Effect measure. One that fits the outcome's kind.",
+            constraint="not null references effect_measure (measure)", kept="always",
+            flag=Flag(f"Effect measure: {_MEASURES}.", metavar="MEASURE", required=True)),
+        Option("treatment", PAIRWISE,
+            "Treatment of a pairwise analysis, or a class of them pooled. Short name or class from "
+            "treatments.csv.",
+            elsewhere="unread", kept="always",
+            flag=Flag("Treatment.", metavar="TREATMENT", required=True)),
+        Option("versus", PAIRWISE,
+            "Its comparator. Short name from treatments.csv.",
+            constraint="references treatment (treatment)", elsewhere="unread", kept="always",
+            flag=Flag("What it is compared with.", metavar="TREATMENT", required=True)),
+        Option("reference", NETWORK,
+            "Treatment that a network's results are given against. Short name from treatments.csv.",
+            constraint="references treatment (treatment)", shared=True, elsewhere="unread",
+            kept="always",
+            flag=Flag("Reference treatment. Default: the plan's.", metavar="TREATMENT")),
+        Option("treatments", NETWORK,
+            'Treatments that take part, as a JSON list, or "all outcomes" for those that every outcome of '
+            'the plan compares; empty for all. treatments in review.toml.',
+            typed=list, words=(ALL_OUTCOMES,), shared=True, elsewhere="unread", kept="always",
+            flag=Flag("Only these; repeat it. 'all outcomes': those that every outcome of the plan "
+            "compares.", name="--treatment", metavar="TREATMENT")),
+        Option("timepoint", BOTH,
+            "Rule that picks one time point per study; a number with its unit of time. first, last, 24 h, "
+            "or nearest:24 h. A number without unit is taken in the unit that all time points of the "
+            "outcome are typed in.",
+            also=(int, float), wrong=_no_rule, constraint="not null default 'last'", shared=True,
+            kept="always",
+            flag=Flag("first, last, a time with its unit (\"24 h\"), or \"nearest:24 h\". Default: the "
+            "plan's rule for the outcome, else last.", metavar="RULE")),
+        Option("engine", NETWORK,
+            "Engine of a network, see table engine. engine in review.toml.",
+            default=facts.default_engine(), choices=tuple(_ENGINES), elsewhere="unread", kept="never",
+            flag=Flag(_listed(_ENGINES), only_choices=True)),
+        Option("model", NETWORK,
+            "common, random or both. model in review.toml.",
+            default="both", choices=("common", "random", "both"),
+            constraint="check (model in ('common', 'random', 'both'))", elsewhere="unread", kept="always",
+            flag=Flag("common, random or both.", metavar="MODEL")),
+        Option("tau2", BOTH,
+            "Estimator of the between-study variance. REML, DL, PM, ML, HE, HS, SJ or EB.",
+            default="REML", choices=tuple(facts.estimators()), of_fit=True,
+            flags={
+                "pairwise": Flag(f"Between-study variance: {', '.join(facts.estimators())}, or its value.",
+                    metavar="METHOD"),
+                "network": Flag(f"Between-study variance (frequentist): {_OF_NETWORKS}, or its value.",
+                    metavar="METHOD", default=None),
+            }),
+        Option("ci", PAIRWISE,
+            "Interval of the pooled effect. HK for Hartung and Knapp, or Wald.",
+            default="HK", elsewhere="unread", of_fit=True,
+            flag=Flag("Interval of the random-effects model: "
+            f"{', '.join(facts.interval_methods('effect'))}.", metavar="METHOD")),
+        Option("prediction", PAIRWISE,
+            of_fit=True,
+            flag=Flag("Prediction interval: HK, HK-PR, HTS, V, S.", metavar="METHOD")),
+        Option("tau2_interval", PAIRWISE,
+            of_fit=True,
+            flag=Flag("Interval of tau2, I2 and H2: QP (Q-profile, default), PL.", metavar="METHOD")),
+        Option("method", PAIRWISE,
+            of_fit=True,
+            flag=Flag("inverse_variance (default), MH, Peto, binomial, CM.AL, UM.FS, multilevel.",
+                metavar="METHOD")),
+        Option("shared", PAIRWISE,
+            of_fit=True,
+            flag=Flag("Contrasts that share an arm: covariance (default), split, ignore.",
+                metavar="METHOD")),
+        Option("dependence", PAIRWISE,
+            "What is done about several effects of one study (arms of one treatment, experiments). "
+            "combine, multilevel, CR2 or independent; empty for the default: CR2 after ci = CR2, else "
+            "combine.",
+            choices=tuple(facts.dependence()), constraint="references dependence (dependence)",
+            elsewhere="unread", of_fit=True,
+            flag=Flag("Several effects of one study (arms of one treatment, experiments): "
+            f"{', '.join(facts.dependence())} (default: the first).", metavar="METHOD")),
+        Option("tau_prior", NETWORK,
+            "Prior of the between-study standard deviation (Bayesian engines). For example uniform(0, 5), "
+            "in the outcome's unit.",
+            elsewhere="unread", of_fit=True,
+            flag=Flag('Prior of tau (Bayesian), e.g. "uniform(0, 5)".', metavar="PRIOR")),
+        Option("effect_prior_sd", NETWORK,
+            "Standard deviation of the treatment effects' normal prior (Bayesian engines). In the "
+            "outcome's unit.",
+            typed=float, wrong=_not_above_zero, constraint="check (effect_prior_sd > 0)",
+            elsewhere="unread", of_fit=True,
+            flag=Flag("Standard deviation of the effects' prior.", metavar="SD")),
+        Option("subgroup", PAIRWISE,
+            "Variable whose levels are pooled apart. Column of studies.csv, arms.csv, measurements.csv or "
+            "contrasts.csv.",
+            takes="by", of_fit=True,
+            flag=Flag("Variable of studies, arms or effects that makes subgroups.", name="--by",
+                metavar="COLUMN")),
+        Option("separate_tau2", PAIRWISE,
+            typed=bool, default=True, of_fit=True,
+            flag=Flag("Whether each subgroup has its own between-study variance or all share one.",
+                name="--separate-tau2/--common-tau2")),
+        Option("moderators", PAIRWISE,
+            "Variables of a meta-regression, as a JSON list; empty for none. moderators in review.toml: "
+            "columns of studies.csv, arms.csv, measurements.csv or contrasts.csv.",
+            typed=list, default=(), kept="always",
+            flag=Flag("Regress the effects on this variable of studies, arms or effects; repeat it for "
+            "several at once.", name="--moderator", metavar="COLUMN")),
+        Option("reference_levels", PAIRWISE,
+            "Level that the others of a moderator are compared with, as a JSON object by variable; the "
+            "most frequent where it is not said. reference_levels in review.toml.",
+            typed=dict,
+            flag=Flag("Compare the other levels of a moderator with this one. Default: the one that most "
+            "studies have.", name="--reference-level", metavar="COLUMN=LEVEL")),
+        Option("where", BOTH,
+            "Condition that studies, or effects, must meet. where in review.toml: SQL on columns of "
+            "studies.csv, arms.csv, measurements.csv or contrasts.csv.",
+            column="where_sql", shared=True, kept="always",
+            flag=Flag("Only what meets this condition on columns of studies, arms or measurements: "
+            "\"species = 'rat'\".", metavar="SQL")),
+        Option("exclude_high_rob", BOTH,
+            "Studies at high risk of bias stay out (view high_risk_study). true or false.",
+            typed=bool, default=False, shared=True, kept="always",
+            flag=Flag("Leave out studies at high risk of bias (high_risk_study).")),
+        Option("smd", NETWORK,
+            "Form of the SMD in networks: Cohen's d or Hedges's g. d unless there is a reason.",
+            default="d", choices=tuple(_SMD), constraint="check (smd in ('d', 'g'))",
+            elsewhere="unread", kept="always",
+            flag=Flag("For SMD: " + _listed(_SMD), only_choices=True)),
+        Option("node_split", NETWORK,
+            "Direct and indirect evidence are compared. true or false.",
+            typed=bool, default=False, elsewhere="unread", kept="always",
+            flag=Flag("Set direct against indirect evidence.")),
+        Option("split_method", NETWORK,
+            flag=Flag("How the frequentist engine does it: back-calculation (default), SIDDE, or "
+            "side-splitting, by an inconsistency parameter where van Valkenhoef's rule lets it. Implies "
+            "--node-split.", metavar="METHOD")),
+        Option("leave_one_out", NETWORK,
+            "The analysis is repeated without each study. true or false.",
+            typed=bool, default=False, elsewhere="unread", kept="always",
+            flag=Flag("Refit without each study.")),
+        Option("league", NETWORK,
+            typed=bool, default=False, kept="never",
+            flag=Flag("Add the league table, the best treatment first.")),
+        Option("chains", NETWORK,
+            "The posterior is drawn by Markov chains too, to show how they converge. true or false; "
+            "engine exact.",
+            typed=bool, default=False, elsewhere="unread"),
+        Option("funnel_order", NETWORK,
+            "Order of treatments that gives the comparison-adjusted funnel plot its direction, an earlier "
+            "minus a later one (for instance newest first), as a JSON list; empty for that of "
+            "treatments.csv, active treatments first. funnel_order in review.toml.",
+            typed=list,
+            instead="leave funnel_order out; `treatment` and `versus` give the funnel plot its direction"),
+        Option("seed", NETWORK,
+            "Seed of anything drawn at random. Whole number.",
+            typed=int, default=1, wrong=_no_seed, shared=True, elsewhere="unread", kept="never",
+            flag=Flag("For engines that draw.")),
+    )
+}
+# fmt: on
+"""Every option, by its key in review.toml, in the order of the columns of ``plan``."""
+
+
+def options_of(kind: Kind | None = None, *, planned: bool = False) -> Iterator[Option]:
+    """Give the options of a kind of analysis, or of all; with `planned`, those that a plan can have."""
+    for option in OPTIONS.values():
+        if (kind is None or kind in option.kinds) and (option.comment or not planned):
+            yield option
+
+
+def settle(kind: Kind, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Part what is given to an analysis into what it asks, defaults filled in, and options of its fit."""
+    asked = {
+        option.takes: given.get(option.takes, option.default)
+        for option in options_of(kind)
+        if not option.of_fit
+    }
+    return asked, {name: value for name, value in given.items() if name not in asked}
+
+
+def specification(kind: Kind, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what a run's specification keeps of what was asked, by its name in Python."""
+    return {
+        option.takes: list(value) if isinstance(value := asked[option.takes], tuple) else value
+        for option in options_of(kind)
+        if not option.of_fit and option.keeps(asked[option.takes])
+    }
+
+
+def planned_row(settings: Mapping[str, Any], position: int, origin: str) -> dict[str, Any]:
+    """Make a row of ``plan`` of the settings of an analysis, by their keys in review.toml."""
+    cells = {
+        option.column: option.stored(settings.get(option.name, option.default))
+        for option in options_of(planned=True)
+    }
+    return cells | {"origin": origin, "position": position}
+
+
+def plan_table() -> str:
+    """Write the statements that make table ``plan``."""
+    name, *others = options_of(planned=True)
+    lines = [
+        name.definition,
+        "position integer not null",
+        *(option.definition for option in others),
+        "origin text not null check (origin in ('plan', 'default'))",
+    ]
+    comments = {
+        name.column: name.comment,
+        "position": "Order in the plan, from 1. Written by the build.",
+        **{option.column: option.comment for option in others},
+        "origin": "plan if it was planned, default if it was derived. Written by the build.",
+    }
+    columns = "".join(f"comment on column plan.{key} is {_quoted(text)};\n" for key, text in comments.items())
+    return (
+        "-- The protocol's plan: one row per planned analysis, compiled from review.toml.\n"
+        "-- Written by `python -m evidence.folder.options` from the options declared there; do not edit.\n\n"
+        "create table plan (\n    " + ",\n    ".join(lines) + "\n);\n"
+        "comment on table plan is 'Planned analyses. From [[protocol.analysis]] of review.toml; the usual "
+        "ones where none are planned.';\n" + columns
+    )
+
+
+def write(path: Path | None = None) -> Path:
+    """Write table ``plan``, by default to ``schema/70_plan.sql``."""
+    target = path or schema_directory() / "70_plan.sql"
+    target.write_text(plan_table(), encoding="utf-8")
+    return target
+
+
+if __name__ == "__main__":
+    print(write())
