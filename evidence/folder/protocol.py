@@ -297,15 +297,15 @@ def plan(protocol: Protocol, sheets: Sheets, problems: Problems) -> list[dict[st
     for number, entry in enumerate(entries, 1):
         where = f"analysis {entry.get('name', number)!r}"
         _check_values(entry, where, names, problems)
-        settings = _compile(shared | entry, where, names, problems)
-        if settings is None:
+        analysis = _compile(shared | entry, where, names, problems)
+        if analysis is None:
             continue
-        _refuse_strangers(entry, settings["kind"], where, problems)
-        if (name := settings["name"]) in compiled:
+        _refuse_strangers(entry, analysis["kind"], where, problems)
+        if (name := analysis["name"]) in compiled:
             problems.error(f"two analyses are called {name!r}", "give each its own name", file=FILE_NAME)
         else:
-            compiled[name] = settings
-    return [planned_row(settings, position, origin) for position, settings in enumerate(compiled.values(), 1)]
+            compiled[name] = analysis
+    return [planned_row(analysis, position, origin) for position, analysis in enumerate(compiled.values(), 1)]
 
 
 class _Names(NamedTuple):

@@ -92,7 +92,7 @@ def import_robvis(
         if not cells[study]:
             report.left_out.append(Problem("a row without a study", "name it", table.name, line))
             continue
-        draft.add("studies.csv", {"study": cells[study], "label": cells[study]}, key=["study"])
+        draft.add("studies.csv", {"study": cells[study], "label": cells[study]})
         for position, item in items.items():
             typed = cells[position]
             if not typed:
@@ -122,7 +122,7 @@ def import_robvis(
                 "assessor": assessor,
                 "outcome": outcome,
             }
-            draft.add("risk_of_bias.csv", row, key=["study", "tool", "item", "assessor", "outcome"])
+            draft.add("risk_of_bias.csv", row)
     if problems:
         raise ReviewError(f"{table.name} cannot be imported.", problems)
     for position, name in enumerate(table.header):
@@ -258,11 +258,7 @@ def import_prisma(file: str | Path, into: str | Path, *, dry_run: bool = False) 
                     )
                 )
                 continue
-            draft.add(
-                "flow.csv",
-                {"box": box, "n": count.strip(), "reason": reason.strip()},
-                key=["box", "reason"],
-            )
+            draft.add("flow.csv", {"box": box, "n": count.strip(), "reason": reason.strip()})
     if problems:
         raise ReviewError(f"{table.name} cannot be imported.", problems)
     for name in table.header:

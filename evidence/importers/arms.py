@@ -10,7 +10,7 @@ import math
 import re
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -172,22 +172,7 @@ def import_table(
             f"{table.name} names its groups itself: --treatment and --control are for tables such as"
             " 'ai bi ci di' or 'yi vi'."
         )
-    columns = _recognise(table, chosen, "arm level")
-    is_relative = False
-    if not ({"study", "treatment"} <= columns.known.keys() and _STATISTICS & columns.known.keys()) or (
-        measure is not None and _has_base_rows(table, columns, chosen)
-    ):
-        columns = _recognise(table, chosen, "contrast level", measure)
-        is_relative = True
-        if not {"study", "arm_a"} <= columns.known.keys() or not (
-            "estimate" in columns.known or {"o_minus_e", "variance"} <= columns.known.keys()
-        ):
-            raise _no_shape(table, chosen)
-        if measure is None:
-            raise CallError(
-                f"{table.name} has one row per contrast: say which effect measure it holds, for example"
-                f" --measure {_named_measure(table) or 'MD'}."
-            )
+    columns, is_relative = _shape(table, chosen, measure)
     _ask_about_ambiguous(table, columns, chosen)
     if fill_down:
         table = filled_down(table, columns.known["study"])
@@ -196,11 +181,7 @@ def import_table(
     table = _rows_of_outcome(table, columns, outcome, report)
     draft = Draft(into, title=label or outcome)
     if wide and wide.control:
-        draft.add(
-            "treatments.csv",
-            {"treatment": wide.control, "label": wide.control, "role": "control"},
-            key=["treatment"],
-        )
+        draft.add("treatments.csv", {"treatment": wide.control, "label": wide.control, "role": "control"})
     if is_relative:
         assert measure is not None
         written = _written(table, columns, chosen, measure, scale, se_scale, report)
@@ -211,9 +192,63 @@ def import_table(
     name, kind = table.name, _kind(table, columns, measure if is_relative else None)
     # The rows are in the draft now; a large table need not be in memory twice while the folder is checked.
     del table
+    _add_outcome(
+        draft,
+        report,
+        name,
+        outcome,
+        label,
+        kind,
+        unit,
+        lower_is_better=lower_is_better,
+        event_is_bad=event_is_bad,
+    )
+    if wide:
+        _report_wide(report, wide)
+    return draft.finish(report, dry_run=dry_run)
+
+
+def _shape(table: Table, chosen: Mapping[str, str], measure: str | None) -> tuple[_Columns, bool]:
+    """Recognise the columns of arms, else of contrasts; with whether a row is a contrast."""
+    columns = _recognise(table, chosen, "arm level")
+    of_arms = {"study", "treatment"} <= columns.known.keys() and _STATISTICS & columns.known.keys()
+    if of_arms and (measure is None or not _has_base_rows(table, columns, chosen)):
+        return columns, False
+    columns = _recognise(table, chosen, "contrast level", measure)
+    if not {"study", "arm_a"} <= columns.known.keys() or not (
+        "estimate" in columns.known or {"o_minus_e", "variance"} <= columns.known.keys()
+    ):
+        raise _no_shape(table, chosen)
+    if measure is None:
+        raise CallError(
+            f"{table.name} has one row per contrast: say which effect measure it holds, for example"
+            f" --measure {_named_measure(table) or 'MD'}."
+        )
+    return columns, True
+
+
+def _add_outcome(
+    draft: Draft,
+    report: ImportReport,
+    source: str,
+    outcome: str,
+    label: str | None,
+    kind: str,
+    unit: str | None,
+    *,
+    lower_is_better: bool | None,
+    event_is_bad: bool | None,
+) -> None:
+    """Add the outcome to the draft, of the kind that the folder knows it as.
+
+    Raises
+    ------
+    ReviewError
+        If it is of another kind there.
+    """
     known = next((row for row in draft.rows("outcomes.csv") if row.get("outcome") == outcome), None)
     if known is not None and known.get("kind") != kind:
-        raise ReviewError(f"Outcome {outcome!r} is {known.get('kind')} in the folder and {kind} in {name}.")
+        raise ReviewError(f"Outcome {outcome!r} is {known.get('kind')} in the folder and {kind} in {source}.")
     _check_direction(outcome, label, kind, known, lower_is_better, event_is_bad, report)
     draft.add(
         "outcomes.csv",
@@ -225,11 +260,7 @@ def import_table(
             "lower_is_better": None if lower_is_better is None else str(lower_is_better).lower(),
             "event_is_bad": None if event_is_bad is None else str(event_is_bad).lower(),
         },
-        key=["outcome"],
     )
-    if wide:
-        _report_wide(report, wide)
-    return draft.finish(report, dry_run=dry_run)
 
 
 def _check_direction(
@@ -480,103 +511,120 @@ def _kind(table: Table, columns: _Columns, measure: str | None) -> str:
     return "continuous"
 
 
-def _fill_arms(table: Table, columns: _Columns, draft: Draft, report: ImportReport, outcome: str) -> None:
-    known = columns.known
-    statistics = [
-        column.name
-        for column in FILE["measurements.csv"].columns
-        if column.name in known and column.name not in _IDENTITY
-    ]
-    of_arm = [c.name for c in FILE["arms.csv"].columns if c.name in known and c.name not in (*_IDENTITY, "n")]
-    of_study = [
-        c.name for c in FILE["studies.csv"].columns if c.name in known and c.name not in ("study", *of_arm)
-    ]
-    by_study, varying = _study_columns(table, columns)
-    own = _varying(
-        table, columns, varying, ("arms.csv", "measurements.csv"), ("study", "experiment", "arm", "treatment")
-    )
-    named: Counter[tuple[str, ...]] = Counter()
-    describing = [known[name] for name in of_study]
-    studies: set[tuple[str, tuple[str, ...]]] = set()
-    treatments: set[str] = set()
-    occasion = [known[c] for c in ("timepoint", "timepoint_unit", "extractor") if c in known]
-    for line, cells in table.rows:
-        draft.place = table.name, line
-        study, treatment = cells[known["study"]], cells[known["treatment"]]
+class _Arms:
+    """Rows of one arm each on their way into a review folder."""
+
+    def __init__(
+        self, table: Table, columns: _Columns, draft: Draft, report: ImportReport, outcome: str
+    ) -> None:
+        self.table, self.columns, self.draft, self.report = table, columns, draft, report
+        self.outcome, self.known = outcome, columns.known
+        self.statistics = self._columns_of("measurements.csv", _IDENTITY)
+        self.of_arm = self._columns_of("arms.csv", (*_IDENTITY, "n"))
+        self.of_study = self._columns_of("studies.csv", ("study", *self.of_arm))
+        self.by_study, self.varying = _study_columns(table, columns)
+        self.own = _varying(
+            table,
+            columns,
+            self.varying,
+            ("arms.csv", "measurements.csv"),
+            ("study", "experiment", "arm", "treatment"),
+        )
+        self.describing = [self.known[name] for name in self.of_study]
+        self.occasion = [
+            self.known[c] for c in ("timepoint", "timepoint_unit", "extractor") if c in self.known
+        ]
+        self.named: Counter[tuple[str, ...]] = Counter()
+        self.studies: set[tuple[str, tuple[str, ...]]] = set()
+        self.treatments: set[str] = set()
+
+    def _columns_of(self, file: str, but: Container[str]) -> list[str]:
+        """Columns of a file that the table has, but for some."""
+        return [c.name for c in FILE[file].columns if c.name in self.known and c.name not in but]
+
+    def _cell(self, cells: tuple[str, ...], name: str, otherwise: str = "") -> str:
+        return cells[self.known[name]] if name in self.known else otherwise
+
+    def take(self, line: int, cells: tuple[str, ...]) -> None:
+        """Add an arm and its measurement to the draft, or say in the report why it is left out."""
+        self.draft.place = self.table.name, line
+        study, treatment = cells[self.known["study"]], cells[self.known["treatment"]]
         if not study or not treatment:
-            report.left_out.append(
-                Problem(
-                    f"a row without a study or a treatment: {' | '.join(filter(None, cells))}",
-                    "fill in both",
-                    file=table.name,
-                    line=line,
-                )
-            )
-            continue
-        experiment = cells[known["experiment"]] if "experiment" in known else ""
-        if "arm" in known and cells[known["arm"]]:
-            arm = cells[known["arm"]]
-        else:
-            key = (study, experiment, treatment, *(cells[position] for position in occasion))
-            named[key] += 1
-            nth = named[key]
-            arm = treatment if nth == 1 else f"{treatment} ({nth})"
-            if nth > 1:
-                report.notes.append(
-                    f"line {line}: study {study!r} has treatment {treatment!r} more than once; taken as a"
-                    f" further arm {arm!r}"
-                )
-        described = tuple([cells[position] for position in describing])
-        if (study, described) not in studies:
-            studies.add((study, described))
-            _add_study(draft, study, dict(zip(of_study, described)), by_study[study])
-        if treatment not in treatments:
-            treatments.add(treatment)
-            group = cells[known["class"]] if "class" in known else ""
-            draft.add(
-                "treatments.csv",
-                {"treatment": treatment, "label": treatment, "class": group},
-                key=["treatment"],
-            )
-        draft.add(
+            said = f"a row without a study or a treatment: {' | '.join(filter(None, cells))}"
+            self.report.left_out.append(Problem(said, "fill in both", file=self.table.name, line=line))
+            return
+        experiment = self._cell(cells, "experiment")
+        arm = self._cell(cells, "arm") or self._named_arm(line, cells, study, experiment, treatment)
+        described = tuple([cells[position] for position in self.describing])
+        if (study, described) not in self.studies:
+            self.studies.add((study, described))
+            _add_study(self.draft, study, dict(zip(self.of_study, described)), self.by_study[study])
+        if treatment not in self.treatments:
+            self.treatments.add(treatment)
+            group = self._cell(cells, "class")
+            self.draft.add("treatments.csv", {"treatment": treatment, "label": treatment, "class": group})
+        place = {"study": study, "experiment": experiment, "arm": arm}
+        self.draft.add(
             "arms.csv",
             {
-                "study": study,
-                "experiment": experiment,
-                "arm": arm,
+                **place,
                 "treatment": treatment,
-                "n": cells[known["n"]] if "n" in known else None,
-                **{name: cells[known[name]] for name in of_arm},
-                **_own(table, own, "arms.csv", cells),
+                "n": self._cell(cells, "n"),
+                **{name: cells[self.known[name]] for name in self.of_arm},
+                **_own(self.table, self.own, "arms.csv", cells),
             },
-            key=["study", "experiment", "arm"],
         )
-        draft.add(
+        self.draft.add(
             "measurements.csv",
             {
-                "study": study,
-                "experiment": experiment,
-                "arm": arm,
-                "outcome": outcome,
-                **{name: cells[known[name]] for name in statistics},
-                **_own(table, own, "measurements.csv", cells),
-                "source": cells[known["source"]] if "source" in known else table.name,
-                "locator": cells[known["locator"]] if "locator" in known else f"line {line}",
+                **place,
+                "outcome": self.outcome,
+                **{name: cells[self.known[name]] for name in self.statistics},
+                **_own(self.table, self.own, "measurements.csv", cells),
+                "source": self._cell(cells, "source", self.table.name),
+                "locator": self._cell(cells, "locator", f"line {line}"),
             },
+            key=(),
         )
-    homes = {
-        **dict.fromkeys(statistics, "measurements.csv"),
-        **dict.fromkeys((*of_arm, "arm", "treatment", "experiment"), "arms.csv"),
-        **dict.fromkeys((*of_study, "study"), "studies.csv"),
-        "outcome": "outcomes.csv",
-        "class": "treatments.csv",
-    }
-    if known.keys() & {"mean", "median"} and not known.keys() & _SPREADS:
-        report.notes.append(
-            "no column holds an SD, SE, interval or quartiles, without which no mean can be analysed; if one"
-            " does, say which with --map"
+
+    def _named_arm(
+        self, line: int, cells: tuple[str, ...], study: str, experiment: str, treatment: str
+    ) -> str:
+        """Call an arm by its treatment, with a number where a study has several of one."""
+        key = (study, experiment, treatment, *(cells[position] for position in self.occasion))
+        self.named[key] += 1
+        nth = self.named[key]
+        if nth == 1:
+            return treatment
+        arm = f"{treatment} ({nth})"
+        self.report.notes.append(
+            f"line {line}: study {study!r} has treatment {treatment!r} more than once; taken as a"
+            f" further arm {arm!r}"
         )
-    _report_columns(table, columns, report, homes, varying, own)
+        return arm
+
+    def describe(self) -> None:
+        """Say in the report what became of each column, and what is missing."""
+        homes = {
+            **dict.fromkeys(self.statistics, "measurements.csv"),
+            **dict.fromkeys((*self.of_arm, "arm", "treatment", "experiment"), "arms.csv"),
+            **dict.fromkeys((*self.of_study, "study"), "studies.csv"),
+            "outcome": "outcomes.csv",
+            "class": "treatments.csv",
+        }
+        if self.known.keys() & {"mean", "median"} and not self.known.keys() & _SPREADS:
+            self.report.notes.append(
+                "no column holds an SD, SE, interval or quartiles, without which no mean can be analysed; if"
+                " one does, say which with --map"
+            )
+        _report_columns(self.table, self.columns, self.report, homes, self.varying, self.own)
+
+
+def _fill_arms(table: Table, columns: _Columns, draft: Draft, report: ImportReport, outcome: str) -> None:
+    arms = _Arms(table, columns, draft, report, outcome)
+    for line, cells in table.rows:
+        arms.take(line, cells)
+    arms.describe()
 
 
 def _written(
@@ -721,11 +769,10 @@ def _fill_contrasts(
         experiment = cells[known["experiment"]] if "experiment" in known else ""
         _add_study(draft, study, {}, by_study[study])
         for treatment in (a, b):
-            draft.add("treatments.csv", {"treatment": treatment, "label": treatment}, key=["treatment"])
+            draft.add("treatments.csv", {"treatment": treatment, "label": treatment})
             draft.add(
                 "arms.csv",
                 {"study": study, "experiment": experiment, "arm": treatment, "treatment": treatment},
-                key=["study", "experiment", "arm"],
             )
         row = {name: cells[known[name]] for name in statistics}
         if squared and not row.get("se"):
@@ -747,6 +794,7 @@ def _fill_contrasts(
                 "source": cells[known["source"]] if "source" in known else table.name,
                 "locator": cells[known["locator"]] if "locator" in known else f"line {line}",
             },
+            key=(),
         )
     homes = {
         **dict.fromkeys((*statistics, "arm_a", "arm_b", "variance"), "contrasts.csv"),
@@ -851,7 +899,7 @@ def _own(table: Table, homes: Mapping[int, str], file: str, cells: Sequence[str]
 def _add_study(
     draft: Draft, study: str, cells: Mapping[str, str], characteristics: Mapping[str, str]
 ) -> None:
-    draft.add("studies.csv", {"study": study, "label": study, **cells, **characteristics}, key=["study"])
+    draft.add("studies.csv", {"study": study, "label": study, **cells, **characteristics})
 
 
 def _report_columns(

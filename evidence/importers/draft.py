@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from evidence.errors import Problem, ReviewError
-from evidence.folder.layout import FILES
+from evidence.folder.layout import FILE, FILES
 from evidence.folder.sheet import Problems, read_sheet
 from evidence.system import files
 
@@ -106,7 +106,7 @@ class Draft:
         """Rows of one file, for reading."""
         return self.files.get(name, [])
 
-    def add(self, name: str, row: Mapping[str, object], key: Iterable[str] = ()) -> bool:
+    def add(self, name: str, row: Mapping[str, object], key: Iterable[str] | None = None) -> bool:
         """Add a row to a file, unless a row with the same key is there.
 
         Parameters
@@ -115,9 +115,9 @@ class Draft:
             File of the review folder.
         row : mapping of column to value
             Empty and missing values are left out.
-        key : iterable of str
-            Columns that identify a row; without them the row is always added. A row that is there already is
-            kept, and its empty cells are filled from the new one.
+        key : iterable of str, optional
+            Columns that identify a row, by default the file's; where there are none the row is always added.
+            A row that is there already is kept, and its empty cells are filled from the new one.
 
         Returns
         -------
@@ -129,7 +129,7 @@ class Draft:
             for column, value in row.items()
             if value is not None and value != ""
         }
-        columns = tuple(key)
+        columns = FILE[name].key if key is None else tuple(key)
         rows = self.files.setdefault(name, [])
         if columns:
             index = self._index(name, columns)

@@ -111,7 +111,7 @@ def import_extraction(
                 for reader, differences in found
             ]
         row.setdefault("locator", f"{table.name} line {line}")
-        draft.add("measurements.csv", row)
+        draft.add("measurements.csv", row, key=())
     if problems:
         raise ReviewError(f"{table.name} cannot be imported.", problems)
     report.notes.append(f"{read_before} cells were read by others before; {differing} of them differ")

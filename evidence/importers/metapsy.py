@@ -6,7 +6,7 @@ comparisons is one arm: its numbers are taken once, and must be the same each ti
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from evidence.errors import Problem, ReviewError
@@ -66,87 +66,90 @@ def import_metapsy(
         )
     report = ImportReport(table.name, notes=list(table.notes))
     draft = Draft(into, title=Path(file).stem)
-    spelling, instruments = Spellings(), Spellings()
-    roles = {spelling(name): "control" for name in controls}
-    seen: dict[tuple[str, ...], tuple[int, tuple[str, ...]]] = {}
+    reading = _Reading(table, draft, report, controls)
     for line, cells in table.rows:
         draft.place = table.name, line
-
-        def cell(name: str, cells: tuple[str, ...] = cells) -> str:
-            return cells[at[name]] if name in at else ""
-
-        counted = cell("outcome_type").lower() in _COUNTED
-        names = _BINARY if counted else _CONTINUOUS
-        if not all(cell(f"{names[0]}_arm{k}") for k in "12"):
-            report.left_out.append(
-                Problem(
-                    f"no {names[0]} in both arms",
-                    "contrasts alone (.g, .log_rr) are read by evidence import arms --measure",
-                    table.name,
-                    line,
-                    study=cell("study"),
-                )
-            )
-            continue
-        study = cell("study")
-        instrument = instruments(cell("instrument") or cell("outcome_type"))
-        outcome = f"{instrument}, {cell('outcome_type')}" if counted else instrument
-        if rating := cell("rating"):
-            outcome = f"{outcome} ({rating})"
-        draft.add("studies.csv", {"study": study, "label": study, "year": cell("year")}, key=["study"])
-        draft.add(
-            "outcomes.csv",
-            {"outcome": outcome, "label": outcome, "kind": "binary" if counted else "continuous"},
-            key=["outcome"],
-        )
-        for k in "12":
-            treatment = spelling(cell(f"condition_arm{k}"))
-            arm = " ".join(part for part in (treatment, cell(f"multi_arm{k}")) if part)
-            weeks = cell(_WEEKS[0])
-            numbers = tuple(cell(f"{name}_arm{k}") for name in names)
-            key = (study, arm, outcome, weeks, cell("time"))
-            if key in seen:
-                if seen[key][1] != numbers:
-                    report.left_out.append(
-                        Problem(
-                            f"arm {arm!r} has other numbers than in line {seen[key][0]}",
-                            "tell the two apart in multi_arm1, instrument, rating or time_weeks",
-                            table.name,
-                            line,
-                            study=study,
-                        )
-                    )
-                continue
-            seen[key] = (line, numbers)
-            draft.add(
-                "treatments.csv",
-                {"treatment": treatment, "label": treatment, "role": roles.get(treatment)},
-                key=["treatment"],
-            )
-            draft.add(
-                "arms.csv",
-                {"study": study, "arm": arm, "treatment": treatment},
-                key=["study", "experiment", "arm"],
-            )
-            statistics = (
-                {"events": numbers[0], "n": numbers[1]} if counted else dict(zip(_CONTINUOUS, numbers))
-            )
-            draft.add(
-                "measurements.csv",
-                {
-                    "study": study,
-                    "arm": arm,
-                    "outcome": outcome,
-                    "timepoint": weeks,
-                    "timepoint_unit": "wk" if weeks else "",
-                    **statistics,
-                    "source": table.name,
-                    "locator": f"line {line}",
-                    "note": cell("time"),
-                },
-            )
+        reading.take(line, {name: cells[position] for name, position in at.items()})
     _report(table, report)
     return draft.finish(report, dry_run=dry_run)
+
+
+class _Reading:
+    """Comparisons on their way into a review folder, and the numbers that each arm was met with first."""
+
+    def __init__(self, table: Table, draft: Draft, report: ImportReport, controls: Iterable[str]) -> None:
+        self.source, self.draft, self.report = table.name, draft, report
+        self.spelling, self.instruments = Spellings(), Spellings()
+        self.roles = {self.spelling(name): "control" for name in controls}
+        self.seen: dict[tuple[str, ...], tuple[int, tuple[str, ...]]] = {}
+
+    def take(self, line: int, cells: Mapping[str, str]) -> None:
+        """Add a comparison to the draft, or say in the report why it is left out."""
+        counted = cells["outcome_type"].lower() in _COUNTED
+        names = _BINARY if counted else _CONTINUOUS
+        if not all(cells.get(f"{names[0]}_arm{k}") for k in "12"):
+            self._leave_out(
+                f"no {names[0]} in both arms",
+                "contrasts alone (.g, .log_rr) are read by evidence import arms --measure",
+                line,
+                cells,
+            )
+            return
+        study = cells["study"]
+        instrument = self.instruments(cells["instrument"] or cells["outcome_type"])
+        outcome = f"{instrument}, {cells['outcome_type']}" if counted else instrument
+        if rating := cells.get("rating"):
+            outcome = f"{outcome} ({rating})"
+        self.draft.add("studies.csv", {"study": study, "label": study, "year": cells.get("year")})
+        self.draft.add(
+            "outcomes.csv",
+            {"outcome": outcome, "label": outcome, "kind": "binary" if counted else "continuous"},
+        )
+        for k in "12":
+            numbers = tuple(cells.get(f"{name}_arm{k}", "") for name in names)
+            statistics = dict(zip(("events", "n") if counted else _CONTINUOUS, numbers))
+            self._take_arm(line, cells, k, outcome, statistics)
+
+    def _take_arm(
+        self, line: int, cells: Mapping[str, str], k: str, outcome: str, statistics: Mapping[str, str]
+    ) -> None:
+        study, treatment = cells["study"], self.spelling(cells[f"condition_arm{k}"])
+        arm = " ".join(part for part in (treatment, cells.get(f"multi_arm{k}")) if part)
+        weeks, time = cells.get(_WEEKS[0], ""), cells.get("time", "")
+        numbers = tuple(statistics.values())
+        key = (study, arm, outcome, weeks, time)
+        if key in self.seen:
+            first, known = self.seen[key]
+            if known != numbers:
+                self._leave_out(
+                    f"arm {arm!r} has other numbers than in line {first}",
+                    "tell the two apart in multi_arm1, instrument, rating or time_weeks",
+                    line,
+                    cells,
+                )
+            return
+        self.seen[key] = (line, numbers)
+        role = self.roles.get(treatment)
+        self.draft.add("treatments.csv", {"treatment": treatment, "label": treatment, "role": role})
+        self.draft.add("arms.csv", {"study": study, "arm": arm, "treatment": treatment})
+        self.draft.add(
+            "measurements.csv",
+            {
+                "study": study,
+                "arm": arm,
+                "outcome": outcome,
+                "timepoint": weeks,
+                "timepoint_unit": "wk" if weeks else "",
+                **statistics,
+                "source": self.source,
+                "locator": f"line {line}",
+                "note": time,
+            },
+            key=(),
+        )
+
+    def _leave_out(self, what: str, remedy: str, line: int, cells: Mapping[str, str]) -> None:
+        self.report.left_out.append(Problem(what, remedy, self.source, line, study=cells["study"]))
 
 
 def _report(table: Table, report: ImportReport) -> None:

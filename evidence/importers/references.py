@@ -130,7 +130,6 @@ def import_references(
         draft.add(
             "searches.csv",
             {"search": search, "database": database, "date": date, "query": query, "hits": len(references)},
-            key=["search"],
         )
     else:
         report.notes.append("no search is named (--database): the records count as found by other methods")
@@ -142,16 +141,12 @@ def import_references(
                 Problem("no title, doi or pmid", "complete it at its source", path.name, reference.line)
             )
             continue
-        if not draft.add("records.csv", {"record": name, "search": search, **row}, key=["record"]):
+        if not draft.add("records.csv", {"record": name, "search": search, **row}):
             report.left_out.append(
                 Problem(f"record {name!r} stands in records.csv already", "", path.name, reference.line)
             )
         for decision in _rayyan(reference):
-            draft.add(
-                "screening.csv",
-                {"record": name, "stage": "title_abstract", **decision},
-                key=["record", "stage", "reviewer"],
-            )
+            draft.add("screening.csv", {"record": name, "stage": "title_abstract", **decision})
     _report_tags(references, columns, report)
     return draft.finish(report, dry_run=dry_run)
 

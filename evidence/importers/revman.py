@@ -242,7 +242,6 @@ def _add_analysis(
                 "kind": kind,
                 "description": analysis.group,
             },
-            key=["outcome"],
         )
 
 
@@ -276,17 +275,13 @@ def _add_row(
             path.name,
             study=row.study,
         )
-    draft.add("studies.csv", {"study": row.study, "label": row.study, "year": row.year}, key=["study"])
+    draft.add("studies.csv", {"study": row.study, "label": row.study, "year": row.year})
     for side, label in (("a", analysis.experimental), ("b", analysis.control)):
         role = "control" if side == "b" and label not in active else "active"
-        draft.add("treatments.csv", {"treatment": label, "label": label, "role": role}, key=["treatment"])
+        draft.add("treatments.csv", {"treatment": label, "label": label, "role": role})
         number = cells.get((side, "n"), "")
         arm = {"study": row.study, "experiment": experiment, "arm": label}
-        draft.add(
-            "arms.csv",
-            {**arm, "treatment": label, "n": "" if number == "0" else number},
-            key=["study", "experiment", "arm"],
-        )
+        draft.add("arms.csv", {**arm, "treatment": label, "n": "" if number == "0" else number})
         if contrast is None:
             names = ("n", "events") if kind == "binary" else ("n", "mean", "sd")
             draft.add(
@@ -298,6 +293,7 @@ def _add_row(
                     "source": path.name,
                     "locator": row.place,
                 },
+                key=(),
             )
     if contrast is not None:
         draft.add(
@@ -313,6 +309,7 @@ def _add_row(
                 "source": path.name,
                 "locator": row.place,
             },
+            key=(),
         )
     return None
 
@@ -343,7 +340,6 @@ def _add_judgements(
             draft.add(
                 "risk_of_bias.csv",
                 {"study": study, "tool": "RoB 2", "item": item, "judgement": answers[plain(judgement)]},
-                key=["study", "tool", "item"],
             )
     for domain, count in left.items():
         report.left_out.append(

@@ -145,7 +145,7 @@ def import_screening(
                     )
                 )
             present.setdefault((record, row["stage"], row["reviewer"]), row)
-            draft.add("screening.csv", row, key=["record", "stage", "reviewer"])
+            draft.add("screening.csv", row)
     if problems:
         raise ReviewError(f"{table.name} cannot be imported.", problems)
     for position, name in enumerate(table.header):

@@ -176,131 +176,178 @@ def import_syrf(
     unit_of_time = _time_unit(table, rows, known, time_unit, report)
     rows = _reconciled(table, rows, annotator, report)
     draft = Draft(into, title=Path(file).stem)
-    names, treatments, units, outcomes = _Names(), Spellings(), Spellings(), Spellings()
-    directions: dict[str, set[str]] = defaultdict(set)
-    units_of: dict[str, set[str]] = defaultdict(set)
+    reading = _Reading(table, draft, report, rows, unit_of_time, control, iqr_to_sd)
     for row in rows:
-        directions[outcomes(row["outcome_label"])].add(row["greater_is_worse"].lower())
-    homes: dict[tuple[str, str], list[str]] = defaultdict(list)
-    seen: dict[tuple[str, ...], _Row] = {}
-    controls: set[str] = set()
-    study_rows: dict[str, list[_Row]] = defaultdict(list)
-    for row in rows:
-        found = _treatment(row, treatments, control)
+        reading.take(row)
+    draft.place = None
+    if not reading.seen:
+        raise ReviewError(f"{table.name} has no row that can be taken.", report.left_out)
+    reading.give_units()
+    kept = _add_studies(table, known, reading.study_rows, draft, report)
+    _say(report, reading.controls, control, reading.treatments, reading.homes, rows, iqr_to_sd)
+    _report_columns(table, known, report, kept)
+    return draft.finish(report, dry_run=dry_run)
+
+
+class _Reading:
+    """Rows of the export on their way into a review folder, and what was met on the way.
+
+    Attributes
+    ----------
+    seen : dict
+        First row of each study, experiment, arm, outcome and time.
+    study_rows : dict of str to list of row
+        Rows that were taken, by study.
+    homes : dict of (study, cohort) to list of str
+        Experiments that a cohort is of.
+    controls : set of str
+        Treatments of control arms.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        draft: Draft,
+        report: ImportReport,
+        rows: Sequence[_Row],
+        unit_of_time: str,
+        control: str | None,
+        iqr_to_sd: bool,
+    ) -> None:
+        self.table, self.draft, self.report = table, draft, report
+        self.unit_of_time, self.control, self.iqr_to_sd = unit_of_time, control, iqr_to_sd
+        self.names, self.treatments, self.units, self.outcomes = (
+            _Names(),
+            Spellings(),
+            Spellings(),
+            Spellings(),
+        )
+        self.directions: dict[str, set[str]] = defaultdict(set)
+        for row in rows:
+            self.directions[self.outcomes(row["outcome_label"])].add(row["greater_is_worse"].lower())
+        self.units_of: dict[str, set[str]] = defaultdict(set)
+        self.homes: dict[tuple[str, str], list[str]] = defaultdict(list)
+        self.seen: dict[tuple[str, ...], _Row] = {}
+        self.controls: set[str] = set()
+        self.study_rows: dict[str, list[_Row]] = defaultdict(list)
+
+    def take(self, row: _Row) -> None:
+        """Add a row to the draft, or say in the report why it is left out."""
+        found = _treatment(row, self.treatments, self.control)
         if found is None:
-            report.left_out.append(
-                Problem(
-                    f"cohort {row['cohort_label'] or row['cohort']!r} has no intervention, and is no control",
-                    "name its intervention in SyRF, or type the arm by hand",
-                    table.name,
-                    row.line,
-                    study=row["study"],
-                )
+            self._leave_out(
+                f"cohort {row['cohort_label'] or row['cohort']!r} has no intervention, and is no control",
+                "name its intervention in SyRF, or type the arm by hand",
+                row,
+                row["study"],
             )
-            continue
+            return
         treatment, role = found
         if role == "control":
-            controls.add(treatment)
-        study = _study(row, names)
-        draft.place = table.name, row.line
-        experiment = names(("experiment", study), row["experiment"], row["experiment_label"])
-        arm = names(("arm", study, experiment), row["cohort"], row["cohort_label"])
-        outcome = outcomes(row["outcome_label"])
-        worse = row["greater_is_worse"].lower()
-        if len(directions[outcome] - {""}) > 1:
-            outcome = f"{outcome} (greater is {'worse' if worse in _TRUE else 'better'})"
-        key = (study, experiment, arm, outcome, row["time"])
-        if key in seen:
-            same = all(seen[key][c] == row[c] for c in ("average", "error", "error_type", "n"))
-            report.left_out.append(
-                Problem(
-                    f"outcome {outcome!r} of cohort {arm!r} at time {row['time'] or '(none)'!r} stands"
-                    f" in line {seen[key].line} already" + ("" if same else ", with other numbers"),
-                    "" if same else "give the two outcomes different labels in SyRF",
-                    table.name,
-                    row.line,
-                    study=study,
-                )
-            )
-            continue
-        seen[key] = row
-        study_rows[study].append(row)
-        unit = units(row["unit"])
+            self.controls.add(treatment)
+        study = _study(row, self.names)
+        self.draft.place = self.table.name, row.line
+        experiment = self.names(("experiment", study), row["experiment"], row["experiment_label"])
+        arm = self.names(("arm", study, experiment), row["cohort"], row["cohort_label"])
+        outcome = self._outcome(row)
+        if self._repeats((study, experiment, arm, outcome, row["time"]), row):
+            return
+        self.study_rows[study].append(row)
+        unit = self.units(row["unit"])
         if unit and unit not in keyed("unit"):
-            draft.add(
-                "units.csv",
-                {"unit": unit, "dimension": unit, "factor": 1, "source": table.name},
-                key=["unit"],
+            self.draft.add(
+                "units.csv", {"unit": unit, "dimension": unit, "factor": 1, "source": self.table.name}
             )
-        units_of[outcome].add(unit)
-        draft.add(
-            "treatments.csv",
-            {"treatment": treatment, "label": treatment, "role": role},
-            key=["treatment"],
+        self.units_of[outcome].add(unit)
+        self.draft.add("treatments.csv", {"treatment": treatment, "label": treatment, "role": role})
+        place = {"study": study, "experiment": experiment, "arm": arm}
+        self._add_arm(row, place, treatment, role)
+        self._add_measurement(row, place, outcome, unit)
+
+    def give_units(self) -> None:
+        """Give each outcome its unit, or say that it has several."""
+        for outcome, found in self.units_of.items():
+            if len(found) == 1:
+                self.draft.add("outcomes.csv", {"outcome": outcome, "unit": next(iter(found))})
+            else:
+                self.report.notes.append(
+                    f"outcome {outcome!r} is measured in {', '.join(sorted(map(repr, found)))}: it has no"
+                    " unit, and only SMD and ratios compare its studies"
+                )
+
+    def _leave_out(self, what: str, remedy: str, row: _Row, study: str) -> None:
+        self.report.left_out.append(Problem(what, remedy, self.table.name, row.line, study=study))
+
+    def _outcome(self, row: _Row) -> str:
+        """Name of the outcome; with its direction where the export has it both ways."""
+        outcome = self.outcomes(row["outcome_label"])
+        if len(self.directions[outcome] - {""}) > 1:
+            worse = row["greater_is_worse"].lower() in _TRUE
+            return f"{outcome} (greater is {'worse' if worse else 'better'})"
+        return outcome
+
+    def _repeats(self, key: tuple[str, ...], row: _Row) -> bool:
+        """Tell whether a row was there already, and report it."""
+        first = self.seen.setdefault(key, row)
+        if first is row:
+            return False
+        study, _, arm, outcome, time = key
+        same = all(first[c] == row[c] for c in ("average", "error", "error_type", "n"))
+        self._leave_out(
+            f"outcome {outcome!r} of cohort {arm!r} at time {time or '(none)'!r} stands"
+            f" in line {first.line} already" + ("" if same else ", with other numbers"),
+            "" if same else "give the two outcomes different labels in SyRF",
+            row,
+            study,
         )
-        experiments = homes[study, row["cohort"]]
+        return True
+
+    def _add_arm(self, row: _Row, place: dict[str, str], treatment: str, role: str) -> None:
+        experiment, experiments = place["experiment"], self.homes[place["study"], row["cohort"]]
         if experiment not in experiments:
             experiments.append(experiment)
-        draft.add(
+        self.draft.add(
             "arms.csv",
             {
-                "study": study,
-                "experiment": experiment,
-                "arm": arm,
+                **place,
                 "treatment": treatment,
                 "role": role,
                 "n": row["n"],
                 "label": row["model"] and f"{treatment}; {row['model']}",
                 "shared_control_of": experiments[0] if experiment != experiments[0] else "",
             },
-            key=["study", "experiment", "arm"],
         )
-        statistics, note = _statistics(row, iqr_to_sd)
-        draft.add(
+
+    def _add_measurement(self, row: _Row, place: dict[str, str], outcome: str, unit: str) -> None:
+        worse = row["greater_is_worse"].lower()
+        lower_is_better = str(worse in _TRUE).lower() if worse in _TRUE | _FALSE else ""
+        self.draft.add(
             "outcomes.csv",
             {
                 "outcome": outcome,
                 "label": outcome,
                 "kind": "continuous",
-                "lower_is_better": {True: "true", False: "false"}[worse in _TRUE]
-                if worse in _TRUE | _FALSE
-                else "",
+                "lower_is_better": lower_is_better,
             },
-            key=["outcome"],
         )
-        draft.add(
+        statistics, note = _statistics(row, self.iqr_to_sd)
+        self.draft.add(
             "measurements.csv",
             {
-                "study": study,
-                "experiment": experiment,
-                "arm": arm,
+                **place,
                 "outcome": outcome,
                 "timepoint": row["time"],
-                "timepoint_unit": unit_of_time if row["time"] else "",
+                "timepoint_unit": self.unit_of_time if row["time"] else "",
                 "n": row["n"],
                 **statistics,
                 "unit": unit,
-                "source": table.name,
+                "source": self.table.name,
                 "locator": f"line {row.line}",
                 "extractor": "consensus" if row["reconciled"] else row["annotator"],
                 "note": note,
             },
+            key=(),
         )
-    draft.place = None
-    if not seen:
-        raise ReviewError(f"{table.name} has no row that can be taken.", report.left_out)
-    for outcome, found_units in units_of.items():
-        if len(found_units) == 1:
-            draft.add("outcomes.csv", {"outcome": outcome, "unit": next(iter(found_units))}, key=["outcome"])
-        else:
-            report.notes.append(
-                f"outcome {outcome!r} is measured in {', '.join(sorted(map(repr, found_units)))}: it has no"
-                " unit, and only SMD and ratios compare its studies"
-            )
-    kept = _add_studies(table, known, study_rows, draft, report)
-    _say(report, controls, control, treatments, homes, rows, iqr_to_sd)
-    _report_columns(table, known, report, kept)
-    return draft.finish(report, dry_run=dry_run)
 
 
 def _known(table: Table) -> dict[str, int]:
@@ -494,7 +541,6 @@ def _add_studies(
                 "SyRF study": first["study"],
                 **{name: value for name, value in described.items() if value},
             },
-            key=["study"],
         )
         if first["title"] or first["doi"]:
             names = ("doi", "title", "authors", "journal", "year")
@@ -510,7 +556,6 @@ def _add_studies(
                 draft.add(
                     "risk_of_bias.csv",
                     {"study": study, "tool": "SYRCLE", "item": item, "judgement": judgement},
-                    key=["study", "tool", "item"],
                 )
             elif answers:
                 report.left_out.append(

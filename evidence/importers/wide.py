@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evidence.errors import Problem, ReviewError
@@ -184,64 +184,17 @@ def _arms(
     given = list(dict.fromkeys(["treatment", *given]))
     counts = next((i for i, name in enumerate(names) if plain(name) == "na" and i not in used), None)
     left_out, kept = _others(table, names, chosen, groups, used, set(given), counts)
-    rows: list[tuple[int, tuple[str, ...]]] = []
-    problems: list[Problem] = []
     study = _study(names)
     repeats = _repeats(table, names, study)
-    notes: list[str] = []
-    for number, (line, cells) in enumerate(table.rows, 1):
-        present = 0
-        shared = [cells[position] for position in kept]
-        if study is None:
-            shared.append(f"Study {number}")
-        if repeats:
-            shared.append(repeats[number - 1])
-        for group, columns in groups.items():
-            arm = {what: cells[position] for what, position in columns.items()}
-            filled = [what for what, cell in arm.items() if cell and what != "treatment"]
-            name = labels.get(group) or arm.get("treatment", "")
-            if not filled and (labels or not name):
-                continue
-            if not name:
-                problems.append(
-                    Problem(
-                        f"arm {group} has {', '.join(filled)} and no treatment",
-                        "name its treatment, or empty its cells",
-                        file=table.name,
-                        line=line,
-                    )
-                )
-                continue
-            present += 1
-            if "non-events" in arm and not arm.get("n"):
-                arm["n"] = _sum(arm.get("events", ""), arm["non-events"], table, line, problems)
-            rows.append((line, (*shared, name, *(arm.get(what, "") for what in given[1:]))))
-        if counts is not None and cells[counts] and cells[counts] != str(present):
-            problems.append(
-                Problem(
-                    f"{table.header[counts]} is {cells[counts]}, and {present} arms are filled in",
-                    "correct the number of arms, or the arms",
-                    file=table.name,
-                    line=line,
-                )
-            )
+    rows, problems = _arm_rows(table, groups, labels, kept, given, counts, study is None, repeats)
     if problems:
         raise ReviewError(f"{table.name} cannot be imported.", problems)
     header = [table.header[position] for position in kept]
     decided = {name: chosen[name] for name in header if name in chosen}
+    notes: list[str] = []
     if study is None:
         if counts is None:
-            raise ReviewError(
-                f"{table.name} does not say which study a row is.",
-                [
-                    Problem(
-                        f"columns: {', '.join(table.header)}",
-                        "name the column of the study: --map COLUMN=study",
-                        file=table.name,
-                        line=1,
-                    )
-                ],
-            )
+            raise _no_study(table)
         header.append("study")
         notes.append("the table does not name its studies; they are numbered in the order of its rows")
     if repeats:
@@ -253,26 +206,84 @@ def _arms(
     # A blank in front keeps the made columns apart from a column of the table with the same name.
     made = [f" {what}" for what in given]
     decided |= dict(zip(made, given))
-    sources: dict[str, tuple[str, ...]] = {}
-    for name, what in zip(made, given):
-        from_ = ("events", "non-events") if what == "n" and "non-events" in per_arm else ()
-        sources[name] = tuple(
-            table.header[columns[source]]
-            for columns in groups.values()
-            for source in dict.fromkeys((what, *(s for s in from_ if s != "events")))
-            if source in columns
-        )
     if labels:
         names_of = list(labels.values())
         notes.append(f"the two groups are called {names_of[0]!r} and {names_of[1]!r}")
     return LongForm(
         Table(table.name, (*header, *made), tuple(rows), table.notes),
         decided,
-        sources,
+        {name: _sources(table, groups, what, per_arm) for name, what in zip(made, given)},
         tuple(left_out),
         list(labels.values())[1] if labels else None,
         tuple(notes),
     )
+
+
+def _sources(table: Table, groups: Groups, what: str, per_arm: Sequence[str]) -> tuple[str, ...]:
+    """Columns of the table that a column of arms is made of."""
+    sources = (what, "non-events") if what == "n" and "non-events" in per_arm else (what,)
+    return tuple(
+        table.header[columns[source]]
+        for columns in groups.values()
+        for source in sources
+        if source in columns
+    )
+
+
+def _no_study(table: Table) -> ReviewError:
+    return ReviewError(
+        f"{table.name} does not say which study a row is.",
+        [
+            Problem(
+                f"columns: {', '.join(table.header)}",
+                "name the column of the study: --map COLUMN=study",
+                file=table.name,
+                line=1,
+            )
+        ],
+    )
+
+
+def _arm_rows(
+    table: Table,
+    groups: Groups,
+    labels: Mapping[str, str],
+    kept: Sequence[int],
+    given: Sequence[str],
+    counts: int | None,
+    numbered: bool,
+    repeats: Sequence[str] | None,
+) -> tuple[list[tuple[int, tuple[str, ...]]], list[Problem]]:
+    """Make a row of each arm: the cells that all arms of a row share, its treatment, its numbers."""
+    rows: list[tuple[int, tuple[str, ...]]] = []
+    problems: list[Problem] = []
+    for number, (line, cells) in enumerate(table.rows, 1):
+        present = 0
+        shared = [cells[position] for position in kept]
+        if numbered:
+            shared.append(f"Study {number}")
+        if repeats:
+            shared.append(repeats[number - 1])
+        for group, columns in groups.items():
+            arm = {what: cells[position] for what, position in columns.items()}
+            filled = [what for what, cell in arm.items() if cell and what != "treatment"]
+            name = labels.get(group) or arm.get("treatment", "")
+            if not filled and (labels or not name):
+                continue
+            if not name:
+                said = f"arm {group} has {', '.join(filled)} and no treatment"
+                remedy = "name its treatment, or empty its cells"
+                problems.append(Problem(said, remedy, file=table.name, line=line))
+                continue
+            present += 1
+            if "non-events" in arm and not arm.get("n"):
+                arm["n"] = _sum(arm.get("events", ""), arm["non-events"], table, line, problems)
+            rows.append((line, (*shared, name, *(arm.get(what, "") for what in given[1:]))))
+        if counts is not None and cells[counts] and cells[counts] != str(present):
+            said = f"{table.header[counts]} is {cells[counts]}, and {present} arms are filled in"
+            remedy = "correct the number of arms, or the arms"
+            problems.append(Problem(said, remedy, file=table.name, line=line))
+    return rows, problems
 
 
 def _others(

@@ -22,11 +22,6 @@ PLACE = re.compile(r"((?:evidence|analysis)(?:\.\w+)+)(?::\w+)?")
 
 STILL_LONG = {
     "analysis.report.writing._write",
-    "evidence.importers.arms._fill_arms",
-    "evidence.importers.arms.import_table",
-    "evidence.importers.metapsy.import_metapsy",
-    "evidence.importers.syrf.import_syrf",
-    "evidence.importers.wide._arms",
 }
 """Functions of more than 80 lines of code that are still to be cut into parts."""
 
