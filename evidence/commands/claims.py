@@ -26,7 +26,7 @@ _RANKING = (
 _WIDTH = 100
 """Columns of text where there is no terminal to ask."""
 
-Rows = list[dict[str, Any]]
+Records = list[dict[str, Any]]
 
 
 @click.command(
@@ -77,15 +77,15 @@ def audit(file: str, form: str, part: str | None, strict: bool) -> None:
         sys.exit(1)
 
 
-def _printed(db: EvidenceBase) -> tuple[Rows, Rows]:
+def _printed(db: EvidenceBase) -> tuple[Records, Records]:
     """How well each printed league table fits together, and the ranking that it implies."""
     if not db.value("select count(*) from published_contrast"):
         return [], []
     from analysis.published import try_rebuild
 
     found, refused = try_rebuild(db)
-    tables: Rows = [{"message": str(error)} for error in refused]
-    rankings: Rows = []
+    tables: Records = [{"message": str(error)} for error in refused]
+    rankings: Records = []
     for printed in found:
         about = {"publication": printed.publication, "outcome": printed.outcome, "measure": printed.measure}
         ranked = printed.unranked is None
@@ -116,7 +116,7 @@ def _said(db: EvidenceBase, printed: PrintedNetwork) -> Iterator[str]:
         yield f"The cell {row['treatment']} vs {row['versus']} does not fit the others."
 
 
-def _write(parts: dict[str, Rows], form: str, stream: TextIO) -> None:
+def _write(parts: dict[str, Records], form: str, stream: TextIO) -> None:
     from evidence.output import TEXT_WRITERS, jsonable
 
     if form == "json":
@@ -135,7 +135,7 @@ def _write(parts: dict[str, Rows], form: str, stream: TextIO) -> None:
 # --- for a reader -------------------------------------------------------------------------------------------
 
 
-def _read(parts: dict[str, Rows], verdicts: list[Verdict], stream: TextIO) -> None:
+def _read(parts: dict[str, Records], verdicts: list[Verdict], stream: TextIO) -> None:
     """Print each league table with its ranking, then the claims by verdict, within the terminal's width."""
     for table in parts.get("tables", []):
         _heading(" ".join(str(table[key]) for key in ("publication", "outcome", "measure") if table.get(key)))
@@ -161,7 +161,7 @@ def _same_table(row: dict[str, Any], table: dict[str, Any]) -> bool:
     return all(row[key] == table.get(key) for key in ("publication", "outcome", "measure"))
 
 
-def _ranking(rows: Rows, stream: TextIO) -> None:
+def _ranking(rows: Records, stream: TextIO) -> None:
     from evidence.output import write_table
 
     if not rows:

@@ -10,28 +10,13 @@ import click
 
 from evidence.commands.lazy import LazyGroup
 from evidence.commands.options import example
-
-IMPORTERS = {
-    "arms": "evidence.commands.imports:arms",
-    "syrf": "evidence.commands.imports:syrf",
-    "revman": "evidence.commands.imports:revman",
-    "gemtc": "evidence.commands.imports:gemtc",
-    "bugs": "evidence.commands.imports:bugs",
-    "metapsy": "evidence.commands.imports:metapsy",
-    "extraction": "evidence.commands.imports:extraction",
-    "robvis": "evidence.commands.imports:robvis",
-    "prisma": "evidence.commands.imports:prisma",
-    "references": "evidence.commands.imports:references",
-    "duplicates": "evidence.commands.imports:duplicates",
-    "screening": "evidence.commands.imports:screening",
-}
-"""Module and attribute of each importer's command, in the order of the help."""
+from evidence.importers import IMPORTERS
 
 
 @click.group(
     "import",
     cls=LazyGroup,
-    table=IMPORTERS,
+    table={name: f"evidence.commands.imports:{name}" for name in IMPORTERS},
     epilog=example("evidence import arms trials.csv --into my-review --outcome hba1c --unit %"),
 )
 def import_() -> None:
@@ -48,6 +33,16 @@ def source_and_folder(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = decorate(command)
     return command
+
+
+def importer(name: str, *examples: str) -> Callable[[Callable[..., Any]], click.Command]:
+    """Make the command of an importer, with its help."""
+    found = IMPORTERS[name]
+    return click.command(name, help=f"{found.help}\n\nReads {found.formats}.", epilog=example(*examples))
+
+
+def _carry_out(name: str, file: Path, into: Path, **options: Any) -> None:
+    click.echo(str(IMPORTERS[name].load()(file, into, **options)))
 
 
 MAP = click.option(
@@ -85,10 +80,8 @@ def mapping_of(columns: tuple[str, ...]) -> dict[str, str]:
     return dict(item.rsplit("=", 1) for item in columns)
 
 
-@click.command(
-    epilog=example(
-        "evidence import arms trials.csv --into my-review --outcome hba1c --unit % --lower-is-better"
-    )
+@importer(
+    "arms", "evidence import arms trials.csv --into my-review --outcome hba1c --unit % --lower-is-better"
 )
 @source_and_folder
 @click.option("--outcome", required=True, metavar="OUTCOME", help="Outcome that the table is about.")
@@ -113,20 +106,14 @@ def mapping_of(columns: tuple[str, ...]) -> dict[str, str]:
 @click.option("--fill-down", is_flag=True, help="An empty study means the one above it (merged cells).")
 @DRY_RUN
 def arms(file: Path, into: Path, columns: tuple[str, ...], **options: Any) -> None:
-    """Read a table with one row for each arm, for each contrast, or for each study.
-
-    Columns with the field's usual names are recognised; what was understood is reported column by column.
-    """
-    from evidence.importers.arms import import_arms
-
-    click.echo(str(import_arms(file, into, mapping=mapping_of(columns), **options)))
+    """Carry out the importer `arms`."""
+    _carry_out("arms", file, into, mapping=mapping_of(columns), **options)
 
 
-@click.command(
-    epilog=example(
-        "evidence import references pubmed.nbib --into my-review --database PubMed --date 2024-05-03",
-        "evidence import references embase.ris --into my-review --database Embase --date 2024-05-03",
-    )
+@importer(
+    "references",
+    "evidence import references pubmed.nbib --into my-review --database PubMed --date 2024-05-03",
+    "evidence import references embase.ris --into my-review --database Embase --date 2024-05-03",
 )
 @source_and_folder
 @click.option("--database", metavar="NAME", help="Database or register that was searched.")
@@ -134,20 +121,14 @@ def arms(file: Path, into: Path, columns: tuple[str, ...], **options: Any) -> No
 @click.option("--query", metavar="TEXT", help="Query as typed there.")
 @DRY_RUN
 def references(file: Path, into: Path, **options: Any) -> None:
-    """Read references (RIS, PubMed nbib, BibTeX) as records.
-
-    Decisions that Rayyan wrote into a RIS file are read as screening decisions.
-    """
-    from evidence.importers.references import import_references
-
-    click.echo(str(import_references(file, into, **options)))
+    """Carry out the importer `references`."""
+    _carry_out("references", file, into, **options)
 
 
-@click.command(
-    epilog=example(
-        "evidence import duplicates --into my-review --propose duplicates.csv",
-        "evidence import duplicates duplicates.csv --into my-review",
-    )
+@importer(
+    "duplicates",
+    "evidence import duplicates --into my-review --propose duplicates.csv",
+    "evidence import duplicates duplicates.csv --into my-review",
 )
 @click.argument("file", required=False, type=click.Path(exists=True, path_type=Path))
 @click.option("--into", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Review folder.")
@@ -156,11 +137,7 @@ def references(file: Path, into: Path, **options: Any) -> None:
 )
 @DRY_RUN
 def duplicates(file: Path | None, into: Path, propose: Path | None, dry_run: bool) -> None:
-    """Propose records found twice, and mark those that a person has confirmed.
-
-    With --propose, records of the same DOI, PMID or nearly the same title are written side by side. Fill in
-    the column confirmed (yes or no) and call again with that FILE: confirmed ones get their duplicate_of.
-    """
+    """Carry out the importer `duplicates`."""
     from evidence.errors import CallError
     from evidence.importers.duplicates import confirm, write_proposals
 
@@ -173,10 +150,9 @@ def duplicates(file: Path | None, into: Path, propose: Path | None, dry_run: boo
         click.echo(str(confirm(file, into, dry_run=dry_run)))
 
 
-@click.command(
-    epilog=example(
-        "evidence import screening decisions-ab.csv --into my-review --reviewer AB --stage title_abstract"
-    )
+@importer(
+    "screening",
+    "evidence import screening decisions-ab.csv --into my-review --reviewer AB --stage title_abstract",
 )
 @source_and_folder
 @click.option("--reviewer", metavar="NAME", help="Who decided, where the table does not say.")
@@ -185,18 +161,11 @@ def duplicates(file: Path | None, into: Path, propose: Path | None, dry_run: boo
 @SHEET
 @DRY_RUN
 def screening(file: Path, into: Path, columns: tuple[str, ...], **options: Any) -> None:
-    """Read a table of screening decisions, such as ASReview's export.
-
-    Reviewers are imported one after the other; SELECT * FROM screening_agreement shows how far they agree.
-    """
-    from evidence.importers.screening import import_screening
-
-    click.echo(str(import_screening(file, into, mapping=mapping_of(columns), **options)))
+    """Carry out the importer `screening`."""
+    _carry_out("screening", file, into, mapping=mapping_of(columns), **options)
 
 
-@click.command(
-    epilog=example("evidence import syrf export.csv --into my-review --time-unit d --control vehicle")
-)
+@importer("syrf", "evidence import syrf export.csv --into my-review --time-unit d --control vehicle")
 @source_and_folder
 @click.option("--time-unit", metavar="UNIT", help="Unit of the time column: min, h, d, wk ...")
 @click.option("--annotator", metavar="ID", help="Whose rows count in studies that nobody reconciled.")
@@ -205,16 +174,11 @@ def screening(file: Path, into: Path, columns: tuple[str, ...], **options: Any) 
 @SHEET
 @DRY_RUN
 def syrf(file: Path, into: Path, **options: Any) -> None:
-    """Read SyRF's quantitative data export, with its risk-of-bias answers.
-
-    Reconciled rows count; every rule that was applied is in the report.
-    """
-    from evidence.importers.syrf import import_syrf
-
-    click.echo(str(import_syrf(file, into, **options)))
+    """Carry out the importer `syrf`."""
+    _carry_out("syrf", file, into, **options)
 
 
-@click.command(epilog=example("evidence import extraction table-bw.csv --into my-review --extractor BW"))
+@importer("extraction", "evidence import extraction table-bw.csv --into my-review --extractor BW")
 @source_and_folder
 @click.option(
     "--extractor", required=True, metavar="NAME", help="Who read it; consensus for what was agreed on."
@@ -224,17 +188,11 @@ def syrf(file: Path, into: Path, **options: Any) -> None:
 @HEADER
 @DRY_RUN
 def extraction(file: Path, into: Path, columns: tuple[str, ...], **options: Any) -> None:
-    """Read a second extractor's measurements beside the first's.
-
-    Nothing is overwritten; where the readings differ is listed, and measured by the views extraction_pair and
-    extraction_agreement.
-    """
-    from evidence.importers.extraction import import_extraction
-
-    click.echo(str(import_extraction(file, into, mapping=mapping_of(columns), **options)))
+    """Carry out the importer `extraction`."""
+    _carry_out("extraction", file, into, mapping=mapping_of(columns), **options)
 
 
-@click.command(epilog=example("evidence import robvis rob2.csv --into my-review --assessor AB"))
+@importer("robvis", "evidence import robvis rob2.csv --into my-review --assessor AB")
 @source_and_folder
 @click.option("--tool", metavar="TOOL", help="SYRCLE, RoB 2 or ROBINS-I, where the columns do not tell.")
 @click.option("--assessor", metavar="NAME", help="Who judged.")
@@ -243,35 +201,26 @@ def extraction(file: Path, into: Path, columns: tuple[str, ...], **options: Any)
 @SHEET
 @DRY_RUN
 def robvis(file: Path, into: Path, columns: tuple[str, ...], **options: Any) -> None:
-    """Read risk-of-bias judgements in the shape of robvis: a study a row, an item a column."""
-    from evidence.importers.appraisal import import_robvis
-
-    click.echo(str(import_robvis(file, into, mapping=mapping_of(columns), **options)))
+    """Carry out the importer `robvis`."""
+    _carry_out("robvis", file, into, mapping=mapping_of(columns), **options)
 
 
-@click.command(epilog=example("evidence import prisma PRISMA.csv --into my-review"))
+@importer("prisma", "evidence import prisma PRISMA.csv --into my-review")
 @source_and_folder
 @DRY_RUN
 def prisma(file: Path, into: Path, dry_run: bool) -> None:
-    """Read the numbers of a PRISMA 2020 flow diagram (PRISMA.csv of the PRISMA2020 package)."""
-    from evidence.importers.appraisal import import_prisma
-
-    click.echo(str(import_prisma(file, into, dry_run=dry_run)))
+    """Carry out the importer `prisma`."""
+    _carry_out("prisma", file, into, dry_run=dry_run)
 
 
-@click.command(epilog=example("evidence import revman CD001234.rm5 --into my-review"))
+@importer("revman", "evidence import revman CD001234.rm5 --into my-review")
 @source_and_folder
 @click.option("--treatment", metavar="NAME", help="Name of the experimental group, where the file has none.")
 @click.option("--control", metavar="NAME", help="Name of the control group, where the file has none.")
 @DRY_RUN
 def revman(file: Path, into: Path, dry_run: bool, **names: Any) -> None:
-    """Read a Cochrane review: RevMan Web's data package (ZIP) or RevMan 5 (.rm5).
-
-    RevMan's own pooled results are printed beside ours, by the same method.
-    """
-    from evidence.importers.revman import import_revman
-
-    report, analyses = import_revman(file, into, dry_run=dry_run, **names)
+    """Carry out the importer `revman`."""
+    report, analyses = IMPORTERS["revman"].load()(file, into, dry_run=dry_run, **names)
     click.echo(str(report))
     if not dry_run:
         _beside_revman(analyses, into)
@@ -361,21 +310,17 @@ def of_outcome(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.command(epilog=example("evidence import gemtc network.gemtc.xml --into my-review --outcome death"))
+@importer("gemtc", "evidence import gemtc network.gemtc.xml --into my-review --outcome death")
 @source_and_folder
 @of_outcome
 @DRY_RUN
 def gemtc(file: Path, into: Path, **options: Any) -> None:
-    """Read a data file of GeMTC (XML or JSON)."""
-    from evidence.importers.network import import_gemtc
-
-    click.echo(str(import_gemtc(file, into, **options)))
+    """Carry out the importer `gemtc`."""
+    _carry_out("gemtc", file, into, **options)
 
 
-@click.command(
-    epilog=example(
-        "evidence import bugs data.txt --into my-review --outcome death --name 1=placebo --name 2=drug"
-    )
+@importer(
+    "bugs", "evidence import bugs data.txt --into my-review --outcome death --name 1=placebo --name 2=drug"
 )
 @source_and_folder
 @of_outcome
@@ -386,21 +331,15 @@ def gemtc(file: Path, into: Path, **options: Any) -> None:
 @MAP
 @DRY_RUN
 def bugs(file: Path, into: Path, names: tuple[str, ...], columns: tuple[str, ...], **options: Any) -> None:
-    """Read the data of a BUGS or JAGS model: list(...), R's dput or dump, or a rectangular table."""
-    from evidence.importers.network import import_bugs
-
-    click.echo(str(import_bugs(file, into, names=mapping_of(names), mapping=mapping_of(columns), **options)))
+    """Carry out the importer `bugs`."""
+    _carry_out("bugs", file, into, names=mapping_of(names), mapping=mapping_of(columns), **options)
 
 
-@click.command(
-    epilog=example("evidence import metapsy depression.xlsx --into my-review --control wl --control cau")
-)
+@importer("metapsy", "evidence import metapsy depression.xlsx --into my-review --control wl --control cau")
 @source_and_folder
 @click.option("--control", "controls", multiple=True, metavar="NAME", help="A condition that is a control.")
 @SHEET
 @DRY_RUN
 def metapsy(file: Path, into: Path, controls: tuple[str, ...], **options: Any) -> None:
-    """Read a database in the Metapsy data standard; each instrument is an outcome."""
-    from evidence.importers.metapsy import import_metapsy
-
-    click.echo(str(import_metapsy(file, into, controls=controls, **options)))
+    """Carry out the importer `metapsy`."""
+    _carry_out("metapsy", file, into, controls=controls, **options)

@@ -30,7 +30,7 @@ def readings(
     With --extractor and -o, write a copy of the evidence base in which that extractor's readings count
     wherever there are some: every analysis can be run on it.
     """
-    from evidence.importers.extraction import as_read_by, cost
+    from evidence.checking.readings import as_read_by, cost
     from evidence.output import write_table
 
     if (extractor is None) != (output is None):

@@ -270,7 +270,7 @@ def plan(protocol: Protocol, sheets: Sheets, problems: Problems) -> list[dict[st
     Without ``[[protocol.analysis]]``, an outcome is given a network analysis for every set of more than two
     treatments that studies connect, and a pairwise analysis for every such pair.
     """
-    names = _Names(
+    names = _Vocabulary(
         _outcomes(sheets),
         _treatments(sheets),
         _classes(sheets),
@@ -308,7 +308,7 @@ def plan(protocol: Protocol, sheets: Sheets, problems: Problems) -> list[dict[st
     return [planned_row(analysis, position, origin) for position, analysis in enumerate(compiled.values(), 1)]
 
 
-class _Names(NamedTuple):
+class _Vocabulary(NamedTuple):
     """What the review has: kind of each outcome, role of each treatment, classes, time points by outcome.
 
     Its variables, and the text of review.toml, too.
@@ -366,7 +366,7 @@ def _known(
         )
 
 
-def _check_values(entry: Mapping[str, Any], where: str, names: _Names, problems: Problems) -> None:
+def _check_values(entry: Mapping[str, Any], where: str, names: _Vocabulary, problems: Problems) -> None:
     """Check each value of an analysis by itself."""
     _known(entry.get("outcome"), names.outcomes, "outcome", where, "outcomes.csv", problems)
     _known(entry.get("measure"), _MEASURES, "measure", where, "", problems)
@@ -432,7 +432,7 @@ def _refuse_strangers(entry: Mapping[str, Any], kind: str, where: str, problems:
 
 
 def _compile(
-    entry: Mapping[str, Any], where: str, names: _Names, problems: Problems
+    entry: Mapping[str, Any], where: str, names: _Vocabulary, problems: Problems
 ) -> dict[str, Any] | None:
     """Complete the settings of an analysis, or say what is missing or does not go together."""
     if "outcome" not in entry:
@@ -477,7 +477,7 @@ def _rule(value: Any) -> TimepointRule | None:
         return None
 
 
-def _settled_time(entry: Mapping[str, Any], where: str, names: _Names, problems: Problems) -> str:
+def _settled_time(entry: Mapping[str, Any], where: str, names: _Vocabulary, problems: Problems) -> str:
     """Give the time rule of an analysis its unit; say what it lacks, and whether it finds anything."""
     value, outcome = entry.get("timepoint", "last"), entry["outcome"]
     if (rule := _rule(value)) is None:
@@ -508,7 +508,7 @@ def _value_line(text: str, key: str, value: Any) -> int | None:
     return text.count("\n", 0, match.start(0)) + 1 if match else None
 
 
-def _default_entries(sheets: Sheets, names: _Names, reference: str | None) -> list[dict[str, Any]]:
+def _default_entries(sheets: Sheets, names: _Vocabulary, reference: str | None) -> list[dict[str, Any]]:
     """Return the usual analyses of the data, as they would stand in ``[[protocol.analysis]]``."""
     arms = sheets.get("arms.csv")
     if arms is None:

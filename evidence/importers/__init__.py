@@ -1,1 +1,111 @@
-"""Reading other tools' files into a review folder."""
+"""Readers of other people's files: what there is to import, in the order of the help.
+
+An importer is a function ``read(file, into, *, dry_run, **options)`` that makes or extends the review folder
+`into` and returns an `evidence.importers.draft.ImportReport`. It is imported when asked for; its options
+stand in `evidence.commands.imports`.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, NamedTuple
+
+
+class Importer(NamedTuple):
+    """One importer.
+
+    Attributes
+    ----------
+    function : str
+        ``module:function``.
+    formats : str
+        Files that it reads.
+    help : str
+        What it does: the help of its command.
+    """
+
+    function: str
+    formats: str
+    help: str
+
+    def load(self) -> Callable[..., Any]:
+        """Import the function."""
+        module, _, name = self.function.partition(":")
+        return getattr(import_module(module), name)
+
+
+_TABLE = "CSV, TSV, XLSX, Stata, Parquet"
+IMPORTERS = {
+    "arms": Importer(
+        "evidence.importers.arms:import_arms",
+        _TABLE,
+        "Read a table with one row for each arm, for each contrast, or for each study.\n\n"
+        "Columns with the field's usual names are recognised; what was understood is reported column by "
+        "column.",
+    ),
+    "syrf": Importer(
+        "evidence.importers.syrf:import_syrf",
+        "CSV, XLSX",
+        "Read SyRF's quantitative data export, with its risk-of-bias answers.\n\n"
+        "Reconciled rows count; every rule that was applied is in the report.",
+    ),
+    "revman": Importer(
+        "evidence.importers.revman:import_revman",
+        "ZIP, RM5",
+        "Read a Cochrane review: RevMan Web's data package (ZIP) or RevMan 5 (.rm5).\n\n"
+        "RevMan's own pooled results are printed beside ours, by the same method.",
+    ),
+    "gemtc": Importer(
+        "evidence.importers.network:import_gemtc",
+        "XML, JSON",
+        "Read a data file of GeMTC (XML or JSON).",
+    ),
+    "bugs": Importer(
+        "evidence.importers.network:import_bugs",
+        "BUGS lists, R dumps, tables",
+        "Read the data of a BUGS or JAGS model: list(...), R's dput or dump, or a rectangular table.",
+    ),
+    "metapsy": Importer(
+        "evidence.importers.metapsy:import_metapsy",
+        _TABLE,
+        "Read a database in the Metapsy data standard; each instrument is an outcome.",
+    ),
+    "extraction": Importer(
+        "evidence.importers.extraction:import_extraction",
+        _TABLE,
+        "Read a second extractor's measurements beside the first's.\n\n"
+        "Nothing is overwritten; where the readings differ is listed, and measured by the views "
+        "extraction_pair and extraction_agreement.",
+    ),
+    "robvis": Importer(
+        "evidence.importers.appraisal:import_robvis",
+        _TABLE,
+        "Read risk-of-bias judgements in the shape of robvis: a study a row, an item a column.",
+    ),
+    "prisma": Importer(
+        "evidence.importers.appraisal:import_prisma",
+        "CSV",
+        "Read the numbers of a PRISMA 2020 flow diagram (PRISMA.csv of the PRISMA2020 package).",
+    ),
+    "references": Importer(
+        "evidence.importers.references:import_references",
+        "RIS, nbib, BibTeX",
+        "Read references (RIS, PubMed nbib, BibTeX) as records.\n\n"
+        "Decisions that Rayyan wrote into a RIS file are read as screening decisions.",
+    ),
+    "duplicates": Importer(
+        "evidence.importers.duplicates:confirm",
+        _TABLE,
+        "Propose records found twice, and mark those that a person has confirmed.\n\n"
+        "With --propose, records of the same DOI, PMID or nearly the same title are written side by side. "
+        "Fill in the column confirmed (yes or no) and call again with that FILE: confirmed ones get their "
+        "duplicate_of.",
+    ),
+    "screening": Importer(
+        "evidence.importers.screening:import_screening",
+        _TABLE,
+        "Read a table of screening decisions, such as ASReview's export.\n\n"
+        "Reviewers are imported one after the other; SELECT * FROM screening_agreement shows how far they "
+        "agree.",
+    ),
+}
+"""Every importer, by the name of its command."""

@@ -66,15 +66,15 @@ def import_metapsy(
         )
     report = ImportReport(table.name, notes=list(table.notes))
     draft = Draft(into, title=Path(file).stem)
-    reading = _Reading(table, draft, report, controls)
+    comparisons = _Comparisons(table, draft, report, controls)
     for line, cells in table.rows:
         draft.place = table.name, line
-        reading.take(line, {name: cells[position] for name, position in at.items()})
+        comparisons.take(line, {name: cells[position] for name, position in at.items()})
     _report(table, report)
     return draft.finish(report, dry_run=dry_run)
 
 
-class _Reading:
+class _Comparisons:
     """Comparisons on their way into a review folder, and the numbers that each arm was met with first."""
 
     def __init__(self, table: Table, draft: Draft, report: ImportReport, controls: Iterable[str]) -> None:

@@ -86,7 +86,7 @@ _SPREADS = {"sd": "sd", "standarddeviation": "sd", "sem": "se", "se": "se", "sta
 
 
 @dataclass(frozen=True)
-class _Row:
+class _Line:
     """One row of the export, by what its columns mean."""
 
     line: int
@@ -172,24 +172,24 @@ def import_syrf(
             f"{table.name} is no quantitative data export of SyRF.",
             [Problem(f"there is no column {name!r}", "export it again", table.name, 1) for name in missing],
         )
-    rows = [_Row(line, {name: cells[at] for name, at in known.items()}, cells) for line, cells in table.rows]
+    rows = [_Line(line, {name: cells[at] for name, at in known.items()}, cells) for line, cells in table.rows]
     unit_of_time = _time_unit(table, rows, known, time_unit, report)
     rows = _reconciled(table, rows, annotator, report)
     draft = Draft(into, title=Path(file).stem)
-    reading = _Reading(table, draft, report, rows, unit_of_time, control, iqr_to_sd)
+    export = _Export(table, draft, report, rows, unit_of_time, control, iqr_to_sd)
     for row in rows:
-        reading.take(row)
+        export.take(row)
     draft.place = None
-    if not reading.seen:
+    if not export.seen:
         raise ReviewError(f"{table.name} has no row that can be taken.", report.left_out)
-    reading.give_units()
-    kept = _add_studies(table, known, reading.study_rows, draft, report)
-    _say(report, reading.controls, control, reading.treatments, reading.homes, rows, iqr_to_sd)
+    export.give_units()
+    kept = _add_studies(table, known, export.study_rows, draft, report)
+    _say(report, export.controls, control, export.treatments, export.homes, rows, iqr_to_sd)
     _report_columns(table, known, report, kept)
     return draft.finish(report, dry_run=dry_run)
 
 
-class _Reading:
+class _Export:
     """Rows of the export on their way into a review folder, and what was met on the way.
 
     Attributes
@@ -209,7 +209,7 @@ class _Reading:
         table: Table,
         draft: Draft,
         report: ImportReport,
-        rows: Sequence[_Row],
+        rows: Sequence[_Line],
         unit_of_time: str,
         control: str | None,
         iqr_to_sd: bool,
@@ -227,11 +227,11 @@ class _Reading:
             self.directions[self.outcomes(row["outcome_label"])].add(row["greater_is_worse"].lower())
         self.units_of: dict[str, set[str]] = defaultdict(set)
         self.homes: dict[tuple[str, str], list[str]] = defaultdict(list)
-        self.seen: dict[tuple[str, ...], _Row] = {}
+        self.seen: dict[tuple[str, ...], _Line] = {}
         self.controls: set[str] = set()
-        self.study_rows: dict[str, list[_Row]] = defaultdict(list)
+        self.study_rows: dict[str, list[_Line]] = defaultdict(list)
 
-    def take(self, row: _Row) -> None:
+    def take(self, row: _Line) -> None:
         """Add a row to the draft, or say in the report why it is left out."""
         found = _treatment(row, self.treatments, self.control)
         if found is None:
@@ -275,10 +275,10 @@ class _Reading:
                     " unit, and only SMD and ratios compare its studies"
                 )
 
-    def _leave_out(self, what: str, remedy: str, row: _Row, study: str) -> None:
+    def _leave_out(self, what: str, remedy: str, row: _Line, study: str) -> None:
         self.report.left_out.append(Problem(what, remedy, self.table.name, row.line, study=study))
 
-    def _outcome(self, row: _Row) -> str:
+    def _outcome(self, row: _Line) -> str:
         """Name of the outcome; with its direction where the export has it both ways."""
         outcome = self.outcomes(row["outcome_label"])
         if len(self.directions[outcome] - {""}) > 1:
@@ -286,7 +286,7 @@ class _Reading:
             return f"{outcome} (greater is {'worse' if worse else 'better'})"
         return outcome
 
-    def _repeats(self, key: tuple[str, ...], row: _Row) -> bool:
+    def _repeats(self, key: tuple[str, ...], row: _Line) -> bool:
         """Tell whether a row was there already, and report it."""
         first = self.seen.setdefault(key, row)
         if first is row:
@@ -302,7 +302,7 @@ class _Reading:
         )
         return True
 
-    def _add_arm(self, row: _Row, place: dict[str, str], treatment: str, role: str) -> None:
+    def _add_arm(self, row: _Line, place: dict[str, str], treatment: str, role: str) -> None:
         experiment, experiments = place["experiment"], self.homes[place["study"], row["cohort"]]
         if experiment not in experiments:
             experiments.append(experiment)
@@ -318,7 +318,7 @@ class _Reading:
             },
         )
 
-    def _add_measurement(self, row: _Row, place: dict[str, str], outcome: str, unit: str) -> None:
+    def _add_measurement(self, row: _Line, place: dict[str, str], outcome: str, unit: str) -> None:
         worse = row["greater_is_worse"].lower()
         lower_is_better = str(worse in _TRUE).lower() if worse in _TRUE | _FALSE else ""
         self.draft.add(
@@ -362,7 +362,7 @@ def _known(table: Table) -> dict[str, int]:
 
 
 def _time_unit(
-    table: Table, rows: Sequence[_Row], known: dict[str, int], time_unit: str | None, report: ImportReport
+    table: Table, rows: Sequence[_Line], known: dict[str, int], time_unit: str | None, report: ImportReport
 ) -> str:
     if time_unit is not None and keyed("unit").get(time_unit, {}).get("dimension") != "time":
         times = [name for name, row in keyed("unit").items() if row["dimension"] == "time"]
@@ -393,10 +393,10 @@ def _time_unit(
     return "min"
 
 
-def _reconciled(table: Table, rows: list[_Row], annotator: str | None, report: ImportReport) -> list[_Row]:
+def _reconciled(table: Table, rows: list[_Line], annotator: str | None, report: ImportReport) -> list[_Line]:
     """Of each study keep the reconciled rows, else those of its only annotator, else those asked for."""
     flags = [i for i, name in enumerate(table.header) if plain(name) in _RECONCILED]
-    by_study: dict[str, list[_Row]] = defaultdict(list)
+    by_study: dict[str, list[_Line]] = defaultdict(list)
     for row in rows:
         if any(row.all[i].lower() in _TRUE for i in flags):
             row.cells["reconciled"] = "true"
@@ -404,7 +404,7 @@ def _reconciled(table: Table, rows: list[_Row], annotator: str | None, report: I
     everyone = {row["annotator"] for row in rows}
     if annotator is not None and annotator not in everyone:
         raise CallError(f"There is no annotator {annotator!r}: {suggestion(annotator, everyone - {''})}.")
-    kept: list[_Row] = []
+    kept: list[_Line] = []
     unreconciled = 0
     for study, of_study in by_study.items():
         chosen = [row for row in of_study if row["reconciled"]]
@@ -436,13 +436,13 @@ def _reconciled(table: Table, rows: list[_Row], annotator: str | None, report: I
     return sorted(kept, key=lambda row: row.line)
 
 
-def _study(row: _Row, names: _Names) -> str:
+def _study(row: _Line, names: _Names) -> str:
     author = re.split(r"[;,]", row["authors"])[0].strip()
     label = f"{author} {row['year']}".strip() if author else ""
     return names(("study",), row["study"], label)
 
 
-def _treatment(row: _Row, spelling: Spellings, control: str | None) -> tuple[str, str] | None:
+def _treatment(row: _Line, spelling: Spellings, control: str | None) -> tuple[str, str] | None:
     """Return the treatment of a cohort, and what it is in the experiment; None if it cannot be told."""
     labels = [label for label in (part.strip() for part in row["treatment"].split(";")) if label]
     name = " + ".join(spelling(label) for label in dict.fromkeys(labels))
@@ -458,7 +458,7 @@ def _treatment(row: _Row, spelling: Spellings, control: str | None) -> tuple[str
     return (name, "active") if name else None
 
 
-def _statistics(row: _Row, iqr_to_sd: bool) -> tuple[dict[str, str], str]:
+def _statistics(row: _Line, iqr_to_sd: bool) -> tuple[dict[str, str], str]:
     """Put average and error where their types say; what no column can hold becomes a note."""
     kind = plain(row["average_type"]) or "mean"
     statistics: dict[str, str] = {}
@@ -498,7 +498,7 @@ def _number(text: str) -> bool:
 def _add_studies(
     table: Table,
     known: dict[str, int],
-    study_rows: dict[str, list[_Row]],
+    study_rows: dict[str, list[_Line]],
     draft: Draft,
     report: ImportReport,
 ) -> dict[str, str]:
@@ -522,7 +522,7 @@ def _add_studies(
     spelling: dict[object, Spellings] = defaultdict(Spellings)
     for study, rows in study_rows.items():
 
-        def words(name: str, rows: Iterable[_Row] = rows) -> str:
+        def words(name: str, rows: Iterable[_Line] = rows) -> str:
             return " and ".join(dict.fromkeys(spelling[name](row[name]) for row in rows if row[name]))
 
         first = rows[0]
@@ -576,7 +576,7 @@ def _say(
     control: str | None,
     treatments: Spellings,
     homes: dict[tuple[str, str], list[str]],
-    rows: Sequence[_Row],
+    rows: Sequence[_Line],
     iqr_to_sd: bool,
 ) -> None:
     if len(controls) > 1 and control is None:

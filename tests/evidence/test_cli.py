@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from click.testing import CliRunner
 
 import evidence
 from evidence.cli import COMMANDS, cli
-from evidence.commands.imports import IMPORTERS
+from evidence.importers import IMPORTERS
 from evidence.output import significant
 
 HEAVY = ("pandas", "scipy", "pymc", "altair", "numpy", "arviz", "networkx", "sqlglot", "jinja2")
@@ -27,6 +28,17 @@ def call(*arguments, **options):
 # --- help, names, exit codes ----------------------------------------------------------------------------------
 
 PATHS = [(name,) for name in COMMANDS] + [("import", name) for name in IMPORTERS]
+
+
+def test_every_importer_is_registered_once_and_has_a_command():
+    commands = cli.get_command(None, "import")
+    assert commands.list_commands(None) == list(IMPORTERS)
+    for name, importer in IMPORTERS.items():
+        assert {"file", "into", "dry_run"} <= signature(importer.load()).parameters.keys(), name
+        command = commands.get_command(None, name)
+        assert command.name == name
+        assert importer.help.split("\n")[0] in command.help
+        assert f"Reads {importer.formats}." in command.help
 
 
 @pytest.mark.parametrize("path", PATHS, ids=" ".join)

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from evidence.cli import cli
 from evidence.errors import CallError, EvidenceError, ReviewError
 from evidence.importers.appraisal import import_prisma, import_robvis
+from evidence.importers.draft import Draft
 
 ROB2 = "Study,D1,D2,D3,D4,D5,Overall,Weight\nA,Low,Some concerns,High,Low,No information,High,33\n"
 ROBINS = "Study,D1,D2,D3,D4,D5,D6,D7,Overall\nA,Low,Moderate,S,Critical,NI,Low,Low,Critical\n"
@@ -124,3 +125,14 @@ def test_the_counts_of_a_real_review(trial_data, tmp_path):
     assert found["total_studies", ""] == "23"
     assert found["database_specific_results", "Psychosis SOLES"] == "89"
     assert not report.left_out
+
+
+def test_a_row_is_known_by_the_key_of_its_file_so_that_another_assessor_does_not_hide_it(tmp_path):
+    draft = Draft(tmp_path / "review")
+    row = {"study": "A", "tool": "SYRCLE", "item": "1", "judgement": "low"}
+    assert draft.add("risk_of_bias.csv", row | {"assessor": "AB"})
+    assert draft.add("risk_of_bias.csv", row)
+    assert not draft.add("risk_of_bias.csv", row | {"support": "page 3"})
+    assert draft.rows("risk_of_bias.csv")[1]["support"] == "page 3"
+    assert draft.add("measurements.csv", {"study": "A"}, key=())
+    assert draft.add("measurements.csv", {"study": "A"}, key=())

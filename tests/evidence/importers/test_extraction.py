@@ -10,10 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 import evidence
+from evidence.checking.readings import as_read_by, cost
 from evidence.cli import cli
 from evidence.errors import CallError, ReviewError
 from evidence.importers.arms import import_arms
-from evidence.importers.extraction import as_read_by, cost, import_extraction
+from evidence.importers.extraction import import_extraction
 
 FIRST = """study,treatment,mean,sd,n,extractor
 A,cells,100,10,10,AL
