@@ -10,8 +10,6 @@ from typing import Any
 from evidence.errors import CallError
 from evidence.names import suggestion
 
-__all__ = ["as_read_by", "cost"]
-
 
 def as_read_by(file: str | Path, extractor: str, output: str | Path) -> Path:
     """Copy an evidence base so that one extractor's readings count wherever there are some.

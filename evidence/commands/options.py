@@ -53,7 +53,9 @@ def declared(name: str, kind: Kind) -> Callable[[F], F]:
         settings |= {"default": default, "is_flag": True, "show_default": "/" in spelled}
     else:
         choice = click.Choice(option.choices) if flag.only_choices else _TYPES[option.typed]
-        settings |= {"type": choice, "default": default, "show_default": default is not None}
+        settings |= {"type": choice}
+        # A default of None, given, would stand in for what is required.
+        settings |= {} if default is None else {"default": default, "show_default": True}
     return click.option(spelled, option.takes, **settings)
 
 

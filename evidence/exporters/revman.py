@@ -44,51 +44,7 @@ def write_revman(selection: Selection, directory: Path) -> list[Path]:
         if facts.name_in("revman", row["measure"]) is None and not _has_other(db, row["outcome"])
     }
     selection.lose("revman", *sorted(left_out))
-    planned = {(row["outcome"], row["measure"]) for row in db.rows("select outcome, measure from plan")}
-    settings, data = [], []
-    outcomes = [row["outcome"] for row in db.rows("select outcome from outcome order by outcome")]
-    number: dict[str, int] = {}
-    pooled = db.rows("from pooled order by outcome, measure, treatment_a, treatment_b")
-    labels = {row["treatment"]: row["label"] for row in db.rows("select treatment, label from treatment")}
-    for pair in pooled:
-        outcome, measure = pair["outcome"], pair["measure"]
-        asked = any(o == outcome for o, _ in planned)
-        words = facts.name_in("revman", measure)
-        if words is None or (asked and (outcome, measure) not in planned):
-            continue
-        number[outcome] = number.get(outcome, 0) + 1
-        place: dict[str, Any] = {
-            "Analysis group": outcomes.index(outcome) + 1,
-            "Analysis number": number[outcome],
-        }
-        a, b = labels[pair["treatment_a"]], labels[pair["treatment_b"]]
-        place["Analysis name"] = f"{outcome}, {a} versus {b}, {measure}"
-        kind = _DATA_TYPE.get(str(facts.measure(measure).kind), "Contrast level")
-        rows = _data_rows(selection, pair, kind)
-        contrast_level = kind == "Contrast level" or any("GIV Mean" in row for row in rows)
-        if contrast_level:
-            rows = [{**row, "GIV Mean": row["estimate"], "GIV SE": row["std_error"]} for row in rows]
-        data += [{**place, **row} for row in rows]
-        settings.append(
-            {
-                **place,
-                "Analysis group name": outcome,
-                "Experimental group label": a,
-                "Control group label": b,
-                "Data type": "Contrast level" if contrast_level else kind,
-                "Statistical method": "Inverse variance",
-                "Effect measure": words,
-                "Analysis model": "Random effects",
-                "Heterogeneity estimator": "DerSimonian and Laird",
-                "CI method": "Wald-type",
-                "Swap event and non-event": "No",
-                "Studies": pair["n_studies"],
-                **_effect(measure, pair["random_estimate"], pair["random_ci_lower"], pair["random_ci_upper"]),
-                "Tau2": pair["tau2"],
-                "Chi2": pair["Q"],
-                "I2": pair["I2"],
-            }
-        )
+    settings, data = _comparisons(selection)
     if not settings:
         raise RefusedError(
             f"There is no comparison in a measure that RevMan has ({', '.join(facts.names_in('revman'))})."
@@ -110,6 +66,61 @@ def write_revman(selection: Selection, directory: Path) -> list[Path]:
         for member, text in members.items():
             archive.writestr(zipfile.ZipInfo(member, (2000, 1, 1, 0, 0, 0)), text)
     return [path]
+
+
+def _comparisons(selection: Selection) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Give settings and result of every comparison that RevMan can hold, and the rows of their data."""
+    db = selection.db
+    planned = {(row["outcome"], row["measure"]) for row in db.rows("select outcome, measure from plan")}
+    outcomes = [row["outcome"] for row in db.rows("select outcome from outcome order by outcome")]
+    labels = {row["treatment"]: row["label"] for row in db.rows("select treatment, label from treatment")}
+    settings: list[dict[str, Any]] = []
+    data: list[dict[str, Any]] = []
+    number: dict[str, int] = {}
+    for pair in db.rows("from pooled order by outcome, measure, treatment_a, treatment_b"):
+        outcome, measure = pair["outcome"], pair["measure"]
+        asked = any(o == outcome for o, _ in planned)
+        words = facts.name_in("revman", measure)
+        if words is None or (asked and (outcome, measure) not in planned):
+            continue
+        number[outcome] = number.get(outcome, 0) + 1
+        a, b = labels[pair["treatment_a"]], labels[pair["treatment_b"]]
+        place = {
+            "Analysis group": outcomes.index(outcome) + 1,
+            "Analysis number": number[outcome],
+            "Analysis name": f"{outcome}, {a} versus {b}, {measure}",
+        }
+        kind = _DATA_TYPE.get(str(facts.measure(measure).kind), "Contrast level")
+        rows = _data_rows(selection, pair, kind)
+        if kind == "Contrast level" or any("GIV Mean" in row for row in rows):
+            kind = "Contrast level"
+            rows = [{**row, "GIV Mean": row["estimate"], "GIV SE": row["std_error"]} for row in rows]
+        data += [{**place, **row} for row in rows]
+        settings.append({**place, **_settings(pair, a, b, kind, words)})
+    return settings, data
+
+
+def _settings(pair: Mapping[str, Any], a: str, b: str, kind: str, measure: str) -> dict[str, Any]:
+    """How a comparison of `a` with `b` was pooled, and what came out; `measure` in RevMan's words."""
+    return {
+        "Analysis group name": pair["outcome"],
+        "Experimental group label": a,
+        "Control group label": b,
+        "Data type": kind,
+        "Statistical method": "Inverse variance",
+        "Effect measure": measure,
+        "Analysis model": "Random effects",
+        "Heterogeneity estimator": "DerSimonian and Laird",
+        "CI method": "Wald-type",
+        "Swap event and non-event": "No",
+        "Studies": pair["n_studies"],
+        **_effect(
+            pair["measure"], *(pair[f"random_{name}"] for name in ("estimate", "ci_lower", "ci_upper"))
+        ),
+        "Tau2": pair["tau2"],
+        "Chi2": pair["Q"],
+        "I2": pair["I2"],
+    }
 
 
 def _has_other(db: Any, outcome: str) -> bool:

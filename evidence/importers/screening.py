@@ -99,10 +99,30 @@ def import_screening(
             raise CallError(f"{table.name} does not say the {name}: say it with --{name}.")
     if stage is not None and stage not in STAGES:
         raise CallError(f"There is no stage {stage!r}: it is {' or '.join(STAGES)}.")
-    draft = Draft(into)
+    draft, report = Draft(into), ImportReport(table.name, notes=list(table.notes))
+    problems = _take(table, known, {"stage": stage, "reviewer": reviewer}, draft, report)
+    if problems:
+        raise ReviewError(f"{table.name} cannot be imported.", problems)
+    for position, name in enumerate(table.header):
+        target = next((column for column, at in known.items() if at == position), "")
+        of_decision = target in ("decision", "reason", "stage", "reviewer")
+        home = "screening.csv" if of_decision else "records.csv, to find it"
+        report.mappings.append(
+            ColumnMapping(name, f"{home}: {target}" if target else "", "" if target else "no known meaning")
+        )
+    return draft.finish(report, dry_run=dry_run)
+
+
+def _take(
+    table: Table,
+    known: Mapping[str, int],
+    given: Mapping[str, str | None],
+    draft: Draft,
+    report: ImportReport,
+) -> list[Problem]:
+    """Add every decision to the draft; stage and reviewer as `given` where the table does not say."""
     find = _Finder(draft.rows("records.csv"))
     present = {(r["record"], r["stage"], r.get("reviewer", "")): r for r in draft.rows("screening.csv")}
-    report = ImportReport(table.name, notes=list(table.notes))
     problems: list[Problem] = []
     for line, cells in table.rows:
         draft.place = table.name, line
@@ -110,55 +130,32 @@ def import_screening(
         def cell(name: str, cells: tuple[str, ...] = cells) -> str:
             return cells[known[name]] if name in known else ""
 
-        if cell("decision").lower() in _SKIPPED:
+        said = cell("decision").lower()
+        if said in _SKIPPED:
             report.left_out.append(Problem("not decided", "", table.name, line))
             continue
-        decision = _DECISIONS.get(cell("decision").lower())
         record, why = find(cell)
-        if decision is None:
-            problems.append(
-                Problem(
-                    f"{cell('decision')!r} is no decision",
-                    "write include, exclude, unclear or not_retrieved",
-                    table.name,
-                    line,
-                )
-            )
-        elif record is None:
+        if said not in _DECISIONS:
+            remedy = "write include, exclude, unclear or not_retrieved"
+            problems.append(Problem(f"{cell('decision')!r} is no decision", remedy, table.name, line))
+            continue
+        if record is None:
             report.left_out.append(Problem(why, "import its reference first", table.name, line))
-        else:
-            row = {
-                "record": record,
-                "stage": cell("stage") or stage or "",
-                "reviewer": cell("reviewer") or reviewer or "",
-                "decision": decision,
-                "reason": cell("reason") if decision != "include" else "",
-            }
-            earlier = present.get((record, row["stage"], row["reviewer"]))
-            if earlier and earlier["decision"] != decision:
-                problems.append(
-                    Problem(
-                        f"{row['reviewer']} decided {earlier['decision']} on {record!r} before",
-                        f"keep that or {decision}; what reviewers agreed on has reviewer consensus",
-                        table.name,
-                        line,
-                    )
-                )
-            present.setdefault((record, row["stage"], row["reviewer"]), row)
-            draft.add("screening.csv", row)
-    if problems:
-        raise ReviewError(f"{table.name} cannot be imported.", problems)
-    for position, name in enumerate(table.header):
-        target = next((column for column, at in known.items() if at == position), "")
-        home = (
-            "screening.csv"
-            if target in ("decision", "reason", "stage", "reviewer")
-            else "records.csv, to find it"
-        )
-        report.mappings.append(
-            ColumnMapping(name, f"{home}: {target}" if target else "", "" if target else "no known meaning")
-        )
-    return draft.finish(report, dry_run=dry_run)
+            continue
+        decision = _DECISIONS[said]
+        row = {
+            "record": record,
+            **{name: cell(name) or given[name] or "" for name in ("stage", "reviewer")},
+            "decision": decision,
+            "reason": cell("reason") if decision != "include" else "",
+        }
+        earlier = present.setdefault((record, row["stage"], row["reviewer"]), row)
+        if earlier["decision"] != decision:
+            what = f"{row['reviewer']} decided {earlier['decision']} on {record!r} before"
+            remedy = f"keep that or {decision}; what reviewers agreed on has reviewer consensus"
+            problems.append(Problem(what, remedy, table.name, line))
+        draft.add("screening.csv", row)
+    return problems
 
 
 def _columns(table: Table, mapping: Mapping[str, str]) -> dict[str, int]:
