@@ -43,6 +43,8 @@ create function printed_unit(x double precision) returns double precision return
     select max(power(10.0, -k)) from generate_series(0, 6) as k
     where k = 6 or abs(x * power(10.0, k) - round(x * power(10.0, k))) < 1e-9 * greatest(1.0, abs(x)) * power(10.0, k)
 );
+create function filled_text(words text, detail text, more text, measure text) returns text return replace(replace(
+    replace(words, '<detail>', coalesce(detail, '')), '<more>', coalesce(more, '')), '<measure>', coalesce(measure, ''));
 create function slip_log_odds(distance double precision, mended_distance double precision) returns double precision
     return 3.5 * (ln(1 + distance * distance / 6) - ln(1 + mended_distance * mended_distance / 6));
 create function digamma(x double precision) returns double precision
