@@ -4,9 +4,9 @@
 -- Formula: Concordance correlation = 2 s_ab/(s_a^2 + s_b^2 + (mean_a - mean_b)^2), moments with divisor n. Limits of
 --   agreement: mean difference +/- 1.96 standard deviations (divisor n - 1) of the differences.
 -- Reference: Lin LI-K (1989), Biometrics 45:255-268; Bland JM, Altman DG (1986), Lancet 327:307-310.
--- Caveats: Over all arms, studies and time points, so that studies weigh by their arms. Rows in different units, and those that
---   only one of the two gives, are counted in n_one_sided alone. Concordance is empty where both read one and the same number
---   throughout.
+-- Caveats: Over all arms, studies and time points, so that studies weigh by their arms. Rows in different units, and
+--   those that only one of the two gives, are counted in n_one_sided alone. Concordance is empty where both read one
+--   and the same number throughout.
 -- Columns:
 --   outcome, statistic: what was read
 --   extractor_a, extractor_b: the two, in alphabetical order

@@ -3,8 +3,8 @@
 -- Key: study, experiment, arm, outcome, timepoint, statistic, extractor_a, extractor_b
 -- Formula: Every statistic that at least one of two extractors gives for a measurement that both read; difference =
 --   value_a - value_b.
--- Caveats: Extractor 'consensus' is left out, but settled says whether there is one; the analyses then read that. Numbers are
---   compared as typed, so those in different units have no difference.
+-- Caveats: Extractor 'consensus' is left out, but settled says whether there is one; the analyses then read that.
+--   Numbers are compared as typed, so those in different units have no difference.
 -- Columns:
 --   study, experiment, arm, outcome: what was measured in whom
 --   timepoint, timepoint_unit: when, see `outcome_timepoint`

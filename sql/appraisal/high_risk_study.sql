@@ -1,9 +1,9 @@
 -- Title: Studies at high risk of bias
 -- Grain: study x outcome x tool
 -- Key: study, outcome, tool
--- Formula: By the tool's overall judgement where the study has one, else by any item, as each counts for the outcome (see
---   `rob_by_outcome`: consensus, else agreement, else the worst; a judgement for the outcome before one for all). High is a
---   severity of 3 or more.
+-- Formula: By the tool's overall judgement where the study has one, else by any item, as each counts for the outcome
+--   (see `rob_by_outcome`: consensus, else agreement, else the worst; a judgement for the outcome before one for all).
+--   High is a severity of 3 or more.
 -- Caveats: A study that nobody judged is not listed: it is not known to be at high risk.
 -- Columns:
 --   study, outcome, tool: what was judged, and with what

@@ -1,14 +1,14 @@
 -- Title: Flow of records, reports and studies (PRISMA 2020)
 -- Grain: box x reason (source, for the records of one database)
 -- Key: box, reason
--- Formula: Where records.csv has rows, the boxes that records and screening decisions give are counted: identified (each
---   source), duplicates, screened, excluded, sought, not retrieved, assessed, excluded with reasons, new reports and new
---   studies. All other boxes, and all boxes where there are no records, are taken from flow.csv. Studies in the evidence
---   base are counted for total_studies unless flow.csv has that box.
+-- Formula: Where records.csv has rows, the boxes that records and screening decisions give are counted: identified
+--   (each source), duplicates, screened, excluded, sought, not retrieved, assessed, excluded with reasons, new reports
+--   and new studies. All other boxes, and all boxes where there are no records, are taken from flow.csv. Studies in the
+--   evidence base are counted for total_studies unless flow.csv has that box.
 -- Reference: Page MJ et al. (2021), BMJ 372:n71.
 -- Caveats: Decisions are those of `screening_decision`. A record counts as screened once it has a decision on title and
---   abstract; as sought if that decision is not exclude, or if it has a full-text decision; as assessed if sought, retrieved
---   and decided on. Records without a search count under 'other methods' (citations_results).
+--   abstract; as sought if that decision is not exclude, or if it has a full-text decision; as assessed if sought,
+--   retrieved and decided on. Records without a search count under 'other methods' (citations_results).
 -- Columns:
 --   box, position, section, label: the box
 --   reason: reason of exclusion, or source of the records; empty for the box itself
@@ -41,46 +41,51 @@ staged as (
 
 counted (box, reason, n) as (
     select
-'database_results',
-null,
-count(case when route = 'dbr' then 1 end)
-from staged
+        'database_results',
+        null,
+        count(case when route = 'dbr' then 1 end)
+    from staged
     union all
     select
-'database_specific_results',
-source,
-count(*)
-from staged where route = 'dbr' group by source
+        'database_specific_results',
+        source,
+        count(*)
+    from staged
+    where route = 'dbr'
+    group by source
     union all
     select
-'citations_results',
-null,
-count(*)
-from staged where route = 'other' having count(*) > 0
+        'citations_results',
+        null,
+        count(*)
+    from staged
+    where route = 'other'
+    having count(*) > 0
     union all
     select
-'duplicates',
-null,
-count(duplicate_of)
-from staged
+        'duplicates',
+        null,
+        count(duplicate_of)
+    from staged
     union all
     select
-'records_screened',
-null,
-count(title_decision)
-from staged
+        'records_screened',
+        null,
+        count(title_decision)
+    from staged
     union all
     select
-'records_excluded',
-null,
-count(case when title_decision = 'exclude' and not sought then 1 end)
-from staged
+        'records_excluded',
+        null,
+        count(case when title_decision = 'exclude' and not sought then 1 end)
+    from staged
     union all
     select
-concat(route, '_sought_reports'),
-null,
-count(case when sought then 1 end)
-from staged group by route
+        concat(route, '_sought_reports'),
+        null,
+        count(case when sought then 1 end)
+    from staged
+    group by route
     union all
     select
         concat(route, '_notretrieved_reports'),
@@ -90,36 +95,37 @@ from staged group by route
     group by route
     union all
     select
-concat(route, '_assessed'),
-null,
-count(case when assessed then 1 end)
-from staged group by route
-    union all
-    select
-concat(route, '_excluded'),
-null,
-count(case when full_text_decision = 'exclude' then 1 end)
+        concat(route, '_assessed'),
+        null,
+        count(case when assessed then 1 end)
     from staged
     group by route
     union all
     select
-concat(route, '_excluded'),
-coalesce(full_text_reason, 'no reason given'),
-count(*)
+        concat(route, '_excluded'),
+        null,
+        count(case when full_text_decision = 'exclude' then 1 end)
+    from staged
+    group by route
+    union all
+    select
+        concat(route, '_excluded'),
+        coalesce(full_text_reason, 'no reason given'),
+        count(*)
     from staged
     where full_text_decision = 'exclude'
     group by route, coalesce(full_text_reason, 'no reason given')
     union all
     select
-'new_reports',
-null,
-count(case when full_text_decision = 'include' then 1 end)
-from staged
+        'new_reports',
+        null,
+        count(case when full_text_decision = 'include' then 1 end)
+    from staged
     union all
     select
-'new_studies',
-null,
-count(distinct study)
+        'new_studies',
+        null,
+        count(distinct study)
     from staged
     where full_text_decision = 'include'
     having count(study) > 0
@@ -150,7 +156,10 @@ boxed as (
         count(*) as n,
         'counted' as origin
     from study
-    where not exists (select 1 from flow where box = 'total_studies')
+    where not exists (
+        select 1 from flow
+        where box = 'total_studies'
+    )
 )
 
 select

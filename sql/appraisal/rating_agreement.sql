@@ -1,15 +1,15 @@
 -- Title: How far two people agree in their answers
 -- Grain: kind of rating x scale x item x pair of people
 -- Key: rating, scale, item, rater_a, rater_b
--- Formula: kappa = (p_o - p_e)/(1 - p_e), p_o the share of equal answers and p_e the sum over answers of the product of both
---   people's shares; its standard error sqrt(p_o (1 - p_o)/n)/(1 - p_e). Weighted kappa = 1 - observed/expected mean
---   disagreement, the disagreement of two answers being the distance of their places in the order (linear) or its square
---   (quadratic). AC1 = (p_o - p_e)/(1 - p_e) with p_e = sum of pi (1 - pi)/(q - 1) over the q answers that occur, pi the mean
---   of both shares.
+-- Formula: kappa = (p_o - p_e)/(1 - p_e), p_o the share of equal answers and p_e the sum over answers of the product of
+--   both people's shares; its standard error sqrt(p_o (1 - p_o)/n)/(1 - p_e). Weighted kappa = 1 - observed/expected
+--   mean disagreement, the disagreement of two answers being the distance of their places in the order (linear) or its
+--   square (quadratic). AC1 = (p_o - p_e)/(1 - p_e) with p_e = sum of pi (1 - pi)/(q - 1) over the q answers that
+--   occur, pi the mean of both shares.
 -- Reference: Cohen J (1960), Educational and Psychological Measurement 20:37-46, and (1968), Psychological Bulletin
 --   70:213-220; Gwet KL (2008), British Journal of Mathematical and Statistical Psychology 61:29-48.
--- Caveats: Kappa is empty where both give one and the same answer throughout: there is no agreement beyond chance to measure;
---   AC1 then is 1. Weighted kappa is over the pairs whose answers both have a place in the order (n_ordered).
+-- Caveats: Kappa is empty where both give one and the same answer throughout: there is no agreement beyond chance to
+--   measure; AC1 then is 1. Weighted kappa is over the pairs whose answers both have a place in the order (n_ordered).
 -- Columns:
 --   rating: screening or risk of bias
 --   scale: the stage of screening, or the tool

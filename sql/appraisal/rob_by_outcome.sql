@@ -1,7 +1,8 @@
 -- Title: Risk of bias of each study as it counts for each outcome
 -- Grain: study x outcome x tool x item
 -- Key: study, outcome, tool, item
--- Formula: The judgement of `rob_traffic_light` for the outcome itself where there is one, else the one for all outcomes.
+-- Formula: The judgement of `rob_traffic_light` for the outcome itself where there is one, else the one for all
+--   outcomes.
 -- Caveats: Every outcome of the review is listed, whether the study measured it or not.
 -- Columns:
 --   study, study_label: as in `rob_traffic_light`

@@ -1,10 +1,10 @@
 -- Title: Risk of bias of each study, item by item
 -- Grain: study x tool x item (x outcome, where a judgement is for one outcome)
 -- Key: study, tool, item, outcome
--- Formula: Where several assessors judged, the judgement of 'consensus' counts; without one, the judgement they agree on, else
---   the worst of theirs. No information is worse than a low risk, and better than any other answer.
--- Caveats: What assessors disagree about is in `audit_assessor_disagreement`, items not judged in `audit_item_not_judged`. Which
---   of these judgements counts for an outcome says `rob_by_outcome`.
+-- Formula: Where several assessors judged, the judgement of 'consensus' counts; without one, the judgement they agree
+--   on, else the worst of theirs. No information is worse than a low risk, and better than any other answer.
+-- Caveats: What assessors disagree about is in `audit_assessor_disagreement`, items not judged in
+--   `audit_item_not_judged`. Which of these judgements counts for an outcome says `rob_by_outcome`.
 -- Columns:
 --   study, study_label: the study
 --   tool, item: what was judged

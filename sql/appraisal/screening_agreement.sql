@@ -4,8 +4,8 @@
 -- Formula: See `rating_agreement`.
 -- Reference: Cohen J (1960), Educational and Psychological Measurement 20:37-46; Gwet KL (2008), British Journal of
 --   Mathematical and Statistical Psychology 61:29-48.
--- Caveats: Reviewer 'consensus' is left out. Kappa is empty where both decide the same on every record. Conflicts stand in
---   `audit_screening_conflict`.
+-- Caveats: Reviewer 'consensus' is left out. Kappa is empty where both decide the same on every record. Conflicts stand
+--   in `audit_screening_conflict`.
 -- Columns:
 --   stage: title_abstract or full_text
 --   reviewer_a, reviewer_b: the two, in alphabetical order

@@ -1,10 +1,11 @@
 -- Title: What was decided on each record
 -- Grain: record x stage
 -- Key: record, stage
--- Formula: The decision of reviewer 'consensus' counts. Else, where reviewers differ, the more inclusive one: a record goes
---   on if any reviewer includes it, else if any is unclear; it is excluded, or not retrieved, if all that is left says so.
--- Caveats: Records marked as duplicates are left out: their decisions belong to the record they duplicate. Where reviewers
---   differ and there is no consensus, conflict is true and `audit_screening_conflict` lists the record.
+-- Formula: The decision of reviewer 'consensus' counts. Else, where reviewers differ, the more inclusive one: a record
+--   goes on if any reviewer includes it, else if any is unclear; it is excluded, or not retrieved, if all that is left
+--   says so.
+-- Caveats: Records marked as duplicates are left out: their decisions belong to the record they duplicate. Where
+--   reviewers differ and there is no consensus, conflict is true and `audit_screening_conflict` lists the record.
 -- Columns:
 --   record: the record
 --   stage: title_abstract or full_text

@@ -1,8 +1,8 @@
 -- Title: Characteristics of each study
 -- Grain: study
 -- Key: study
--- Formula: Participants are those of all arms, by the arm's n, else the largest n of its measurements; a control group that
---   serves several experiments (`shared_control_of`) is counted once.
+-- Formula: Participants are those of all arms, by the arm's n, else the largest n of its measurements; a control group
+--   that serves several experiments (`shared_control_of`) is counted once.
 -- Columns:
 --   study, label, year, design, species, strain, sex, age, weight, model, country: as in `study`
 --   n_reports, dois: its publications
@@ -28,17 +28,18 @@ sized as (
         arm.*,
         treatment.label as treatment_label,
         case
-            when not exists (
-                select 1 from arm as origin
-                where
-                    origin.study = arm.study
-                    and origin.shared_control_of is null
-                    and (
-                        origin.arm = arm.shared_control_of
-                        or (origin.experiment = arm.shared_control_of and origin.treatment = arm.treatment)
-                    )
-                    and not (origin.experiment = arm.experiment and origin.arm = arm.arm)
-            )
+            when
+                not exists (
+                    select 1 from arm as origin
+                    where
+                        origin.study = arm.study
+                        and origin.shared_control_of is null
+                        and (
+                            origin.arm = arm.shared_control_of
+                            or (origin.experiment = arm.shared_control_of and origin.treatment = arm.treatment)
+                        )
+                        and not (origin.experiment = arm.experiment and origin.arm = arm.arm)
+                )
                 then coalesce(arm.n, measured.n)
         end as participants,
         case

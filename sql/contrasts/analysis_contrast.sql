@@ -1,10 +1,11 @@
 -- Title: Contrasts of a network, at the time point of the plan
 -- Grain: pair of arms x outcome x measure
 -- Key: study, experiment, outcome, measure, arm_a, arm_b
--- Formula: For each study, experiment, outcome and measure the contrasts of one time point: of those with the most arms the
---   one that `time_rule` puts first. See `contrast_choice`.
--- Caveats: An arm that was not measured at that time point is not in the network; an analysis names it. Two treatments by
---   themselves are compared in `comparison_contrast`, at the time point that they have. All others remain in `contrast`.
+-- Formula: For each study, experiment, outcome and measure the contrasts of one time point: of those with the most arms
+--   the one that `time_rule` puts first. See `contrast_choice`.
+-- Caveats: An arm that was not measured at that time point is not in the network; an analysis names it. Two treatments
+--   by themselves are compared in `comparison_contrast`, at the time point that they have. All others remain in
+--   `contrast`.
 -- Columns:
 --   contrast_id: the contrast, see `contrast`
 --   study, experiment, outcome, timepoint, timepoint_unit, measure: as in `contrast`

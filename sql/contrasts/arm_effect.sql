@@ -11,12 +11,13 @@
 --   If any arm of a study (that is: study, experiment, outcome, time point) has no event, or events only (OR, RR, RD),
 --   0.5 is added to the events and to the non-events of all arms of that study, and of no other study.
 -- Reference: Viechtbauer W (2010), J Stat Softw 36(3), function escalc (add = 1/2, to = "only0", also for RD and IRD).
---   NMD: Vesterinen HM et al. (2014), J Neurosci Methods 221:92-102. ROM: Hedges LV et al. (1999), Ecology 80:1150-1156.
+--   NMD: Vesterinen HM et al. (2014), J Neurosci Methods 221:92-102. ROM: Hedges LV et al. (1999), Ecology
+--   80:1150-1156.
 -- Caveats: In a study of three or more arms the zero-cell rule looks at all arms, as a network needs consistent
 --   contrasts (netmeta does the same); a tool that looks at one pair at a time adds 0.5 to fewer pairs. Studies without
---   any event are left out of OR, RR and IRR, those with events only out of OR (`effect_measure`.no_information); RR keeps
---   these, and RD and IRD keep all. ROM needs means above 0. NMD needs exactly one control and one sham arm with different
---   means in the same study, and takes both means as known. All that is left out stands in `exclusion`.
+--   any event are left out of OR, RR and IRR, those with events only out of OR (`effect_measure`.no_information); RR
+--   keeps these, and RD and IRD keep all. ROM needs means above 0. NMD needs exactly one control and one sham arm with
+--   different means in the same study, and takes both means as known. All that is left out stands in `exclusion`.
 -- Columns:
 --   study, experiment, arm: in whom
 --   treatment, role: the arm's treatment and that treatment's role
@@ -61,7 +62,8 @@ continuous as (
 counted as (
     select
         standard.*,
-        max(case when events = 0 or (kind = 'binary' and events = n) then 0.5 else 0.0 end) over arms_of_block as increment,
+        max(case when events = 0 or (kind = 'binary' and events = n) then 0.5 else 0.0 end) over arms_of_block
+            as increment,
         sum(events) over arms_of_block = 0 as no_event,
         kind = 'binary' and sum(events) over arms_of_block = sum(n) over arms_of_block as only_events
     from standard
@@ -76,163 +78,97 @@ corrected as (
         n - events + increment as f,
         n + 2 * increment as total
     from counted
+),
+
+statistic as (
+    select
+        measurement_id,
+        'MD' as measure,
+        mean as y,
+        sd * sd / nullif(n, 0) as v,
+        0.0 as continuity
+    from continuous
+    union all
+    select
+        measurement_id,
+        'ROM' as measure,
+        ln(case when mean > 0 then mean end) as y,
+        sd * sd / nullif(n * mean * mean, 0) as v,
+        0.0 as continuity
+    from continuous
+    where mean > 0
+    union all
+    select
+        measurement_id,
+        'NMD' as measure,
+        percent * (control_mean - mean) as y,
+        percent * percent * sd * sd / nullif(n, 0) as v,
+        0.0 as continuity
+    from continuous
+    where percent is not null
+    union all
+    select
+        measurement_id,
+        'OR' as measure,
+        ln(case when e > 0 and f > 0 then e / f end) as y,
+        1 / nullif(e, 0) + 1 / nullif(f, 0) as v,
+        increment as continuity
+    from corrected
+    where kind = 'binary' and not no_event and not only_events
+    union all
+    select
+        measurement_id,
+        'RR' as measure,
+        ln(case when e > 0 and total > 0 then e / total end) as y,
+        1 / nullif(e, 0) - 1 / nullif(total, 0) as v,
+        increment as continuity
+    from corrected
+    where kind = 'binary' and not no_event
+    union all
+    select
+        measurement_id,
+        'RD' as measure,
+        e / nullif(total, 0) as y,
+        e * f / nullif(power(total, 3), 0) as v,
+        increment as continuity
+    from corrected
+    where kind = 'binary'
+    union all
+    select
+        measurement_id,
+        'IRR' as measure,
+        ln(case when e > 0 and exposure > 0 then e / exposure end) as y,
+        1 / nullif(e, 0) as v,
+        increment as continuity
+    from corrected
+    where kind = 'rate' and not no_event
+    union all
+    select
+        measurement_id,
+        'IRD' as measure,
+        e / nullif(exposure, 0) as y,
+        e / nullif(exposure * exposure, 0) as v,
+        increment as continuity
+    from corrected
+    where kind = 'rate'
 )
 
 select
-    study,
-    experiment,
-    arm,
-    treatment,
-    role,
-    outcome,
-    timepoint,
-    timepoint_unit,
-    n,
-    'MD' as measure,
-    mean as y,
-    sd * sd / nullif(n, 0) as v,
-    0.0 as continuity,
-    unit,
-    measurement_id,
-    block
-from continuous
-union all
-select
-    study,
-    experiment,
-    arm,
-    treatment,
-    role,
-    outcome,
-    timepoint,
-    timepoint_unit,
-    n,
-    'ROM' as measure,
-    ln(case when mean > 0 then mean end) as y,
-    sd * sd / nullif(n * mean * mean, 0) as v,
-    0.0 as continuity,
-    unit,
-    measurement_id,
-    block
-from continuous
-where mean > 0
-union all
-select
-    study,
-    experiment,
-    arm,
-    treatment,
-    role,
-    outcome,
-    timepoint,
-    timepoint_unit,
-    n,
-    'NMD' as measure,
-    percent * (control_mean - mean) as y,
-    percent * percent * sd * sd / nullif(n, 0) as v,
-    0.0 as continuity,
-    unit,
-    measurement_id,
-    block
-from continuous
-where percent is not null
-union all
-select
-    study,
-    experiment,
-    arm,
-    treatment,
-    role,
-    outcome,
-    timepoint,
-    timepoint_unit,
-    n,
-    'OR' as measure,
-    ln(case when e > 0 and f > 0 then e / f end) as y,
-    1 / nullif(e, 0) + 1 / nullif(f, 0) as v,
-    increment as continuity,
-    unit,
-    measurement_id,
-    block
-from corrected
-where kind = 'binary' and not no_event and not only_events
-union all
-select
-    study,
-    experiment,
-    arm,
-    treatment,
-    role,
-    outcome,
-    timepoint,
-    timepoint_unit,
-    n,
-    'RR' as measure,
-    ln(case when e > 0 and total > 0 then e / total end) as y,
-    1 / nullif(e, 0) - 1 / nullif(total, 0) as v,
-    increment as continuity,
-    unit,
-    measurement_id,
-    block
-from corrected
-where kind = 'binary' and not no_event
-union all
-select
-    study,
-    experiment,
-    arm,
-    treatment,
-    role,
-    outcome,
-    timepoint,
-    timepoint_unit,
-    n,
-    'RD' as measure,
-    e / nullif(total, 0) as y,
-    e * f / nullif(power(total, 3), 0) as v,
-    increment as continuity,
-    unit,
-    measurement_id,
-    block
-from corrected
-where kind = 'binary'
-union all
-select
-    study,
-    experiment,
-    arm,
-    treatment,
-    role,
-    outcome,
-    timepoint,
-    timepoint_unit,
-    n,
-    'IRR' as measure,
-    ln(case when e > 0 and exposure > 0 then e / exposure end) as y,
-    1 / nullif(e, 0) as v,
-    increment as continuity,
-    unit,
-    measurement_id,
-    block
-from corrected
-where kind = 'rate' and not no_event
-union all
-select
-    study,
-    experiment,
-    arm,
-    treatment,
-    role,
-    outcome,
-    timepoint,
-    timepoint_unit,
-    n,
-    'IRD' as measure,
-    e / nullif(exposure, 0) as y,
-    e / nullif(exposure * exposure, 0) as v,
-    increment as continuity,
-    unit,
-    measurement_id,
-    block
-from corrected
-where kind = 'rate'
+    standard.study,
+    standard.experiment,
+    standard.arm,
+    standard.treatment,
+    standard.role,
+    standard.outcome,
+    standard.timepoint,
+    standard.timepoint_unit,
+    standard.n,
+    statistic.measure,
+    statistic.y,
+    statistic.v,
+    statistic.continuity,
+    standard.unit,
+    standard.measurement_id,
+    standard.block
+from statistic
+inner join standard on statistic.measurement_id = standard.measurement_id

@@ -1,11 +1,11 @@
 -- Title: Pairs of arms of one study
 -- Grain: pair of arms x outcome x time point x measure that is additive over arms
 -- Key: study, experiment, outcome, timepoint, measure, arm_a, arm_b
--- Formula: Every two arms of one study and experiment that were given different treatments and were measured at the same
---   time, once. The first arm, a, is the one whose treatment comes first by role (active, control, sham), then by name:
---   the control stands last.
--- Caveats: Two arms of the same treatment are no pair. What an outcome without a unit was measured in must be the same in
---   both arms.
+-- Formula: Every two arms of one study and experiment that were given different treatments and were measured at the
+--   same time, once. The first arm, a, is the one whose treatment comes first by role (active, control, sham), then by
+--   name: the control stands last.
+-- Caveats: Two arms of the same treatment are no pair. What an outcome without a unit was measured in must be the same
+--   in both arms.
 -- Columns:
 --   study, experiment, outcome, timepoint, timepoint_unit: where and when both were measured
 --   measure: as in `arm_effect`
@@ -19,7 +19,7 @@ create or replace view arm_pair as
 with ordered as (
     select
         arm_effect.*,
-        concat(case role when 'active' then '1' when 'control' then '2' else '3' end, treatment) as rank
+        arm_rank(role, treatment) as rank
     from arm_effect
 )
 

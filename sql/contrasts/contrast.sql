@@ -7,15 +7,15 @@
 --   SMD: Hedges' g = J(m) d, d = (mean_a - mean_b) / s, m = n_a + n_b - 2, s the SD pooled over the two arms,
 --   s^2 = ((n_a - 1) s_a^2 + (n_b - 1) s_b^2) / m, variance 1 / n_a + 1 / n_b + g^2 / (2 (n_a + n_b)).
 -- Reference: Hedges LV (1981), J Educ Stat 6:107-128; Hedges LV, Olkin I (1985), Statistical Methods for Meta-Analysis,
---   chapter 5. ROM: Lajeunesse MJ (2015), Ecology 96:2056-2063, equation 6. All are those of escalc in metafor 5 with its
---   defaults.
--- Caveats: Each unordered pair of arms stands once, in the order active, control, sham, then by treatment. Contrasts that
---   share an arm are correlated: see `contrast_covariance`. Reported contrasts (origin 'reported') enter where the arms
---   of that study, outcome, time point and measure give none. MD is left out for an outcome measured in several units,
---   see `outcome_unit`.
+--   chapter 5. ROM: Lajeunesse MJ (2015), Ecology 96:2056-2063, equation 6. All are those of escalc in metafor 5 with
+--   its defaults.
+-- Caveats: Each unordered pair of arms stands once, in the order active, control, sham, then by treatment. Contrasts
+--   that share an arm are correlated: see `contrast_covariance`. Reported contrasts (origin 'reported') enter where the
+--   arms of that study, outcome, time point and measure give none. MD is left out for an outcome measured in several
+--   units, see `outcome_unit`.
 -- Columns:
---   contrast_id: study|experiment|outcome|time point|measure|arm_a|arm_b; a bar or backslash within a name has a backslash
---     before it, so that no two contrasts have one id
+--   contrast_id: study|experiment|outcome|time point|measure|arm_a|arm_b; a bar or backslash within a name has a
+--     backslash before it, so that no two contrasts have one id
 --   study, experiment: the unit of randomisation within which alone arms are compared
 --   outcome, timepoint, timepoint_unit: what was measured, when
 --   measure: MD, SMD, ROM, NMD, OR, RR, RD, IRR, IRD, or what was reported
@@ -23,8 +23,8 @@
 --   n_a, n_b: animals or participants
 --   estimate: A minus B on the analysis scale, log for ratios
 --   std_error: its standard error
---   continuity: what was added to the events and non-events of each arm, as a zero cell gives no logarithm or variance: 0.5,
---     else 0; empty for reported contrasts
+--   continuity: what was added to the events and non-events of each arm, as a zero cell gives no logarithm or variance:
+--     0.5, else 0; empty for reported contrasts
 --   shared_arm: true if another contrast of the same study, outcome, time point and measure has one of the two arms
 --   measurement_ids: the two rows of `measurement`, comma separated; empty for reported contrasts
 --   origin: arms or reported
@@ -199,13 +199,13 @@ combined as (
 select
     concat_ws(
         '|',
-        replace(replace(study, '\', '\\'), '|', '\|'),
-        replace(replace(experiment, '\', '\\'), '|', '\|'),
-        replace(replace(outcome, '\', '\\'), '|', '\|'),
+        part_of_id(study),
+        part_of_id(experiment),
+        part_of_id(outcome),
         coalesce(cast(timepoint as varchar), ''),
         measure,
-        replace(replace(arm_a, '\', '\\'), '|', '\|'),
-        replace(replace(arm_b, '\', '\\'), '|', '\|')
+        part_of_id(arm_a),
+        part_of_id(arm_b)
     ) as contrast_id,
     study,
     experiment,

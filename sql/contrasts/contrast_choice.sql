@@ -2,12 +2,12 @@
 -- Grain: contrast at a time point that the rule lets count
 -- Key: contrast_id
 -- Stored: when the file is built
--- Formula: The rule is that of `time_rule`. Time points are put in order: last and first by time, nearest by the distance
---   (rounded to 1e-8 days) and then the earlier one; a rule that is a time lets that time point alone count. Time points
---   that were not typed come last. comparison_place: place of the time point among those of the study and experiment that
---   have this comparison of two treatments. network_place: the same among all its time points, where those with more arms
---   come before those with fewer: all arms of a study and experiment enter a network at one time point, and as many of
---   them as can be.
+-- Formula: The rule is that of `time_rule`. Time points are put in order: last and first by time, nearest by the
+--   distance (rounded to 1e-8 days) and then the earlier one; a rule that is a time lets that time point alone count.
+--   Time points that were not typed come last. comparison_place: place of the time point among those of the study and
+--   experiment that have this comparison of two treatments. network_place: the same among all its time points, where
+--   those with more arms come before those with fewer: all arms of a study and experiment enter a network at one time
+--   point, and as many of them as can be.
 -- Caveats: The only text of the rule: Python asks it too, with the contrasts and the rule of the question in place of
 --   `contrast` and `time_rule`.
 -- Columns:

@@ -10,9 +10,9 @@
 --   triangle is reported too, V_c = (SE_1^2 + SE_2^2 - SE_3^2) / 2.
 -- Reference: Crippa A, Orsini N (2016), BMC Med Res Methodol 16:91, equation 6; Franchini AJ et al. (2012), Res Synth
 --   Methods 3:142-160.
--- Caveats: Contrasts of four different arms are independent and not listed, but for SMD from arms. Reported contrasts that give neither V_c nor
---   the third side have no covariance: `audit_reported_covariance` names the study, as it does where V_c comes out
---   negative.
+-- Caveats: Contrasts of four different arms are independent and not listed, but for SMD from arms. Reported contrasts
+--   that give neither V_c nor the third side have no covariance: `audit_reported_covariance` names the study, as it
+--   does where V_c comes out negative.
 -- Columns:
 --   study, experiment, outcome, timepoint, measure: where
 --   contrast_1, contrast_2: contrast_id of the two

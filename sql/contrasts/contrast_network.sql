@@ -2,10 +2,10 @@
 -- Grain: contrast: pair of arms x outcome x time point x measure
 -- Key: contrast_id
 -- Stored: when the file is built
--- Formula: As `contrast`, but for SMD from arms, where A - B + B - C = A - C must hold within a study: Cohen's d with the
---   SD pooled over all arms of the study, s^2 = sum (n_i - 1) s_i^2 / (N - k) over its k arms, N = sum n_i,
---   variance 1 / n_a + 1 / n_b + d^2 / (2 N). Beside it Hedges' g = J(N - k) d, variance
---   1 / n_a + 1 / n_b + g^2 / (2 N). A study here is a study, experiment, outcome and time point.
+-- Formula: As `contrast`, but for SMD from arms, where A - B + B - C = A - C must hold within a study: Cohen's d with
+--   the SD pooled over all arms of the study, s^2 = sum (n_i - 1) s_i^2 / (N - k) over its k arms, N = sum n_i,
+--   variance 1 / n_a + 1 / n_b + d^2 / (2 N). Beside it Hedges' g = J(N - k) d, variance 1 / n_a + 1 / n_b + g^2 / (2
+--   N). A study here is a study, experiment, outcome and time point.
 -- Reference: Crippa A, Orsini N (2016), BMC Med Res Methodol 16:91, equation 5; d is what netmeta's pairwise gives.
 -- Caveats: d is biased away from 0 in small samples (by 13 % with 4 against 4 animals); g is not.
 -- Columns:

@@ -2,9 +2,9 @@
 -- Grain: measurement, or arm of a reported contrast, x variable
 -- Key: measurement_id, reported_contrast_id, arm, variable
 -- Stored: when the file is built
--- Formula: Own columns of measurements.csv (of contrasts.csv for a reported contrast: the same for both arms), variables of
---   the arm (`arm_variable`), variables of the study (`study_variable`). The finest level that has a value counts.
---   Values with a unit (dose and dose_unit) are converted into the unit that most have, where both are of one
+-- Formula: Own columns of measurements.csv (of contrasts.csv for a reported contrast: the same for both arms),
+--   variables of the arm (`arm_variable`), variables of the study (`study_variable`). The finest level that has a value
+--   counts. Values with a unit (dose and dose_unit) are converted into the unit that most have, where both are of one
 --   dimension (`variable_unit`), to 12 digits, so that what was typed in two units makes one level.
 -- Caveats: Codes for missing (not reported, not applicable, unclear) are no values: such a cell has no row. Units that
 --   cannot be converted stay apart, see the variable dose_unit: compare values of one unit only.
@@ -117,7 +117,10 @@ converted as (
         of_unit.converted_unit
     from chosen
     left join chosen as companion
-        on chosen.side = companion.side and concat(chosen.variable, '_unit') = companion.variable and chosen.type = 'numeric'
+        on
+            chosen.side = companion.side
+            and concat(chosen.variable, '_unit') = companion.variable
+            and chosen.type = 'numeric'
     left join variable_unit as of_value
         on companion.value = of_value.unit and chosen.variable = of_value.variable
     left join variable_unit as of_unit

@@ -2,8 +2,8 @@
 -- Grain: outcome x measure x treatment
 -- Key: outcome, measure, treatment
 -- Stored: when the file is built
--- Formula: Two treatments are of one component if a chain of direct comparisons links them. Components are numbered from
---   the largest (most treatments, then most studies, then first by name).
+-- Formula: Two treatments are of one component if a chain of direct comparisons links them. Components are numbered
+--   from the largest (most treatments, then most studies, then first by name).
 -- Caveats: A network of more than one component is disconnected: no comparison across components exists.
 -- Columns:
 --   outcome, measure: the network

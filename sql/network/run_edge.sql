@@ -86,7 +86,8 @@ edges as (
         count(distinct compared.study) as n_studies,
         count(
             distinct case
-                when unit.study is not null then concat(length(compared.study), '|', compared.study, compared.experiment)
+                when unit.study is not null
+                    then concat(length(compared.study), '|', compared.study, compared.experiment)
             end
         ) as n_multi_arm,
         count(*) as n_contrasts

@@ -4,8 +4,8 @@
 -- Formula: `pooled` over all studies but one, worked out anew for each: see `pooling`
 -- Reference: see `pooling`
 -- Caveats: All contrasts of the omitted study leave together. The work grows with the square of the contrasts in a
---   comparison: one of more than 1,000 studies has no row here (analysis.pairwise leaves out of up to 20,000), nor has one of
---   a single study. The studies that are left are those of `pooled` but one.
+--   comparison: one of more than 1,000 studies has no row here (analysis.pairwise leaves out of up to 20,000), nor has
+--   one of a single study. The studies that are left are those of `pooled` but one.
 -- Columns:
 --   outcome, measure, treatment_a, treatment_b: the comparison, A minus B
 --   omitted_study: the study left out

@@ -1,12 +1,13 @@
 -- Title: Weighted sums behind the pooled estimates with one study left out
 -- Grain: outcome x measure x pair of treatments x omitted study
 -- Key: outcome, measure, treatment_a, treatment_b, omitted_study
--- Formula: that of `pooling_sum`, over the contrasts of all studies but one. Everything is summed anew for each omission:
---   taking one study's share off the sums over all of them loses digits when that study is the heavy or the outlying one.
+-- Formula: that of `pooling_sum`, over the contrasts of all studies but one. Everything is summed anew for each
+--   omission: taking one study's share off the sums over all of them loses digits when that study is the heavy or the
+--   outlying one.
 -- Reference: see `pooling_sum`
--- Caveats: A step of `pooling`. The work grows with the square of the number of contrasts in a comparison (half a second for
---   1,000), so comparisons of more than 1,000 studies have no row: one of them no longer shows in the pooled effect. No row
---   where nothing is left to pool.
+-- Caveats: A step of `pooling`. The work grows with the square of the number of contrasts in a comparison (half a
+--   second for 1,000), so comparisons of more than 1,000 studies have no row: one of them no longer shows in the pooled
+--   effect. No row where nothing is left to pool.
 -- Columns:
 --   outcome, measure, treatment_a, treatment_b: the comparison, A minus B
 --   omitted_study: the study left out
@@ -147,10 +148,12 @@ moment as (
         summed.*,
         centre + length * (deviation / weight) as estimate,
         case
-            when k > 1 then greatest(0, length * (length / least_variance) * (square - deviation * (deviation / weight)))
+            when k > 1
+                then greatest(0, length * (length / least_variance) * (square - deviation * (deviation / weight)))
             else 0
         end as q,
-        (k - k_lighter) * ((k - k_lighter - 1 + lighter_weight) / weight) + lighter_weight - lighter_square / weight as c
+        (k - k_lighter) * ((k - k_lighter - 1 + lighter_weight) / weight)
+        + lighter_weight - lighter_square / weight as c
     from summed
 ),
 

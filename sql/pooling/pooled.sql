@@ -1,13 +1,13 @@
 -- Title: Pooled estimates
 -- Grain: outcome x measure x pair of treatments
 -- Key: outcome, measure, treatment_a, treatment_b
--- Formula: common effect by inverse variance, random effects by DerSimonian and Laird, Hartung-Knapp, and the prediction
---   interval of Higgins, Thompson and Spiegelhalter (t, k - 2 degrees of freedom): see `pooling`
+-- Formula: common effect by inverse variance, random effects by DerSimonian and Laird, Hartung-Knapp, and the
+--   prediction interval of Higgins, Thompson and Spiegelhalter (t, k - 2 degrees of freedom): see `pooling`
 -- Reference: see `pooling`
--- Caveats: Contrasts of one study (arms of one treatment, experiments) are pooled as if they were independent: where k is
---   above n_studies the intervals are too narrow (of a nominal 95 %, some 75 % with three arms a study), and
---   analysis.pairwise, which combines them within the study first, gives another answer. Where k = n_studies it gives the
---   same. With one contrast only the estimate and its interval are filled in.
+-- Caveats: Contrasts of one study (arms of one treatment, experiments) are pooled as if they were independent: where k
+--   is above n_studies the intervals are too narrow (of a nominal 95 %, some 75 % with three arms a study), and
+--   analysis.pairwise, which combines them within the study first, gives another answer. Where k = n_studies it gives
+--   the same. With one contrast only the estimate and its interval are filled in.
 -- Columns:
 --   outcome, measure, treatment_a, treatment_b: the comparison, A minus B
 --   k, n_studies, n_shared: contrasts; studies; contrasts that share an arm with another one of the comparison

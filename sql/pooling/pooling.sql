@@ -11,10 +11,11 @@
 -- Reference: DerSimonian and Laird 1986, Controlled Clinical Trials 7:177-188; Hartung and Knapp 2001, Statistics in
 --   Medicine 20:1771-1782; Higgins, Thompson and Spiegelhalter 2009, Journal of the Royal Statistical Society A
 --   172:137-159; Higgins and Thompson 2002, Statistics in Medicine 21:1539-1558
--- Caveats: Contrasts of one study are pooled as if they were independent: where k is above n_studies the intervals are too
---   narrow, and the Python module analysis.pairwise, which combines them within the study first, gives another answer. With one contrast heterogeneity cannot be seen: tau2 is 0, the
---   random-effects estimate is the common one, and everything that needs more is empty; so is the prediction interval
---   below three. Intervals hold 95 %. A step of `pooled`, `subgroup` and `leave_one_out`, which read better.
+-- Caveats: Contrasts of one study are pooled as if they were independent: where k is above n_studies the intervals are
+--   too narrow, and the Python module analysis.pairwise, which combines them within the study first, gives another
+--   answer. With one contrast heterogeneity cannot be seen: tau2 is 0, the random-effects estimate is the common one,
+--   and everything that needs more is empty; so is the prediction interval below three. Intervals hold 95 %. A step of
+--   `pooled`, `subgroup` and `leave_one_out`, which read better.
 -- Columns:
 --   analysis: pooled, subgroup or leave_one_out
 --   outcome, measure, treatment_a, treatment_b: the comparison, A minus B

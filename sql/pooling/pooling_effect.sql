@@ -2,8 +2,8 @@
 -- Grain: contrast
 -- Key: contrast_id
 -- Formula: comparison_contrast with its sampling variance, the square of the standard error
--- Caveats: A contrast without an estimate or without a positive standard error cannot be weighted and is left out; so is
---   a standard error beyond 1e150 either way, whose square is no number.
+-- Caveats: A contrast without an estimate or without a positive standard error cannot be weighted and is left out; so
+--   is a standard error beyond 1e150 either way, whose square is no number.
 -- Columns:
 --   outcome, measure, treatment_a, treatment_b: the comparison, A minus B
 --   comparison: number of the comparison within outcome and measure

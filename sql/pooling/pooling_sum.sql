@@ -1,14 +1,14 @@
 -- Title: Weighted sums behind the pooled estimates, overall and by subgroup
 -- Grain: analysis x outcome x measure x pair of treatments x variable x level
 -- Key: analysis, outcome, measure, treatment_a, treatment_b, variable, level
--- Formula: With w = 1 / variance: common estimate m = sum(w y) / sum(w), Q = sum(w (y - m)^2),
---   tau2 = max(0, (Q - (k - 1)) / c), c = sum(w) - sum(w^2) / sum(w) (DerSimonian and Laird); then the like sums with
---   w* = 1 / (variance + tau2). Worked out so that no digit is lost and none depends on the order of rows or on the unit:
---   weights relative to the heaviest; differences from a centre found in a first pass and corrected for its own rounding,
---   relative to the spread of the estimates; c as sum(w (sum of the other weights)) / sum(w); sums in whole numbers, see
+-- Formula: With w = 1 / variance: common estimate m = sum(w y) / sum(w), Q = sum(w (y - m)^2), tau2 = max(0, (Q - (k -
+--   1)) / c), c = sum(w) - sum(w^2) / sum(w) (DerSimonian and Laird); then the like sums with w* = 1 / (variance +
+--   tau2). Worked out so that no digit is lost and none depends on the order of rows or on the unit: weights relative
+--   to the heaviest; differences from a centre found in a first pass and corrected for its own rounding, relative to
+--   the spread of the estimates; c as sum(w (sum of the other weights)) / sum(w); sums in whole numbers, see
 --   `fixed_point`.
--- Reference: DerSimonian and Laird 1986, Controlled Clinical Trials 7:177-188; Chan, Golub and LeVeque 1983, The American
---   Statistician 37:242-247 (corrected two-pass sums)
+-- Reference: DerSimonian and Laird 1986, Controlled Clinical Trials 7:177-188; Chan, Golub and LeVeque 1983, The
+--   American Statistician 37:242-247 (corrected two-pass sums)
 -- Caveats: A step of `pooling`. A study without a value of the variable is in none of its levels.
 -- Columns:
 --   analysis: pooled or subgroup
@@ -146,10 +146,12 @@ moment as (
         summed.*,
         centre + length * (deviation / weight) as estimate,
         case
-            when k > 1 then greatest(0, length * (length / least_variance) * (square - deviation * (deviation / weight)))
+            when k > 1
+                then greatest(0, length * (length / least_variance) * (square - deviation * (deviation / weight)))
             else 0
         end as q,
-        (k - k_lighter) * ((k - k_lighter - 1 + lighter_weight) / weight) + lighter_weight - lighter_square / weight as c
+        (k - k_lighter) * ((k - k_lighter - 1 + lighter_weight) / weight)
+        + lighter_weight - lighter_square / weight as c
     from summed
 ),
 

@@ -2,9 +2,9 @@
 -- Grain: outcome x measure x pair of treatments x variable x level
 -- Key: outcome, measure, treatment_a, treatment_b, variable, level
 -- Formula: `pooled` over the studies of each level of each variable, each with its own tau2. Differences: with e the
---   levels' estimates and s their standard errors, q_between = sum((e - m)^2 / s^2), m = sum(e / s^2) / sum(1 / s^2), on
---   levels - 1 degrees of freedom; for the random-effects estimates (q_between, as RevMan and meta do by default) and for
---   the common-effect ones (q_between_common).
+--   levels' estimates and s their standard errors, q_between = sum((e - m)^2 / s^2), m = sum(e / s^2) / sum(1 / s^2),
+--   on levels - 1 degrees of freedom; for the random-effects estimates (q_between, as RevMan and meta do by default)
+--   and for the common-effect ones (q_between_common).
 -- Reference: Borenstein and Higgins 2013, Prevention Science 14:134-143; and see `pooling`
 -- Caveats: A test with one tau2 for all levels, by meta-regression, gives other numbers: see analysis.pairwise. Studies
 --   without a value of the variable are in no level. Contrasts of one study are pooled as if they were independent.

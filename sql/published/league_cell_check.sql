@@ -1,8 +1,8 @@
 -- Title: Which cell of a printed league table does not belong
 -- Grain: publication x outcome x measure x printed cell
 -- Key: published_estimate_id
--- Formula: rebuilt = mean over all third treatments c of d_ac + d_cb; a wrong cell breaks every triple it is in, a right
---   one only the triples that hold the wrong one
+-- Formula: rebuilt = mean over all third treatments c of d_ac + d_cb; a wrong cell breaks every triple it is in, a
+--   right one only the triples that hold the wrong one
 -- Reference: Lu G, Ades AE (2006), J Am Stat Assoc 101:447-459, doi 10.1198/016214505000001302
 -- Caveats: with three treatments there is one triple, and each of its cells is a suspect
 -- Columns:

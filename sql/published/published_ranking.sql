@@ -5,9 +5,9 @@
 --   signed by `outcome_direction`; mean_rank = 1 + (T - 1) (1 - sucra); position = order of sucra, 1 = best
 -- Reference: Ruecker G, Schwarzer G (2015), BMC Med Res Methodol 15:58, doi 10.1186/s12874-015-0060-8 (P-score; the
 --   same number as SUCRA under a normal posterior); Salanti G et al. (2011), J Clin Epidemiol 64:163-171
--- Caveats: takes the printed posterior as normal; outcomes without a direction of benefit are left out; a treatment that
---   lacks a cell with another is ranked by the cells there are (n_compared says how many); where n_incoherent is not 0,
---   cells of the table contradict each other and the ranks are not to be relied on (see league_cell_check)
+-- Caveats: takes the printed posterior as normal; outcomes without a direction of benefit are left out; a treatment
+--   that lacks a cell with another is ranked by the cells there are (n_compared says how many); where n_incoherent is
+--   not 0, cells of the table contradict each other and the ranks are not to be relied on (see league_cell_check)
 -- Columns:
 --   publication, outcome, measure: the league table
 --   treatment: the node

@@ -1,8 +1,8 @@
 -- Title: What is known of each arm, one row per arm and variable
 -- Grain: arm x variable
 -- Key: study, experiment, arm, variable
--- Formula: dose, its unit, route and timing of `arm` where they are filled in, and every row of `arm_characteristic`; not
---   the cells that say why they are empty.
+-- Formula: dose, its unit, route and timing of `arm` where they are filled in, and every row of `arm_characteristic`;
+--   not the cells that say why they are empty.
 -- Caveats: Values are text. A dose is as typed: `dose_unit` says in what. Cells that say why they are empty (not
 --   reported, not applicable, unclear) are no values and have no row.
 -- Columns:

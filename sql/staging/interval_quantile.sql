@@ -3,8 +3,8 @@
 -- Key: level, freedom
 -- Stored: when the file is built
 -- Rows from: measurement.ci_lower, reported_contrast.ci_lower
--- Formula: t of 1 - (1 - level)/2 on n - 1 degrees of freedom for the interval of a mean, on n_a + n_b - 2 for that of a
---   difference, and on 4 where these n are not known (what `audit_reported_interval` grants such an interval).
+-- Formula: t of 1 - (1 - level)/2 on n - 1 degrees of freedom for the interval of a mean, on n_a + n_b - 2 for that of
+--   a difference, and on 4 where these n are not known (what `audit_reported_interval` grants such an interval).
 -- Reference: Higgins JPT et al., Cochrane Handbook, 6.5.2.2 and 6.5.2.3.
 -- Caveats: Only levels and degrees of freedom that the review has.
 -- Columns:
@@ -27,23 +27,12 @@ with needed as (
     select
         coalesce(reported.ci_level, 0.95) as level,
         case
-            when coalesce(reported.n_a, first_arm.n) + coalesce(reported.n_b, second_arm.n) > 2
-                then coalesce(reported.n_a, first_arm.n) + coalesce(reported.n_b, second_arm.n) - 2
+            when side.first_n + side.second_n > 2 then side.first_n + side.second_n - 2
             else 4
         end as freedom
     from reported_contrast as reported
-    inner join effect_measure on reported.measure = effect_measure.measure
-    inner join arm as first_arm
-        on
-            reported.study = first_arm.study
-            and reported.experiment = first_arm.experiment
-            and reported.arm_a = first_arm.arm
-    inner join arm as second_arm
-        on
-            reported.study = second_arm.study
-            and reported.experiment = second_arm.experiment
-            and reported.arm_b = second_arm.arm
-    where reported.ci_lower is not null and reported.ci_upper is not null and effect_measure.scale <> 'log'
+    inner join reported_contrast_side as side on reported.reported_contrast_id = side.reported_contrast_id
+    where reported.ci_lower is not null and reported.ci_upper is not null and not side.is_ratio
 )
 
 select

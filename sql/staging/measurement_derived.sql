@@ -4,15 +4,13 @@
 -- Stored: when the file is built
 -- Rows from: measurement
 -- Formula: The first of these that is possible. SD as reported; SD = SE * sqrt(n); SD from the confidence interval of a
---   mean, sqrt(n) * (upper - lower) / (2 * t) with t the quantile of Student's distribution on n - 1 degrees of freedom;
---   SD from quartiles and range (a = minimum, b = maximum, z1 and z2 the normal quantiles of
---   (n - 0.375) / (n + 0.25) and (0.75 n - 0.125) / (n + 0.25)):
---   S1, range: (b - a) / (2 z1); S2, quartiles: (q3 - q1) / (2 z2); S3, both: half the sum of the two.
---   A missing mean from the median m and
---   S1: w (a + b) / 2 + (1 - w) m, w = 4 / (4 + n^0.75);
---   S2: w (q1 + q3) / 2 + (1 - w) m, w = 0.7 + 0.39 / n;
---   S3: w1 (a + b) / 2 + w2 (q1 + q3) / 2 + (1 - w1 - w2) m, w1 = 2.2 / (2.2 + n^0.75), w2 = 0.7 - 0.72 / n^0.55.
---   Means and SDs are multiplied by the typed unit's factor and divided by that of the outcome's unit.
+--   mean, sqrt(n) * (upper - lower) / (2 * t) with t the quantile of Student's distribution on n - 1 degrees of
+--   freedom; SD from quartiles and range (a = minimum, b = maximum, z1 and z2 the normal quantiles of (n - 0.375) / (n
+--   + 0.25) and (0.75 n - 0.125) / (n + 0.25)): S1, range: (b - a) / (2 z1); S2, quartiles: (q3 - q1) / (2 z2); S3,
+--   both: half the sum of the two. A missing mean from the median m and S1: w (a + b) / 2 + (1 - w) m, w = 4 / (4 +
+--   n^0.75); S2: w (q1 + q3) / 2 + (1 - w) m, w = 0.7 + 0.39 / n; S3: w1 (a + b) / 2 + w2 (q1 + q3) / 2 + (1 - w1 - w2)
+--   m, w1 = 2.2 / (2.2 + n^0.75), w2 = 0.7 - 0.72 / n^0.55. Means and SDs are multiplied by the typed unit's factor and
+--   divided by that of the outcome's unit.
 -- Reference: SD of quartiles and range: Wan X et al. (2014), BMC Med Res Methodol 14:135, equations 9, 15, 12. Mean:
 --   Luo D et al. (2018), Stat Methods Med Res 27:1785-1805, equations 7, 11, 15. SE and interval: Higgins JPT et al.,
 --   Cochrane Handbook, 6.5.2.2.

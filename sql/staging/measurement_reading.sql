@@ -4,12 +4,12 @@
 -- Stored: when the file is built
 -- Rows from: measurement
 -- Formula: Rows of the same arm, outcome and time point are readings of one measurement. That of extractor 'consensus'
---   counts; without one, the most cautious: the reading that gives the arm the least weight, which has the largest standard
---   error (SD, else SE, interval, quartiles or range, over the square root of n, in one unit), then the smallest n. What is
---   equal in both is told apart by the smallest mean, median, events and exposure, so that neither the names of the
---   extractors nor the order of the rows decide. Time points are equal if they are so
---   once converted to one unit: 1 week and 7 days are one. Converted time points are rounded to 1e-9 days, so that rounding
---   in the last digit keeps no two apart.
+--   counts; without one, the most cautious: the reading that gives the arm the least weight, which has the largest
+--   standard error (SD, else SE, interval, quartiles or range, over the square root of n, in one unit), then the
+--   smallest n. What is equal in both is told apart by the smallest mean, median, events and exposure, so that neither
+--   the names of the extractors nor the order of the rows decide. Time points are equal if they are so once converted
+--   to one unit: 1 week and 7 days are one. Converted time points are rounded to 1e-9 days, so that rounding in the
+--   last digit keeps no two apart.
 -- Caveats: The order of the spreads takes an SD for interval width sqrt(n)/3.92, quartiles' distance/1.35, range/4. A
 --   disagreement without consensus is listed in `audit_extractor_disagreement`.
 -- Columns:

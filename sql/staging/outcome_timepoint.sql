@@ -12,14 +12,14 @@
 create or replace view outcome_timepoint as
 with typed as (
     select
-outcome,
-timepoint_unit
+        outcome,
+        timepoint_unit
     from measurement
     where timepoint is not null
     union all
     select
-outcome,
-timepoint_unit
+        outcome,
+        timepoint_unit
     from reported_contrast
     where timepoint is not null
 )

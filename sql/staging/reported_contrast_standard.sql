@@ -3,24 +3,25 @@
 -- Key: reported_contrast_id
 -- Stored: when the file is built
 -- Rows from: reported_contrast
--- Formula: Ratios are put on the log scale: estimate and limits by ln where their scale is natural, an SE of the ratio itself
---   (se_scale natural) by SE / ratio. A log-rank test gives ln HR (or Peto's ln OR) = (O - E)/V with SE 1/sqrt(V). SE as
---   reported, else (upper - lower) / (2 q) of the interval: q is the quantile of Student's t on n_a + n_b - 2 degrees of freedom
---   for a mean difference whose n are known, else the normal one. Of several readings that of extractor 'consensus' counts,
---   else the most cautious (largest SE, then smallest absolute estimate). The sign is turned where the second arm comes
---   first by role (active, control, sham), then by treatment. MD (and its SE) is multiplied by the typed unit's factor and
---   divided by the outcome's.
--- Reference: Higgins JPT et al., Cochrane Handbook, 6.5.2.3 (t for mean differences) and 6.3.2 (ratios); Parmar, Torri and
---   Stewart (1998), Stat Med 17:2815; Yusuf et al. (1985), Prog Cardiovasc Dis 27:335 (Peto). SE of a ratio: delta method.
--- Caveats: A ratio typed without a scale is a logarithm. A contrast without SE and interval has a problem. An SE beside a
---   ratio and its interval whose se_scale is not said is not used: the interval is.
+-- Formula: Ratios are put on the log scale: estimate and limits by ln where their scale is natural, an SE of the ratio
+--   itself (se_scale natural) by SE / ratio. A log-rank test gives ln HR (or Peto's ln OR) = (O - E)/V with SE
+--   1/sqrt(V). SE as reported, else (upper - lower) / (2 q) of the interval: q is the quantile of Student's t on n_a +
+--   n_b - 2 degrees of freedom for a mean difference whose n are known, else the normal one. Of several readings that
+--   of extractor 'consensus' counts, else the most cautious (largest SE, then smallest absolute estimate). The sign is
+--   turned where the second arm comes first by role (active, control, sham), then by treatment. MD (and its SE) is
+--   multiplied by the typed unit's factor and divided by the outcome's.
+-- Reference: Higgins JPT et al., Cochrane Handbook, 6.5.2.3 (t for mean differences) and 6.3.2 (ratios); Parmar, Torri
+--   and Stewart (1998), Stat Med 17:2815; Yusuf et al. (1985), Prog Cardiovasc Dis 27:335 (Peto). SE of a ratio: delta
+--   method.
+-- Caveats: A ratio typed without a scale is a logarithm. A contrast without SE and interval has a problem. An SE beside
+--   a ratio and its interval whose se_scale is not said is not used: the interval is.
 -- Columns:
 --   reported_contrast_id: the row of `reported_contrast`
 --   study, experiment, outcome, timepoint, timepoint_unit, measure: what was compared, when
 --   treatment_a, treatment_b, arm_a, arm_b, n_a, n_b: the two sides, n of the contrast, else of the arm
 --   estimate, std_error: A minus B on the analysis scale
---   derivation: where std_error came from: reported, ratio_se (SE of the ratio itself), ci_t or ci_normal (interval, by t or
---     the normal distribution), log_rank
+--   derivation: where std_error came from: reported, ratio_se (SE of the ratio itself), ci_t or ci_normal (interval, by
+--     t or the normal distribution), log_rank
 --   variance_base, base_arm: sampling variance of the second arm as typed, and which arm that is; empty if not reported
 --   problem: a word for why the contrast cannot be used, empty if it can
 --   source_file, source_line: where it is typed
@@ -29,14 +30,12 @@ create or replace view reported_contrast_standard as
 with typed as (
     select
         reported.*,
-        first_arm.treatment as first_treatment,
-        second_arm.treatment as second_treatment,
-        concat(case first_role.role when 'active' then '1' when 'control' then '2' else '3' end, first_arm.treatment)
-            as first_rank,
-        concat(case second_role.role when 'active' then '1' when 'control' then '2' else '3' end, second_arm.treatment)
-            as second_rank,
-        coalesce(reported.n_a, first_arm.n) as first_n,
-        coalesce(reported.n_b, second_arm.n) as second_n,
+        side.first_treatment,
+        side.second_treatment,
+        side.first_rank,
+        side.second_rank,
+        side.first_n,
+        side.second_n,
         case
             when outcome_timepoint.converted
                 then floor(reported.timepoint * time_unit.factor / day.factor * 1000000000 + 0.5) / 1000000000
@@ -46,28 +45,18 @@ with typed as (
         coalesce(outcome_timepoint.converted, false)
         and reported.timepoint is not null and time_unit.factor is null as unknown_time,
         case
-            when reported.measure <> 'MD' or reported.unit is null or outcome.unit is null or reported.unit = outcome.unit
+            when
+                reported.measure <> 'MD' or reported.unit is null or outcome.unit is null
+                or reported.unit = outcome.unit
                 then 1.0
             when from_unit.dimension = to_unit.dimension then from_unit.factor / to_unit.factor
         end as multiplier,
-        effect_measure.scale = 'log' and coalesce(reported.scale, 'log') = 'natural' as as_ratio,
-        effect_measure.scale = 'log' and reported.se_scale = 'natural' as se_of_ratio,
+        side.is_ratio and coalesce(reported.scale, 'log') = 'natural' as as_ratio,
+        side.is_ratio and reported.se_scale = 'natural' as se_of_ratio,
         coalesce(reported.ci_level, 0.95) as level
     from reported_contrast as reported
-    inner join effect_measure on reported.measure = effect_measure.measure
+    inner join reported_contrast_side as side on reported.reported_contrast_id = side.reported_contrast_id
     inner join outcome on reported.outcome = outcome.outcome
-    inner join arm as first_arm
-        on
-            reported.study = first_arm.study
-            and reported.experiment = first_arm.experiment
-            and reported.arm_a = first_arm.arm
-    inner join arm as second_arm
-        on
-            reported.study = second_arm.study
-            and reported.experiment = second_arm.experiment
-            and reported.arm_b = second_arm.arm
-    inner join treatment as first_role on first_arm.treatment = first_role.treatment
-    inner join treatment as second_role on second_arm.treatment = second_role.treatment
     left join outcome_timepoint on reported.outcome = outcome_timepoint.outcome
     left join unit as time_unit on reported.timepoint_unit = time_unit.unit
     cross join (select max(case when unit = 'd' then factor end) as factor from unit) as day

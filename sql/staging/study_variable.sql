@@ -1,8 +1,8 @@
 -- Title: What is known of each study, one row per study and variable
 -- Grain: study x variable
 -- Key: study, variable
--- Formula: The fixed columns of `study` that are filled in, and every row of `characteristic`; not the cells that say why
---   they are empty.
+-- Formula: The fixed columns of `study` that are filled in, and every row of `characteristic`; not the cells that say
+--   why they are empty.
 -- Caveats: Values are text. A characteristic named like a fixed column is left out in favour of the column. Cells that
 --   say why they are empty (not reported, not applicable, unclear) are no values and have no row.
 -- Columns:

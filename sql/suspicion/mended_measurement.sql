@@ -1,10 +1,10 @@
 -- Title: Measurements as they would be if a suspicion were right
 -- Grain: suspicion x row of `measurement`
 -- Key: suspicion, measurement_id
--- Formula: The row with that one slip undone. A copied row and an experiment entered twice leave; the n of a control that counts
---   twice is halved in both places; swapped arms change places.
--- Caveats: An impossible mean or spread cannot be mended without the article: it has no row here. No analysis reads this
---   view; `evidence check` shows what mending would do to the pooled results.
+-- Formula: The row with that one slip undone. A copied row and an experiment entered twice leave; the n of a control
+--   that counts twice is halved in both places; swapped arms change places.
+-- Caveats: An impossible mean or spread cannot be mended without the article: it has no row here. No analysis reads
+--   this view; `evidence check` shows what mending would do to the pooled results.
 -- Columns:
 --   suspicion: the suspicion, see `suspicion`
 --   score: log odds that it is right

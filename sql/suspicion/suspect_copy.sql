@@ -2,9 +2,9 @@
 -- Grain: row of `measurement_final` that repeats an earlier one x cause
 -- Key: measurement_id, cause
 -- Formula: Rows of one outcome whose statistics are equal figure by figure. copied_row: two arms of one block (five
---   significant digits or more), or one arm under two outcomes or times (four). entered_twice: every arm of a block has its like
---   in one block of another study or experiment (eight digits in all). control_twice: a control's numbers stand in another
---   study or experiment (five digits), nothing says that it is shared, and the other arms differ.
+--   significant digits or more), or one arm under two outcomes or times (four). entered_twice: every arm of a block has
+--   its like in one block of another study or experiment (eight digits in all). control_twice: a control's numbers
+--   stand in another study or experiment (five digits), nothing says that it is shared, and the other arms differ.
 --   score = 1.5 for each significant digit, less the log of the number of pairs that were compared.
 -- Caveats: Digits that happen to agree are the likelier the fewer they are; zeros at either end do not count.
 -- Columns:
@@ -31,7 +31,8 @@ with counted as (
         ) as numbers,
         length(trim(replace(cast(abs(coalesce(final.mean, final.median, final.events)) as varchar), '.', ''), '0'))
         + coalesce(length(trim(
-            replace(cast(coalesce(final.sd, final.se, final.q3 - final.q1, final.max - final.min) as varchar), '.', ''), '0'
+            replace(cast(coalesce(final.sd, final.se, final.q3 - final.q1, final.max - final.min) as varchar), '.', ''),
+            '0'
         )), 0)
         + case
             when final.events is not null
@@ -115,7 +116,8 @@ of_rows as (
         min(paired.other_measurement_id) as other_measurement_id,
         min(paired.other_block) as other_block,
         paired.cause,
-        max(1.5 * paired.digits - case when paired.block = paired.other_block then 1 else 2 end * size.log_rows) as score
+        max(1.5 * paired.digits - case when paired.block = paired.other_block then 1 else 2 end * size.log_rows)
+            as score
     from paired
     cross join size
     where

@@ -1,9 +1,10 @@
 -- Title: Outcomes all of whose spreads look like standard errors
 -- Grain: outcome x cause
 -- Key: outcome, cause
--- Formula: The median size of the standardised mean differences with an SD typed as such (five studies or more), against what
---   it would be if what is typed were the SE (divided by the root of n), or the SE divided by root n (divided by n).
---   Typical sizes are taken as log-normal about 1 with 0.6 for the SD of the log; score = log odds with 1 to 7 before.
+-- Formula: The median size of the standardised mean differences with an SD typed as such (five studies or more),
+--   against what it would be if what is typed were the SE (divided by the root of n), or the SE divided by root n
+--   (divided by n). Typical sizes are taken as log-normal about 1 with 0.6 for the SD of the log; score = log odds with
+--   1 to 7 before.
 -- Reference: the medians of nine published data sets of trials and of animal experiments lie between 0.2 and 1.7
 -- Caveats: Where the error is in every study no study differs from the others: only the size of the effects tells.
 -- Columns:
@@ -46,7 +47,8 @@ typical as (
         effect.outcome,
         slip.cause,
         percentile_cont(0.5) within group (order by effect.size) as typical,
-        percentile_cont(0.5) within group (order by effect.size / nullif(power(effect.n, slip.root), 0)) as mended_typical
+        percentile_cont(0.5) within group (order by effect.size / nullif(power(effect.n, slip.root), 0))
+            as mended_typical
     from effect
     cross join slip
     group by effect.outcome, slip.cause

@@ -1,14 +1,14 @@
 -- Title: Means and spreads that no sample of that size can have
 -- Grain: row of `measurement_final` x cause
 -- Key: measurement_id, cause
--- Formula: impossible_mean: on an outcome read in steps (outcome.step) the sum over n animals is a whole number of steps, so a
---   mean printed with d decimals must lie within half a unit of the last of them of some k step / n (GRIM).
---   impossible_spread: on an outcome with both bounds the SD cannot exceed
---   sqrt((upper - mean) (mean - lower) n / (n - 1)).
--- Reference: GRIM: Brown NJL, Heathers JAJ (2017), Soc Psychol Personal Sci 8:363-369. Spread: Bhatia R, Davis C (2000), Am
---   Math Mon 107:353-357.
--- Caveats: Not for numbers read off a figure or adjusted ones, nor where n is not whole. Trailing zeros of a mean are gone, so
---   that 3.10 is tried as 3.1: some impossible means pass, none is accused wrongly.
+-- Formula: impossible_mean: on an outcome read in steps (outcome.step) the sum over n animals is a whole number of
+--   steps, so a mean printed with d decimals must lie within half a unit of the last of them of some k step / n (GRIM).
+--   impossible_spread: on an outcome with both bounds the SD cannot exceed sqrt((upper - mean) (mean - lower) n / (n -
+--   1)).
+-- Reference: GRIM: Brown NJL, Heathers JAJ (2017), Soc Psychol Personal Sci 8:363-369. Spread: Bhatia R, Davis C
+--   (2000), Am Math Mon 107:353-357.
+-- Caveats: Not for numbers read off a figure or adjusted ones, nor where n is not whole. Trailing zeros of a mean are
+--   gone, so that 3.10 is tried as 3.1: some impossible means pass, none is accused wrongly.
 -- Columns:
 --   measurement_id, block: the row
 --   cause: impossible_mean, impossible_spread

@@ -1,19 +1,19 @@
 -- Title: Spreads that would be usual if one slip of the pen were undone
 -- Grain: block of arms (all arms alike) or one arm of it x slip
 -- Key: block, arm, cause, factor
--- Formula: x = log SD, freed of its bias at few animals, or log SD / mean where all means are above 0 and that varies less
---   between studies. Its sampling variance is trigamma((n - 1) / 2) / 4 (and, for the mean, the outcome's median
---   of (sd / mean)^2 over n). For all arms
---   alike the mean x of the block is held against the median of the outcome's blocks (five or more), with the variance tau2
---   between blocks, that of sampling, and that of the median. For one arm x is held against what the other arms let expect,
---   median + w (their mean - median) with w = tau2 / (tau2 + their variance), with what is uncertain in that.
---   tau2 is 1.4826 times the median absolute deviation, squared, less the median sampling variance, mixed as k blocks to five
---   with 0.3^2; the variance of arms within a block likewise with 0.15^2. With r the distance and c what the slip has
---   added, both over the root of the variance, score = `slip_log_odds`(r, r - c) and the log of the prior odds.
--- Reference: the slips: Cochrane Handbook, 6.5.2.2. Sampling of log SD: Bartlett MS, Kendall DG (1946), Suppl J R Stat Soc
---   8:128-138; Nakagawa S and others (2015), Methods Ecol Evol 6:143-152, eq. 3.
--- Caveats: Only slips that, undone, leave the spread within 3 scales. Where animals are few (root n near the spread between
---   studies) a standard error cannot be told from an SD: such rows score low, whatever they are.
+-- Formula: x = log SD, freed of its bias at few animals, or log SD / mean where all means are above 0 and that varies
+--   less between studies. Its sampling variance is trigamma((n - 1) / 2) / 4 (and, for the mean, the outcome's median
+--   of (sd / mean)^2 over n). For all arms alike the mean x of the block is held against the median of the outcome's
+--   blocks (five or more), with the variance tau2 between blocks, that of sampling, and that of the median. For one arm
+--   x is held against what the other arms let expect, median + w (their mean - median) with w = tau2 / (tau2 + their
+--   variance), with what is uncertain in that. tau2 is 1.4826 times the median absolute deviation, squared, less the
+--   median sampling variance, mixed as k blocks to five with 0.3^2; the variance of arms within a block likewise with
+--   0.15^2. With r the distance and c what the slip has added, both over the root of the variance, score =
+--   `slip_log_odds`(r, r - c) and the log of the prior odds.
+-- Reference: the slips: Cochrane Handbook, 6.5.2.2. Sampling of log SD: Bartlett MS, Kendall DG (1946), Suppl J R Stat
+--   Soc 8:128-138; Nakagawa S and others (2015), Methods Ecol Evol 6:143-152, eq. 3.
+-- Caveats: Only slips that, undone, leave the spread within 3 scales. Where animals are few (root n near the spread
+--   between studies) a standard error cannot be told from an SD: such rows score low, whatever they are.
 -- Columns:
 --   block: the study, experiment, outcome and time point
 --   arm: the arm, empty if all arms of the block look alike
@@ -221,7 +221,7 @@ slip (cause, derivation, root, decimals, log_prior, log_prior_arm) as (
         derivation.derivation,
         0 as root,
         sign.sign * places.places as decimals,
-        places.log_prior as log_prior,
+        places.log_prior,
         places.log_prior as log_prior_arm
     from (values ('reported'), ('se')) as derivation (derivation)
     cross join (values (1), (-1)) as sign (sign)

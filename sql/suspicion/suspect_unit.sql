@@ -1,15 +1,15 @@
 -- Title: Blocks of arms whose values would be usual in another unit
 -- Grain: block of arms x factor
 -- Key: block, factor
--- Formula: The mean log of the arms' means against the median of the outcome's blocks (five or more, all means above 0), where
---   typed values may be too large or too small by 10, 60, 100, 1,000, 1,000,000 or 1,000,000,000. The scale is the root of
---   the variance between blocks, of that of sampling (the median of (sd / mean)^2 over n), and of that of the median; between blocks
---   1.4826 times the median absolute deviation, squared, less the median sampling variance, mixed as k blocks to five with
---   0.5^2. score = `slip_log_odds` and the log of the prior odds of 1 to 100 for each factor, 1 to 400 for the two largest.
---   Only factors that leave the means within 3 scales.
+-- Formula: The mean log of the arms' means against the median of the outcome's blocks (five or more, all means above
+--   0), where typed values may be too large or too small by 10, 60, 100, 1,000, 1,000,000 or 1,000,000,000. The scale
+--   is the root of the variance between blocks, of that of sampling (the median of (sd / mean)^2 over n), and of that
+--   of the median; between blocks 1.4826 times the median absolute deviation, squared, less the median sampling
+--   variance, mixed as k blocks to five with 0.5^2. score = `slip_log_odds` and the log of the prior odds of 1 to 100
+--   for each factor, 1 to 400 for the two largest. Only factors that leave the means within 3 scales.
 -- Reference: see `slip_log_odds`
--- Caveats: Outcomes whose means range over more than a power of ten between studies hide such slips; outcomes with means of
---   0 or less are not looked at, a mean there says nothing of its unit.
+-- Caveats: Outcomes whose means range over more than a power of ten between studies hide such slips; outcomes with
+--   means of 0 or less are not looked at, a mean there says nothing of its unit.
 -- Columns:
 --   block: the study, experiment, outcome and time point
 --   factor: what every statistic of the block is multiplied with to mend it

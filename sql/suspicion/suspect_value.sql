@@ -1,18 +1,13 @@
 -- Title: Effects that would be usual if one slip of the pen were undone
 -- Grain: pair of arms of a block x slip
 -- Key: measurement_id, other_measurement_id, cause, column_name, value
--- Formula: The effect y_a - y_b of two arms, the control last: y is the log mean where all means of the outcome are above 0,
---   else the mean; the log odds; the log rate (0.5 added to all counts). It is held against the median of the comparison
---   where that has five or more pairs, else of all pairs with a control, else against 0. The scale is the root of the variance
---   between pairs, of the pair's own sampling variance, and of that of the median; between pairs 1.4826 times the median
---   absolute deviation, squared, less the median sampling variance, mixed as k pairs to five with half of that median. For pairs more
---   than 2 scales away each slip is undone in turn: the two arms swapped; a decimal point up to nine places off; two
---   neighbouring digits in the wrong order; a minus sign lost. score = `slip_log_odds` and the log of the prior odds: 1 to 12
---   for a swap; 1 to 150 for one place, for two digits, for a sign, less for more places. Only slips
---   that, undone, leave the effect within 3 scales.
+-- Formula: For the pairs of `unusual_effect` each slip is undone in turn: the two arms swapped; a decimal point up to
+--   nine places off; two neighbouring digits in the wrong order; a minus sign lost. score = `slip_log_odds` and the log
+--   of the prior odds: 1 to 12 for a swap; 1 to 150 for one place, for two digits, for a sign, less for more places.
+--   Only slips that, undone, leave the effect within 3 scales. What is compared is y of `suspect_arm`.
 -- Reference: see `slip_log_odds`
--- Caveats: Digits are those of the number as it was read: trailing zeros are gone. A slip that leaves the effect within the
---   usual range cannot be seen, and does little harm.
+-- Caveats: Digits are those of the number as it was read: trailing zeros are gone. A slip that leaves the effect within
+--   the usual range cannot be seen, and does little harm.
 -- Columns:
 --   block: the study, experiment, outcome and time point
 --   cause: swapped_arms, decimal, digits, sign
@@ -24,116 +19,12 @@
 --   distance, mended_distance: from the usual effect, in scales
 --   score: log odds that it is this slip and not chance
 create or replace view suspect_value as
-with standard as materialized (
-    select
-        standard.block,
-        standard.outcome,
-        standard.kind,
-        standard.arm,
-        standard.treatment,
-        standard.role,
-        standard.measurement_id,
-        standard.n,
-        standard.mean,
-        standard.sd,
-        standard.events,
-        standard.exposure,
-        measurement.mean as typed_mean,
-        min(standard.mean) over (partition by standard.outcome) > 0 as positive
-    from measurement_standard as standard
-    inner join measurement on standard.measurement_id = measurement.measurement_id
-),
-
--- Of what is typed either number may be wrong: sampling goes by the outcome's median.
-usual_cv as (
-    select
-        outcome,
-        percentile_cont(0.5) within group (order by sd * sd / nullif(mean * mean, 0)) as cv2
-    from standard
-    where positive and kind = 'continuous'
-    group by outcome
-),
-
-arm_value as materialized (
-    select
-        standard.*,
-        case
-            when kind = 'binary' then ln((events + 0.5) / (n - events + 0.5))
-            when kind = 'rate' then ln((events + 0.5) / exposure)
-            when positive then ln(case when mean > 0 then mean end)
-            else mean
-        end as y,
-        case
-            when kind = 'binary' then 1 / (events + 0.5) + 1 / (n - events + 0.5)
-            when kind = 'rate' then 1 / (events + 0.5)
-            when positive then usual_cv.cv2 / n
-            else sd * sd / n
-        end as v,
-        concat(case role when 'active' then '1' when 'control' then '2' else '3' end, treatment) as rank
-    from standard
-    left join usual_cv on standard.outcome = usual_cv.outcome
-),
-
-effect as materialized (
-    select
-        a.block,
-        a.measurement_id as measurement_id_a,
-        b.measurement_id as measurement_id_b,
-        a.y - b.y as estimate,
-        sqrt(a.v + b.v) as std_error,
-        case
-            when count(*) over (partition by a.outcome, a.treatment, b.treatment) >= 5
-                then concat('pair|', length(a.outcome), '|', length(a.treatment), '|', a.outcome, a.treatment, b.treatment)
-            when b.role = 'control' then concat('control|', a.outcome)
-            else concat('any|', a.outcome)
-        end as peers
-    from arm_value as a
-    inner join arm_value as b on a.block = b.block and a.rank < b.rank
-),
-
-centre as (
-    select
-        peers,
-        case when peers like 'any|%' then 0 else percentile_cont(0.5) within group (order by estimate) end as usual,
-        percentile_cont(0.5) within group (order by std_error * std_error) as v,
-        count(*) as k
-    from effect
-    group by peers
-    having count(*) >= 5
-),
-
-deviation as (
-    select
-        effect.peers,
-        min(centre.usual) as usual,
-        min(centre.v) as v,
-        min(centre.k) as k,
-        power(1.4826 * percentile_cont(0.5) within group (order by abs(effect.estimate - centre.usual)), 2) as variance
-    from effect
-    inner join centre on effect.peers = centre.peers
-    group by effect.peers
-),
-
-scaled as (
-    select
-        effect.block,
-        effect.measurement_id_a,
-        effect.measurement_id_b,
-        effect.estimate,
-        deviation.usual,
-        sqrt(
-            (deviation.k * greatest(deviation.variance - deviation.v, 0) + 2.5 * deviation.v) / nullif(deviation.k + 5, 0)
-            + 1.5707963267948966 * greatest(deviation.variance, deviation.v) / nullif(deviation.k, 0)
-            + effect.std_error * effect.std_error
-        ) as scale
-    from effect
-    inner join deviation on effect.peers = deviation.peers
+with arm_value as materialized (
+    select * from suspect_arm
 ),
 
 unusual as materialized (
-    select *
-    from scaled
-    where abs(estimate - usual) > 2 * scale
+    select * from unusual_effect
 ),
 
 -- Each arm of a pair seen from its own side: the effect is its y less the other's, times the direction.
@@ -290,7 +181,8 @@ every_slip as (
         recomputed.typed,
         recomputed.value,
         (sided.estimate - sided.usual) / nullif(sided.scale, 0) as distance,
-        (sided.estimate + sided.direction * recomputed.change - sided.usual) / nullif(sided.scale, 0) as mended_distance,
+        (sided.estimate + sided.direction * recomputed.change - sided.usual) / nullif(sided.scale, 0)
+            as mended_distance,
         recomputed.log_prior
     from recomputed
     inner join sided on recomputed.measurement_id = sided.measurement_id

@@ -1,14 +1,11 @@
 -- Title: What was probably mistyped, the likely cause, and what would be right
 -- Grain: suspicion
 -- Key: suspicion
--- Formula: The slips that `suspect_spread`, `suspect_unit` and `suspect_value` find in a block of arms shut each other out, so
---   their odds against chance add up: score = ln(sum of exp(score)), each slip counted once, is the log odds that
---   something in the block is mistyped. Where it is above 0.3 (odds of 4 to 3) the likeliest slip is shown. Beside that
---   every row of `suspect_copy` and `suspect_outcome` with a score above 0; every
---   row of `suspect_score`.
+-- Formula: Every row of `likely_slip`, and the likeliest of each outcome in `suspect_outcome` with a score above 0, in
+--   words.
 -- Reference: see the views it is made of
--- Caveats: A suspicion is a reason to open the article at that page, not to change the number: see `mended_measurement` and
---   `evidence check` for what mending it would do to the pooled results. Results never use it.
+-- Caveats: A suspicion is a reason to open the article at that page, not to change the number: see `mended_measurement`
+--   and `evidence check` for what mending it would do to the pooled results. Results never use it.
 -- Columns:
 --   suspicion: what, where
 --   cause: se_as_sd, se_divided, sd_as_se, spread_decimal, unit, swapped_arms, decimal, digits, sign, copied_row,
@@ -24,126 +21,7 @@
 --   remedy: what to check
 --   source_file, source_line: where the first of the rows stands
 create or replace view suspicion as
-with numeric_slip as (
-    select
-        block,
-        cause,
-        arm,
-        cast(null as bigint) as measurement_id,
-        cast(null as bigint) as other_measurement_id,
-        cast(null as varchar) as column_name,
-        cast(null as double) as typed,
-        cast(null as double) as value,
-        factor,
-        ratio,
-        mended_ratio,
-        score
-    from suspect_spread
-    union all
-    select
-        block,
-        'unit' as cause,
-        cast(null as varchar) as arm,
-        cast(null as bigint) as measurement_id,
-        cast(null as bigint) as other_measurement_id,
-        cast(null as varchar) as column_name,
-        cast(null as double) as typed,
-        cast(null as double) as value,
-        factor,
-        ratio,
-        mended_ratio,
-        score
-    from suspect_unit
-    union all
-    select
-        block,
-        cause,
-        arm,
-        measurement_id,
-        other_measurement_id,
-        column_name,
-        typed,
-        value,
-        cast(null as double) as factor,
-        distance as ratio,
-        mended_distance as mended_ratio,
-        score
-    from suspect_value
-),
-
--- A number is weighed in every pair of its arm: one slip, once.
-distinct_slip as (
-    select
-        numeric_slip.*,
-        row_number() over (
-            partition by block, cause, arm, column_name, value, factor order by score desc, other_measurement_id asc
-        ) as occurrence
-    from numeric_slip
-),
-
-ranked as (
-    select
-        distinct_slip.*,
-        sum(exp(least(score, 300))) over (partition by block) as odds,
-        row_number() over (
-            -- The same to six decimals is a tie: rounding does not choose.
-            partition by block
-            order by floor(1000000 * score + 0.5) desc, cause asc, arm asc, column_name asc, value asc, factor asc
-        ) as place
-    from distinct_slip
-    where occurrence = 1
-),
-
-found as (
-    select
-        block,
-        cause,
-        arm,
-        measurement_id,
-        other_measurement_id,
-        column_name,
-        typed,
-        value,
-        factor,
-        ratio,
-        mended_ratio,
-        ln(case when odds > 0 then odds end) as score
-    from ranked
-    where place = 1 and odds > exp(0.3)
-    union all
-    select
-        block,
-        cause,
-        cast(null as varchar) as arm,
-        measurement_id,
-        other_measurement_id,
-        cast(null as varchar) as column_name,
-        cast(null as double) as typed,
-        cast(null as double) as value,
-        cast(null as double) as factor,
-        cast(null as double) as ratio,
-        cast(null as double) as mended_ratio,
-        score
-    from suspect_copy
-    where score > 0
-    union all
-    select
-        block,
-        cause,
-        cast(null as varchar) as arm,
-        measurement_id,
-        cast(null as bigint) as other_measurement_id,
-        case when cause = 'impossible_mean' then 'mean' else 'sd' end as column_name,
-        typed,
-        nearest as value,
-        cast(null as double) as factor,
-        cast(null as double) as ratio,
-        cast(null as double) as mended_ratio,
-        cast(null as double) as score
-    from suspect_score
-),
-
-first_row as (
+with first_row as (
     select
         block,
         min(measurement_id) as measurement_id
@@ -166,7 +44,7 @@ placed as (
         other.experiment as other_experiment,
         other.arm as other_arm,
         other.outcome as other_outcome
-    from found
+    from likely_slip as found
     inner join first_row on found.block = first_row.block
     inner join measurement_final as own
         on coalesce(found.measurement_id, first_row.measurement_id) = own.measurement_id
@@ -185,11 +63,11 @@ select
     concat_ws(
         '|',
         cause,
-        replace(replace(study, '\', '\\'), '|', '\|'),
-        replace(replace(experiment, '\', '\\'), '|', '\|'),
-        replace(replace(outcome, '\', '\\'), '|', '\|'),
+        part_of_id(study),
+        part_of_id(experiment),
+        part_of_id(outcome),
         coalesce(cast(timepoint as varchar), ''),
-        coalesce(replace(replace(whose, '\', '\\'), '|', '\|'), ''),
+        coalesce(part_of_id(whose), ''),
         cast(other_measurement_id as varchar)
     ) as suspicion,
     cause,
@@ -209,31 +87,31 @@ select
     case
         when cause = 'se_as_sd'
             then concat(
-                'the SD is ', cast(cast(100 * ratio as bigint) as varchar), ' % of the usual one, and ',
-                cast(cast(100 * mended_ratio as integer) as varchar), ' % if it is a standard error'
+                'the SD is ', percent_text(ratio), ' % of the usual one, and ',
+                percent_text(mended_ratio), ' % if it is a standard error'
             )
         when cause = 'se_divided'
             then concat(
-                'the SD is ', cast(cast(100 * ratio as bigint) as varchar), ' % of the usual one, and ',
-                cast(cast(100 * mended_ratio as integer) as varchar),
+                'the SD is ', percent_text(ratio), ' % of the usual one, and ',
+                percent_text(mended_ratio),
                 ' % if a standard error was divided by root n where it was to be multiplied'
             )
         when cause = 'sd_as_se'
             then concat(
-                'the SD computed from the SE is ', cast(cast(100 * ratio as bigint) as varchar),
-                ' % of the usual one, and ', cast(cast(100 * mended_ratio as integer) as varchar),
+                'the SD computed from the SE is ', percent_text(ratio),
+                ' % of the usual one, and ', percent_text(mended_ratio),
                 ' % if the SE is a standard deviation'
             )
         when cause = 'spread_decimal'
             then concat(
-                'the spread is ', cast(cast(100 * ratio as bigint) as varchar), ' % of the usual one, and ',
-                cast(cast(100 * mended_ratio as integer) as varchar), ' % with the decimal point elsewhere (times ',
+                'the spread is ', percent_text(ratio), ' % of the usual one, and ',
+                percent_text(mended_ratio), ' % with the decimal point elsewhere (times ',
                 cast(factor as varchar), ')'
             )
         when cause = 'unit'
             then concat(
-                'the means are ', cast(cast(100 * ratio as bigint) as varchar), ' % of the usual ones, and ',
-                cast(cast(100 * mended_ratio as integer) as varchar), ' % in a unit ',
+                'the means are ', percent_text(ratio), ' % of the usual ones, and ',
+                percent_text(mended_ratio), ' % in a unit ',
                 case
                     when factor > 1 then concat(cast(cast(factor as integer) as varchar), ' times as large')
                     else concat(cast(cast(1 / factor as integer) as varchar), ' times as small')
@@ -241,15 +119,16 @@ select
             )
         when cause = 'swapped_arms'
             then concat(
-                'the effect is ', cast(cast(10 * abs(ratio) as integer) / 10.0 as varchar),
-                ' usual deviations from the others and ', cast(cast(10 * abs(mended_ratio) as integer) / 10.0 as varchar),
+                'the effect is ', tenths_text(abs(ratio)),
+                ' usual deviations from the others and ', tenths_text(abs(mended_ratio)),
                 ' if the arms ', whose, ' and ', other_arm, ' are swapped'
             )
         when cause in ('decimal', 'digits', 'sign')
             then concat(
-                'the effect is ', cast(cast(10 * abs(ratio) as integer) / 10.0 as varchar),
-                ' usual deviations from the others and ', cast(cast(10 * abs(mended_ratio) as integer) / 10.0 as varchar),
-                ' if ', column_name, ' ', cast(typed as varchar), ' is ', cast(floor(1000000 * value + 0.5) / 1000000 as varchar),
+                'the effect is ', tenths_text(abs(ratio)),
+                ' usual deviations from the others and ', tenths_text(abs(mended_ratio)),
+                ' if ', column_name, ' ', cast(typed as varchar), ' is ',
+                cast(floor(1000000 * value + 0.5) / 1000000 as varchar),
                 case cause
                     when 'decimal' then ' (decimal point)'
                     when 'digits' then ' (two digits the wrong way round)'
@@ -294,7 +173,7 @@ from placed
 union all
 select
     concat_ws(
-        '|', of_outcome.cause, replace(replace(of_outcome.outcome, '\', '\\'), '|', '\|')
+        '|', of_outcome.cause, part_of_id(of_outcome.outcome)
     ) as suspicion,
     of_outcome.cause,
     cast(null as varchar) as study,
@@ -312,8 +191,8 @@ select
     of_outcome.score,
     concat(
         'half of the standardised differences are above ',
-        cast(cast(10 * of_outcome.typical as integer) / 10.0 as varchar), ', and above ',
-        cast(cast(10 * of_outcome.mended_typical as integer) / 10.0 as varchar),
+        tenths_text(of_outcome.typical), ', and above ',
+        tenths_text(of_outcome.mended_typical),
         case of_outcome.cause
             when 'all_se_as_sd' then ' if the SDs are standard errors'
             else ' if the SDs are standard errors that were divided by root n where they were to be multiplied'

@@ -45,6 +45,13 @@ create function printed_unit(x double precision) returns double precision return
 );
 create function filled_text(words text, detail text, more text, measure text) returns text return replace(replace(
     replace(words, '<detail>', coalesce(detail, '')), '<more>', coalesce(more, '')), '<measure>', coalesce(measure, ''));
+create function arm_rank(role text, treatment text) returns text
+    return concat(case role when 'active' then '1' when 'control' then '2' else '3' end, treatment);
+create function percent_text(x double precision) returns text return cast(cast(100 * x as bigint) as text);
+create function tenths_text(x double precision) returns text
+    return cast(cast(cast(10 * x as integer) / 10.0 as double precision) as text);
+create function part_of_id(name text) returns text
+    return replace(replace(name, E'\\\\', E'\\\\\\\\'), '|', E'\\\\|');
 create function slip_log_odds(distance double precision, mended_distance double precision) returns double precision
     return 3.5 * (ln(1 + distance * distance / 6) - ln(1 + mended_distance * mended_distance / 6));
 create function digamma(x double precision) returns double precision

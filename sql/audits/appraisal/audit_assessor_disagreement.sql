@@ -13,7 +13,8 @@ select
     'warning' as severity,
     concat(
         tool, ' item ', item, case when outcome is not null then concat(', outcome ', outcome) end, ': ',
-        string_agg(concat(assessor, ' says ', judgement), ', ' order by assessor), '; until they agree, the worst counts'
+        string_agg(concat(assessor, ' says ', judgement), ', ' order by assessor),
+        '; until they agree, the worst counts'
     ) as message,
     'agree, and add the judgement with assessor consensus' as remedy,
     study,

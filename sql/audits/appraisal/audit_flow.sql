@@ -2,9 +2,9 @@
 -- Grain: sum that does not hold
 -- Severity: warning
 -- Message: the boxes and their numbers
--- Formula: For databases and registers: records identified less those removed before screening = screened; screened less
---   excluded = sought; sought less not retrieved = assessed; reports excluded = sum of their reasons. New studies and
---   previous ones = total = rows of studies.csv.
+-- Formula: For databases and registers: records identified less those removed before screening = screened; screened
+--   less excluded = sought; sought less not retrieved = assessed; reports excluded = sum of their reasons. New studies
+--   and previous ones = total = rows of studies.csv.
 -- Caveats: A sum is looked at only if its main boxes have a number; a box left out counts as 0.
 -- Columns:
 --   severity: warning

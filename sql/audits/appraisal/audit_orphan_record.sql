@@ -42,5 +42,11 @@ select
     source_line
 from study
 where
-    exists (select 1 from record where study is not null)
-    and study not in (select study from record where study is not null)
+    exists (
+        select 1 from record
+        where study is not null
+    )
+    and study not in (
+        select study from record
+        where study is not null
+    )

@@ -2,14 +2,13 @@
 -- Grain: row typed in the review folder x step that could not use it (x measure)
 -- Key: stage, measurement_id, reported_contrast_id, measure
 -- Stored: when the file is built
--- Formula: Every reading, measurement or reported contrast that one step of
---   measurement -> measurement_final -> measurement_standard -> arm_effect -> contrast -> analysis_contrast
---   takes in and the next does not give back.
---   What a study reports in one measure only is listed under every other measure that the outcome has contrasts in or the
---   plan asks for, unless the study gives the comparison in that measure, too (stage 'other_measure').
---   The steps are `unused_measurement`, `unused_reported_contrast` and `unused_time`; the words are rows of `reason`.
--- Caveats: A row left out by one step is not listed again by the steps after it. NMD is asked for only where the outcome was
---   measured in a sham arm somewhere.
+-- Formula: Every reading, measurement or reported contrast that one step of measurement -> measurement_final ->
+--   measurement_standard -> arm_effect -> contrast -> analysis_contrast takes in and the next does not give back. What
+--   a study reports in one measure only is listed under every other measure that the outcome has contrasts in or the
+--   plan asks for, unless the study gives the comparison in that measure, too (stage 'other_measure'). The steps are
+--   `unused_measurement`, `unused_reported_contrast` and `unused_time`; the words are rows of `reason`.
+-- Caveats: A row left out by one step is not listed again by the steps after it. NMD is asked for only where the
+--   outcome was measured in a sham arm somewhere.
 -- Columns:
 --   source_file, source_line: where the row stands in the review folder
 --   study, experiment, arm: whose; for a reported contrast both arms

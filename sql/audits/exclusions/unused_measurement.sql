@@ -1,10 +1,10 @@
 -- Title: Measurements that a step on the way to a contrast could not use
 -- Grain: reading or measurement x step that could not use it (x measure)
 -- Key: stage, row_id, measure
--- Formula: What one of the steps measurement -> measurement_final -> measurement_standard -> arm_effect -> contrast takes in
---   and does not give back.
--- Caveats: A step of `exclusion`, which has the words and the places. NMD is asked for only where the outcome was measured in
---   a sham arm somewhere.
+-- Formula: What one of the steps measurement -> measurement_final -> measurement_standard -> arm_effect -> contrast
+--   takes in and does not give back.
+-- Caveats: A step of `exclusion`, which has the words and the places. NMD is asked for only where the outcome was
+--   measured in a sham arm somewhere.
 -- Columns:
 --   row_id: the row of `measurement`
 --   measure: the effect measure that is lost; empty if all are
@@ -51,7 +51,13 @@ lost as materialized (
     left join effect on standard.measurement_id = effect.measurement_id and expected.measure = effect.measure
     where
         effect.measurement_id is null
-        and (expected.measure <> 'NMD' or standard.outcome in (select sham.outcome from standard as sham where sham.role = 'sham'))
+        and (
+            expected.measure <> 'NMD'
+            or standard.outcome in (
+                select sham.outcome from standard as sham
+                where sham.role = 'sham'
+            )
+        )
 ),
 
 side as materialized (

@@ -1,9 +1,9 @@
 -- Title: Reported contrasts that are no contrast, or none in another measure
 -- Grain: reported contrast x step that could not use it (x measure)
 -- Key: stage, row_id, measure
--- Formula: Those that `contrast` does not give back. And what a study reports in one measure only, under every other measure
---   that the outcome has contrasts in or the plan asks for, unless the study gives the comparison in that measure, too
---   (stage 'other_measure').
+-- Formula: Those that `contrast` does not give back. And what a study reports in one measure only, under every other
+--   measure that the outcome has contrasts in or the plan asks for, unless the study gives the comparison in that
+--   measure, too (stage 'other_measure').
 -- Caveats: A step of `exclusion`, which has the words and the places.
 -- Columns:
 --   row_id: minus the number of the row of `reported_contrast`
@@ -71,7 +71,8 @@ from reported_contrast_standard
 where
     problem is not null
     or reported_contrast_id not in (
-        select compared.reported_contrast_id from compared where compared.reported_contrast_id is not null
+        select compared.reported_contrast_id from compared
+        where compared.reported_contrast_id is not null
     )
 union all
 select

@@ -89,7 +89,8 @@ other_time as materialized (
     inner join compared on reported.reported_contrast_id = compared.reported_contrast_id
     where
         reported.reported_contrast_id not in (
-            select analysed.reported_contrast_id from analysed where analysed.reported_contrast_id is not null
+            select analysed.reported_contrast_id from analysed
+            where analysed.reported_contrast_id is not null
         )
 ),
 

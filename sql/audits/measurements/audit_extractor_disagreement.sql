@@ -2,8 +2,8 @@
 -- Grain: arm x outcome x time point read more than once, with different numbers and no consensus
 -- Severity: warning
 -- Message: which statistics differ, and between whom
--- Caveats: Numbers in different units are compared as typed, so the unit is among what may differ. A statistic that only one
---   of them gives is no disagreement.
+-- Caveats: Numbers in different units are compared as typed, so the unit is among what may differ. A statistic that
+--   only one of them gives is no disagreement.
 -- Columns:
 --   severity: warning
 --   message: which statistics differ, and between whom

@@ -3,7 +3,8 @@
 -- Severity: warning
 -- Message: the standardised mean difference
 -- Formula: SMD below -5 or above 5.
--- Caveats: Real in few fields (a gene switched off); in all others mostly a standard error typed as SD, or a decimal comma.
+-- Caveats: Real in few fields (a gene switched off); in all others mostly a standard error typed as SD, or a decimal
+--   comma.
 -- Columns:
 --   severity: warning
 --   message: the contrast and its size

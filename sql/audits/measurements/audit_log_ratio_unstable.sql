@@ -25,4 +25,7 @@ from measurement_standard
 where
     mean > 0
     and mean * sqrt(n) < 3 * sd
-    and outcome in (select outcome from plan where measure = 'ROM')
+    and outcome in (
+        select outcome from plan
+        where measure = 'ROM'
+    )

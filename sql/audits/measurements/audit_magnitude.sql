@@ -2,9 +2,9 @@
 -- Grain: measurement with such a mean or SD; row with an impossible n
 -- Severity: error if n is above 10 thousand million; else warning
 -- Message: which number
--- Formula: Of at least five SDs of an outcome and unit, one more than 100 times the median SD, or less than a hundredth of it;
---   likewise a mean above 100 times the median of max(|mean|, SD). Where the SDs themselves spread widely, only beyond six
---   median absolute deviations of their logarithms. An n above 10 million, or not whole.
+-- Formula: Of at least five SDs of an outcome and unit, one more than 100 times the median SD, or less than a hundredth
+--   of it; likewise a mean above 100 times the median of max(|mean|, SD). Where the SDs themselves spread widely, only
+--   beyond six median absolute deviations of their logarithms. An n above 10 million, or not whole.
 -- Caveats: Slips by a smaller factor are judged by `suspicion`. Means near 0 are no slip by themselves.
 -- Columns:
 --   severity: error or warning
@@ -65,8 +65,8 @@ distant as (
         ranked.*,
         ranked.size - middle.center as distance,
         row_number() over (
-            partition by ranked.block order by abs(ranked.yardstick - middle.center), ranked.study, ranked.arm,
-                ranked.source_line
+            partition by ranked.block
+            order by abs(ranked.yardstick - middle.center), ranked.study, ranked.arm, ranked.source_line
         ) as nearness
     from ranked
     inner join middle on ranked.block = middle.block
@@ -89,7 +89,8 @@ far as (
         distant.*,
         abs(distant.distance) > greatest(4.605170185988092, 6 * 1.4826 * coalesce(spread.deviation, 0)) as is_far
     from distant
-    left join spread on substr(spread.block, 4) = substr(distant.block, case when distant.both_ways = 1 then 4 else 6 end)
+    left join spread
+        on substr(spread.block, 4) = substr(distant.block, case when distant.both_ways = 1 then 4 else 6 end)
 ),
 
 sizes as (

@@ -2,8 +2,9 @@
 -- Grain: measurement with a mean, an interval, and SE or SD
 -- Severity: warning
 -- Message: which of them is too large or too small
--- Formula: (upper - lower)/(2 q) differs from SE, or SD/sqrt(n), by more than 3 % and 1.5 standard deviations of what rounding
---   to the digits printed does, for q the normal quantile, that of Student's t on n - 1 degrees of freedom, and all between.
+-- Formula: (upper - lower)/(2 q) differs from SE, or SD/sqrt(n), by more than 3 % and 1.5 standard deviations of what
+--   rounding to the digits printed does, for q the normal quantile, that of Student's t on n - 1 degrees of freedom,
+--   and all between.
 -- Reference: Cochrane Handbook 6.5.2.2.
 -- Caveats: Trailing zeros are not stored. The interval of a median is not looked at.
 -- Columns:
@@ -72,8 +73,8 @@ compared as (
 select
     'warning' as severity,
     concat(
-        'arm ', arm, ', outcome ', outcome, ': the ', what, ' is ', case when error > largest then 'larger' else 'smaller' end,
-        ' than the confidence interval says'
+        'arm ', arm, ', outcome ', outcome, ': the ', what, ' is ',
+        case when error > largest then 'larger' else 'smaller' end, ' than the confidence interval says'
     ) as message,
     'look them up again, also n and the level of the interval; keep the one that the article prints' as remedy,
     study,

@@ -2,9 +2,9 @@
 -- Grain: outcome x measure x scale with such ratios
 -- Severity: warning
 -- Message: what the numbers look like
--- Formula: Of all intervals of one outcome, measure and scale together: the squares of (estimate - middle)/(half width), on
---   the scale they are said to be on and on the other. Named where the mean square is above 0.01 and ten times that on the
---   other scale. A logarithm outside -7 to 7 would be a ratio above 1,000 or below 1/1,000.
+-- Formula: Of all intervals of one outcome, measure and scale together: the squares of (estimate - middle)/(half
+--   width), on the scale they are said to be on and on the other. Named where the mean square is above 0.01 and ten
+--   times that on the other scale. A logarithm outside -7 to 7 would be a ratio above 1,000 or below 1/1,000.
 -- Caveats: Narrow intervals are symmetric on both scales and tell nothing. What is above 0 alone can be compared.
 -- Columns:
 --   severity: warning

@@ -2,14 +2,14 @@
 -- Grain: reported contrast x kind of misfit
 -- Severity: error if the estimate is outside its interval; else warning
 -- Message: what does not fit
--- Formula: On the scale of the analysis (ratios by ln). Outside: the estimate is beyond a limit by more than rounding to
---   different digits explains. Off
---   centre: it is further from the middle than rounding and a tenth of the half width. SE: (upper - lower)/(2 q) differs
---   from the SE by more than rounding and 3 %, for the normal quantile q and for that of Student's t on n_a + n_b - 2 degrees
---   of freedom (of a difference; on 4 where n is not known) and all between. Rounding is half a unit of the last digit.
+-- Formula: On the scale of the analysis (ratios by ln). Outside: the estimate is beyond a limit by more than rounding
+--   to different digits explains. Off centre: it is further from the middle than rounding and a tenth of the half
+--   width. SE: (upper - lower)/(2 q) differs from the SE by more than rounding and 3 %, for the normal quantile q and
+--   for that of Student's t on n_a + n_b - 2 degrees of freedom (of a difference; on 4 where n is not known) and all
+--   between. Rounding is half a unit of the last digit.
 -- Reference: Cochrane Handbook 6.3.2 and 6.5.2.3.
--- Caveats: Trailing zeros are not stored; the finest of the three numbers says how far they are rounded. Exact and bootstrap
---   intervals are not symmetric.
+-- Caveats: Trailing zeros are not stored; the finest of the three numbers says how far they are rounded. Exact and
+--   bootstrap intervals are not symmetric.
 -- Columns:
 --   severity: error or warning
 --   message: what does not fit
@@ -20,10 +20,10 @@ create or replace view audit_reported_interval as
 with typed as (
     select
         reported.*,
-        effect_measure.scale = 'log' as is_ratio,
-        effect_measure.scale = 'log' and coalesce(reported.scale, 'log') = 'natural' as as_ratio,
+        side.is_ratio,
+        side.is_ratio and coalesce(reported.scale, 'log') = 'natural' as as_ratio,
         coalesce(reported.ci_level, 0.95) as level,
-        coalesce(reported.n_a, first_arm.n) + coalesce(reported.n_b, second_arm.n) as total,
+        side.first_n + side.second_n as total,
         least(printed_unit(reported.estimate), printed_unit(reported.ci_lower), printed_unit(reported.ci_upper)) / 2
             as room,
         printed_unit(reported.se) / 2 as se_room,
@@ -39,17 +39,7 @@ with typed as (
             else 0
         end as high_gap
     from reported_contrast as reported
-    inner join effect_measure on reported.measure = effect_measure.measure
-    inner join arm as first_arm
-        on
-            reported.study = first_arm.study
-            and reported.experiment = first_arm.experiment
-            and reported.arm_a = first_arm.arm
-    inner join arm as second_arm
-        on
-            reported.study = second_arm.study
-            and reported.experiment = second_arm.experiment
-            and reported.arm_b = second_arm.arm
+    inner join reported_contrast_side as side on reported.reported_contrast_id = side.reported_contrast_id
     where
         reported.estimate is not null and reported.ci_lower is not null and reported.ci_upper is not null
         and reported.ci_lower < reported.ci_upper
@@ -146,7 +136,8 @@ select
         measure, ' of ', outcome, ', ', arm_a, ' against ', arm_b,
         ': the estimate is not in the middle of its interval', case when is_ratio then ' on the log scale' else '' end
     ) as message,
-    'look the three numbers up again; right for an exact or bootstrap interval, whose SE should then be given' as remedy,
+    'look the three numbers up again; right for an exact or bootstrap interval, whose SE should then be given'
+        as remedy,
     study,
     source_file,
     source_line

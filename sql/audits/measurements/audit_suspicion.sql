@@ -13,7 +13,8 @@
 create or replace view audit_suspicion as
 select
     'warning' as severity,
-    concat(case when arm is null then '' else concat('arm ', arm, ', ') end, 'outcome ', outcome, ': ', likely) as message,
+    concat(case when arm is null then '' else concat('arm ', arm, ', ') end, 'outcome ', outcome, ': ', likely)
+        as message,
     remedy,
     study,
     source_file,

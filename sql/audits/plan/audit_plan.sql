@@ -2,8 +2,8 @@
 -- Grain: analysis of the plan
 -- Severity: warning
 -- Message: what is missing
--- Formula: Analyses whose outcome and measure (and treatments or their class, if pairwise) have no contrast, and planned
---   networks that are disconnected.
+-- Formula: Analyses whose outcome and measure (and treatments or their class, if pairwise) have no contrast, and
+--   planned networks that are disconnected.
 -- Columns:
 --   severity: warning
 --   message: the analysis and what it lacks

@@ -2,7 +2,8 @@
 -- Grain: analysis of the plan
 -- Severity: error
 -- Message: the time point asked for, and those that there are
--- Formula: Analyses that ask for one time, where the outcome and measure have contrasts and none of them is of that time.
+-- Formula: Analyses that ask for one time, where the outcome and measure have contrasts and none of them is of that
+--   time.
 -- Columns:
 --   severity: error
 --   message: the analysis, what it asks for, and which time points there are
@@ -26,7 +27,8 @@ compared as (
         planned_time.rule,
         measured.timepoint,
         measured.timepoint_unit,
-        case when abs(measured.timepoint - planned_time.value) <= 1e-9 * abs(measured.timepoint) then 1 else 0 end as at_time
+        case when abs(measured.timepoint - planned_time.value) <= 1e-9 * abs(measured.timepoint) then 1 else 0 end
+            as at_time
     from planned_time
     inner join measured on planned_time.outcome = measured.outcome and planned_time.measure = measured.measure
     where planned_time.kind = 'value'
@@ -37,7 +39,8 @@ select
     concat(
         'analysis ', analysis, ': no study has outcome ', outcome, ' at time point ', rule, '; there are ',
         coalesce(
-            string_agg(concat_ws(' ', cast(timepoint as varchar), timepoint_unit), ', ' order by timepoint), 'none with a time'
+            string_agg(concat_ws(' ', cast(timepoint as varchar), timepoint_unit), ', ' order by timepoint),
+            'none with a time'
         )
     ) as message,
     'write a time point that there is, or the nearest one to it (nearest:24 h)' as remedy,

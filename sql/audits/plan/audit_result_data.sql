@@ -6,8 +6,8 @@
 --   (`result_contrast`): an arm for which `measurement_standard` has no row today with the same mean, SD, events and
 --   exposure, a reported contrast that is gone or has another estimate (relative difference above 1e-9).
 -- Caveats: A file that is built anew has no results, and results are not kept beside other data than they were computed
---   from: this finds files that were changed by other means. n is not compared, as a run may share a control's out among
---   its contrasts; a row that was added by other means is not found.
+--   from: this finds files that were changed by other means. n is not compared, as a run may share a control's out
+--   among its contrasts; a row that was added by other means is not found.
 -- Columns:
 --   severity: error
 --   message: the run, and what is not as it was

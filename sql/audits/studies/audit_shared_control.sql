@@ -37,7 +37,8 @@ select
         ' of experiment ', origin.origin_experiment, ': both count for outcome ',
         string_agg(distinct one.outcome, ', ' order by one.outcome)
     ) as message,
-    'make them one experiment of several arms, whose covariance is then known; or give each its share of the n' as remedy,
+    'make them one experiment of several arms, whose covariance is then known; or give each its share of the n'
+        as remedy,
     origin.study,
     origin.source_file,
     origin.source_line

@@ -2,12 +2,13 @@
 -- Formula: the incomplete gamma function P(df / 2, x / 2): gamma_tail where x < df, or what it leaves of 1
 -- Reference: Abramowitz and Stegun 1964, Handbook of Mathematical Functions, 26.4.19
 -- Caveats: Relative error below 1e-11 for df from 1 to 10,000, below 1e-10 from 0.5 to 1e6. NULL for NULL, NaN and df
---   outside 0.1 to 1e9; 0 for negative x, and for x below 1e-300; df need not be whole. Near 1, take chi2_sf for what is
---   missing to 1.
+--   outside 0.1 to 1e9; 0 for negative x, and for x below 1e-300; df need not be whole. Near 1, take chi2_sf for what
+--   is missing to 1.
 create or replace macro chi2_cdf(x, df) as
 list_transform([struct_pack(x := cast(x as double), df := cast(df as double))], lambda q:
     case
-        when q['x'] is null or isnan(q['x']) or q['df'] is null or isnan(q['df']) or q['df'] not between 0.1 and 1e9 then null
+        when q['x'] is null or isnan(q['x']) then null
+        when q['df'] is null or isnan(q['df']) or q['df'] not between 0.1 and 1e9 then null
         when q['x'] < 1e-300 then 0e0
         when q['x'] > 20 * q['df'] + 3000 then 1e0
         when q['x'] < q['df'] then gamma_tail(q['x'] / 2, q['df'] / 2)

@@ -6,7 +6,8 @@
 create or replace macro chi2_sf(x, df) as
 list_transform([struct_pack(x := cast(x as double), df := cast(df as double))], lambda q:
     case
-        when q['x'] is null or isnan(q['x']) or q['df'] is null or isnan(q['df']) or q['df'] not between 0.1 and 1e9 then null
+        when q['x'] is null or isnan(q['x']) then null
+        when q['df'] is null or isnan(q['df']) or q['df'] not between 0.1 and 1e9 then null
         when q['x'] < 1e-300 then 1e0
         when q['x'] > 20 * q['df'] + 3000 then 0e0
         when q['x'] >= q['df'] then gamma_tail(q['x'] / 2, q['df'] / 2)

@@ -3,8 +3,8 @@
 --   x >= a, upper tail: integral over s > 0 of exp(a s - x (e^s - 1)), up to where it has fallen by e^-36;
 --   x < a, lower tail: the like integral I(a) of exp(-a s + x (1 - e^-s)), reached through I(a) = (1 + x I(a + 1)) / a
 --   from a + 4, where it is close to a normal density for every a. Both by a 24-point Gauss rule.
--- Reference: Abramowitz and Stegun 1964, Handbook of Mathematical Functions, 6.5.2, 6.5.3 and 6.5.21, with x e^s for the
---   variable of integration
+-- Reference: Abramowitz and Stegun 1964, Handbook of Mathematical Functions, 6.5.2, 6.5.3 and 6.5.21, with x e^s for
+--   the variable of integration
 -- Caveats: A tool of chi2_sf and chi2_cdf, for positive, finite a and x.
 create or replace macro gamma_tail(x, a) as
 list_transform([struct_pack(x := x, a := a)], lambda p:
@@ -21,7 +21,9 @@ list_transform([struct_pack(x := x, a := a)], lambda p:
                 c := 1 - greatest(p['a'] - 1, 0) / (2 * p['x']),
                 d := 36 - p['x'] + greatest(p['a'] - 1, 0)
             )], lambda h:
-                list_transform([ln_1p((h['d'] + sqrt(h['d'] * h['d'] + 144 * h['c'] * p['x'])) / (2 * h['c'] * p['x']))], lambda width:
+                list_transform([
+                    ln_1p((h['d'] + sqrt(h['d'] * h['d'] + 144 * h['c'] * p['x'])) / (2 * h['c'] * p['x']))
+                ], lambda width:
                     width * list_dot_product(
                         quadrature_weight(),
                         list_transform(

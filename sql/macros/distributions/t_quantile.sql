@@ -10,7 +10,8 @@ list_transform( -- noqa: PRS
     [struct_pack(p := cast(p as double), df := cast(df as double), tails := 2e0 * least(p, 1 - p))],
     lambda q:
         case
-            when q['p'] is null or isnan(q['p']) or q['p'] < 0 or q['p'] > 1 or q['df'] is null or isnan(q['df']) or q['df'] < 0.1 then null
+            when q['p'] is null or isnan(q['p']) or q['p'] < 0 or q['p'] > 1 then null
+            when q['df'] is null or isnan(q['df']) or q['df'] < 0.1 then null
             when q['p'] = 0 or q['p'] = 1 or q['df'] >= 1e18 then normal_quantile(q['p'])
             when q['p'] = 0.5 then 0e0
             when q['p'] < 1e-300 then null

@@ -4,5 +4,6 @@
 -- Caveats: For x > 0; to 1e-10. The argument is evaluated several times.
 create or replace macro digamma(x) as
     ln(x + 6) - 1 / (2 * (x + 6))
-    - (1 / 12.0 - (1 / 120.0 - (1 / 252.0 - 1 / (240 * power(x + 6, 2))) / power(x + 6, 2)) / power(x + 6, 2)) / power(x + 6, 2)
+    - (1 / 12.0 - (1 / 120.0 - (1 / 252.0 - 1 / (240 * power(x + 6, 2))) / power(x + 6, 2)) / power(x + 6, 2))
+    / power(x + 6, 2)
     - 1 / x - 1 / (x + 1) - 1 / (x + 2) - 1 / (x + 3) - 1 / (x + 4) - 1 / (x + 5)

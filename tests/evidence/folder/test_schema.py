@@ -13,8 +13,9 @@ from evidence.facts.reference import REFERENCE_TABLES, reference
 from evidence.folder.layout import FILE, FILES
 from evidence.folder.options import plan_table, planned_row
 from evidence.store.dictionary import data_dictionary
-from evidence.store.objects import create_tables
-from evidence.system.resources import schema_directory
+from evidence.store.objects import create_tables, sql_objects
+from evidence.store.viewmap import view_map
+from evidence.system.resources import schema_directory, sql_directory
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,13 @@ def test_every_table_and_column_is_documented_in_two_thoughts(tables):
 def test_data_dictionary_is_in_step_with_the_schema():
     written = (schema_directory() / "README.md").read_text(encoding="utf-8")
     assert written == data_dictionary(), "run `python -m evidence.store.dictionary`"
+
+
+def test_map_of_the_views_is_in_step_with_their_files():
+    written = (sql_directory() / "README.md").read_text(encoding="utf-8")
+    assert written == view_map(), "run `python -m evidence.store.viewmap`"
+    for item in sql_objects():
+        assert f"| `{item.name}` |" in written
 
 
 def test_data_dictionary_names_everything(tables):
