@@ -24,7 +24,8 @@ MAIN = {
     "evidence.trace": ("trace",),
     "evidence.catalog": ("Catalog",),
     "analysis.pairwise": ("fit", "PairwiseFit", "PairwiseFit.leave_one_out", "PairwiseFit.meta_regression"),
-    "analysis.network": ("load", "from_contrasts", "from_arms"),
+    "analysis.network": ("load", "from_contrasts", "from_arms", "fit"),
+    "analysis.network.result": ("NetworkFit",),
     "analysis.charts": ("forest", "network_diagram", "league", "funnel"),
     "analysis.published": ("from_cells", "rebuild"),
     "analysis.plan": ("run_plan",),
@@ -65,6 +66,13 @@ def test_what_is_called_first_has_an_example(module, name):
     for part in name.split("."):
         thing = getattr(thing, part)
     assert ">>>" in (inspect.getdoc(thing) or "")
+
+
+def test_no_example_is_skipped():
+    for name in SHOWN:
+        assert "doctest: " + "+SKIP" not in Path(import_module(name).__file__).read_text(encoding="utf-8"), (
+            name
+        )
 
 
 def test_an_example_that_prints_something_else_is_found():

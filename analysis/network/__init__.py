@@ -1,9 +1,14 @@
 """Network meta-analysis: one network read from the evidence, several engines, one kind of result.
 
+>>> import evidence
 >>> from analysis import network
->>> net = network.load(db, outcome="hba1c", measure="MD")  # doctest: +SKIP
->>> fit = network.fit(net, engine="frequentist")  # doctest: +SKIP
->>> fit.estimates()  # doctest: +SKIP
+>>> db = evidence.open("diabetes")
+>>> net = network.load(db, outcome="hba1c", measure="MD", reference="plac")
+>>> found = network.fit(net, engine="frequentist", model="random").estimates()
+>>> print(found[["treatment", "versus", "estimate", "std_error"]].round(2).head(2).to_string(index=False))
+treatment versus  estimate  std_error
+     acar   plac     -0.84       0.24
+     benf   plac     -0.74       0.28
 
 The rooms: ``data/`` reads the network and knows its graph, ``model/`` holds what engines are made of, and
 each engine has a room with the same files:
@@ -117,6 +122,18 @@ def fit(
         If the engine, model, reference or an option is not known.
     RefusedError
         If the data do not determine what was asked.
+
+    Examples
+    --------
+    >>> import evidence
+    >>> from analysis import network
+    >>> with evidence.open("smoking") as db:
+    ...     net = network.load(db, outcome="cessation", measure="OR")
+    >>> fit = network.fit(net, engine="exact", model="random", tau_prior="half-normal(1)")
+    >>> found = fit.heterogeneity()
+    >>> print(found[["tau", "tau_lower", "tau_upper"]].round(2).to_string(index=False))
+     tau  tau_lower  tau_upper
+    0.69       0.47       1.05
     """
     facts.engine(engine)
     if model not in MODELS:

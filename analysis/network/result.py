@@ -55,6 +55,27 @@ class NetworkFit(ABC):
         What was fitted.
     models : tuple of str
         common, random, or both.
+
+    Examples
+    --------
+    >>> import evidence
+    >>> from analysis import network
+    >>> with evidence.open("smoking") as db:
+    ...     net = network.load(db, outcome="cessation", measure="OR", reference="no_contact")
+    >>> fit = network.fit(net, engine="frequentist", model="random")
+    >>> print(fit.ranking()[["treatment", "mean_rank", "p_score"]].round(2).to_string(index=False))
+         treatment  mean_rank  p_score
+        no_contact       3.88     0.04
+    grp_counseling       1.46     0.85
+    ind_counseling       1.85     0.72
+         self_help       2.81     0.40
+    >>> found = fit.node_splits()
+    >>> print(found[["treatment", "versus", "direct", "indirect"]].round(2).head(2).to_string(index=False))
+         treatment     versus  direct  indirect
+    grp_counseling no_contact    0.81      0.89
+    ind_counseling no_contact    0.72      0.59
+    >>> len(fit.league())
+    12
     """
 
     engine: str

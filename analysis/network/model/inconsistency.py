@@ -28,7 +28,6 @@ def against_unrelated(
     consistent: float,
     unrelated: float,
     taus: tuple[TauSummary | None, TauSummary | None],
-    *,
     log_bayes: float = np.nan,
     effect_sd: float = np.nan,
 ) -> tuple[str, float]:

@@ -187,7 +187,6 @@ class Regression:
         cls,
         net: Network,
         covariates: Sequence[str],
-        *,
         by_treatment: bool,
         effect_sd: float,
         centre: Mapping[str, float],
