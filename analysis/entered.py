@@ -38,7 +38,7 @@ def of_pairwise(db: EvidenceBase, fit: PairwiseFit, variables: Sequence[str] = (
     DataFrame
         With the columns of ``result_contrast`` but run_id; of a class of treatments each has its member.
     """
-    from analysis.pairwise.models import level_name
+    from analysis.pairwise.subgroups import level_name
 
     contrasts = fit.assembly.contrasts
     members = contrasts.variables.get("treatment")

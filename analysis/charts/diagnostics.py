@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
@@ -61,58 +62,62 @@ def bubble(
         }
         for row in given
     ]
-    band = [
-        {**row, **{key: effect.shown(row[key]) for key in ("estimate", "ci_lower", "ci_upper")}}
-        for row in fitted
-    ]
-    across = [row["x"] for row in given]
-    start, end = min(across, default=0.0), max(across, default=1.0)
-    edge = 0.06 * (end - start) or 1.0
-    values = ticks(start - edge, end + edge)
-    years = all(float(x).is_integer() and 1800 <= x <= 2200 for x in across)
-    x = alt.X(
-        "x:Q",
-        axis=alt.Axis(
-            title=covariate, grid=False, values=values, format="d" if years else f",.{decimals(values)}f"
-        ),
-        scale=alt.Scale(domain=[start - edge, end + edge], nice=False, zero=False),
+    x = _covariate_axis([row["x"] for row in given], covariate)
+    null = alt.Chart(dataset([{"y": effect.null}], "null")).mark_rule(color="#b8c0c8", aria=False)
+    circles = alt.Chart(dataset(bubbles, "studies")).mark_circle(
+        color=STUDY, opacity=0.55, stroke="white", strokeWidth=0.8
     )
-    y = effect.y("estimate", domain, grid=False)
-    layers: list[Any] = [
-        alt.Chart(dataset([{"y": effect.null}], "null"))
-        .mark_rule(color="#b8c0c8", aria=False)
-        .encode(y=alt.Y("y:Q"))
-    ]
-    if band:
-        base = alt.Chart(dataset(band, "line"))
-        layers += [
-            base.mark_area(color=RANDOM, opacity=0.14, aria=False, clip=True).encode(
-                x=x, y=alt.Y("ci_lower:Q"), y2=alt.Y2("ci_upper")
-            ),
-            base.mark_line(color=RANDOM, strokeWidth=1.8, clip=True).encode(x=x, y=alt.Y("estimate:Q")),
-        ]
-    href = linked(bubbles)
-    layers.append(
-        alt.Chart(dataset(bubbles, "studies"))
-        .mark_circle(color=STUDY, opacity=0.55, stroke="white", strokeWidth=0.8)
-        .encode(
+    layers = [
+        null.encode(y=alt.Y("y:Q")),
+        *_line_and_band(fitted, effect, x),
+        circles.encode(
             x=x,
-            y=y,
+            y=effect.y("estimate", domain, grid=False),
             size=alt.Size("area:Q", scale=None, legend=None),
             tooltip=[alt.Tooltip("label:N"), alt.Tooltip("x:Q"), alt.Tooltip("estimate:Q")],
-            **href,
-        )
-    )
+            **linked(bubbles),
+        ),
+    ]
     heading = title or f"{effect.outcome}: {effect.name.lower()} by {covariate}"
     return finish(
         alt.layer(*layers).properties(width=_WIDTH, height=_HEIGHT),
         name="bubble",
         title=heading,
-        caption="Area of a bubble: weight of the study." + (" Band: 95% confidence." if band else ""),
+        caption="Area of a bubble: weight of the study." + (" Band: 95% confidence." if fitted else ""),
         description=f"{heading}: {len(bubbles)} studies.",
         tables={"studies": ("study", "label", "x", "estimate", "std_error", "weight")},
         width=_WIDTH,
     )
+
+
+def _covariate_axis(values: Sequence[float], title: str) -> alt.X:
+    """Axis that holds the values of a covariate; years have no thousands' separator."""
+    start, end = min(values, default=0.0), max(values, default=1.0)
+    edge = 0.06 * (end - start) or 1.0
+    marks = ticks(start - edge, end + edge)
+    years = all(float(x).is_integer() and 1800 <= x <= 2200 for x in values)
+    written = "d" if years else f",.{decimals(marks)}f"
+    return alt.X(
+        "x:Q",
+        axis=alt.Axis(title=title, grid=False, values=marks, format=written),
+        scale=alt.Scale(domain=[start - edge, end + edge], nice=False, zero=False),
+    )
+
+
+def _line_and_band(fitted: Sequence[Mapping[str, Any]], effect: Effect, x: alt.X) -> list[Any]:
+    """Draw a fitted line in its confidence band; nothing where there is none."""
+    if not fitted:
+        return []
+    band = [
+        {**row, **{key: effect.shown(row[key]) for key in ("estimate", "ci_lower", "ci_upper")}}
+        for row in fitted
+    ]
+    base = alt.Chart(dataset(band, "line"))
+    area = base.mark_area(color=RANDOM, opacity=0.14, aria=False, clip=True)
+    return [
+        area.encode(x=x, y=alt.Y("ci_lower:Q"), y2=alt.Y2("ci_upper")),
+        base.mark_line(color=RANDOM, strokeWidth=1.8, clip=True).encode(x=x, y=alt.Y("estimate:Q")),
+    ]
 
 
 def baujat(frame: pd.DataFrame, *, title: str = "Baujat plot") -> Any:

@@ -81,7 +81,7 @@ def funnel(
     if contours:
         layers += _contours(deepest, domain, effect)
     layers += _limits(pooled, deepest, effect)
-    layers += _dots(points, domain, deepest, effect, alt.value(STUDY), effect.title)
+    layers += _dots(points, domain, deepest, effect, effect.title, color=alt.value(STUDY))
     caption = ["Dashed: pseudo 95% limits around the pooled effect."] if pooled is not None else []
     if contours:
         caption.append("Shades: p-value of a study against no effect.")
@@ -129,38 +129,12 @@ def comparison_adjusted_funnel(
     ValueError
         If a treatment is not in `order`.
     """
-    place = {treatment: index for index, treatment in enumerate(order)}
-    given = []
-    for row in records(studies):
-        for treatment in (row["treatment"], row["versus"]):
-            if treatment not in place:
-                raise ValueError(f"The order of treatments does not name {treatment!r}")
-        if missing(row.get("estimate")) or missing(row.get("std_error")) or missing(row.get("centre")):
-            continue
-        difference = row["estimate"] - row["centre"]
-        first, second = row["treatment"], row["versus"]
-        if place[first] > place[second]:
-            first, second, difference = second, first, -difference
-        given.append(
-            {
-                **row, "treatment": first, "versus": second, "estimate": difference,
-                "comparison": f"{effect.label(first)} vs {effect.label(second)}",
-            }
-        )  # fmt: skip
+    given = _about_their_comparisons(records(studies), effect, order)
     points = _points(given, effect)
     heading = title or f"{effect.outcome}: comparison-adjusted funnel plot"
     deepest, domain = _frame(points, 0.0)
     comparisons = sorted(dict.fromkeys(point["comparison"] for point in points))
-    color: Any = alt.value(STUDY)
-    encodings: dict[str, Any] = {}
-    if 1 < len(comparisons) <= len(CATEGORIES) * len(_SHAPES):
-        colors = [CATEGORIES[index % len(CATEGORIES)] for index in range(len(comparisons))]
-        shapes = [_SHAPES[index // len(CATEGORIES)] for index in range(len(comparisons))]
-        legend = alt.Legend(title="Comparison", columns=1 + len(comparisons) // 22)
-        color = alt.Color("comparison:N", scale=alt.Scale(domain=comparisons, range=colors), legend=legend)
-        encodings["shape"] = alt.Shape(
-            "comparison:N", scale=alt.Scale(domain=comparisons, range=shapes), legend=legend
-        )
+    channels = _comparison_channels(comparisons)
     title_x = (
         f"Study effect {'divided by' if effect.scale == 'log' else 'minus'} its comparison's effect "
         f"({effect.about.label})"
@@ -168,14 +142,14 @@ def comparison_adjusted_funnel(
     middle = -domain[0] / (domain[1] - domain[0]) * _WIDTH
     layers = [
         *_limits(0.0, deepest, effect),
-        *_dots(points, domain, deepest, effect, color, title_x, encodings),
+        *_dots(points, domain, deepest, effect, title_x, **channels),
         *favours(effect.favours("the earlier", "the later"), middle, (0, _WIDTH), _HEIGHT + 52),
     ]
     names = [effect.label(treatment) for treatment in order]
     listed = ", ".join(names)
-    room = max([text_width(name) for name in comparisons], default=0) if encodings else 0.0
+    room = max([text_width(name) for name in comparisons], default=0) if "shape" in channels else 0.0
     stated = f"in this order: {listed}"
-    if not encodings and text_width(listed) > 2 * _WIDTH:
+    if "shape" not in channels and text_width(listed) > 2 * _WIDTH:
         # A long order is a list of its own.
         layers.append(_order(names))
         room = max(text_width(f"00. {name}") for name in names)
@@ -191,6 +165,46 @@ def comparison_adjusted_funnel(
         tables={"studies": ("study", "treatment", "versus", "estimate", "std_error")},
         width=_WIDTH + 40 + room,
     )
+
+
+def _about_their_comparisons(
+    rows: Sequence[Mapping[str, Any]], effect: Effect, order: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Differences of studies from their comparison's effect, each an earlier minus a later treatment."""
+    place = {treatment: index for index, treatment in enumerate(order)}
+    given = []
+    for row in rows:
+        for treatment in (row["treatment"], row["versus"]):
+            if treatment not in place:
+                raise ValueError(f"The order of treatments does not name {treatment!r}")
+        if missing(row.get("estimate")) or missing(row.get("std_error")) or missing(row.get("centre")):
+            continue
+        difference = row["estimate"] - row["centre"]
+        first, second = row["treatment"], row["versus"]
+        if place[first] > place[second]:
+            first, second, difference = second, first, -difference
+        given.append(
+            {
+                **row, "treatment": first, "versus": second, "estimate": difference,
+                "comparison": f"{effect.label(first)} vs {effect.label(second)}",
+            }
+        )  # fmt: skip
+    return given
+
+
+def _comparison_channels(comparisons: Sequence[str]) -> dict[str, Any]:
+    """Channels that tell comparisons apart by colour and shape; all alike where they are one or too many."""
+    if not 1 < len(comparisons) <= len(CATEGORIES) * len(_SHAPES):
+        return {"color": alt.value(STUDY)}
+    looks = {
+        "color": [CATEGORIES[index % len(CATEGORIES)] for index in range(len(comparisons))],
+        "shape": [_SHAPES[index // len(CATEGORIES)] for index in range(len(comparisons))],
+    }
+    legend = alt.Legend(title="Comparison", columns=1 + len(comparisons) // 22)
+    return {
+        name: channel("comparison:N", scale=alt.Scale(domain=comparisons, range=looks[name]), legend=legend)
+        for name, channel in (("color", alt.Color), ("shape", alt.Shape))
+    }
 
 
 def _order(names: Sequence[str]) -> Any:
@@ -293,9 +307,8 @@ def _dots(
     domain: tuple[float, float],
     deepest: float,
     effect: Effect,
-    color: Any,
     title: str,
-    encodings: Mapping[str, Any] | None = None,
+    **channels: Any,
 ) -> list[Any]:
     values = ticks(0, deepest, 6)
     y = alt.Y(
@@ -303,20 +316,18 @@ def _dots(
         scale=alt.Scale(domain=[deepest, 0], nice=False, zero=False),
         axis=alt.Axis(values=values, format=f",.{decimals(values)}f", title="Standard error", grid=False),
     )
-    href = linked(points)
     return [
         alt.Chart(dataset(points, "studies"))
         .mark_point(filled=True, size=52, opacity=0.9, stroke="white", strokeWidth=0.7)
         .encode(
             x=effect.x("estimate", domain, title=title, grid=False),
             y=y,
-            color=color,
             tooltip=[
                 alt.Tooltip("label:N", title="Study"),
                 alt.Tooltip("estimate:Q", title=effect.name, format=",.3g"),
                 alt.Tooltip("std_error:Q", title="Standard error", format=",.3g"),
             ],
-            **(encodings or {}),
-            **href,
+            **channels,
+            **linked(points),
         )
     ]

@@ -2,51 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.pairwise import sensitivity, subgroups, tables
+from analysis.pairwise.data.assembly import Assembly, assemble
+from analysis.pairwise.data.contrasts import Contrasts, typed
 from analysis.pairwise.data.reading import load
-from analysis.pairwise.influence import deletion, sequences
-from analysis.pairwise.model.degenerate import determined
-from analysis.pairwise.model.rows import Array
-from analysis.pairwise.models import quantities
+from analysis.pairwise.influence import sequences, studies
+from analysis.pairwise.model.rows import Array, EffectRows
 from analysis.pairwise.options import Options, option
-from analysis.pairwise.pooling import MISSING
-from analysis.pairwise.regression import MetaRegression, between_groups, meta_regression
-from analysis.pairwise.small_study.effects import SmallStudyEffects
+from analysis.pairwise.pooling import ENGINE, InverseVariance, Pooled, Pooling, pooling
+from analysis.pairwise.regression import MetaRegression, meta_regression
+from analysis.pairwise.small_study import effects
 from analysis.proportion import refuse_beyond
-from analysis.results import frame
-from evidence.errors import CallError, EvidenceError, RefusedError
+from evidence.errors import CallError
+from evidence.folder.variables import mixed_units, units_refused
+from evidence.names import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from analysis.network.result import NetworkFit
-    from analysis.pairwise.data.contrasts import Contrasts
     from analysis.pairwise.influence.gosh import Gosh
     from evidence.query import EvidenceBase
 
-_Z = 1.959963984540054
 
-
-APART = ("inverse_variance", "MH", "Peto")
-"""Methods whose random-effects model is that of inverse variance."""
-
-LARGE = 1000
-"""Studies above which analyses whose work grows with their square run only when asked for by name."""
-
-
-def _too_many(k: int) -> Callable[[], pd.DataFrame]:
-    def refuse() -> pd.DataFrame:
-        raise RefusedError(f"{k} studies: above {LARGE} it runs only when asked for by name, in Python.")
-
-    return refuse
-
-
-class PairwiseFit(SmallStudyEffects):
+@dataclass(frozen=True)
+class PairwiseFit:
     """A pairwise meta-analysis; its methods return tidy frames.
 
     Attributes
@@ -57,6 +44,14 @@ class PairwiseFit(SmallStudyEffects):
         What was asked for.
     assembly : Assembly
         What enters the computation.
+    pooling : Pooling
+        How the studies are put together.
+
+    Notes
+    -----
+    Here stand the two models, and every method with what it takes. How a method makes its rows stands in
+    `tables` (results), `subgroups`, `influence` (studies left out, added, weighed), `small_study` (funnels),
+    `sensitivity` (all of these) and `regression`.
 
     Examples
     --------
@@ -70,7 +65,106 @@ class PairwiseFit(SmallStudyEffects):
     random 0.59 0.91 42.18   3
     """
 
-    # --- Bayes ----------------------------------------------------------------------------------------------
+    contrasts: Contrasts
+    options: Options
+    assembly: Assembly
+    pooling: Pooling
+
+    @classmethod
+    def of(cls, contrasts: Contrasts, options: Options) -> PairwiseFit:
+        """Fit contrasts that were read and checked before.
+
+        Raises
+        ------
+        RefusedError
+            If the method cannot be used with the measure or the data.
+        """
+        assembly = assemble(contrasts, options.shared, options.dependence)
+        fitted = cls(contrasts, options, assembly, pooling(assembly, options, contrasts.measure))
+        if options.by is not None:
+            fitted.variable(options.by)
+        return fitted
+
+    # --- the two models -----------------------------------------------------------------------------------
+
+    @property
+    def rows(self) -> EffectRows:
+        """Independent rows of the analysis."""
+        return self.assembly.rows
+
+    @property
+    def studies(self) -> tuple[str, ...]:
+        """Names of the studies, in alphabetical order."""
+        return self.assembly.studies
+
+    @cached_property
+    def study_of_contrast(self) -> Array:
+        """Number of each contrast's study."""
+        names = {name: index for index, name in enumerate(self.studies)}
+        return np.array([names[str(name)] for name in self.assembly.contrasts.frame["study"]])
+
+    @cached_property
+    def inverse_variance(self) -> InverseVariance:
+        """Inverse variance on the same contrasts: what the sensitivity analyses rest on."""
+        return InverseVariance(self.assembly, self.options, self.contrasts.measure)
+
+    @property
+    def pooled(self) -> tuple[Pooled, Pooled]:
+        """Pooled effect under the common-effect and the random-effects model."""
+        return self.pooling.pooled
+
+    @property
+    def tau2(self) -> float:
+        """Between-study variance by inverse variance; NaN if it cannot be estimated."""
+        return self.inverse_variance.tau2
+
+    def models_and_methods(self) -> list[tuple[str, str | float | None]]:
+        """Names of the models, with the estimator of tau2 of each."""
+        return [("common", None), ("random", self.options.tau2)]
+
+    def instead(self, model: str) -> str | None:
+        """Say that a sensitivity analysis takes inverse variance where the model itself does not."""
+        engine = next(item.engine for item in self.pooled if item.model == model)
+        return None if engine == ENGINE else f"by inverse variance, not {engine}"
+
+    def wald(self, model: str) -> tuple[float, float]:
+        """Pooled effect and its standard error, robust where that was asked for, without HK's factor."""
+        item = next(item for item in self.pooled if item.model == model)
+        covariance = item.effect.covariance
+        if item.engine == ENGINE and self.options.ci != "CR2":
+            plain = self.inverse_variance
+            covariance = (plain.common_solution if model == "common" else plain.random_solution).covariance
+        return float(item.effect.estimate[0]), float(np.sqrt(covariance[0, 0]))
+
+    def part(self, keep: Array, **changes: Any) -> PairwiseFit:
+        """Fit some of the contrasts, (n,) bool, anew: without subgroups, options changed where given.
+
+        Raises
+        ------
+        RefusedError
+            If the method cannot be used with these.
+        """
+        return self.of(self.assembly.contrasts.part(keep), replace(self.options, by=None, **changes))
+
+    def variable(self, name: str) -> pd.Series:
+        """Values of a study variable, one per contrast of the analysis.
+
+        Raises
+        ------
+        CallError
+            If there is no such variable.
+        RefusedError
+            If its values are in units that cannot be converted.
+        """
+        variables = self.assembly.contrasts.variables
+        if name in variables.columns:
+            if units := mixed_units(variables, name):
+                raise units_refused(name, units)
+            return typed(variables[name])
+        close = nearest(name, list(variables.columns))
+        hint = f" Did you mean {close!r}?" if close else ""
+        listed = ", ".join(list(variables.columns)[:40]) or "none"
+        raise CallError(f"The studies have no variable {name!r}.{hint} They have: {listed}.")
 
     def bayes(self, tau_prior: str | None = None, effect_prior_sd: float | None = None) -> NetworkFit:
         """Fit both models as Bayesians do, exactly: as a network of two treatments.
@@ -95,7 +189,70 @@ class PairwiseFit(SmallStudyEffects):
             network.from_pairwise(self), engine="exact", tau_prior=tau_prior, effect_prior_sd=effect_prior_sd
         )
 
-    # --- deletions ------------------------------------------------------------------------------------------
+    # --- subgroups ------------------------------------------------------------------------------------------
+
+    @cached_property
+    def levels(self) -> dict[str, PairwiseFit]:
+        """The same analysis in each subgroup, by level; empty without `by`."""
+        return subgroups.levels(self) if self.options.by is not None else {}
+
+    @cached_property
+    def level_of_contrast(self) -> pd.Series:
+        """Subgroup of each contrast; None where it is in none."""
+        return self.variable(str(self.options.by)).map(subgroups.level_name)
+
+    @cached_property
+    def together(self) -> EffectRows | None:
+        """Rows of all subgroups with one mean for each, where they share an estimated tau2."""
+        return subgroups.together(self)
+
+    def subgroups(self) -> pd.DataFrame:
+        """Test that the subgroups have the same effect, under both models, as rows of the frame sensitivity.
+
+        Quantities: q, df, p_value. Cochran's Q between the subgroups' pooled effects, with their standard
+        errors without Hartung and Knapp's factor. Subgroups are taken as independent; the note says so where
+        a study is in several.
+        """
+        return subgroups.differences(self)
+
+    # --- results --------------------------------------------------------------------------------------------
+
+    def estimates(self) -> pd.DataFrame:
+        """Pooled effects under both models, then those of each subgroup: columns of `results.COLUMNS`."""
+        return tables.estimates(self)
+
+    def heterogeneity(self, interval: str | None = None) -> pd.DataFrame:
+        """Between-study variance, I2, H2 and Q, of all studies and of each subgroup.
+
+        Parameters
+        ----------
+        interval : {"QP", "PL"}, optional
+            Q-profile or profile-likelihood interval of tau2, and of I2 and H2 through it; the one that was
+            asked for without it.
+        """
+        return tables.heterogeneity(self, interval)
+
+    def weights(self) -> pd.DataFrame:
+        """Share of each contrast in the pooled effect of each model, with the measurements behind it.
+
+        A contrast that shares an arm can have a negative weight: what it adds is then how it corrects another
+        one.
+        """
+        return tables.weights(self)
+
+    def exclusions(self) -> pd.DataFrame:
+        """List what did not enter, with the reason and what would make it usable."""
+        return tables.exclusions(self)
+
+    def without_value(self, missing: Array, stage: str, name: str) -> pd.DataFrame:
+        """Exclusions of the contrasts, (n,) bool, that have no value of a variable."""
+        return tables.without_value(self, missing, stage, name)
+
+    def notes(self) -> pd.DataFrame:
+        """List what was decided on the way, and what a reader should know."""
+        return tables.notes(self)
+
+    # --- studies left out, added, weighed -------------------------------------------------------------------
 
     def leave_one_out(self) -> pd.DataFrame:
         """Both models without each study in turn.
@@ -110,8 +267,7 @@ class PairwiseFit(SmallStudyEffects):
                  Lewin (2007)     -1.24     -3.11      0.63
                 Willms (1999)     -1.09     -3.00      0.81
         """
-        order = np.arange(len(self.studies))
-        return sequences.parts(self, order, lambda place: self.study_of_contrast != place, deletion.leave_out)
+        return sequences.leave_one_out(self)
 
     def cumulative(self, by: str = "year") -> pd.DataFrame:
         """Both models after each study was added, as in the frame leave_one_out; study is the one added last.
@@ -128,32 +284,7 @@ class PairwiseFit(SmallStudyEffects):
         RefusedError
             If a study has no value of it.
         """
-        order = np.argsort(self._entry(by), kind="stable")
-        rank = np.argsort(order)
-        return sequences.parts(
-            self,
-            order,
-            lambda place: rank[self.study_of_contrast] <= place,
-            lambda rows, method: deletion.cumulative(rows, order, method),
-        )
-
-    def _entry(self, by: str) -> Array:
-        """Give what the studies are ordered by, (studies,)."""
-        if by == "precision":
-            return -np.bincount(self.rows.study, self.rows.X[:, 0] ** 2 / self.rows.v, len(self.studies))
-        values = self.variable(by)
-        if values.dtype.kind not in "fiu":
-            raise CallError(f"{by!r} is not a number in every study: a cumulative analysis needs an order.")
-        key = np.full(len(self.studies), np.nan)
-        key[self.study_of_contrast] = values.to_numpy(float)
-        if np.isnan(key).any():
-            missing = ", ".join(np.array(self.studies)[np.isnan(key)])
-            raise RefusedError(
-                f'Studies without {by}: {missing}. Fill it in, or leave them out: where="{by} is not null".'
-            )
-        return key
-
-    # --- sensitivity ----------------------------------------------------------------------------------------
+        return sequences.cumulative(self, by)
 
     def influence(self) -> pd.DataFrame:
         """Measure the influence of each study under both models, as rows of the frame sensitivity.
@@ -162,26 +293,11 @@ class PairwiseFit(SmallStudyEffects):
         dfbetas, influential (1 or 0); see `deletion.Influence`. By inverse variance whatever the method; the
         note says so where that differs.
         """
-        rows = []
-        for model, method in self.models_and_methods():
-            found = deletion.influence(self.rows, method)
-            for index, study in enumerate(self.studies):
-                values = {
-                    name: float(array[index, 0] if array.ndim == 2 else array[index])
-                    for name, array in found.__dict__.items()
-                }
-                rows += quantities(model, "influence", study, values, study, self.instead(model))
-        return frame("sensitivity", rows)
+        return studies.influence(self)
 
     def baujat(self) -> pd.DataFrame:
         """Give each study's contribution to Q and its influence on the pooled effect, under both models."""
-        rows = []
-        for model, method in self.models_and_methods():
-            contribution, moved = deletion.baujat(self.rows, method)
-            for index, study in enumerate(self.studies):
-                both = {"contribution": contribution[index], "influence": moved[index]}
-                rows += quantities(model, "Baujat", study, both, study, self.instead(model))
-        return frame("sensitivity", rows)
+        return studies.baujat(self)
 
     def gosh(self, model: str = "random", subsets: int = 1_000_000, seed: int = 1) -> Gosh:
         """Fit every subset of the studies, or a sample of them, by inverse variance.
@@ -205,98 +321,101 @@ class PairwiseFit(SmallStudyEffects):
         al. 2021, Doing Meta-Analysis with R, ch. 5); residual, its externally standardised residual is beyond
         1.96.
         """
-        influence = self.influence()
-        residuals = influence[influence["quantity"] == "rstudent"].set_index(["model", "study"])["value"]
-        effects = self.assembly.effects
-        half, y = _Z * np.sqrt(effects.variance), effects.contrasts.frame["estimate"].to_numpy()
-        of_study = self.study_of_contrast[effects.first]
-        rows = []
-        for item in self.pooled:
-            apart = (y + half < item.effect.ci_lower[0]) | (y - half > item.effect.ci_upper[0])
-            for index, study in enumerate(self.studies):
-                flags = {
-                    "interval": float(apart[of_study == index].any()),
-                    "residual": float(abs(residuals.get((item.model, study), MISSING)) > _Z),
-                }
-                rows += quantities(item.model, "outliers", study, flags, study)
-        return frame("sensitivity", rows)
+        return studies.outliers(self)
+
+    # --- small-study effects --------------------------------------------------------------------------------
+
+    def egger(self, model: str = "multiplicative", predictor: str | None = None) -> pd.DataFrame:
+        """Run Egger's test; see `asymmetry.egger`.
+
+        Parameters
+        ----------
+        model : {"multiplicative", "additive"}
+            Multiplicative is Egger's own; additive, with the fit's estimator of tau2, is metafor's default.
+        predictor : str, optional
+            se, variance, n, 1/n, sqrt(n), 1/sqrt(n) or sqrt(1/n1+1/n2). Without it se, or sqrt(1/n1+1/n2)
+            for a measure whose standard error depends on the effect.
+        """
+        return effects.egger(self, model, predictor)
+
+    def begg(self, exact: bool | None = None, anyway: bool = False) -> pd.DataFrame:
+        """Run Begg's rank test; see `asymmetry.begg`.
+
+        Parameters
+        ----------
+        exact : bool, optional
+            As there.
+        anyway : bool
+            Carry it out where it does not hold, with a note.
+        """
+        return effects.begg(self, exact, anyway)
+
+    def peters(self) -> pd.DataFrame:
+        """Run Peters' test, for odds ratios; see `asymmetry.peters`."""
+        return effects.peters(self)
+
+    def harbord(self) -> pd.DataFrame:
+        """Run Harbord's test, for odds ratios; see `asymmetry.harbord`. A note says where it fails."""
+        return effects.harbord(self)
+
+    def table_tests(self, correct: bool = True) -> pd.DataFrame:
+        """Run the Cochran-Mantel-Haenszel, Breslow-Day and Tarone tests on the counts.
+
+        Parameters
+        ----------
+        correct : bool
+            Continuity correction of the Cochran-Mantel-Haenszel statistic.
+        """
+        return effects.table_tests(self, correct)
+
+    def trim_fill(self, estimator: str = "L0", side: str | None = None, anyway: bool = False) -> pd.DataFrame:
+        """Trim and fill under both models; see `asymmetry.trim_fill`, and `begg` for `anyway`."""
+        return effects.trim_fill(self, estimator, side, anyway)
+
+    def pet_peese(self, anyway: bool = False) -> pd.DataFrame:
+        """Give PET, PEESE and the conditional PET-PEESE estimate; see `asymmetry.pet_peese`.
+
+        Parameters
+        ----------
+        anyway : bool
+            Carry it out where it does not hold, with a note.
+        """
+        return effects.pet_peese(self, anyway)
+
+    def selection_model(self, step: float = 0.025, direction: str | None = None) -> pd.DataFrame:
+        """Fit the three-parameter step selection model; see `selection_model.selection_model`.
+
+        Parameters
+        ----------
+        step : float
+            One-sided p-value at which the probability of publication changes.
+        direction : {"greater", "less"}, optional
+            Direction that is favoured; that of the common effect without it.
+        """
+        return effects.selection_model(self, step, direction)
+
+    def funnel(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Give the data of a funnel plot.
+
+        Returns
+        -------
+        (effects, limits) : tuple of DataFrame
+            study, label, contrast_id, estimate, std_error; and the lines of `bias.contours`, about no effect
+            and about the common effect.
+        """
+        return effects.funnel(self)
+
+    # --- all of these, and moderators -----------------------------------------------------------------------
 
     def sensitivity(self) -> pd.DataFrame:
         """Run every sensitivity analysis that applies, one under the other, as rows of the frame sensitivity.
 
-        Influence, Baujat, outliers (up to `LARGE` studies), for odds ratios Peters and Harbord, Egger (both
-        forms), Begg, trim and fill (L0, R0), PET-PEESE, the selection model, between-group tests, and for
-        odds ratios the tests on 2 x 2 tables. One that the data do not allow, or with which it does not hold
-        its level, has a row with the quantity ``refused`` and the reason in its note.
+        Influence, Baujat, outliers (up to `sensitivity.LARGE` studies), for odds ratios Peters and Harbord,
+        Egger (both forms), Begg, trim and fill (L0, R0), PET-PEESE, the selection model, between-group tests,
+        and for odds ratios the tests on 2 x 2 tables. One that the data do not allow, or with which it does
+        not hold its level, has a row with the quantity ``refused`` and the reason in its note.
         """
-        import pandas as pd
-
-        asked: dict[str, Callable[[], pd.DataFrame]] = {
-            "influence": self.influence,
-            "Baujat": self.baujat,
-            "outliers": self.outliers,
-        }
-        if len(self.studies) > LARGE:
-            asked = {name: _too_many(len(self.studies)) for name in asked}
-        if self.contrasts.measure == "OR":
-            asked |= {"Peters": self.peters, "Harbord": self._harbord_where_it_holds}
-        asked |= {
-            "Egger, multiplicative error": self.egger,
-            "Egger, additive error": lambda: self.egger("additive"),
-            "Begg": self.begg,
-            "trim and fill L0": self.trim_fill,
-            "trim and fill R0": lambda: self.trim_fill("R0"),
-            "PET-PEESE": self.pet_peese,
-            "selection model": self.selection_model,
-        }
-        if self.options.by is not None:
-            asked["subgroups"] = self.subgroups
-        if self.contrasts.measure == "OR":
-            asked["tests on tables"] = self.table_tests
-        frames = []
-        for method, run in asked.items():
-            try:
-                with determined(method):
-                    frames.append(run())
-            except EvidenceError as error:
-                said = quantities("common", method, "refused", {"refused": MISSING}, note=error.message)
-                frames.append(frame("sensitivity", said))
-        return pd.concat([found.astype(object) for found in frames], ignore_index=True).astype(
-            {"value": float}
-        )
-
-    def subgroups(self) -> pd.DataFrame:
-        """Test that the subgroups have the same effect, under both models, as rows of the frame sensitivity.
-
-        Quantities: q, df, p_value. Cochran's Q between the subgroups' pooled effects, with their standard
-        errors without Hartung and Knapp's factor. Subgroups are taken as independent; the note says so where
-        a study is in several.
-        """
-        if self.options.by is None:
-            raise CallError('Name the variable that makes subgroups: fit(..., by="...").')
-        rows = []
-        found = [study for part in self.levels.values() for study in part.studies]
-        repeated = len(set(found)) < len(found)
-        shared = "studies in several subgroups are taken as independent" if repeated else None
-        # One study shows no tau2 of its own: a subgroup of it would enter the test as if it were 0.
-        alone = [level for level, part in self.levels.items() if part.rows.n == 1]
-        own = (
-            self.options.separate_tau2 and isinstance(self.options.tau2, str) and self.options.method in APART
-        )
-        fits = {"common": self, "random": self}
-        if alone and own and len(self.levels) > 1 and len(alone) < len(self.levels):
-            fits["random"] = self.of(self.contrasts, replace(self.options, separate_tau2=False))
-        for model, fit in fits.items():
-            effects = [part.wald(model) for part in fit.levels.values()]
-            estimate, std_error = (np.array(values) for values in zip(*effects, strict=True))
-            q, df, p_value = between_groups(estimate, std_error)
-            tau2 = "a tau2 for each" if fit.options.separate_tau2 else "one tau2 for all"
-            if fit is not self:
-                tau2 += f", since one study alone shows none ({', '.join(alone)})"
-            test = {"q": q, "df": df, "p_value": p_value}
-            note = "; ".join(filter(None, [tau2 if model == "random" else None, shared])) or None
-            rows += quantities(model, "subgroups", self.options.by, test, note=note)
-        return frame("sensitivity", rows)
+        return sensitivity.every(self)
 
     def meta_regression(
         self, *terms: str, reference_levels: Mapping[str, str] | None = None

@@ -35,8 +35,8 @@ from analysis.pairwise.model.dependence import Multilevel, multilevel
 from analysis.pairwise.model.inference import around, infer, predict
 from analysis.pairwise.model.robust import clusters
 from analysis.pairwise.model.rows import Array, EffectRows, Profile, Solution
-from analysis.pairwise.models import quantities
 from analysis.pairwise.options import LIKELIHOODS, Options
+from analysis.pairwise.tables import quantities
 from analysis.results import frame
 from evidence.errors import CallError, RefusedError
 from evidence.names import not_found
@@ -44,7 +44,7 @@ from evidence.names import not_found
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.pairwise.models import PairwiseModels
+    from analysis.pairwise.fitting import PairwiseFit
 
 INTERCEPT = "intercept"
 METHOD, REST, TEST_OF = "meta-regression", "residual heterogeneity", "test of "
@@ -549,13 +549,13 @@ class MetaRegression:
 
 
 def meta_regression(
-    fit: PairwiseModels, terms: Sequence[str], reference_levels: Mapping[str, str] | None = None
+    fit: PairwiseFit, terms: Sequence[str], reference_levels: Mapping[str, str] | None = None
 ) -> MetaRegression:
     """Regress the effects of a fit on variables of studies, arms and effects.
 
     Parameters
     ----------
-    fit : PairwiseModels
+    fit : PairwiseFit
     terms : sequence of str
         Names of the variables.
     reference_levels : mapping of str to str, optional

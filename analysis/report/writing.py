@@ -101,16 +101,37 @@ def _database(review: str | Path, folder: Path, say: Progress) -> Path:
     return evidence.build(review, folder / f"{name}.duckdb", progress=say)
 
 
+class _Files:
+    """The files of a report in its folder, each with what it is."""
+
+    def __init__(self, folder: Path, database: str) -> None:
+        self.folder = folder
+        self.listed = [(database, "the evidence base: every table, view and result row")]
+
+    def put(self, name: str, content: bytes, what: str) -> None:
+        """Write a file that is not there yet."""
+        file = self.folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("xb") as stream:  # No two write the same file.
+            stream.write(content)
+        self.listed.append((name, what))
+
+    def manifest(self) -> bytes:
+        """List the files with their sizes and hashes."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(["file", "what", "bytes", "sha256"])
+        for name, what in self.listed:
+            content = (self.folder / name).read_bytes()
+            writer.writerow([name, what, len(content), hashlib.sha256(content).hexdigest()])
+        return out.getvalue().encode()
+
+
 def _write(db: Any, folder: Path, refused: dict[str, str], database: str, say: Progress) -> Path:
-    import vl_convert
     from altair.utils.schemapi import debug_mode
 
-    from analysis import charts
-    from analysis.charts.base.files import csv_text, specification, svg
     from analysis.charts.base.theme import SYNTHETIC
     from analysis.charts.tables import Table
-    from analysis.report import documents, typeset
-    from analysis.report.blocks import SAFE
     from analysis.report.links import Links
     from analysis.report.material import Material
     from analysis.report.sections import whole as sections
@@ -122,79 +143,88 @@ def _write(db: Any, folder: Path, refused: dict[str, str], database: str, say: P
     with debug_mode(False):
         made = sections.assemble(material, links, say)
     leagues = sections.league_tables(material, links)
-    synthetic = material.synthetic
+    files = _Files(folder, database)
     figures: dict[str, str] = {}
     wide: set[str] = set()
-    files: list[tuple[str, str]] = [(database, "the evidence base: every table, view and result row")]
-
-    def put(name: str, content: bytes, what: str) -> None:
-        file = folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("xb") as stream:  # No two write the same file.
-            stream.write(content)
-        files.append((name, what))
-
-    def titled(name: str, title: str) -> str:
-        return ". ".join(part for part in (material.numbers.get(name), title) if part)
-
-    tables: list[Table] = []
     for block in sections.everything(made):
-        if isinstance(block, Table):
-            tables.append(block)
-        if not isinstance(block, sections.Figure):
-            continue
-        say(f"drawing {block.name}")
-        for tail, chart in (("", block.chart), (SAFE, block.switch)):
-            if chart is None:
-                continue
-            shown = charts.mark_synthetic(chart) if synthetic else chart
-            spec = specification(shown)
-            title = titled(block.name, spec["usermeta"]["evidence"]["title"])
-            picture = svg(spec)
-            if not tail:
-                if typeset.wide(picture):
-                    wide.add(block.name)
-                cuts = spec["usermeta"]["evidence"].get("cuts", ())
-                figures[block.name] = typeset.sheets(_scoped(picture, block.name), block.name, cuts)
-            # Alone, a figure has no panel to link to.
-            alone = re.sub(r"<a [^>]*>|</a>", "", picture)
-            put(f"figures/{block.name}{tail}.svg", alone.encode(), title)
-            put(f"figures/{block.name}{tail}.png", vl_convert.svg_to_png(alone, scale=2), title)
-            if not tail:
-                put(f"tables/{block.name}.csv", csv_text(spec).encode(), f"what the figure draws: {title}")
+        if isinstance(block, sections.Figure):
+            say(f"drawing {block.name}")
+            figures[block.name], is_wide = _put_figure(block, material, files)
+            if is_wide:
+                wide.add(block.name)
+    tables = [block for block in sections.everything(made) if isinstance(block, Table)]
     for table in tables:  # The figure of a league table has its CSV.
-        put(
-            f"tables/{table.name}.csv",
-            _csv(table.records(), synthetic).encode(),
-            titled(table.name, table.title),
-        )
+        content = _csv(table.records(), material.synthetic).encode()
+        files.put(f"tables/{table.name}.csv", content, _titled(material, table.name, table.title))
     for name, rows in material.results().items():
-        put(f"results/{name}.csv", _csv(rows, synthetic).encode(), f"every row of table {TABLES[name]}")
+        content = _csv(rows, material.synthetic).encode()
+        files.put(f"results/{name}.csv", content, f"every row of table {TABLES[name]}")
     say("writing the workbook and the Word file")
-    every = [*tables, *leagues]
-    documents.workbook(every, folder / "tables.xlsx", synthetic=synthetic)
-    files.append(("tables.xlsx", "all tables, one sheet each"))
-    findings = next((table for table in tables if table.name == "summary-of-findings"), None)
-    if findings is not None:
-        lines = [
-            (part.title, line)
-            for section in made
-            if section.anchor == "answer"
-            for part in section.parts
-            for block in part.blocks
-            if isinstance(block, sections.Text)
-            for line in block.paragraphs
-        ]
-        path = folder / "summary-of-findings.docx"
-        documents.word(
-            str(material.review["title"]), findings, leagues, path, lines=lines, synthetic=synthetic
-        )
-        files.append((path.name, "summary of findings and league tables, for Word"))
+    _put_documents(material, made, tables, leagues, files)
     say("writing the page")
-    page = _page(material, made, figures, wide, links, SYNTHETIC if synthetic else "")
-    put("index.html", page.encode(), "the report")
-    put("manifest.csv", _manifest(folder, files).encode(), "this list")
+    page = _page(material, made, figures, wide, links, SYNTHETIC if material.synthetic else "")
+    files.put("index.html", page.encode(), "the report")
+    files.put("manifest.csv", files.manifest(), "this list")
     return folder / "index.html"
+
+
+def _titled(material: Any, name: str, title: str) -> str:
+    return ". ".join(part for part in (material.numbers.get(name), title) if part)
+
+
+def _put_figure(block: Any, material: Any, files: _Files) -> tuple[str, bool]:
+    """Write the files of a figure in both its forms; give what stands on the page, and whether it is wide."""
+    import vl_convert
+
+    from analysis import charts
+    from analysis.charts.base.files import csv_text, specification, svg
+    from analysis.report import typeset
+    from analysis.report.blocks import SAFE
+
+    on_page, wide = "", False
+    for tail, chart in (("", block.chart), (SAFE, block.switch)):
+        if chart is None:
+            continue
+        spec = specification(charts.mark_synthetic(chart) if material.synthetic else chart)
+        about = spec["usermeta"]["evidence"]
+        title = _titled(material, block.name, about["title"])
+        picture = svg(spec)
+        # Alone, a figure has no panel to link to.
+        alone = re.sub(r"<a [^>]*>|</a>", "", picture)
+        files.put(f"figures/{block.name}{tail}.svg", alone.encode(), title)
+        files.put(f"figures/{block.name}{tail}.png", vl_convert.svg_to_png(alone, scale=2), title)
+        if not tail:
+            wide = typeset.wide(picture)
+            on_page = typeset.sheets(_scoped(picture, block.name), block.name, about.get("cuts", ()))
+            files.put(f"tables/{block.name}.csv", csv_text(spec).encode(), f"what the figure draws: {title}")
+    return on_page, wide
+
+
+def _put_documents(
+    material: Any, made: list[Any], tables: list[Any], leagues: list[Any], files: _Files
+) -> None:
+    """Write what co-authors edit: the workbook, and the Word file where there are findings."""
+    from analysis.report import documents
+    from analysis.report.sections import whole as sections
+
+    documents.workbook([*tables, *leagues], files.folder / "tables.xlsx", synthetic=material.synthetic)
+    files.listed.append(("tables.xlsx", "all tables, one sheet each"))
+    findings = next((table for table in tables if table.name == "summary-of-findings"), None)
+    if findings is None:
+        return
+    lines = [
+        (part.title, line)
+        for section in made
+        if section.anchor == "answer"
+        for part in section.parts
+        for block in part.blocks
+        if isinstance(block, sections.Text)
+        for line in block.paragraphs
+    ]
+    path = files.folder / "summary-of-findings.docx"
+    title = str(material.review["title"])
+    documents.word(title, findings, leagues, path, lines=lines, synthetic=material.synthetic)
+    files.listed.append((path.name, "summary of findings and league tables, for Word"))
 
 
 def _page(
@@ -280,14 +310,4 @@ def _csv(rows: list[dict[str, Any]], synthetic: bool) -> str:
             for column in columns
         ]
         writer.writerow([*cells, *([SYNTHETIC] if synthetic else [])])
-    return out.getvalue()
-
-
-def _manifest(folder: Path, files: list[tuple[str, str]]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["file", "what", "bytes", "sha256"])
-    for name, what in files:
-        content = (folder / name).read_bytes()
-        writer.writerow([name, what, len(content), hashlib.sha256(content).hexdigest()])
     return out.getvalue()

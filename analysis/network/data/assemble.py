@@ -112,7 +112,16 @@ def from_contrasts(
     """
     named = frame.rename(columns=lambda name: ALIASES.get(str(name).strip().lower(), name))
     contrast = _canonical(named, ("study", "treatment_a", "treatment_b", "estimate", "std_error"), fields)
-    return _assemble(contrast, outcome, measure, reference, treatments, covariance, covariates, fields)
+    return _assemble(
+        contrast,
+        outcome=outcome,
+        measure=measure,
+        reference=reference,
+        treatments=treatments,
+        covariance=covariance,
+        covariates=covariates,
+        fields=fields,
+    )
 
 
 def from_arms(
@@ -195,7 +204,16 @@ def from_arms(
     contrast["estimate"] = a["y"] - b["y"]
     contrast["std_error"] = np.sqrt(a["v"] + b["v"])
     fields["exclusions"] = with_exclusions(fields.get("exclusions"), left_out)
-    net = _assemble(contrast, outcome, measure, reference, treatments, None, covariates, fields)
+    net = _assemble(
+        contrast,
+        outcome=outcome,
+        measure=measure,
+        reference=reference,
+        treatments=treatments,
+        covariance=None,
+        covariates=covariates,
+        fields=fields,
+    )
     return replace(net, arms=arm_blocks(net, arm))
 
 
@@ -281,6 +299,7 @@ def with_exclusions(before: pd.DataFrame | None, rows: Sequence[Mapping[str, Any
 
 def _assemble(
     contrast: pd.DataFrame,
+    *,
     outcome: str,
     measure: str,
     reference: str | None,

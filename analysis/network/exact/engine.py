@@ -116,19 +116,23 @@ def fit(
     )  # fmt: skip
     regression = None
     if covariates:
-        by_treatment = slopes == "by_treatment"
         regression = Regression.of(
-            net, covariates, by_treatment, effect_sd, centre or {}, slope_prior_sd or {}
+            net,
+            covariates,
+            by_treatment=slopes == "by_treatment",
+            effect_sd=effect_sd,
+            centre=centre or {},
+            slope_sd=slope_prior_sd or {},
         )
     specification = Specification(
         len(net.treatments),
         prior,
         effect_sd,
-        tau,
-        regression,
-        nodes,
-        baseline_prior,
-        tuple(assumed),
+        tau=tau,
+        regression=regression,
+        nodes=nodes,
+        baseline=baseline_prior,
+        assumed=tuple(assumed),
     )
     blocks = rotated_data(net, baseline_prior)
     posteriors = {name: specification.posterior(blocks, name) for name in models}

@@ -493,6 +493,7 @@ class FrequentistFit(NetworkFit):
         self,
         order: Sequence[str],
         model: str | None = None,
+        *,
         predictor: str | None = None,
         anyway: bool = False,
     ) -> pd.DataFrame:

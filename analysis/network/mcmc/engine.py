@@ -118,10 +118,10 @@ def fit(
         regression = Regression.of(
             net,
             covariates,
-            slopes == "by_treatment",
-            specification.effect_sd,
-            centre or {},
-            slope_prior_sd or {},
+            by_treatment=slopes == "by_treatment",
+            effect_sd=specification.effect_sd,
+            centre=centre or {},
+            slope_sd=slope_prior_sd or {},
         )
         specification = replace(specification, regression=regression)
     if unknown := sorted(set(classes or {}) - set(net.treatments[1:])):

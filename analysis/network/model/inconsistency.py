@@ -28,6 +28,7 @@ def against_unrelated(
     consistent: float,
     unrelated: float,
     taus: tuple[TauSummary | None, TauSummary | None],
+    *,
     log_bayes: float = np.nan,
     effect_sd: float = np.nan,
 ) -> tuple[str, float]:

@@ -187,6 +187,7 @@ class Regression:
         cls,
         net: Network,
         covariates: Sequence[str],
+        *,
         by_treatment: bool,
         effect_sd: float,
         centre: Mapping[str, float],
