@@ -25,7 +25,7 @@ with reading as (
     where final_measurement_id is not null
 ),
 
-pair as (
+long as (
     select
         a.study,
         a.experiment,
@@ -33,135 +33,52 @@ pair as (
         a.outcome,
         a.timepoint,
         a.timepoint_unit,
+        named.statistic,
         a.extractor as extractor_a,
         b.extractor as extractor_b,
+        case named.statistic
+            when 'n' then a.n
+            when 'mean' then a.mean
+            when 'sd' then a.sd
+            when 'se' then a.se
+            when 'median' then a.median
+            when 'q1' then a.q1
+            when 'q3' then a.q3
+            when 'min' then a.min
+            when 'max' then a.max
+            when 'ci_lower' then a.ci_lower
+            when 'ci_upper' then a.ci_upper
+            when 'events' then a.events
+            when 'exposure' then a.exposure
+        end as value_a,
+        case named.statistic
+            when 'n' then b.n
+            when 'mean' then b.mean
+            when 'sd' then b.sd
+            when 'se' then b.se
+            when 'median' then b.median
+            when 'q1' then b.q1
+            when 'q3' then b.q3
+            when 'min' then b.min
+            when 'max' then b.max
+            when 'ci_lower' then b.ci_lower
+            when 'ci_upper' then b.ci_upper
+            when 'events' then b.events
+            when 'exposure' then b.exposure
+        end as value_b,
         a.unit as unit_a,
         b.unit as unit_b,
         a.agreed = 1 as settled,
         a.measurement_id as measurement_id_a,
-        b.measurement_id as measurement_id_b,
-        a.n as n_a,
-        b.n as n_b,
-        a.mean as mean_a,
-        b.mean as mean_b,
-        a.sd as sd_a,
-        b.sd as sd_b,
-        a.se as se_a,
-        b.se as se_b,
-        a.median as median_a,
-        b.median as median_b,
-        a.q1 as q1_a,
-        b.q1 as q1_b,
-        a.q3 as q3_a,
-        b.q3 as q3_b,
-        a.min as min_a,
-        b.min as min_b,
-        a.max as max_a,
-        b.max as max_b,
-        a.ci_lower as ci_lower_a,
-        b.ci_lower as ci_lower_b,
-        a.ci_upper as ci_upper_a,
-        b.ci_upper as ci_upper_b,
-        a.events as events_a,
-        b.events as events_b,
-        a.exposure as exposure_a,
-        b.exposure as exposure_b
+        b.measurement_id as measurement_id_b
     from reading as a
     inner join reading as b on a.final_measurement_id = b.final_measurement_id and a.extractor < b.extractor
+    cross join (
+        values
+        ('n'), ('mean'), ('sd'), ('se'), ('median'), ('q1'), ('q3'),
+        ('min'), ('max'), ('ci_lower'), ('ci_upper'), ('events'), ('exposure')
+    ) as named (statistic)
     where a.extractor <> 'consensus' and b.extractor <> 'consensus'
-),
-
-long as (
-    select
-        pair.*,
-        'n' as statistic,
-        n_a as value_a,
-        n_b as value_b
-    from pair
-    union all
-    select
-        pair.*,
-        'mean' as statistic,
-        mean_a as value_a,
-        mean_b as value_b
-    from pair
-    union all
-    select
-        pair.*,
-        'sd' as statistic,
-        sd_a as value_a,
-        sd_b as value_b
-    from pair
-    union all
-    select
-        pair.*,
-        'se' as statistic,
-        se_a as value_a,
-        se_b as value_b
-    from pair
-    union all
-    select
-        pair.*,
-        'median' as statistic,
-        median_a as value_a,
-        median_b as value_b
-    from pair
-    union all
-    select
-        pair.*,
-        'q1' as statistic,
-        q1_a as value_a,
-        q1_b as value_b
-    from pair
-    union all
-    select
-        pair.*,
-        'q3' as statistic,
-        q3_a as value_a,
-        q3_b as value_b
-    from pair
-    union all
-    select
-        pair.*,
-        'min' as statistic,
-        min_a as value_a,
-        min_b as value_b
-    from pair
-    union all
-    select
-        pair.*,
-        'max' as statistic,
-        max_a as value_a,
-        max_b as value_b
-    from pair
-    union all
-    select
-        pair.*,
-        'ci_lower' as statistic,
-        ci_lower_a as value_a,
-        ci_lower_b as value_b
-    from pair
-    union all
-    select
-        pair.*,
-        'ci_upper' as statistic,
-        ci_upper_a as value_a,
-        ci_upper_b as value_b
-    from pair
-    union all
-    select
-        pair.*,
-        'events' as statistic,
-        events_a as value_a,
-        events_b as value_b
-    from pair
-    union all
-    select
-        pair.*,
-        'exposure' as statistic,
-        exposure_a as value_a,
-        exposure_b as value_b
-    from pair
 ),
 
 compared as (
