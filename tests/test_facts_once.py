@@ -22,7 +22,7 @@ LISTS = {
 }
 COMPUTES = {
     "analysis/network/model/gls.py": "the functions that estimate tau2, by name",
-    "analysis/network/frequentist/engine.py": "the estimators that have a likelihood",
+    "analysis/network/frequentist/fitted.py": "the estimators that have a likelihood",
     "analysis/network/model/likelihood.py": "the likelihoods of counts and the measures they give",
     "sql/contrasts/arm_effect.sql": "computes the measures from arms",
     "sql/contrasts/contrast.sql": "computes the measures from pairs of arms",
