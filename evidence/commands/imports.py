@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +41,33 @@ def importer(name: str, *examples: str) -> Callable[[Callable[..., Any]], click.
     return click.command(name, help=f"{found.help}\n\nReads {found.formats}.", epilog=example(*examples))
 
 
-def _carry_out(name: str, file: Path, into: Path, **options: Any) -> None:
-    click.echo(str(IMPORTERS[name].load()(file, into, **options)))
+def importer_command(name: str, *options: Callable[..., Any], examples: Sequence[str]) -> click.Command:
+    """Make the command of an importer that does nothing but call it and print its report."""
+
+    def carry_out(file: Path, into: Path, **given: Any) -> None:
+        click.echo(str(IMPORTERS[name].load()(file, into, **given)))
+
+    command: Callable[..., Any] = carry_out
+    for decorate in reversed((source_and_folder, *options)):
+        command = decorate(command)
+    return importer(name, *examples)(command)
+
+
+def _pairs(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """Take ``SOURCE=TARGET`` options apart."""
+    from evidence.errors import CallError
+
+    if bad := [item for item in given if "=" not in item]:
+        raise CallError(f"--map {bad[0]!r} has no '=': write SOURCE=TARGET, for example 'SD diff=sd'.")
+    return dict(item.rsplit("=", 1) for item in given)
 
 
 MAP = click.option(
     "--map",
     "--column",
-    "columns",
+    "mapping",
     multiple=True,
+    callback=_pairs,
     metavar="SOURCE=TARGET",
     help="What a column stands for where its name does not say; SOURCE= leaves it out, SOURCE=mean+sd takes"
     " cells such as '210 (31)' apart. May be repeated.",
@@ -71,58 +89,44 @@ HEADER = click.option(
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Check and report, write nothing.")
 
 
-def mapping_of(columns: tuple[str, ...]) -> dict[str, str]:
-    """Take ``SOURCE=TARGET`` options apart."""
-    from evidence.errors import CallError
-
-    if bad := [item for item in columns if "=" not in item]:
-        raise CallError(f"--map {bad[0]!r} has no '=': write SOURCE=TARGET, for example 'SD diff=sd'.")
-    return dict(item.rsplit("=", 1) for item in columns)
-
-
-@importer(
-    "arms", "evidence import arms trials.csv --into my-review --outcome hba1c --unit % --lower-is-better"
+arms = importer_command(
+    "arms",
+    click.option("--outcome", required=True, metavar="OUTCOME", help="Outcome that the table is about."),
+    click.option("--unit", metavar="UNIT", help="Unit of the outcome."),
+    click.option("--measure", metavar="MEASURE", help="Effect measure of a table of contrasts."),
+    SCALE,
+    SE_SCALE,
+    click.option(
+        "--lower-is-better/--higher-is-better", default=None, help="Direction of benefit of the outcome."
+    ),
+    click.option(
+        "--event-is-bad/--event-is-good",
+        default=None,
+        help="Of a time-to-event outcome: the direction of its hazard ratio.",
+    ),
+    click.option("--label", metavar="TEXT", help="Printed name of the outcome."),
+    MAP,
+    click.option("--treatment", metavar="NAME", help="Name of the first group, where the table has none."),
+    click.option("--control", metavar="NAME", help="Name of the second group, where the table has none."),
+    SHEET,
+    HEADER,
+    click.option("--fill-down", is_flag=True, help="An empty study means the one above it (merged cells)."),
+    DRY_RUN,
+    examples=["evidence import arms trials.csv --into my-review --outcome hba1c --unit % --lower-is-better"],
 )
-@source_and_folder
-@click.option("--outcome", required=True, metavar="OUTCOME", help="Outcome that the table is about.")
-@click.option("--unit", metavar="UNIT", help="Unit of the outcome.")
-@click.option("--measure", metavar="MEASURE", help="Effect measure of a table of contrasts.")
-@SCALE
-@SE_SCALE
-@click.option(
-    "--lower-is-better/--higher-is-better", default=None, help="Direction of benefit of the outcome."
-)
-@click.option(
-    "--event-is-bad/--event-is-good",
-    default=None,
-    help="Of a time-to-event outcome: the direction of its hazard ratio.",
-)
-@click.option("--label", metavar="TEXT", help="Printed name of the outcome.")
-@MAP
-@click.option("--treatment", metavar="NAME", help="Name of the first group, where the table has none.")
-@click.option("--control", metavar="NAME", help="Name of the second group, where the table has none.")
-@SHEET
-@HEADER
-@click.option("--fill-down", is_flag=True, help="An empty study means the one above it (merged cells).")
-@DRY_RUN
-def arms(file: Path, into: Path, columns: tuple[str, ...], **options: Any) -> None:
-    """Carry out the importer `arms`."""
-    _carry_out("arms", file, into, mapping=mapping_of(columns), **options)
 
 
-@importer(
+references = importer_command(
     "references",
-    "evidence import references pubmed.nbib --into my-review --database PubMed --date 2024-05-03",
-    "evidence import references embase.ris --into my-review --database Embase --date 2024-05-03",
+    click.option("--database", metavar="NAME", help="Database or register that was searched."),
+    click.option("--date", metavar="DATE", help="Day of the search, year-month-day."),
+    click.option("--query", metavar="TEXT", help="Query as typed there."),
+    DRY_RUN,
+    examples=[
+        "evidence import references pubmed.nbib --into my-review --database PubMed --date 2024-05-03",
+        "evidence import references embase.ris --into my-review --database Embase --date 2024-05-03",
+    ],
 )
-@source_and_folder
-@click.option("--database", metavar="NAME", help="Database or register that was searched.")
-@click.option("--date", metavar="DATE", help="Day of the search, year-month-day.")
-@click.option("--query", metavar="TEXT", help="Query as typed there.")
-@DRY_RUN
-def references(file: Path, into: Path, **options: Any) -> None:
-    """Carry out the importer `references`."""
-    _carry_out("references", file, into, **options)
 
 
 @importer(
@@ -150,67 +154,63 @@ def duplicates(file: Path | None, into: Path, propose: Path | None, dry_run: boo
         click.echo(str(confirm(file, into, dry_run=dry_run)))
 
 
-@importer(
+screening = importer_command(
     "screening",
-    "evidence import screening decisions-ab.csv --into my-review --reviewer AB --stage title_abstract",
+    click.option("--reviewer", metavar="NAME", help="Who decided, where the table does not say."),
+    click.option(
+        "--stage", metavar="STAGE", help="title_abstract or full_text, where the table does not say."
+    ),
+    MAP,
+    SHEET,
+    DRY_RUN,
+    examples=[
+        "evidence import screening decisions-ab.csv --into my-review --reviewer AB --stage title_abstract"
+    ],
 )
-@source_and_folder
-@click.option("--reviewer", metavar="NAME", help="Who decided, where the table does not say.")
-@click.option("--stage", metavar="STAGE", help="title_abstract or full_text, where the table does not say.")
-@MAP
-@SHEET
-@DRY_RUN
-def screening(file: Path, into: Path, columns: tuple[str, ...], **options: Any) -> None:
-    """Carry out the importer `screening`."""
-    _carry_out("screening", file, into, mapping=mapping_of(columns), **options)
 
 
-@importer("syrf", "evidence import syrf export.csv --into my-review --time-unit d --control vehicle")
-@source_and_folder
-@click.option("--time-unit", metavar="UNIT", help="Unit of the time column: min, h, d, wk ...")
-@click.option("--annotator", metavar="ID", help="Whose rows count in studies that nobody reconciled.")
-@click.option("--control", metavar="NAME", help="One name for the treatment of all control arms.")
-@click.option("--iqr-to-sd", is_flag=True, help="Take SD = IQR/1.35 where an IQR is given as one number.")
-@SHEET
-@DRY_RUN
-def syrf(file: Path, into: Path, **options: Any) -> None:
-    """Carry out the importer `syrf`."""
-    _carry_out("syrf", file, into, **options)
-
-
-@importer("extraction", "evidence import extraction table-bw.csv --into my-review --extractor BW")
-@source_and_folder
-@click.option(
-    "--extractor", required=True, metavar="NAME", help="Who read it; consensus for what was agreed on."
+syrf = importer_command(
+    "syrf",
+    click.option("--time-unit", metavar="UNIT", help="Unit of the time column: min, h, d, wk ..."),
+    click.option("--annotator", metavar="ID", help="Whose rows count in studies that nobody reconciled."),
+    click.option("--control", metavar="NAME", help="One name for the treatment of all control arms."),
+    click.option("--iqr-to-sd", is_flag=True, help="Take SD = IQR/1.35 where an IQR is given as one number."),
+    SHEET,
+    DRY_RUN,
+    examples=["evidence import syrf export.csv --into my-review --time-unit d --control vehicle"],
 )
-@MAP
-@SHEET
-@HEADER
-@DRY_RUN
-def extraction(file: Path, into: Path, columns: tuple[str, ...], **options: Any) -> None:
-    """Carry out the importer `extraction`."""
-    _carry_out("extraction", file, into, mapping=mapping_of(columns), **options)
 
 
-@importer("robvis", "evidence import robvis rob2.csv --into my-review --assessor AB")
-@source_and_folder
-@click.option("--tool", metavar="TOOL", help="SYRCLE, RoB 2 or ROBINS-I, where the columns do not tell.")
-@click.option("--assessor", metavar="NAME", help="Who judged.")
-@click.option("--outcome", metavar="OUTCOME", help="Outcome that the judgements are for; all without it.")
-@MAP
-@SHEET
-@DRY_RUN
-def robvis(file: Path, into: Path, columns: tuple[str, ...], **options: Any) -> None:
-    """Carry out the importer `robvis`."""
-    _carry_out("robvis", file, into, mapping=mapping_of(columns), **options)
+extraction = importer_command(
+    "extraction",
+    click.option(
+        "--extractor", required=True, metavar="NAME", help="Who read it; consensus for what was agreed on."
+    ),
+    MAP,
+    SHEET,
+    HEADER,
+    DRY_RUN,
+    examples=["evidence import extraction table-bw.csv --into my-review --extractor BW"],
+)
 
 
-@importer("prisma", "evidence import prisma PRISMA.csv --into my-review")
-@source_and_folder
-@DRY_RUN
-def prisma(file: Path, into: Path, dry_run: bool) -> None:
-    """Carry out the importer `prisma`."""
-    _carry_out("prisma", file, into, dry_run=dry_run)
+robvis = importer_command(
+    "robvis",
+    click.option("--tool", metavar="TOOL", help="SYRCLE, RoB 2 or ROBINS-I, where the columns do not tell."),
+    click.option("--assessor", metavar="NAME", help="Who judged."),
+    click.option("--outcome", metavar="OUTCOME", help="Outcome that the judgements are for; all without it."),
+    MAP,
+    SHEET,
+    DRY_RUN,
+    examples=["evidence import robvis rob2.csv --into my-review --assessor AB"],
+)
+
+
+prisma = importer_command(
+    "prisma",
+    DRY_RUN,
+    examples=["evidence import prisma PRISMA.csv --into my-review"],
+)
 
 
 @importer("revman", "evidence import revman CD001234.rm5 --into my-review")
@@ -303,43 +303,44 @@ OF_OUTCOME = (
 )
 
 
-def of_outcome(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what the importers of one outcome's data take."""
-    for decorate in reversed(OF_OUTCOME):
-        command = decorate(command)
-    return command
-
-
-@importer("gemtc", "evidence import gemtc network.gemtc.xml --into my-review --outcome death")
-@source_and_folder
-@of_outcome
-@DRY_RUN
-def gemtc(file: Path, into: Path, **options: Any) -> None:
-    """Carry out the importer `gemtc`."""
-    _carry_out("gemtc", file, into, **options)
-
-
-@importer(
-    "bugs", "evidence import bugs data.txt --into my-review --outcome death --name 1=placebo --name 2=drug"
+gemtc = importer_command(
+    "gemtc",
+    *OF_OUTCOME,
+    DRY_RUN,
+    examples=["evidence import gemtc network.gemtc.xml --into my-review --outcome death"],
 )
-@source_and_folder
-@of_outcome
-@click.option("--name", "names", multiple=True, metavar="NUMBER=TREATMENT", help="Name of a treatment.")
-@click.option(
-    "--by-column/--by-row", default=None, help="Order of the matrices, where the file's form does not tell."
+
+
+bugs = importer_command(
+    "bugs",
+    *OF_OUTCOME,
+    click.option(
+        "--name",
+        "names",
+        multiple=True,
+        callback=_pairs,
+        metavar="NUMBER=TREATMENT",
+        help="Name of a treatment.",
+    ),
+    click.option(
+        "--by-column/--by-row",
+        default=None,
+        help="Order of the matrices, where the file's form does not tell.",
+    ),
+    MAP,
+    DRY_RUN,
+    examples=[
+        "evidence import bugs data.txt --into my-review --outcome death --name 1=placebo --name 2=drug"
+    ],
 )
-@MAP
-@DRY_RUN
-def bugs(file: Path, into: Path, names: tuple[str, ...], columns: tuple[str, ...], **options: Any) -> None:
-    """Carry out the importer `bugs`."""
-    _carry_out("bugs", file, into, names=mapping_of(names), mapping=mapping_of(columns), **options)
 
 
-@importer("metapsy", "evidence import metapsy depression.xlsx --into my-review --control wl --control cau")
-@source_and_folder
-@click.option("--control", "controls", multiple=True, metavar="NAME", help="A condition that is a control.")
-@SHEET
-@DRY_RUN
-def metapsy(file: Path, into: Path, controls: tuple[str, ...], **options: Any) -> None:
-    """Carry out the importer `metapsy`."""
-    _carry_out("metapsy", file, into, controls=controls, **options)
+metapsy = importer_command(
+    "metapsy",
+    click.option(
+        "--control", "controls", multiple=True, metavar="NAME", help="A condition that is a control."
+    ),
+    SHEET,
+    DRY_RUN,
+    examples=["evidence import metapsy depression.xlsx --into my-review --control wl --control cau"],
+)

@@ -44,8 +44,9 @@ class _Columns:
     further: tuple[int, ...]
 
 
+@uncollected()
 def import_arms(
-    file: str | Path,
+    file: str | Path | Table,
     into: str | Path,
     *,
     outcome: str,
@@ -68,10 +69,10 @@ def import_arms(
 
     Parameters
     ----------
-    file : path
-        CSV, TSV, XLSX, Stata or Parquet file with one row per arm (study, treatment and statistics), per
-        contrast (study, two treatments, effect with its standard error or interval), or per study (see
-        `evidence.importers.wide`).
+    file : path or Table
+        CSV, TSV, XLSX, Stata or Parquet file, or a table that was read, with one row per arm (study,
+        treatment and statistics), per contrast (study, two treatments, effect with its standard error or
+        interval), or per study (see `evidence.importers.wide`).
     into : path
         Review folder to make or extend; what stands in it is kept.
     outcome : str
@@ -117,45 +118,7 @@ def import_arms(
     ReviewError
         If the table has errors, or the folder would have; nothing is written then.
     """
-    return import_table(
-        read_table(file, sheet=sheet, header=header),
-        into,
-        outcome=outcome,
-        unit=unit,
-        measure=measure,
-        scale=scale,
-        se_scale=se_scale,
-        lower_is_better=lower_is_better,
-        event_is_bad=event_is_bad,
-        label=label,
-        mapping=mapping,
-        treatment=treatment,
-        control=control,
-        fill_down=fill_down,
-        dry_run=dry_run,
-    )
-
-
-@uncollected()
-def import_table(
-    table: Table,
-    into: str | Path,
-    *,
-    outcome: str,
-    unit: str | None = None,
-    measure: str | None = None,
-    scale: str | None = None,
-    se_scale: str | None = None,
-    lower_is_better: bool | None = None,
-    event_is_bad: bool | None = None,
-    label: str | None = None,
-    mapping: Mapping[str, str] | None = None,
-    treatment: str | None = None,
-    control: str | None = None,
-    fill_down: bool = False,
-    dry_run: bool = False,
-) -> ImportReport:
-    """Make or extend a review folder from a table that was read already; see `import_arms`."""
+    table = file if isinstance(file, Table) else read_table(file, sheet=sheet, header=header)
     if measure is not None:
         facts.review_measure(measure)
     _refuse_scale(measure, scale, se_scale)

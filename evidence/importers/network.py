@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from evidence.errors import CallError, Problem, ReviewError
-from evidence.importers.arms import import_table
+from evidence.importers.arms import import_arms
 from evidence.importers.draft import ImportReport
 from evidence.importers.sources import read_text, read_xml
 from evidence.importers.table import Table, table_of
@@ -63,7 +63,7 @@ def import_gemtc(
     """
     path = Path(file)
     table = _gemtc_json(path) if path.suffix.lower() == ".json" else _gemtc_xml(path)
-    return import_table(
+    return import_arms(
         table, into, outcome=outcome, unit=unit, lower_is_better=lower_is_better, dry_run=dry_run
     )
 
@@ -207,7 +207,7 @@ def import_bugs(
         rows = tuple((line, (f"Study {i}", *cells)) for i, (line, cells) in enumerate(rows, 1))
         notes.append("the studies have no names; they are numbered in their order")
     table = Table(table.name, header, rows, (*table.notes, *notes))
-    return import_table(
+    return import_arms(
         table,
         into,
         outcome=outcome,
