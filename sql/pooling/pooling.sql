@@ -134,7 +134,7 @@ select
     2 * t_sf(abs(hk_t), df) as hk_p_value,
     random_estimate - prediction_quantile * pi_std_error as pi_lower,
     random_estimate + prediction_quantile * pi_std_error as pi_upper,
-    q as Q, -- noqa: CP02
+    q as Q, -- noqa: CP02,AL09
     df,
     chi2_sf(q, nullif(df, 0)) as p_Q, -- noqa: CP02
     case when df > 0 then greatest(0, (q - df) / nullif(q, 0)) end as I2, -- noqa: CP02
