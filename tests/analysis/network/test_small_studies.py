@@ -98,7 +98,7 @@ def test_studies_whose_sizes_are_not_known_are_named() -> None:
 def test_the_size_for_smd_without_bias(slope: float) -> None:
     """Asymmetry is found where there is none in 3 to 7 % of reviews, whatever the effects (here up to 2)."""
     p = []
-    for seed in range(2000):
+    for seed in range(1200):
         table = contrasts(seed, 8, slope)
         pair = (table["treatment_a"] + table["treatment_b"]).to_numpy()
         y, size = table["estimate"].to_numpy(), (1 / table["n_a"] + 1 / table["n_b"]).to_numpy()

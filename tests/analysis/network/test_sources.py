@@ -199,7 +199,8 @@ def test_bundled_reviews(
         nets = [network.load(db, *which) for which in wanted]
     for net in nets:
         for engine in engines:
-            fit = network.fit(net, engine=engine, **QUICK.get(engine, {}))
+            options = QUICK.get(engine, {"draws": 1024, "model": "common"})
+            fit = network.fit(net, engine=engine, **options)
             agree(net, fit)
             if review == "diabetes":
                 rows = fit.estimates().query("evidence == 'network' and treatment == 'migl'")

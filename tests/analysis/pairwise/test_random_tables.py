@@ -49,7 +49,7 @@ def answered(some, method):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", [name for name in METHODS if name not in (*LIKELIHOODS, "multilevel")])
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(some=tables)
 def test_any_tables_give_numbers_or_a_reason_and_exchanged_arms_the_opposite(method, some):
     exchanged(method, some)

@@ -380,7 +380,7 @@ def show(counts: Counter) -> str:
     return "\n".join(["", *lines, f"{sum(counts.values())} copies"])
 
 
-COPIES = int(os.environ.get("COPIES", "250"))
+COPIES = int(os.environ.get("COPIES", "120"))
 """How many the slow test corrupts: 2,000 take two minutes and a half of CPU."""
 
 
