@@ -11,6 +11,7 @@ import errno
 import hashlib
 import os
 import shutil
+import struct
 import time
 import uuid
 from functools import cache
@@ -61,8 +62,7 @@ def copy_blank(target: Path) -> None:
     if full is not None:  # It is the target's disk, not the cache's.
         raise full
     # No cache to write to, or to read from: do without.
-    with connect(target, write=True) as connection:
-        create(connection)
+    _create_file(target)
 
 
 def discard_blank() -> None:
@@ -74,13 +74,45 @@ def discard_blank() -> None:
 def _make(blank: Path) -> None:
     making = blank.with_name(f"{blank.stem}-{uuid.uuid4().hex}.making")
     try:
-        with connect(making, write=True) as connection:
-            create(connection)
-            connection.execute("checkpoint")
+        _create_file(making)
         os.replace(making, blank)
     finally:
         making.unlink(missing_ok=True)
     _tidy(blank.parent)
+
+
+def _create_file(path: Path) -> None:
+    """Create the file; of the same definitions and version its bytes are the same."""
+    with connect(path, write=True, threads=1) as connection:
+        create(connection)
+        connection.execute("checkpoint")
+    _name_by_content(path)
+
+
+_HEADER, _CHECKSUM, _NAME = 4096, slice(0, 8), slice(124, 140)
+"""Size of the first header of a DuckDB file, and where its checksum and the file's identifier stand."""
+
+
+def _name_by_content(path: Path) -> None:
+    """Put a digest of the definitions in place of the random bytes by which DuckDB tells files apart.
+
+    The identifier ties a write-ahead log to its file, and here there is none. Only a header whose checksum is
+    the one of DuckDB's source (`src/common/checksum.cpp`) is written anew: another format is not touched.
+    """
+    with path.open("r+b") as file:
+        header = bytearray(file.read(_HEADER))
+        if len(header) == _HEADER and any(header[_NAME]) and header[_CHECKSUM] == _checksum(header):
+            header[_NAME] = hashlib.sha256(blank_file().name.encode()).digest()[:16]
+            header[_CHECKSUM] = _checksum(header)
+            file.seek(0)
+            file.write(header)
+
+
+def _checksum(header: bytes) -> bytes:
+    total = 5381
+    for (word,) in struct.iter_unpack("<Q", header[8:]):
+        total ^= word * 0xBF58476D1CE4E5B9 & (1 << 64) - 1
+    return struct.pack("<Q", total)
 
 
 def _tidy(directory: Path) -> None:

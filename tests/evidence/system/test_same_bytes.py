@@ -1,4 +1,4 @@
-"""The same inputs give the same bytes, whatever the locale, time zone, threads, hash seed and working folder."""
+"""The same inputs give the same bytes, whatever the locale, time zone, threads, hash seed, working folder, and cache."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WORLDS = (
 COMMANDS = (
     ["build", str(template_directory()), "-o", "x.duckdb"],
     ["nma", "x.duckdb", "--outcome", "alt", "--measure", "ROM", "--format", "json"],
-    ["export", "x.duckdb", "--to", "out", "--format", "csv,xlsx"],
+    ["export", "x.duckdb", "--to", "out", "--format", "csv,xlsx,duckdb"],
 )
 
 
@@ -26,7 +26,8 @@ def made_in(folder: Path, world: dict[str, str]) -> dict[str, bytes]:
     folder.mkdir(parents=True)
     for number, words in enumerate(COMMANDS):
         call = [sys.executable, "-m", "evidence.cli", *words]
-        ended = subprocess.run(call, cwd=folder, env=os.environ | world, capture_output=True, check=True)
+        there = os.environ | world | {"EVIDENCE_CACHE": str(folder.parent / f"cache of {folder.name}")}
+        ended = subprocess.run(call, cwd=folder, env=there, capture_output=True, check=True)
         (folder / f"printed {number}").write_bytes(ended.stdout)
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
