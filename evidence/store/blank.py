@@ -108,7 +108,7 @@ def _name_by_content(path: Path) -> None:
             file.write(header)
 
 
-def _checksum(header: bytes) -> bytes:
+def _checksum(header: bytes | bytearray) -> bytes:
     total = 5381
     for (word,) in struct.iter_unpack("<Q", header[8:]):
         total ^= word * 0xBF58476D1CE4E5B9 & (1 << 64) - 1
