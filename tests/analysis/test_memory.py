@@ -138,7 +138,7 @@ def begg(k, _):
 TAKEN = [
     (solve_gls, 600, 150), (solve_gls, 200, 250), (likelihood_of_tau2, 600, 100), (likelihood_of_tau2, 1200, 150),
     (all_pairs, 400, 200), (all_pairs, 400, 300), (weights, 1000, 40), (weights, 2000, 60),
-    (flows, 600, 60), (flows, 300, 120), (hat, 1500, 60), (hat, 3000, 20), (net_heat, 600, 60), (net_heat, 1500, 60),
+    (flows, 600, 60), (flows, 300, 120), (hat, 1500, 60), (hat, 3000, 20), (net_heat, 600, 60), (net_heat, 900, 30),
     (solve_exact, 3000, 60), (solve_exact, 600, 150), (effects, 300, 200), (effects, 500, 250),
     (influence, 4000, 10), (influence, 8000, 10), (exact_left_out, 3000, 10), (exact_left_out, 1000, 60),
     (ranks, 20_000, 150), (ranks, 80_000, 60), (counted, 100, 2**14), (counted, 60, 2**16),
