@@ -18,7 +18,7 @@ from evidence.errors import CallError, Problem, ReviewError
 from evidence.facts.hazard import event_is_bad
 from evidence.facts.reference import keyed
 from evidence.folder.checks import check
-from evidence.folder.layout import FILE, FILES, Column, File
+from evidence.folder.layout import FILE, FILES, Column, File, needed
 from evidence.folder.missing import ask_statistics, declarations, leave_out
 from evidence.folder.protocol import (
     FILE_NAME,
@@ -214,12 +214,13 @@ def _sheets(folder: Path, problems: Problems) -> dict[str, Sheet]:
     present = {path.name: path for path in sorted(folder.iterdir())}
     sheets: dict[str, Sheet] = {}
     for file in FILES:
-        if file.name in present:
-            if _is_plain(present[file.name], problems):
-                sheet = read_sheet(present[file.name], file, problems)
-                if sheet is not None:
-                    sheets[file.name] = sheet
-        elif file.required:
+        if file.name in present and _is_plain(present[file.name], problems):
+            sheet = read_sheet(present[file.name], file, problems)
+            if sheet is not None:
+                sheets[file.name] = sheet
+    unread = present.keys() & FILE.keys() - sheets.keys()
+    for file in needed({name for name, sheet in sheets.items() if len(sheet) or sheet.refused} | unread):
+        if file.name not in present:
             problems.error(
                 f"the review folder has no {file.name}", f"add it: one row per {file.grain}", file=file.name
             )

@@ -31,7 +31,8 @@ __all__ = ["Conditions", "Selection", "select"]
 T = TypeVar("T")
 
 REVIEW_WIDE = (
-    "screening", "record", "search", "flow", "published_estimate", "published_count", "claim", "claim_result",
+    "screening", "record_pair", "record", "search", "flow", "published_estimate", "published_count", "claim",
+    "claim_result",
 )  # fmt: skip
 """Tables that describe the review as a whole, and would say something wrong of a part of its studies."""
 
@@ -175,7 +176,8 @@ def select(path: Path, conditions: Conditions = Conditions()) -> Iterator[Select
         }
         if conditions.outcomes is not None or conditions.treatments is not None:
             chosen["study"] = [row["study"] for row in db.rows(_LEFT, chosen)]
-        if not all(chosen.values()):
+        # A review may have no study yet: all of it is what was asked for.
+        if conditions != Conditions() and not all(chosen.values()):
             raise RefusedError(f"Nothing meets the condition: {conditions}. There is nothing to export.")
         with scratch() as folder:
             copy = folder / "selection.duckdb"

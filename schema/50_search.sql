@@ -27,6 +27,13 @@ create table record (
     authors text,
     journal text,
     year integer,
+    type text,
+    volume text,
+    issue text,
+    pages text,
+    abstract text,
+    keywords text,
+    url text,
     duplicate_of text,
     study text references study (study),
     source_file text not null,
@@ -41,10 +48,34 @@ comment on column record.title is 'Title. As exported.';
 comment on column record.authors is 'Authors. Separated by semicolons.';
 comment on column record.journal is 'Journal. As exported.';
 comment on column record.year is 'Year of publication. Four digits.';
+comment on column record.type is 'Kind of publication. In words: journal article, conference paper, book chapter.';
+comment on column record.volume is 'Volume. As exported.';
+comment on column record.issue is 'Issue. As exported.';
+comment on column record.pages is 'Pages, or the number of the article. First and last page, with a hyphen between.';
+comment on column record.abstract is 'Abstract. As exported, in one line.';
+comment on column record.keywords is 'Keywords. Separated by semicolons.';
+comment on column record.url is 'Address. As exported.';
 comment on column record.duplicate_of is 'Record that was kept in its place. Empty if this one was kept.';
 comment on column record.study is 'Study it became, if it was included. Short name from studies.csv.';
 comment on column record.source_file is 'File of the review folder that the row was loaded from. Written by the build.';
 comment on column record.source_line is 'Line of that file on which the row begins; the header is line 1. Written by the build.';
+
+create table record_pair (
+    record text not null references record (record),
+    other text not null references record (record),
+    same boolean not null,
+    evidence text,
+    source_file text not null,
+    source_line integer not null,
+    primary key (record, other)
+);
+comment on table record_pair is 'Pairs of records that a person compared. One row per pair: what was answered is not asked again.';
+comment on column record_pair.record is 'The record that stands later. Key from records.csv.';
+comment on column record_pair.other is 'The record that it was compared with. Key from records.csv.';
+comment on column record_pair.same is 'Whether they are the same reference. true or false.';
+comment on column record_pair.evidence is 'What spoke for it, and what against. As proposed.';
+comment on column record_pair.source_file is 'File of the review folder that the row was loaded from. Written by the build.';
+comment on column record_pair.source_line is 'Line of that file on which the row begins; the header is line 1. Written by the build.';
 
 create table screening (
     record text not null references record (record),

@@ -77,6 +77,13 @@ _BOXES: dict[str, tuple[str, int, str, dict[str, str]]] = {
             "total_reports": "Reports of total included studies",
         },
     ),
+    "pooled": (
+        "databases", 6, "",
+        {
+            "total_studies_ma": "Studies included in meta-analysis",
+            "total_reports_ma": "Reports of studies included in meta-analysis",
+        },
+    ),
 }  # fmt: skip
 
 _HEADS = {
@@ -206,7 +213,7 @@ def _stand(
     """
     y = top
     stages: dict[str, tuple[float, float]] = {}
-    for level in range(6):
+    for level in range(1 + max((box.level for box in boxes.values()), default=0)):
         members = [box for box in boxes.values() if box.level == level]
         if not members:
             continue

@@ -112,6 +112,8 @@ def build(review: str, output: Path | None) -> None:
         counted = ("study", "arm", "treatment", "outcome", "measurement", "reported_contrast")
         counts = {name: db.value(f"select count(*) from {name}") for name in counted}
         words = [_counted(n, name.replace("_", " ")) for name, n in counts.items() if n]
+        # A review may begin with its records, or with the counts of its flow diagram.
+        words = words or [_counted(db.value(f"select count(*) from {table}"), word) for table, word in _FOUND]
         warnings = db.value("select count(*) from build_warning where severity = 'warning'")
         unused = db.value("select count(*) from exclusion where measure is null")
     click.echo(f"{path}: {', '.join(words)}.")
@@ -127,6 +129,10 @@ def build(review: str, output: Path | None) -> None:
             f"{_counted(unused, 'row')} cannot be used: "
             f"evidence sql {path} 'from exclusion where measure is null'"
         )
+
+
+_FOUND = (("record", "record"), ("screening", "screening decision"), ("flow", "count of the flow diagram"))
+"""Tables of how studies were found, and the word for one of their rows."""
 
 
 def _kept_results(path: Path) -> int:
@@ -205,5 +211,6 @@ def _mending_table(db: EvidenceBase, mended: Iterable[Effect]) -> list[tuple[str
 
 def _counted(n: int, what: str) -> str:
     """Count things in words: 1 study, 2 studies."""
-    plural = what[:-1] + "ies" if what.endswith("y") else what + "s"
+    first, *rest = what.split(" of ", 1)
+    plural = " of ".join([first[:-1] + "ies" if first.endswith("y") else first + "s", *rest])
     return f"{n} {what if n == 1 else plural}"

@@ -92,8 +92,14 @@ _BOXES = {
     "new_reports": ("NA", "box10"),
     "total_studies": ("node22", "box16"),
     "total_reports": ("NA", "box16"),
+    "total_studies_ma": ("node23", "box17"),
+    "total_reports_ma": ("NA", "box17"),
 }
 """Node and box of the diagram that PRISMA2020's own table (inst/extdata/PRISMA.csv) names for each number."""
+
+
+_WHOLE = ("records_excluded", "dbr_notretrieved_reports", "other_notretrieved_reports")
+"""Boxes in which PRISMA2020 reads a number alone."""
 
 
 def write_prisma(selection: Selection, directory: Path) -> list[Path]:
@@ -101,15 +107,15 @@ def write_prisma(selection: Selection, directory: Path) -> list[Path]:
 
     The boxes of `prisma_flow`, counted or typed; a box that is not known is empty.
     """
-    numbers: dict[str, list[str]] = defaultdict(list)
+    numbers: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for row in selection.db.rows("from prisma_flow order by position, reason nulls first"):
         if row["n"] is not None:
-            text = str(row["n"])
             # The table separates reasons by semicolons and their numbers by commas.
-            reason = (row["reason"] or "").replace(";", ",")
-            numbers[row["box"]].append(f"{reason}, {text}" if reason else text)
+            numbers[row["box"]].append(((row["reason"] or "").replace(";", ","), row["n"]))
     if not numbers:
         raise RefusedError("There is no record, decision or box of the flow to write for PRISMA2020.")
+    if any(reason for box in _WHOLE for reason, _ in numbers.get(box, [])):
+        selection.lose("prisma2020", "has no place for reasons at title and abstract: their sum is written")
     labels = {row["box"]: row["label"] for row in selection.db.rows("select box, label from prisma_box")}
     heading = {before: row for before, *row in _HEADINGS}
     path = directory / "PRISMA.csv"
@@ -120,11 +126,8 @@ def write_prisma(selection: Selection, directory: Path) -> list[Path]:
             if box in heading:
                 data, title_node, title, text = heading[box]
                 writer.writerow((data, title_node, title, text, text, text, f"{title}.html", ""))
-            said = numbers.get(box, [])
-            whole = [text for text in said if "," not in text]
-            with_reason = [text for text in said if "," in text]
             label = labels[box]
-            n = "; ".join(with_reason) or "; ".join(whole)
+            n = _cell(box, numbers.get(box, []))
             writer.writerow((box, node, place, label, label, label, f"{box}.html", n))
         for stage, node, text in _STAGES:
             writer.writerow((stage, node, stage, text, text, text, f"{stage}.html", ""))
@@ -138,3 +141,12 @@ def write_prisma(selection: Selection, directory: Path) -> list[Path]:
         },
     )
     return [path]
+
+
+def _cell(box: str, counts: list[tuple[str, int]]) -> str:
+    """Write the counts of a box as the template has them."""
+    parts = [(reason, n) for reason, n in counts if reason]
+    whole = [n for reason, n in counts if not reason]
+    if parts and box not in _WHOLE:
+        return "; ".join(f"{reason}, {n}" for reason, n in parts)
+    return str(whole[0] if whole else sum(n for _, n in parts)) if counts else ""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from evidence.facts.reference import REFERENCE_TABLES, reference
-from evidence.folder.layout import FILES, File
+from evidence.folder.layout import FILES, File, needed
 from evidence.folder.options import options_of
 from evidence.folder.protocol import FILE_NAME, REVIEW_KEYS
 from evidence.selection import Selection
@@ -29,10 +29,11 @@ def write_review(selection: Selection, directory: Path) -> list[Path]:
     protocol.write_text(_protocol(selection), encoding="utf-8")
     codes = _codes(selection)
     files = [protocol]
+    contents = {file.name: _rows(selection, file, codes) for file in FILES}
+    required = needed({name for name, rows in contents.items() if rows})
     for file in FILES:
-        rows = _rows(selection, file, codes)
-        if rows or file.required:
-            files.append(_write(target / file.name, file, rows))
+        if contents[file.name] or file in required:
+            files.append(_write(target / file.name, file, contents[file.name]))
     return files
 
 

@@ -5,6 +5,7 @@ The loader, the template of ``evidence new``, the importers and the data diction
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -83,7 +84,7 @@ class File:
     numbered : str, optional
         Column of the table that numbers the rows in the order of the file.
     required : bool
-        A review folder must have it.
+        A review folder with evidence must have it; see `needed`.
     further : str, optional
         Table that takes any further column, one row a cell; without it, a further column is an error.
     """
@@ -356,10 +357,29 @@ FILES: tuple[File, ...] = (
             _verbatim("authors"),
             _verbatim("journal"),
             _YEAR,
+            Column("type"),
+            _verbatim("volume"),
+            _verbatim("issue"),
+            _verbatim("pages"),
+            _verbatim("abstract"),
+            _verbatim("keywords"),
+            Column("url", "identifier"),
             _name("duplicate_of", "record"),
             _name("study", "study"),
         ),
         key=("record",),
+    ),
+    File(
+        "record_pairs.csv",
+        "record_pair",
+        "pair of records that a person compared",
+        (
+            _name("record", "record", required=True),
+            _name("other", "record", required=True),
+            Column("same", "boolean", required=True),
+            _verbatim("evidence"),
+        ),
+        key=("record", "other"),
     ),
     File(
         "screening.csv",
@@ -449,3 +469,25 @@ FILES: tuple[File, ...] = (
 
 FILE: dict[str, File] = {file.name: file for file in FILES}
 """The same by file name."""
+
+_SELECTION = frozenset(("searches.csv", "records.csv", "record_pairs.csv", "screening.csv", "flow.csv"))
+"""Files that say how studies were found: a review may have these alone, before it has any study."""
+
+
+def needed(present: Collection[str]) -> list[File]:
+    """Give the files that a review folder must have, in load order.
+
+    Parameters
+    ----------
+    present : collection of str
+        Names of the files that it has with rows, or will have.
+
+    Returns
+    -------
+    list of File
+        None where the folder says only how studies were found.
+    """
+    found = FILE.keys() & present
+    if found and found <= _SELECTION:
+        return []
+    return [file for file in FILES if file.required]

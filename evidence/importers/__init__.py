@@ -82,7 +82,7 @@ IMPORTERS = {
         "Read risk-of-bias judgements in the shape of robvis: a study a row, an item a column.",
     ),
     "prisma": Importer(
-        "evidence.importers.appraisal:import_prisma",
+        "evidence.importers.flow:import_prisma",
         "CSV",
         "Read the numbers of a PRISMA 2020 flow diagram (PRISMA.csv of the PRISMA2020 package).",
     ),

@@ -1,8 +1,7 @@
-"""Risk-of-bias tables of robvis, and the PRISMA 2020 flow diagram's data, become rows of a review folder."""
+"""Risk-of-bias tables of robvis become rows of a review folder."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from evidence.facts.reference import keyed, reference
 from evidence.folder.column_names import plain
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
 from evidence.importers.table import Table, read_table
-from evidence.names import nearest, suggestion
+from evidence.names import suggestion
 
 _ANSWERS = {
     "l": "low",
@@ -195,73 +194,3 @@ def _closest(fits: dict[str, dict[int, str]]) -> dict[str, dict[int, str]]:
     """Of several tools that have all the columns, keep the one whose every item has a column."""
     whole = {t: found for t, found in fits.items() if len(found) == len(_of(t, "rob_item"))}
     return whole or fits
-
-
-_SEVERAL = frozenset(
-    ("database_specific_results", "register_specific_results", "dbr_excluded", "other_excluded")
-)
-
-
-def import_prisma(file: str | Path, into: str | Path, *, dry_run: bool = False) -> ImportReport:
-    """Add the boxes of a PRISMA 2020 flow diagram to ``flow.csv``.
-
-    Parameters
-    ----------
-    file : path
-        ``PRISMA.csv`` of the PRISMA2020 package: columns ``data`` and ``n``, reasons as ``Reason1, 3; ...``.
-    into : path
-        Review folder.
-    dry_run : bool
-        Check and report, write nothing.
-
-    Returns
-    -------
-    ImportReport
-
-    Raises
-    ------
-    ReviewError
-        If the columns are missing, or a number cannot be read.
-    """
-    table = read_table(file)
-    missing = [name for name in ("data", "n") if name not in table.header]
-    if missing:
-        raise ReviewError(
-            f"{table.name} is no table of the PRISMA2020 package: it has no column {', '.join(missing)}."
-        )
-    report = ImportReport(table.name, notes=list(table.notes))
-    draft = Draft(into, title=Path(file).stem)
-    at, n = table.header.index("data"), table.header.index("n")
-    problems: list[Problem] = []
-    for line, cells in table.rows:
-        draft.place = table.name, line
-        box, number = cells[at], cells[n]
-        if not box or box not in keyed("prisma_box"):
-            if (
-                box
-                and nearest(box, keyed("prisma_box"))
-                and box not in ("identification", "screening", "included")
-            ):
-                report.left_out.append(
-                    Problem(f"unknown box {box!r}", suggestion(box, keyed("prisma_box")), table.name, line)
-                )
-            continue
-        parts = [part.strip() for part in number.split(";")] if box in _SEVERAL else [number]
-        for part in parts:
-            reason, _, count = part.rpartition(",") if box in _SEVERAL else ("", "", part)
-            if not part or count.strip().lower() in ("", "xxx"):
-                continue
-            if not re.fullmatch(r"\d+", count.strip()):
-                problems.append(
-                    Problem(
-                        f"{part!r} in box {box}", "a whole number, or 'reason, number; ...'", table.name, line
-                    )
-                )
-                continue
-            draft.add("flow.csv", {"box": box, "n": count.strip(), "reason": reason.strip()})
-    if problems:
-        raise ReviewError(f"{table.name} cannot be imported.", problems)
-    for name in table.header:
-        became = {"data": "flow.csv: box", "n": "flow.csv: n, reason"}.get(name, "")
-        report.mappings.append(ColumnMapping(name, became, "" if became else "words of the diagram"))
-    return draft.finish(report, dry_run=dry_run)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from evidence.errors import Problem, ReviewError
-from evidence.folder.layout import FILE, FILES
+from evidence.folder.layout import FILE, FILES, needed
 from evidence.folder.sheet import Problems, read_sheet
 from evidence.system import files
 
@@ -189,8 +189,8 @@ class Draft:
             if not (staged / "review.toml").is_file():
                 title = self.title.replace("\\", "\\\\").replace('"', '\\"')
                 (staged / "review.toml").write_text(f'title = "{title}"\n', encoding="utf-8")
-            for file in FILES:
-                if file.required and not (staged / file.name).is_file():
+            for file in needed({name for name, rows in self.files.items() if rows}):
+                if not (staged / file.name).is_file():
                     self.files.setdefault(file.name, [])
                     self.changed.add(file.name)
             for name in self.changed:

@@ -2,9 +2,9 @@
 -- Grain: box x reason (source, for the records of one database)
 -- Key: box, reason
 -- Formula: Where records.csv has rows, the boxes that records and screening decisions give are counted: identified
---   (each source), duplicates, screened, excluded, sought, not retrieved, assessed, excluded with reasons, new reports
---   and new studies. All other boxes, and all boxes where there are no records, are taken from flow.csv. Studies in the
---   evidence base are counted for total_studies unless flow.csv has that box.
+--   (each source), duplicates, screened, excluded (with reasons, where a decision on title and abstract has one),
+--   sought, not retrieved, assessed, excluded with reasons, new reports and new studies. All other boxes, and all boxes where there are no records, are taken from flow.csv. Studies in the
+--   evidence base, if there are any, are counted for total_studies unless flow.csv has that box.
 -- Reference: Page MJ et al. (2021), BMJ 372:n71.
 -- Caveats: Decisions are those of `screening_decision`. A record counts as screened once it has a decision on title and
 --   abstract; as sought if that decision is not exclude, or if it has a full-text decision; as assessed if sought,
@@ -22,6 +22,7 @@ with found as (
         search.source,
         case when search.search is null then 'other' else 'dbr' end as route,
         title.decision as title_decision,
+        title.reason as title_reason,
         full_text.decision as full_text_decision,
         full_text.reason as full_text_reason,
         record.study
@@ -79,6 +80,19 @@ counted (box, reason, n) as (
         null,
         count(case when title_decision = 'exclude' and not sought then 1 end)
     from staged
+    union all
+    select
+        'records_excluded',
+        coalesce(title_reason, 'no reason given'),
+        count(*)
+    from staged
+    where
+        title_decision = 'exclude' and not sought
+        and exists (
+            select 1 from staged as given
+            where given.title_reason is not null
+        )
+    group by coalesce(title_reason, 'no reason given')
     union all
     select
         concat(route, '_sought_reports'),
@@ -156,10 +170,12 @@ boxed as (
         count(*) as n,
         'counted' as origin
     from study
-    where not exists (
-        select 1 from flow
-        where box = 'total_studies'
-    )
+    where
+        not exists (
+            select 1 from flow
+            where box = 'total_studies'
+        )
+    having count(*) > 0
 )
 
 select

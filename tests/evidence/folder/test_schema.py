@@ -291,7 +291,7 @@ def test_prisma_boxes_are_those_of_the_2020_diagram():
         "excluded_automatic", "excluded_other", "records_screened", "records_excluded", "dbr_sought_reports",
         "dbr_notretrieved_reports", "other_sought_reports", "other_notretrieved_reports", "dbr_assessed",
         "dbr_excluded", "other_assessed", "other_excluded", "new_studies", "new_reports", "total_studies",
-        "total_reports",
+        "total_reports", "total_studies_ma", "total_reports_ma",
     ]  # fmt: skip
     assert {row["section"] for row in reference("prisma_box")} == {"identification", "screening", "included"}
 

@@ -1,4 +1,4 @@
-"""robvis tables and the PRISMA 2020 flow become rows; what is no judgement is refused with its place."""
+"""robvis tables become rows; what is no judgement is refused with its place."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from evidence.cli import cli
-from evidence.errors import CallError, EvidenceError, ReviewError
-from evidence.importers.appraisal import import_prisma, import_robvis
+from evidence.errors import CallError, ReviewError
+from evidence.importers.appraisal import import_robvis
 from evidence.importers.draft import Draft
 
 ROB2 = "Study,D1,D2,D3,D4,D5,Overall,Weight\nA,Low,Some concerns,High,Low,No information,High,33\n"
@@ -74,57 +74,11 @@ def test_what_is_no_judgement_names_its_place(tmp_path):
     assert not (tmp_path / "review").exists()
 
 
-PRISMA = (
-    "data,node,box,description,boxtext,tooltips,url,n\n"
-    ",node4,prevstud,Grey title box,Previous studies,,,0\n"
-    "previous_studies,node5,box1,x,x,,,15\n"
-    'database_specific_results,,box2,x,x,,,"PubMed, 60; Embase, 31"\n'
-    "duplicates,node8,box3,x,x,,,12\n"
-    'dbr_excluded,node14,box9,x,x,,,"No control, 3; Not in vivo, rats, 2; Reason3, xxx"\n'
-    "identification,node1,identification,x,x,,,0\n"
-)
-
-
-def test_boxes_and_reasons(tmp_path):
-    (tmp_path / "PRISMA.csv").write_text(PRISMA, encoding="utf-8")
-    import_prisma(tmp_path / "PRISMA.csv", tmp_path / "review")
-    found = [(r["box"], r["reason"], r["n"]) for r in rows(tmp_path / "review" / "flow.csv")]
-    assert found == [
-        ("previous_studies", "", "15"),
-        ("database_specific_results", "PubMed", "60"),
-        ("database_specific_results", "Embase", "31"),
-        ("duplicates", "", "12"),
-        ("dbr_excluded", "No control", "3"),
-        ("dbr_excluded", "Not in vivo, rats", "2"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [("data,m\nx,1\n", "no column n"), (PRISMA.replace(",12\n", ",twelve\n"), "'twelve' in box duplicates")],
-)
-def test_a_broken_flow_is_refused(tmp_path, text, message):
-    (tmp_path / "PRISMA.csv").write_text(text, encoding="utf-8")
-    with pytest.raises(EvidenceError, match=message):
-        import_prisma(tmp_path / "PRISMA.csv", tmp_path / "review")
-    assert not (tmp_path / "review").exists()
-
-
-def test_the_commands(tmp_path):
+def test_the_command(tmp_path):
     (tmp_path / "rob.csv").write_text(SYRCLE, encoding="utf-8")
-    (tmp_path / "PRISMA.csv").write_text(PRISMA, encoding="utf-8")
     into = ["--into", str(tmp_path / "review")]
-    for arguments in (["robvis", str(tmp_path / "rob.csv")], ["prisma", str(tmp_path / "PRISMA.csv")]):
-        result = CliRunner().invoke(cli, ["import", *arguments, *into])
-        assert result.exit_code == 0, result.output
-
-
-def test_the_counts_of_a_real_review(trial_data, tmp_path):
-    report = import_prisma(trial_data / "galenos_lsr3" / "prisma_counts.csv", tmp_path / "review")
-    found = {(r["box"], r["reason"]): r["n"] for r in rows(tmp_path / "review" / "flow.csv")}
-    assert found["total_studies", ""] == "23"
-    assert found["database_specific_results", "Psychosis SOLES"] == "89"
-    assert not report.left_out
+    result = CliRunner().invoke(cli, ["import", "robvis", str(tmp_path / "rob.csv"), *into])
+    assert result.exit_code == 0, result.output
 
 
 def test_a_row_is_known_by_the_key_of_its_file_so_that_another_assessor_does_not_hide_it(tmp_path):
