@@ -33,6 +33,9 @@ _LOCKED: dict[str, Any] = {"temp_directory": "", "enable_external_access": False
 # Files are written in the oldest format that holds what we use: other people's DuckDB 1.5 clients open them.
 STORAGE_VERSION = "v1.5.0"
 
+STORAGE = ("v1.2.0", "v1.4.0", STORAGE_VERSION)
+"""Formats that an export can be written in, each for that version of DuckDB and all later ones."""
+
 
 def connect(
     path: str | Path | None = None,
@@ -104,9 +107,11 @@ def connect(
 
 
 @contextmanager
-def attached(connection: duckdb.DuckDBPyConnection, path: str | Path, name: str) -> Iterator[None]:
-    """Attach a file to write, in a format DuckDB 1.5 can read, and detach it afterwards."""
-    connection.execute(f"attach {_literal(os.fspath(path))} as {name} (storage_version '{STORAGE_VERSION}')")
+def attached(
+    connection: duckdb.DuckDBPyConnection, path: str | Path, name: str, storage: str = STORAGE_VERSION
+) -> Iterator[None]:
+    """Attach a file to write, in one of the formats `STORAGE`, and detach it afterwards."""
+    connection.execute(f"attach {_literal(os.fspath(path))} as {name} (storage_version '{storage}')")
     try:
         yield
     finally:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
+from evidence.database import STORAGE, STORAGE_VERSION
 from evidence.errors import CallError, RefusedError
 from evidence.exporters import LOSSES, WRITERS
 from evidence.names import nearest
@@ -28,6 +30,7 @@ def export(
     where: str | None = None,
     outcomes: str | None = None,
     treatments: str | None = None,
+    storage: str | None = None,
 ) -> list[Path]:
     """Write the evidence, or a subset of it, with a data dictionary and its provenance.
 
@@ -45,6 +48,10 @@ def export(
         Conditions on the columns of the tables ``outcome`` and ``treatment``. Arms of other treatments and
         measurements of other outcomes are left out, and studies of which nothing is left.
 
+    storage : {"v1.2.0", "v1.4.0", "v1.5.0"}, optional
+        Format of a DuckDB file: that version of DuckDB and later ones open it. Without it v1.5.0. What an
+        older version cannot compute is stored as rows, and said.
+
     Returns
     -------
     list of Path
@@ -53,7 +60,7 @@ def export(
     Raises
     ------
     CallError
-        If a format or a condition is not known, or the folder cannot be written.
+        If a format, condition or storage is not known, or the folder cannot be written.
     RefusedError
         If nothing meets the conditions, or none of the formats can hold anything of it.
 
@@ -65,6 +72,8 @@ def export(
     ['.R', '.csv', '.json', '.md']
     """
     writers = {name: _writer(name) for name in formats}
+    if storage is not None:
+        _check_storage(storage, formats)
     target = Path(directory)
     # The evidence may stand in the folder written to; a review folder may not be it.
     inputs = [Path(source)] if Path(source).is_dir() else []
@@ -72,6 +81,7 @@ def export(
         select(resolve(source), Conditions(where, outcomes, treatments)) as selection,
         whole_directory(target, inputs=inputs) as staged,
     ):
+        selection = replace(selection, storage=storage or STORAGE_VERSION)
         files: list[Path] = []
         refused: list[str] = []
         for name, write in writers.items():
@@ -100,6 +110,13 @@ def _writer(name: str) -> Callable[[Selection, Path], list[Path]]:
         raise CallError(f"There is no format {name!r}.{hint} There are: {', '.join(WRITERS)}.")
     module, _, function = WRITERS[name].partition(":")
     return getattr(import_module(module), function)
+
+
+def _check_storage(storage: str, formats: Sequence[str]) -> None:
+    if storage not in STORAGE:
+        raise CallError(f"There is no storage {storage!r}; there are: {', '.join(STORAGE)}.")
+    if "duckdb" not in formats:
+        raise CallError("storage is the format of a DuckDB file: ask for --format duckdb, too.")
 
 
 def _dictionary(selection: Selection, directory: Path) -> list[Path]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from evidence.checking.condition import select_keys, select_studies
-from evidence.database import connect
+from evidence.database import STORAGE_VERSION, connect
 from evidence.errors import RefusedError
 from evidence.opening import open as open_base
 from evidence.query import EvidenceBase
@@ -82,6 +82,8 @@ class Selection:
     """What a format could not hold, by format; writers add to it with `lose`."""
     queries: dict[str, str] = field(default_factory=dict)
     """The query behind each file whose content is one query's answer, by name of the file."""
+    storage: str = STORAGE_VERSION
+    """Format of a DuckDB file, one of `evidence.database.STORAGE`."""
     described: dict[str, dict[str, str]] = field(default_factory=dict)
     """Meaning of each column of other files than those of tables and views, by name of the file."""
     _sorted: dict[str, str | None] = field(default_factory=dict, repr=False)

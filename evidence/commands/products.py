@@ -66,6 +66,11 @@ def report(review: str, directory: Path, strict: bool) -> None:
 @click.option(
     "--treatments", metavar="SQL", help="Only arms whose treatment meets this: \"class = 'statin'\"."
 )
+@click.option(
+    "--storage",
+    metavar="VERSION",
+    help="With --format duckdb: v1.2.0, v1.4.0 or v1.5.0 (default), the oldest DuckDB that opens the file.",
+)
 def export(file: str, directory: Path, formats: tuple[str, ...], **conditions: str | None) -> None:
     """Write the evidence, or a subset of it, with data dictionary and provenance.
 

@@ -90,7 +90,8 @@ def write_sqlite(selection: Selection, directory: Path) -> list[Path]:
 
 def write_duckdb(selection: Selection, directory: Path) -> list[Path]:
     """Write a DuckDB file that is an evidence base of its own, with every view and macro."""
-    from evidence.database import attached, connect
+    from evidence.database import STORAGE_VERSION, attached, connect
+    from evidence.exporters.older import write_older
     from evidence.store.blank import copy_blank
     from evidence.store.stored import refresh
 
@@ -109,6 +110,8 @@ def write_duckdb(selection: Selection, directory: Path) -> list[Path]:
                 )
         with connect(temporary, write=True, threads=1) as connection:
             refresh(connection)
+        if selection.storage != STORAGE_VERSION:
+            selection.lose("duckdb", *write_older(temporary, selection.storage))
     return [file]
 
 

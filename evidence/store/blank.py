@@ -86,14 +86,14 @@ def _create_file(path: Path) -> None:
     with connect(path, write=True, threads=1) as connection:
         create(connection)
         connection.execute("checkpoint")
-    _name_by_content(path)
+    name_by_content(path)
 
 
 _HEADER, _CHECKSUM, _NAME = 4096, slice(0, 8), slice(124, 140)
 """Size of the first header of a DuckDB file, and where its checksum and the file's identifier stand."""
 
 
-def _name_by_content(path: Path) -> None:
+def name_by_content(path: Path) -> None:
     """Put a digest of the definitions in place of the random bytes by which DuckDB tells files apart.
 
     The identifier ties a write-ahead log to its file, and here there is none. Only a header whose checksum is
