@@ -153,6 +153,18 @@ class LeftOut:
             None if q is None else np.array([q]),
         )
 
+    def take(self, rows: Array) -> LeftOut:
+        """Keep some studies, by their places."""
+        return LeftOut(**{name: value[rows] for name, value in filled(self).items()})
+
+    @classmethod
+    def woven(cls, parts: Sequence[LeftOut]) -> LeftOut:
+        """Put several of the same studies together, study by study."""
+        columns = {
+            name: np.stack([getattr(part, name) for part in parts], axis=1) for name in filled(parts[0])
+        }
+        return cls(**{name: value.reshape(-1, *value.shape[2:]) for name, value in columns.items()})
+
     def lacking(self, lost: Array, why: str) -> LeftOut:
         """Take numbers away, (s, c) bool array, and say why."""
         names = ("estimate", "std_error", "ci_lower", "ci_upper")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.network import tables
-from analysis.network.data.graph import designs
+from analysis.network.data.graph import shared_studies
 from analysis.network.data.network import Array, Network
 from analysis.network.model.gls import Gls
 from analysis.network.model.sources import Sources, sources
@@ -343,8 +343,8 @@ class NetworkFit(ABC):
         """Set direct against indirect evidence on every comparison that studies make, or say why not."""
 
     @abstractmethod
-    def left_out(self, treatment: Array, versus: Array) -> Iterator[tuple[str, LeftOut]]:
-        """Leave studies out, with the model of each answer, in the order of the table."""
+    def left_out(self, treatment: Array, versus: Array) -> Iterator[tuple[str | Array, LeftOut]]:
+        """Leave studies out, in the order of the table, with the model of all answers or of each."""
 
     @abstractmethod
     def shares(self, model: str, treatment: Array, versus: Array) -> Shares:
@@ -418,13 +418,10 @@ class NetworkFit(ABC):
         first, second = np.nonzero(~np.eye(len(self.network.treatments), dtype=bool))
         return first, second
 
+    @cached_property
     def studies_comparing(self) -> Array:
-        """Count the studies that compare two treatments directly, (T, T)."""
-        count = np.zeros((len(self.network.treatments),) * 2, dtype=int)
-        for design, _, rows in designs(self.network):
-            members = np.array(design)
-            count[np.ix_(members, members)] += len(rows)
-        return count
+        """Number of studies that compare two treatments directly, (T, T)."""
+        return shared_studies(self.network)
 
     def between(self, model: str) -> float:
         """Heterogeneity variance that weights the studies of a model; 0 where there is no estimate."""
@@ -434,8 +431,11 @@ class NetworkFit(ABC):
     @cached_property
     def sources(self) -> dict[str, Sources]:
         """What the estimates rest on, by model."""
-        gls = Gls.of(self.network)
+        gls = self._least_squares()
         return {model: sources(self.network, gls, self.between(model)) for model in self.models}
+
+    def _least_squares(self) -> Gls:
+        return Gls.of(self.network)
 
     def split_each(
         self, model: str, split: Callable[[int, int, str | None], SplitSummary]

@@ -80,7 +80,7 @@ def _estimates(
             "treatment": names[treatment],
             "versus": names[versus],
             "evidence": evidence,
-            "n_studies": fit.studies_comparing()[treatment, versus],
+            "n_studies": fit.studies_comparing[treatment, versus],
             **columns,
         },
     )
@@ -352,7 +352,7 @@ def leave_one_out(fit: NetworkFit, treatment: Array, versus: Array) -> pd.DataFr
         shape = found.estimate.shape
         columns = filled(found) | {
             "engine": np.full(shape, fit.engine, dtype=object),
-            "model": np.full(shape, model, dtype=object),
+            "model": np.broadcast_to(np.array(model, dtype=object).reshape(-1, 1), shape),
             "study": studies[found.study],
             "treatment": np.broadcast_to(names[treatment], shape),
             "versus": np.broadcast_to(names[versus], shape),

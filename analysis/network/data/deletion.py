@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import groupby
 
 import numpy as np
 
-from analysis.network.data.graph import comparisons, components
+from analysis.network.data.graph import comparisons, components, linked_by, neighbours, without_edges
 from analysis.network.data.network import Array, Block, Network
 
 
@@ -47,15 +48,19 @@ def cut_off(net: Network) -> dict[int, Array]:
     study = number[pairs.study]
     n = len(net.treatments)
     # Each study's distinct pairs; a study can only matter if one of its pairs is compared in no other study.
-    distinct = np.unique(np.column_stack([pairs.first * n + pairs.second, study]), axis=0)
-    code, count = np.unique(distinct[:, 0], return_counts=True)
-    sole = np.unique(distinct[np.isin(distinct[:, 0], code[count == 1]), 1])
+    code, owner = np.unique(np.column_stack([pairs.first * n + pairs.second, study]), axis=0).T
+    distinct, first, count = np.unique(code, return_index=True, return_counts=True)
+    alone = first[count == 1]
+    linked = neighbours(n, distinct)
+    order = np.argsort(owner[alone], kind="stable")
     found = {}
-    for i in sole:
-        rest = np.unique(distinct[distinct[:, 1] != i, 0])
-        label = components(n, np.column_stack([rest // n, rest % n]))
-        if label.any():
-            found[int(i)] = label
+    for i, own in groupby(alone[order].tolist(), key=lambda row: int(owner[row])):
+        lost = code[list(own)]
+        left = without_edges(linked, n, lost)
+        if all(linked_by(left, int(pair) // n, int(pair) % n) for pair in lost):
+            continue
+        rest = distinct[~np.isin(distinct, lost)]
+        found[i] = components(n, np.column_stack([rest // n, rest % n]))
     return found
 
 

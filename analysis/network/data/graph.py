@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 
@@ -131,6 +132,19 @@ def design_name(net: Network, treatments: Sequence[int]) -> str:
     return joined((net.treatments[t] for t in treatments), ":")
 
 
+def shared_studies(net: Network) -> Array:
+    """Count the units of randomisation that hold both of two treatments, (T, T) int array.
+
+    On the diagonal those that hold the treatment.
+    """
+    n = len(net.treatments)
+    count = np.zeros(n * n, dtype=int)
+    for block in net.blocks:
+        i, j = np.indices((block.k, block.k)).reshape(2, -1)
+        count += np.bincount((block.treatment[:, i] * n + block.treatment[:, j]).ravel(), minlength=n * n)
+    return count.reshape(n, n)
+
+
 def direct_comparisons(net: Network) -> list[tuple[int, int]]:
     """List the pairs of treatments that at least one study compares, ascending.
 
@@ -143,13 +157,8 @@ def direct_comparisons(net: Network) -> list[tuple[int, int]]:
     list of (int, int)
         Indices into `Network.treatments`, the lower first.
     """
-    pairs = {
-        (int(design[i]), int(design[j]))
-        for design, _, _ in designs(net)
-        for i in range(len(design))
-        for j in range(i + 1, len(design))
-    }
-    return sorted(pairs)
+    first, second = np.nonzero(np.triu(shared_studies(net), 1))
+    return list(zip(first.tolist(), second.tolist()))
 
 
 def splittable(net: Network) -> dict[tuple[int, int], str | None]:
@@ -168,23 +177,100 @@ def splittable(net: Network) -> dict[tuple[int, int], str | None]:
         Every direct comparison (indices, the lower first); None where it can be split, else the reason why
         not.
     """
-    sets = [design for design, _, _ in designs(net)]
+    n, count = len(net.treatments), shared_studies(net)
+    lost, together = _lost_with(net, count)
+    first, second = np.nonzero(np.triu(count, 1))
+    linked = neighbours(n, first * n + second)
     verdict: dict[tuple[int, int], str | None] = {}
     for a, b in direct_comparisons(net):
-        edges: list[tuple[int, int]] = []
-        shares_study = False
-        for design in sets:
-            both = a in design and b in design
-            rest = [t for t in design if not (both and t in (a, b))]
-            shares_study |= both and len(rest) > 0
-            edges += [(rest[0], t) for t in rest[1:]]
-        label = components(len(net.treatments), edges)
-        if label[a] == label[b]:
+        kept = [linked[t] & ~(1 << other) & ~lost.get((a * n + b, t), 0) for t, other in ((a, b), (b, a))]
+        if _path(kept[0], kept[1], linked, ~(1 << a | 1 << b)):
             verdict[a, b] = None
-        elif shares_study:
+        elif a * n + b in together:
             verdict[a, b] = (
                 "the only indirect evidence comes from the multi-arm studies that compare them directly"
             )
         else:
             verdict[a, b] = "there is no indirect evidence"
     return verdict
+
+
+def _lost_with(net: Network, count: Array) -> tuple[dict[tuple[int, int], int], set[int]]:
+    """Find the neighbours that a treatment has only in studies that hold a second one as well.
+
+    Parameters
+    ----------
+    net : Network
+    count : (T, T) int array
+        From `shared_studies`.
+
+    Returns
+    -------
+    dict of (int, int) to int
+        By the pair, as the lower times T plus the higher, and one of the two: its lost neighbours as bits.
+    set of int
+        Pairs that some study holds beside a third treatment.
+    """
+    n = len(net.treatments)
+    codes = [np.zeros(0, dtype=int)]
+    for block in net.blocks:
+        if block.k > 2:
+            at = np.array(list(permutations(range(block.k), 3))).T
+            one, two, third = (block.treatment[:, arm].ravel() for arm in at)
+            codes.append((one * n + two) * n + third)
+    code, times = np.unique(np.concatenate(codes), return_counts=True)
+    one, two, third = code // n // n, code // n % n, code % n
+    pair = np.minimum(one, two) * n + np.maximum(one, two)
+    alone = times == count[one, third]
+    lost: dict[tuple[int, int], int] = {}
+    for key in zip(pair[alone].tolist(), one[alone].tolist(), third[alone].tolist()):
+        lost[key[:2]] = lost.get(key[:2], 0) | 1 << key[2]
+    return lost, set(pair.tolist())
+
+
+def neighbours(n: int, codes: Array) -> list[int]:
+    """Give the neighbours of each of n treatments as the bits of a number.
+
+    Parameters
+    ----------
+    n : int
+    codes : (m,) int array
+        Pairs of treatments, one times n plus the other.
+
+    Returns
+    -------
+    list of int
+    """
+    bits = [0] * n
+    for one, other in zip((codes // n).tolist(), (codes % n).tolist()):
+        bits[one] |= 1 << other
+        bits[other] |= 1 << one
+    return bits
+
+
+def without_edges(bits: Sequence[int], n: int, codes: Array) -> list[int]:
+    """Take pairs, as of `neighbours`, away from those that are linked."""
+    left = list(bits)
+    for one, other in zip((codes // n).tolist(), (codes % n).tolist()):
+        left[one] &= ~(1 << other)
+        left[other] &= ~(1 << one)
+    return left
+
+
+def linked_by(bits: Sequence[int], one: int, other: int) -> bool:
+    """Whether a path leads from one treatment to another."""
+    return _path(1 << one, 1 << other, bits, -1)
+
+
+def _path(start: int, goal: int, bits: Sequence[int], within: int) -> bool:
+    """Whether a path leads from a set of treatments to another, all as bits, over the treatments `within`."""
+    reached = new = start & within
+    goal &= within
+    while new and not reached & goal:
+        found = 0
+        while new:
+            found |= bits[(new & -new).bit_length() - 1]
+            new &= new - 1
+        new = found & within & ~reached
+        reached |= new
+    return bool(reached & goal)

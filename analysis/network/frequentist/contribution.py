@@ -10,7 +10,7 @@ from analysis.network.data.graph import comparisons
 from analysis.network.data.network import Array, Network
 from analysis.network.model.gls import Gls
 from analysis.network.model.inconsistency import Designs, design_hat
-from analysis.network.model.rows import heterogeneity_correlation
+from analysis.network.model.sources import reduced_weights
 from evidence.system.memory import FEWER, refuse_without_room
 
 METHODS = {
@@ -75,35 +75,6 @@ def study_hat(net: Network, gls: Gls, tau2: float) -> Array:
     root = gls.solve([tau2]).root[0]
     difference = root[rows.second] - root[rows.first]
     return (difference @ difference.T) * reduced_weights(net, tau2)
-
-
-def reduced_weights(net: Network, tau2: float) -> Array:
-    """Weights of all comparisons within studies that together carry each study's information.
-
-    Parameters
-    ----------
-    net : Network
-    tau2 : float
-
-    Returns
-    -------
-    (m,) array
-        In the order of `analysis.network.data.graph.comparisons`; inverse variances for two-arm studies. For
-        a study with k arms the off-diagonal elements, with changed sign, of its Laplacian matrix.
-
-    References
-    ----------
-    Rücker G, Schwarzer G (2014). Reduce dimension or reduce weights? Stat Med 33:4353-69.
-    doi:10.1002/sim.6236
-    """
-    parts = []
-    for block in net.blocks:
-        i, j = np.triu_indices(block.k, 1)
-        precision = np.linalg.inv(block.S + tau2 * heterogeneity_correlation(block.k - 1))
-        difference = np.concatenate([-np.ones((block.k - 1, 1)), np.eye(block.k - 1)], axis=1)
-        laplacian = difference.T @ precision @ difference
-        parts.append(-laplacian[:, i, j].ravel())
-    return np.concatenate(parts)
 
 
 def contributions(

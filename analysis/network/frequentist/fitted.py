@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.network import ranking, tables
-from analysis.network.data.deletion import study_numbers
 from analysis.network.data.graph import comparisons, design_name
 from analysis.network.data.network import Array, Network
-from analysis.network.frequentist import contribution
+from analysis.network.frequentist import contribution, splitting
+from analysis.network.frequentist.deletion import WithoutStudies
 from analysis.network.frequentist.funnel import comparison_adjusted, small_study_tests
 from analysis.network.frequentist.remarks import remarks
 from analysis.network.frequentist.solution import i_squared, interval, rank_probabilities
@@ -78,6 +78,9 @@ class FrequentistFit(NetworkFit):
         """Heterogeneity variance that weights the studies of a model; 0 where there is no estimate."""
         return self.tau2 if model == "random" and np.isfinite(self.tau2) else 0.0
 
+    def _least_squares(self) -> Gls:
+        return self.gls
+
     @cached_property
     def df(self) -> int:
         """Degrees of freedom of Q."""
@@ -122,7 +125,7 @@ class FrequentistFit(NetworkFit):
 
     def direct_and_indirect(self, model: str) -> Iterator[tuple[str, Array, Array, Effects]]:
         """Give the direct and the indirect estimates behind the network's."""
-        evidence = inconsistency.back_calculation(self.network, self.gls, self.between(model))
+        evidence = splitting.back_calculation(self.sources[model])
         # What is left of a multi-arm study's own evidence is no other evidence.
         indirect = np.where(self.sources[model].sole, np.nan, evidence.indirect)
         for kind, effect, std_error in (
@@ -235,10 +238,12 @@ class FrequentistFit(NetworkFit):
         tau2 = self.between(model)
         if method == "side-splitting":
             again = self.method if model == "random" and self.method in ESTIMATORS else None
-            evidence, spread, _ = inconsistency.side_splitting(self.network, again, tau2)
+            evidence, spread, _ = splitting.side_splitting(self.network, self.gls, again, tau2)
         else:
-            split = inconsistency.separate_designs if method == "SIDDE" else inconsistency.back_calculation
-            evidence = split(self.network, self.gls, tau2)
+            if method == "SIDDE":
+                evidence = splitting.separate_designs(self.network, self.gls, tau2)
+            else:
+                evidence = splitting.back_calculation(self.sources[model])
             spread = np.hypot(evidence.direct_se, evidence.indirect_se)
         known = 1.0 if self.known(model) else np.nan
         difference = interval(evidence.direct - evidence.indirect, known * spread)
@@ -278,35 +283,22 @@ class FrequentistFit(NetworkFit):
 
     # --- fit ------------------------------------------------------------------------------------------------
 
-    def left_out(self, treatment: Array, versus: Array) -> Iterator[tuple[str, LeftOut]]:
-        """Refit without each study, all its experiments together; heterogeneity is estimated anew."""
-        number, studies = study_numbers(self.network)
+    def left_out(self, treatment: Array, versus: Array) -> Iterator[tuple[Array, LeftOut]]:
+        """Leave out each study, all its experiments together; heterogeneity is estimated anew.
+
+        Found from the one fit by down-dating, which is a refit to rounding error; where that would lose
+        digits the network is solved again.
+        """
+        without = WithoutStudies(self.network, self.gls)
         # A dozen cells a row.
         refuse_without_room(
-            500 * len(studies) * len(treatment) * len(self.models),
-            f"Leaving out each of {len(studies):,} studies for {len(treatment):,} effects",
+            500 * len(without.study) * len(treatment) * len(self.models),
+            f"Leaving out each of {len(without.study):,} studies for {len(treatment):,} effects",
             f"Leave --leave-one-out out. {FEWER}",
         )
-        cut = [f"not connected with {self.network.treatments[v]} without this study" for v in versus]
-        for study in range(len(studies)):
-            keep = number[self.gls.study] != study
-            if not keep.any():
-                continue
-            df = self.gls.degrees_of_freedom(keep)
-            q = float(self.gls.solve([0.0], keep).rss[0]) if df else np.nan
-            i2 = max(0.0, 1 - df / q) if df and q > 0 else (0.0 if df else np.nan)
-            for model in self.models:
-                between = 0.0
-                if model == "random":
-                    again = ESTIMATORS.get(self.method)
-                    between = self.tau2 if again is None else again(self.gls, keep)
-                known = bool(np.isfinite(between))
-                effect, variance = self.gls.contrasts(between if known else 0.0, treatment, versus, keep)
-                found = interval(effect, np.sqrt(variance) if known else np.full(len(effect), np.nan))
-                other = "" if known else "heterogeneity cannot be estimated"
-                note = np.where(np.isnan(effect), np.array(cut, dtype=object), other)
-                tau = np.sqrt(between) if model == "random" else np.nan
-                yield model, LeftOut.one(study, found, tau, note, i2, q)
+        parts = [without.left_out(model, self.method, self.tau2, treatment, versus) for model in self.models]
+        if len(without.study):
+            yield np.tile(np.array(self.models, dtype=object), len(without.study)), LeftOut.woven(parts)
 
     def statistics(self, model: str) -> Iterator[Statistic]:
         """Give the log likelihood, what each study adds to Q, and how certain the hierarchy is.

@@ -10,7 +10,7 @@ import numpy as np
 
 from analysis.network.data.graph import comparisons
 from analysis.network.data.network import Array, Network
-from analysis.network.model.inconsistency import direct_estimates
+from analysis.network.model.sources import direct_estimates
 from evidence import facts
 from evidence.errors import CallError, RefusedError
 

@@ -66,12 +66,23 @@ class Gls:
     blocks : sequence of Block
         The same studies unrotated.
     n_treatments : int
+
+    Attributes
+    ----------
+    blocks : tuple of BlockRows
+        The rotated data.
+    y, theta, study : (n,) arrays
+        Rotated effects, their share in tau2, and the unit of randomisation of each row.
+    low, high : (E,) int arrays
+        Treatments of each edge.
+    design : (n, T) sparse array
+        What the rotation makes of the treatments' effects.
     """
 
     def __init__(self, rows: Sequence[BlockRows], blocks: Sequence[Block], n_treatments: int) -> None:
         from scipy.sparse import csr_array
 
-        self.n_treatments = n_treatments
+        self.n_treatments, self.blocks = n_treatments, tuple(rows)
         self.y = np.concatenate([block.y.ravel() for block in rows])
         self.theta = np.concatenate([block.theta.ravel() for block in rows])
         self.study = np.concatenate([np.repeat(block.study, block.y.shape[1]) for block in rows])
@@ -109,7 +120,7 @@ class Gls:
         n, edges = len(self.y), len(distinct)
         self._conductance = csr_array((conductance, (edge.ravel(), row)), shape=(edges, n))
         self._current = csr_array((current, (edge.ravel(), row)), shape=(edges, n))
-        self._design = csr_array((x, (x_row, x_treatment)), shape=(n, n_treatments))
+        self.design = csr_array((x, (x_row, x_treatment)), shape=(n, n_treatments))
         total = self._conductance @ np.ones(n)
         strength = np.bincount(self.low, total, n_treatments) + np.bincount(self.high, total, n_treatments)
         # The best connected treatment is the root, so that effects within a well connected part stay sharp.
@@ -176,7 +187,7 @@ class Gls:
         current[:, low, high] = -current[:, high, low]
         effect, factor, log_det = _eliminate(g, current)
         effect, factor = effect[:, place], factor[:, place]
-        residual = self.y[:, None] - self._design @ effect.T
+        residual = self.y[:, None] - self.design @ effect.T
         rss = (weights * residual**2).sum(0)
         return Solution(tau2, weights, effect, factor, rss, log_det, residual)
 
@@ -249,6 +260,22 @@ class Gls:
             change = self._conductance @ (self.theta[:, None] * w**2)
             slope += (change * self.resistances(solution)).sum(0)
         return 0.5 * slope
+
+    def between(self, solution: Solution, coefficient: Array) -> Array:
+        """Hold weighted rows between the roots of the covariance: root' X' diag(c) X root, (J, T, T).
+
+        Parameters
+        ----------
+        solution : Solution
+            At J values of tau2.
+        coefficient : (n, J) or (n,) array
+        """
+        of_edge = (self._conductance @ coefficient).reshape(len(self.low), -1)
+        found = np.empty_like(solution.root)
+        for j, root in enumerate(solution.root):
+            difference = root[self.high] - root[self.low]
+            found[j] = difference.T @ (of_edge[:, j, None] * difference)
+        return found
 
     def resistances(self, solution: Solution) -> Array:
         """Variance of the network estimate of each edge, (E, J)."""
@@ -379,7 +406,7 @@ def tau2_likelihood(gls: Gls, restricted: bool = True, keep: Array | None = None
 
     if gls.degrees_of_freedom(keep) == 0:
         return np.nan
-    low, high = 0.0, np.sqrt(_largest_tau2(gls, keep))
+    low, high = 0.0, np.sqrt(largest_tau2(gls, keep))
     unit = 1.0 / np.sqrt(gls.theta.max())
     if high == 0.0:
         return 0.0
@@ -409,7 +436,7 @@ def tau2_likelihood(gls: Gls, restricted: bool = True, keep: Array | None = None
     return float(nodes[best] ** 2)
 
 
-def _largest_tau2(gls: Gls, keep: Array | None) -> float:
+def largest_tau2(gls: Gls, keep: Array | None = None) -> float:
     """Bound on tau2: the sum of squared residuals were there no sampling error, with room to spare."""
     far = 1e16 / gls.theta.min()
     return 16.0 * far * float(gls.solve([far], keep).rss[0])
@@ -456,7 +483,7 @@ def tau2_interval(gls: Gls, level: float = 0.95) -> tuple[float, float]:
         if excess(0.0, target) <= 0:
             bounds.append(0.0)
             continue
-        high = _largest_tau2(gls, None)
+        high = largest_tau2(gls)
         while excess(high, target) > 0 and high < inf:
             high *= 16
         bounds.append(float(brentq(excess, 0.0, high, args=(target,), xtol=1e-300, rtol=1e-14)))

@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.network.data.graph import design_name, splittable
+from analysis.network.data.deletion import cut_off
+from analysis.network.data.graph import design_name
 from analysis.network.data.network import Array, Block, Network
-from analysis.network.model.gls import ESTIMATORS, Gls, moment_estimate
+from analysis.network.model.downdate import LEAST, Deletions
+from analysis.network.model.gls import Gls, moment_estimate
 from analysis.network.model.rows import heterogeneity_correlation
-from analysis.network.model.sources import ALONE, DIRECT_ONLY, Sources, direct_estimates, sources
+from analysis.network.model.sources import Sources
 from analysis.network.protocol import QTest, TauSummary
 from evidence.system.memory import FEWER, refuse_without_room
 
@@ -189,13 +191,52 @@ def decomposition(net: Network) -> list[QTest]:
     for name, q, df, n in zip(names, pooled.q, pooled.df, pooled.n_studies):
         count = f"{n} {'study' if n == 1 else 'studies'}"
         tests.append(_q_test("heterogeneity within design", name, q, df, count))
-    for d, name in enumerate(names):
-        keep = gls.study != d
-        df = gls.degrees_of_freedom(keep)
+    without = WithoutDesigns(pooled.network, gls)
+    for name, df, rest in zip(names, without.freedom.tolist(), without.q.tolist()):
         if df < df_between:
-            rest = float(gls.solve([0.0], keep).rss[0])
             tests.append(_q_test("between designs after detaching", name, rest, df))
     return tests
+
+
+class WithoutDesigns:
+    """The pooled designs, at no further heterogeneity, without each of them.
+
+    Parameters
+    ----------
+    net : Network
+        The designs in place of studies.
+    gls : Gls
+        Of the same network.
+
+    Attributes
+    ----------
+    freedom : (d,) int array
+        Degrees of freedom without each.
+    q : (d,) array
+        Cochran's Q without each.
+    """
+
+    def __init__(self, net: Network, gls: Gls) -> None:
+        self.gls = gls
+        self.solution = gls.solve([0.0])
+        bridges, parts = np.zeros(len(net.studies), dtype=bool), np.ones(len(net.studies), dtype=int)
+        for design, part in cut_off(net).items():
+            bridges[design], parts[design] = True, part.max() + 1
+        self.deletions = Deletions(gls, gls.study, bridges)
+        self.freedom = len(gls.y) - self.deletions.size - gls.n_treatments + parts
+        self.followed = self.deletions.left(self.solution) >= LEAST
+        self.q = self.deletions.q(self.solution)
+        self._again = {d: gls.solve([0.0], gls.study != d) for d in np.flatnonzero(~self.followed).tolist()}
+        for design, solution in self._again.items():
+            self.q[design] = solution.rss[0]
+
+    def effects(self) -> Array:
+        """Effects of the treatments against the first, as far as the rest connects them, (d, T)."""
+        every = np.arange(self.gls.n_treatments)
+        found = self.deletions.effects(self.solution, every, 0 * every)[0, 0].T
+        for design, solution in self._again.items():
+            found[design] = solution.effect[0]
+        return found
 
 
 def _q_test(method: str, component: str, q: float, df: int, note: str = "") -> QTest:
@@ -264,9 +305,8 @@ def net_heat(net: Network, tau2: float = 0.0) -> NetHeat:
     )
     hat = design_hat(pooled, other, base)
 
-    def parts(keep: Array | None) -> Array:
+    def parts(effect: Array) -> Array:
         """Contribution of each contrast to Q: its residual times the precision-weighted residuals."""
-        effect = gls.solve([0.0], keep).effect[0]
         found = []
         for block in blocks:
             residual = block.y - (effect[block.treatment[:, 1:]] - effect[block.treatment[:, :1]])
@@ -274,13 +314,13 @@ def net_heat(net: Network, tau2: float = 0.0) -> NetHeat:
             found.append((residual * weighted).ravel())
         return np.concatenate(found)
 
-    whole = parts(None)
+    whole = parts(gls.solve([0.0]).effect[0])
     freedom = gls.degrees_of_freedom()
     difference = np.full((len(design), len(design)), np.nan)
-    for d in range(len(pooled.treatments)):
-        keep = gls.study != d
-        if gls.degrees_of_freedom(keep) < freedom:
-            rest = np.where(design == d, 0.0, parts(keep))
+    without = WithoutDesigns(pooled.network, gls)
+    for d, effect in enumerate(without.effects()):
+        if without.freedom[d] < freedom:
+            rest = np.where(design == d, 0.0, parts(effect))
             difference[:, design == d] = (whole - rest)[:, None]
     names = [design_name(net, treatments) for treatments in pooled.treatments]
     of = [names[d] for d in design]
@@ -312,184 +352,3 @@ def design_hat(pooled: Designs, treatment: Array, versus: Array) -> Array:
         spread = np.linalg.solve(block.S, arms)
         columns.append(np.einsum("mt,dit->mdi", wanted, spread).reshape(len(wanted), -1))
     return np.concatenate(columns, axis=1)
-
-
-# --- direct against indirect
-# ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Direct and indirect evidence on comparisons; ``second minus first``.
-
-    Attributes
-    ----------
-    first, second : (c,) int arrays
-    direct, direct_se, indirect, indirect_se : (c,) arrays
-        NaN where there is no such evidence.
-    proportion : (c,) array
-        Share of the direct evidence in the network estimate; NaN where the method has none.
-    note : tuple of str
-        Why there is no indirect estimate, or why it is not independent of the direct one.
-    """
-
-    first: Array
-    second: Array
-    direct: Array
-    direct_se: Array
-    indirect: Array
-    indirect_se: Array
-    proportion: Array
-    note: tuple[str, ...]
-
-
-def back_calculation(net: Network, gls: Gls, tau2: float) -> Evidence:
-    """Take the direct estimates out of the network estimates.
-
-    The proportion of direct evidence is the variance of the network estimate over that of the direct
-    estimate; what is left is the indirect estimate (König, Krahn and Binder 2013, doi:10.1002/sim.6001;
-    netmeta's default).
-
-    Parameters
-    ----------
-    net : Network
-    gls : Gls
-        Of the same network.
-    tau2 : float
-        Of the network; it serves the direct estimates too.
-
-    Returns
-    -------
-    Evidence
-    """
-    found = sources(net, gls, tau2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rest = np.where(found.proportion > 1 - DIRECT_ONLY, np.nan, 1 - found.proportion)
-        indirect = (found.network - found.proportion * found.direct) / rest
-        indirect_se = np.sqrt(found.network_variance / rest)
-    return Evidence(
-        found.first,
-        found.second,
-        found.direct,
-        np.sqrt(found.variance),
-        indirect,
-        indirect_se,
-        found.proportion,
-        found.note,
-    )
-
-
-def separate_designs(net: Network, gls: Gls, tau2: float) -> Evidence:
-    """Set the direct estimates against the network without every study that compares the two treatments.
-
-    Separate Indirect from Direct Design Evidence (SIDDE; Efthimiou et al. 2019, doi:10.1002/sim.8158).
-
-    Parameters
-    ----------
-    net : Network
-    gls : Gls
-        Of the same network.
-    tau2 : float
-        Of the whole network.
-
-    Returns
-    -------
-    Evidence
-    """
-    first, second, direct, variance = direct_estimates(net, tau2)
-    refuse_without_room(
-        len(net.studies) * len(net.treatments),
-        f"Which of {len(net.treatments):,} treatments each of {len(net.studies):,} studies holds",
-        FEWER,
-    )
-    holds = np.zeros((len(net.studies), len(net.treatments)), dtype=bool)
-    for block in net.blocks:
-        holds[block.study[:, None], block.treatment] = True
-    indirect, spread = np.full(len(first), np.nan), np.full(len(first), np.nan)
-    for c, (a, b) in enumerate(zip(first, second)):
-        keep = ~(holds[:, a] & holds[:, b])[gls.study]
-        if keep.any():
-            effect, var = gls.contrasts(tau2, np.array([b]), np.array([a]), keep)
-            indirect[c], spread[c] = effect[0], np.sqrt(var[0])
-    return Evidence(
-        first,
-        second,
-        direct,
-        np.sqrt(variance),
-        indirect,
-        spread,
-        np.full(len(first), np.nan),
-        tuple("" if np.isfinite(value) else ALONE for value in indirect),
-    )
-
-
-def split_network(net: Network, first: int, second: int) -> Network:
-    """Give the arms of `second` a node of their own in every study that also holds `first`.
-
-    The network then has one more treatment, the last; its effect less that of `second` is the inconsistency
-    parameter of Dias et al. (2010, doi:10.1002/sim.3767). In multi-arm studies it matters which of the two
-    is moved.
-
-    Parameters
-    ----------
-    net : Network
-    first, second : int
-        Treatments.
-
-    Returns
-    -------
-    Network
-    """
-    new = len(net.treatments)
-    blocks = []
-    for block in net.blocks:
-        both = (block.treatment == first).any(1) & (block.treatment == second).any(1)
-        moved = np.where(both[:, None] & (block.treatment == second), new, block.treatment)
-        blocks.append(replace(block, treatment=moved))
-    return replace(net, treatments=(*net.treatments, "split"), blocks=tuple(blocks), arms=None)
-
-
-def side_splitting(net: Network, method: str | None, tau2: float) -> tuple[Evidence, Array, Array]:
-    """Split comparisons by an inconsistency parameter, and estimate heterogeneity anew each time.
-
-    Parameters
-    ----------
-    net : Network
-    method : str or None
-        Estimator of tau2; None keeps the given `tau2`.
-    tau2 : float
-
-    Returns
-    -------
-    evidence : Evidence
-        Only comparisons with indirect evidence of their own are split (see `splittable`); the others have
-        their pooled direct estimate.
-    difference_se : (c,) array
-        Direct and indirect estimates of a split network are correlated through multi-arm studies.
-    tau2 : (c,) array
-        Of each split network.
-    """
-    first, second, direct, variance = direct_estimates(net, tau2)
-    verdict = splittable(net)
-    pairs = list(zip(first.tolist(), second.tolist()))
-    # Direct, indirect, their difference; variances of the three; tau2.
-    effects, variances = np.full((2, 3, len(pairs)), np.nan)
-    between = np.full(len(pairs), np.nan)
-    effects[0], variances[0] = direct, variance
-    for c, (a, b) in enumerate(pairs):
-        if verdict[a, b] is not None:
-            continue
-        gls = Gls.of(split_network(net, a, b))
-        between[c] = tau2 if method is None else ESTIMATORS[method](gls)
-        if np.isfinite(between[c]):
-            moved = gls.n_treatments - 1
-            sides = np.array([moved, b, moved]), np.array([a, a, b])
-            effects[:, c], variances[:, c] = gls.contrasts(between[c], *sides)
-    errors = np.sqrt(variances)
-    notes = tuple(
-        verdict[pair] or ("" if np.isfinite(value) else "heterogeneity cannot be estimated")
-        for pair, value in zip(pairs, between)
-    )
-    no_share = np.full(len(pairs), np.nan)
-    evidence = Evidence(first, second, effects[0], errors[0], effects[1], errors[1], no_share, notes)
-    return evidence, errors[2], between

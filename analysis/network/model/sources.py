@@ -12,6 +12,7 @@ import numpy as np
 from analysis.network.data.graph import comparisons, splittable
 from analysis.network.data.network import Array, Network
 from analysis.network.model.gls import Gls
+from analysis.network.model.rows import heterogeneity_correlation
 
 DIRECT_ONLY = 0.0005
 """An indirect share below this is none: netmeta's limit."""
@@ -106,6 +107,133 @@ def direct_estimates(net: Network, tau2: float) -> tuple[Array, Array, Array, Ar
     return distinct // len(net.treatments), distinct % len(net.treatments), effect, 1.0 / total
 
 
+@dataclass(frozen=True)
+class Together:
+    """The studies that compare two treatments, put together: comparisons whose studies hold r + 1 treatments.
+
+    Attributes
+    ----------
+    member : (g,) int array
+        Place of each comparison among those that studies make, ascending.
+    treatment : (g, r + 1) int array
+        The two treatments, first and second, then the others of those studies.
+    precision : (g, r, r) array
+        Information about the effects of all but the first treatment against it.
+    pull : (g, r) array
+        That information times what is left of those studies' effects.
+    """
+
+    member: Array
+    treatment: Array
+    precision: Array
+    pull: Array
+
+
+def held_together(net: Network, tau2: float, effect: Array) -> list[Together]:
+    """Gather, for every comparison, the studies that make it.
+
+    Parameters
+    ----------
+    net : Network
+    tau2 : float
+    effect : (T,) array
+        Effects that what is left is held against.
+
+    Returns
+    -------
+    list of Together
+        One for each number of treatments.
+    """
+    n = len(net.treatments)
+    pairs, group, edge, weight, pulled = _edges_of_each(net, tau2, effect)
+    first, second = pairs // n, pairs % n
+
+    def ordered(treatment: Array) -> Array:
+        """Code of a treatment within its group: the first of the comparison, the second, the others."""
+        place = np.where(treatment == first[group], 0, np.where(treatment == second[group], 1, treatment + 2))
+        return group * (n + 2) + place
+
+    ends = np.concatenate([ordered(edge // n), ordered(edge % n)])
+    members, place = np.unique(ends, return_inverse=True)
+    owner, inside = members // (n + 2), members % (n + 2)
+    named = np.where(inside == 0, first[owner], np.where(inside == 1, second[owner], inside - 2))
+    size = np.bincount(owner)
+    begin = np.cumsum(size) - size
+    low, high = np.split(place.ravel() - begin[np.concatenate([group, group])], 2)
+    found = []
+    for k in np.unique(size).tolist():
+        chosen, used = np.flatnonzero(size == k), np.flatnonzero(size[group] == k)
+        which, i, j = np.searchsorted(chosen, group[used]), low[used], high[used]
+        precision, pull = np.zeros((len(chosen), k, k)), np.zeros((len(chosen), k))
+        for r, c, value in ((i, i, weight), (j, j, weight), (i, j, -weight), (j, i, -weight)):
+            np.add.at(precision, (which, r, c), value[used])
+        np.add.at(pull, (which, j), pulled[used])
+        np.add.at(pull, (which, i), -pulled[used])
+        treatment = named[begin[chosen][:, None] + np.arange(k)]
+        found.append(Together(chosen, treatment, precision[:, 1:, 1:], pull[:, 1:]))
+    return found
+
+
+def _edges_of_each(net: Network, tau2: float, effect: Array) -> tuple[Array, ...]:
+    """Sum, for every comparison, the comparisons that the studies which make it make.
+
+    Returns
+    -------
+    pairs : (c,) int array
+        The comparisons, first times T plus second.
+    group, edge : (e,) int arrays
+        Place of the comparison, and another one of the same studies, likewise.
+    weight, pulled : (e,) arrays
+        Weight of the other one in those studies, and that times what is left of its effect.
+    """
+    n, rows = len(net.treatments), comparisons(net)
+    weight = reduced_weights(net, tau2)
+    pulled = weight * (rows.estimate - (effect[rows.second] - effect[rows.first]))
+    code = rows.first * n + rows.second
+    pair, taken, start = [], [], 0
+    for block in net.blocks:
+        c = block.k * (block.k - 1) // 2
+        row = start + np.arange(len(block.study) * c).reshape(-1, c)
+        # Every comparison of a study takes all of its comparisons along.
+        pair.append(np.repeat(code[row], c, axis=1).ravel())
+        taken.append(np.tile(row, (1, c)).ravel())
+        start += row.size
+    row = np.concatenate(taken)
+    distinct, at = np.unique(np.concatenate(pair) * n * n + code[row], return_inverse=True)
+    pairs, group = np.unique(distinct // (n * n), return_inverse=True)
+    sums = (np.bincount(at.ravel(), value[row]) for value in (weight, pulled))
+    return pairs, group.ravel(), distinct % (n * n), *sums
+
+
+def reduced_weights(net: Network, tau2: float) -> Array:
+    """Weights of all comparisons within studies that together carry each study's information.
+
+    Parameters
+    ----------
+    net : Network
+    tau2 : float
+
+    Returns
+    -------
+    (m,) array
+        In the order of `analysis.network.data.graph.comparisons`; inverse variances for two-arm studies. For
+        a study with k arms the off-diagonal elements, with changed sign, of its Laplacian matrix.
+
+    References
+    ----------
+    Rücker G, Schwarzer G (2014). Reduce dimension or reduce weights? Stat Med 33:4353-69.
+    doi:10.1002/sim.6236
+    """
+    parts = []
+    for block in net.blocks:
+        i, j = np.triu_indices(block.k, 1)
+        precision = np.linalg.inv(block.S + tau2 * heterogeneity_correlation(block.k - 1))
+        difference = np.concatenate([-np.ones((block.k - 1, 1)), np.eye(block.k - 1)], axis=1)
+        laplacian = difference.T @ precision @ difference
+        parts.append(-laplacian[:, i, j].ravel())
+    return np.concatenate(parts)
+
+
 def sources(net: Network, gls: Gls, tau2: float) -> Sources:
     """Find out what the estimates of a network rest on.
 
@@ -137,19 +265,12 @@ def sources(net: Network, gls: Gls, tau2: float) -> Sources:
         (ALONE if only and verdict[pair] else NEGLIGIBLE if only else verdict[pair] or "")
         for pair, only in zip(pairs, alone)
     )
+    # Multi-arm studies tell of a comparison by their other arms too: no other study need be involved.
     sole = alone.copy()
-    for c, pair in enumerate(pairs):
-        if note[c] and not alone[c]:
-            # Multi-arm studies tell of a comparison by their other arms too: no other study need be involved.
-            together = gls.contrasts(tau2, second[c : c + 1], first[c : c + 1], _hold_both(net, gls, pair))[1]
-            sole[c] = network_variance[c] / together[0] > 1 - DIRECT_ONLY
+    if any(text and not only for text, only in zip(note, alone)):
+        together = np.empty(len(first))
+        for group in held_together(net, tau2, np.zeros(len(net.treatments))):
+            together[group.member] = np.linalg.inv(group.precision)[:, 0, 0]
+        told = np.array([bool(text) for text in note])
+        sole |= told & (network_variance / together > 1 - DIRECT_ONLY)
     return Sources(first, second, direct, variance, network, network_variance, proportion, sole, note)
-
-
-def _hold_both(net: Network, gls: Gls, pair: tuple[int, int]) -> Array:
-    """Rows of the studies that compare two treatments, (n,) bool array."""
-    holds = np.zeros(len(net.studies), dtype=bool)
-    for block in net.blocks:
-        members = [(block.treatment == t).any(1) for t in pair]
-        holds[block.study] = members[0] & members[1]
-    return holds[gls.study]

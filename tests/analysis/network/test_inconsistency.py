@@ -10,8 +10,9 @@ import pytest
 
 from analysis import network
 from analysis.network.data.graph import splittable
+from analysis.network.frequentist.splitting import side_splitting, split_network
 from analysis.network.model.gls import ESTIMATORS, Gls
-from analysis.network.model.inconsistency import pool_designs, side_splitting, split_network
+from analysis.network.model.inconsistency import pool_designs
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +143,7 @@ def test_detaching_a_design_gives_it_effects_of_its_own(net: Any) -> None:
 
 def test_side_splitting_is_an_inconsistency_parameter(net: Any) -> None:
     tau2 = 0.1
-    evidence, difference_se, _ = side_splitting(net, None, tau2)
+    evidence, difference_se, _ = side_splitting(net, Gls.of(net), None, tau2)
     for c, (a, b) in enumerate(zip(evidence.first.tolist(), evidence.second.tolist())):
         if splittable(net)[a, b] is not None:
             assert np.isnan(evidence.indirect[c])
@@ -162,7 +163,7 @@ def test_side_splitting_is_an_inconsistency_parameter(net: Any) -> None:
 
 def test_each_split_estimates_heterogeneity_anew(net: Any) -> None:
     fit = network.fit(net)
-    _, _, tau2 = side_splitting(net, "REML", fit.tau2)
+    _, _, tau2 = side_splitting(net, fit.gls, "REML", fit.tau2)
     first, second = next(pair for pair, reason in splittable(net).items() if reason is None)
     gls = Gls.of(split_network(net, first, second))
     position = list(splittable(net)).index((first, second))
