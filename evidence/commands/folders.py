@@ -113,7 +113,9 @@ def build(review: str, output: Path | None) -> None:
         counts = {name: db.value(f"select count(*) from {name}") for name in counted}
         words = [_counted(n, name.replace("_", " ")) for name, n in counts.items() if n]
         # A review may begin with its records, or with the counts of its flow diagram.
-        words = words or [_counted(db.value(f"select count(*) from {table}"), word) for table, word in _FOUND]
+        if not words:
+            found = {word: db.value(f"select count(*) from {table}") for table, word in _FOUND}
+            words = [_counted(n, word) for word, n in found.items() if n] or ["nothing but its protocol"]
         warnings = db.value("select count(*) from build_warning where severity = 'warning'")
         unused = db.value("select count(*) from exclusion where measure is null")
     click.echo(f"{path}: {', '.join(words)}.")

@@ -121,6 +121,7 @@ references = importer_command(
     click.option("--database", metavar="NAME", help="Database or register that was searched."),
     click.option("--date", metavar="DATE", help="Day of the search, year-month-day."),
     click.option("--query", metavar="TEXT", help="Query as typed there."),
+    click.option("--encoding", metavar="NAME", help="Of a text that is not UTF-8: cp1252, latin-1 ..."),
     DRY_RUN,
     examples=[
         "evidence import references pubmed.nbib --into my-review --database PubMed --date 2024-05-03",

@@ -17,6 +17,9 @@ WRITERS = {
     "revman": "evidence.exporters.revman:write_revman",
     "robvis": "evidence.exporters.appraisal:write_robvis",
     "prisma2020": "evidence.exporters.appraisal:write_prisma",
+    "ris": "evidence.exporters.references:write_ris",
+    "bibtex": "evidence.exporters.references:write_bibtex",
+    "references": "evidence.exporters.references:write_references",
     "metafor": "analysis.exchange.pairs:write_metafor",
     "netmeta": "analysis.exchange.contrasts:write_netmeta",
     "gemtc": "analysis.exchange.arms:write_gemtc",
@@ -36,6 +39,10 @@ _ANALYSED = (
 LOSSES = {
     "robvis": "holds judgements; not their support, nor those of assessors whose judgement does not count",
     "prisma2020": "holds the boxes of the flow diagram; not the records and decisions behind them",
+    **dict.fromkeys(
+        ("ris", "bibtex", "references"),
+        "holds the records without their duplicates; not which of them were duplicates, nor who decided what",
+    ),
     "revman": "holds pairs of arms at one time point, derived means and SDs, and risk of bias by RoB 2; not "
     "the covariance of pairs that share an arm, sources, nor other tools",
     **dict.fromkeys(

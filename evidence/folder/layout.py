@@ -356,7 +356,7 @@ FILES: tuple[File, ...] = (
             _verbatim("title"),
             _verbatim("authors"),
             _verbatim("journal"),
-            _YEAR,
+            Column("year", "integer", at_least=1000, at_most=2200),
             Column("type"),
             _verbatim("volume"),
             _verbatim("issue"),

@@ -88,9 +88,12 @@ IMPORTERS = {
     ),
     "references": Importer(
         "evidence.importers.references:import_references",
-        "RIS, nbib, BibTeX",
-        "Read references (RIS, PubMed nbib, BibTeX) as records.\n\n"
-        "Decisions that Rayyan wrote into a RIS file are read as screening decisions.",
+        "RIS, nbib, Web of Science text, EndNote XML, BibTeX, CSV, XLSX",
+        "Read references as records: RIS (Ovid, EndNote, Zotero, Cochrane ...), PubMed's nbib, Web of "
+        "Science's text, EndNote's XML, BibTeX, and tables of Scopus, Embase, PubMed, Zotero, Rayyan, "
+        "ASReview.\n\n"
+        "Decisions that Rayyan or ASReview wrote into them are read as screening decisions at title and "
+        "abstract.",
     ),
     "duplicates": Importer(
         "evidence.importers.duplicates:confirm",

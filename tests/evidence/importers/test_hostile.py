@@ -223,12 +223,6 @@ def test_a_workbook_with_one_cell_far_away(tmp_path, monkeypatch):
         ("bugs", "n.txt", "list(t=c(1e400:3))", "is no whole number"),
         ("bugs", "n.txt", f"list(t=c(1:{'9' * 5000}))", "'999999999999999999999999999...' is no whole"),
         ("gemtc", "n.json", f'{{"entries": [{{"study": {"9" * 5000}}}]}}', "is not JSON"),
-        (
-            "references",
-            "n.ris",
-            "TY  - JOUR\nstray\nTI  - a\nER  - \n",
-            "n.ris:2: 'stray' belongs to no field",
-        ),
     ],
 )
 def test_numbers_and_lines_that_no_parser_bears(tmp_path, command, name, content, words):

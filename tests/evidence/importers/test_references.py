@@ -237,13 +237,13 @@ def test_the_flow_is_counted_from_what_was_imported(folder, tmp_path):
     ("name", "content", "message"),
     [
         ("a.ris", b"TY  - JOUR\nTI  - x\n", "cut off"),
-        ("a.ris", b"TY  - JOUR\nTI  - x\nTY  - JOUR\nER  - \n", r"a\.ris:1: the reference has no end"),
-        ("a.ris", b"TI  - x\nTY  - JOUR\nER  - \n", "stands outside a reference"),
         ("a.ris", "TY  - JOUR\nTI  - é\nER  - \n".encode("latin-1"), "not UTF-8"),
-        ("a.txt", b"hello\n", "neither RIS, nbib nor BibTeX"),
+        ("a.txt", b"hello\n", "neither RIS, nbib, BibTeX"),
+        ("a.csv", b"a,b,c\n1,2,3\n", "without a column of titles"),
         ("a.nbib", b"TI  - x\n", "before the first PMID"),
         ("a.bib", b"@article{a, title={x}\n", "not proper BibTeX"),
-        ("a.bib", b"@article{a, title={x}}\n@article{a, title={y}}\n", "not proper BibTeX"),
+        ("a.ciw", b"FN WoS\nPT J\nTI x\n", "cut off"),
+        ("a.xml", b"<?xml version='1.0'?><html/>", "XML of another kind"),
         ("a.ris", b"", "is empty"),
     ],
 )
@@ -252,6 +252,246 @@ def test_broken_exports_end_in_an_error_and_leave_nothing(tmp_path, name, conten
     with pytest.raises(EvidenceError, match=message):
         import_references(tmp_path / name, tmp_path / "review")
     assert not (tmp_path / "review").exists()
+
+
+def read_one(tmp_path: Path, name: str, text: str, **options: str) -> tuple[list[dict[str, str]], str]:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    report = import_references(tmp_path / name, tmp_path / "review", **options)
+    return rows(tmp_path / "review" / "records.csv"), str(report)
+
+
+OVID = """1.
+TY  - JOUR
+DB  - Ovid MEDLINE(R)
+AN  - 31000001
+T1  - A title
+SN  - 0957-9672
+ER  -
+
+Link to the Ovid Full Text or citation:
+https://ovidsp.ovid.com/x
+
+2.
+ID  - before TY
+TY  - JOUR
+stray
+T1  - Another title
+N2  - An abstract
+VL  - 12
+IP  - 3
+SP  - 221
+EP  - 8
+TY  - JOUR
+T1  - Not ended above
+T1  - And another
+ER  -
+"""
+
+
+def test_what_ovid_writes_between_references_is_passed_over_with_a_note(tmp_path):
+    found, said = read_one(tmp_path, "ovid.ris", OVID)
+    assert [row["title"] for row in found] == ["A title", "Another title", "Not ended above"]
+    assert found[0]["pmid"] == "31000001"
+    assert found[1]["record"] == "ovid:before TY"
+    assert (found[1]["abstract"], found[1]["volume"], found[1]["pages"]) == ("An abstract", "12", "221-8")
+    assert "line 1 '1.'" in said
+    assert "ended where the next begins" in said
+    assert "T1 has several values in 1 reference" in said
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "AN  - 31000001\nDB  - PubMed",
+        "AN  - 31000001\nDB  - Embase\nMedline",
+        "DB  - Scopus\nC2  - 31000001",
+        "C5  - 31000001\nDB  - Embase",
+        "C3  - PUBMED 31000001,EMBASE 643589775",
+        "N1  - Place: London PMID: 31000001 PMCID: PMC1",
+        "UR  - https://www.ncbi.nlm.nih.gov/pubmed/31000001",
+        "L2  - http://europepmc.org/article/MED/31000001",
+        "PM  - 31000001 [http://www.ncbi.nlm.nih.gov/pubmed/?term=31000001]",
+        "AN  - 31000001\nID  - 889",
+        "ID  - 31000001\nDB  - MEDLINE",
+    ],
+)
+def test_a_pmid_is_found_wherever_it_stands(tmp_path, lines):
+    found, _ = read_one(tmp_path, "a.ris", f"TY  - JOUR\nTI  - A title\n{lines}\nER  - \n")
+    assert found[0]["pmid"] == "31000001"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "AN  - 2005112233\nDB  - Embase",
+        "AN  - 30123456\nDB  - Embase",
+        "AN  - WOS:000795478200004",
+        "ID  - 889\nDB  - Embase\nMedline",
+        "N1  - cites https://pubmed.ncbi.nlm.nih.gov/29761836 and https://pubmed.ncbi.nlm.nih.gov/24272526",
+    ],
+)
+def test_what_is_no_pmid_is_not_taken_for_one(tmp_path, lines):
+    found, said = read_one(tmp_path, "a.ris", f"TY  - JOUR\nTI  - A title\n{lines}\nER  - \n")
+    assert not found[0].get("pmid")
+    assert "records.csv: pmid" not in said
+
+
+def test_an_accession_number_of_no_database_is_told_of_and_the_remedy_works(tmp_path):
+    text = "TY  - JOUR\nTI  - A title\nAN  - 30123456\nER  - \n"
+    _, said = read_one(tmp_path, "a.ris", text)
+    assert "say with --database whose they are" in said
+    (tmp_path / "other").mkdir()
+    found, _ = read_one(tmp_path / "other", "a.ris", text, database="Embase")
+    assert not found[0].get("pmid")
+
+
+SCOPUS_BIB = """@ARTICLE{Smith2021, title={One}, funding_details={a}, funding_details={b}, year={2021a}}
+@ARTICLE{Smith2021, title={Two}, year={in press}, pubmed_id={31000001}, abstract={5% of {R}ats \\& mice}}
+@CONFERENCE{Li, title={A {\\"O}dd way}, author={Li, A. and M{\\"u}ller, B.}, pages={1--9}, url={x%y_z}}
+"""
+
+
+def test_repeated_keys_and_fields_of_bibtex_are_kept_with_a_note(tmp_path):
+    found, said = read_one(tmp_path, "scopus.bib", SCOPUS_BIB)
+    assert [row["title"] for row in found] == ["One", "Two", "A Ödd way"]
+    assert [row["record"] for row in found] == ["scopus:#1", "scopus:#2", "scopus:Li"]
+    assert [row["year"] for row in found] == ["2021", "", ""]
+    assert (found[1]["pmid"], found[1]["abstract"]) == ("31000001", "5% of Rats & mice")
+    assert (found[2]["authors"], found[2]["pages"], found[2]["url"]) == ("Li, A.; Müller, B.", "1-9", "x%y_z")
+    assert found[2]["type"] == "conference paper"
+    for part in (
+        "'Smith2021' (line 2) stands for several",
+        "'funding_details' (line 1) is given twice",
+        "'in press'",
+    ):
+        assert part in said
+
+
+WOS = """\ufeffFN Clarivate Analytics Web of Science
+VR 1.0
+PT J
+AU Li, A
+   Wu, B
+AF Li, An
+   Wu, Bo
+TI A title on
+   two lines
+SO JOURNAL OF X
+VL 3
+BP 7
+EP 12
+DI 10.1000/x
+EA JAN 2021
+UT WOS:1
+PM 31000001
+ER
+
+EF
+"""
+ENDNOTE_XML = """<?xml version="1.0" encoding="UTF-8"?><xml><records><record><database name="x">x</database>
+<ref-type name="Journal Article">17</ref-type><contributors><authors><author><style>Li, A.</style></author>
+<author>Wu, B.</author></authors></contributors><titles><title><style>A </style><style>title&#x2;</style></title>
+<secondary-title>J</secondary-title></titles><dates><year>2020</year></dates><volume>3</volume>
+<accession-num>31000001</accession-num><remote-database-name>PubMed</remote-database-name>
+<electronic-resource-num>doi:10.1000/X</electronic-resource-num></record></records></xml>"""
+ENDNOTE = "%0 Journal Article\n%A Li, A.\n%A Wu, B.\n%T A title\n%J J\n%D 2020\n%R 10.1000/x\n%U y\n"
+
+
+def test_web_of_science_endnote_xml_and_endnote_export_are_read(tmp_path):
+    found, _ = read_one(tmp_path, "a.ciw", WOS)
+    assert found[0] | {"search": ""} == found[0] | {
+        "search": "", "title": "A title on two lines", "authors": "Li, An; Wu, Bo", "year": "2021",
+        "pages": "7-12", "pmid": "31000001", "doi": "10.1000/x", "record": "a:WOS:1", "volume": "3",
+    }  # fmt: skip
+    found, said = read_one(tmp_path, "b.xml", ENDNOTE_XML)
+    assert found[1] | {
+        "title": "A title", "authors": "Li, A.; Wu, B.", "journal": "J", "year": "2020", "volume": "3",
+        "pmid": "31000001", "doi": "10.1000/x", "type": "journal article",
+    } == found[1]  # fmt: skip
+    assert "control characters" in said
+    found, _ = read_one(tmp_path, "c.enw", ENDNOTE)
+    assert (found[2]["title"], found[2]["authors"], found[2]["doi"]) == (
+        "A title", "Li, A.; Wu, B.", "10.1000/x",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "Authors,Title,Year,Source title,Volume,Page start,Page end,DOI,PubMed ID,Source,EID\n"
+            '"Li A.B., Wu C.",T,2020,J,3,7,12,10.1000/x,31000001,Scopus,2-s\n',
+            {"journal": "J", "pages": "7-12", "pmid": "31000001", "authors": "Li A.B.; Wu C."},
+        ),
+        (
+            "PMID,Title,Authors,Citation,Journal/Book,Publication Year,DOI\n"
+            '31000001,T,"Li AB, Wu C.","J. 2020 Feb;63(2):103640. doi: 10.1.",J,2020,10.1000/x\n',
+            {"volume": "63", "issue": "2", "pages": "103640", "authors": "Li AB; Wu C"},
+        ),
+        (
+            "Key,Item Type,Publication Year,Author,Title,Publication Title,DOI,Extra\n"
+            'AB1,journalArticle,2020,"Li, A.; Wu, B.",T,J,10.1000/x,Place: UK PMID: 31000001\n',
+            {"record": "a:AB1", "pmid": "31000001", "type": "journal article", "authors": "Li, A.; Wu, B."},
+        ),
+        (
+            "SEARCH QUERY,x\n-----\n\nTitle,Author Names,Source title,Publication Year,Medline PMID\n"
+            '"T","Li A.B., Wu C.",J,2020,31000001\n',
+            {"pmid": "31000001", "journal": "J", "year": "2020"},
+        ),
+    ],
+    ids=["scopus", "pubmed", "zotero", "embase"],
+)
+def test_tables_of_databases_are_read(tmp_path, text, expected):
+    found, _ = read_one(tmp_path, "a.csv", text)
+    assert {name: found[0][name] for name in expected} == expected
+
+
+def test_labels_of_asreview_and_decisions_of_rayyan_are_read_from_tables_and_ris(tmp_path):
+    read_one(
+        tmp_path,
+        "asreview.csv",
+        "record_id,title,asreview_label\n0,First,1\n1,Second,0\n2,Third,\n",
+    )
+    read_one(tmp_path, "b.ris", "TY  - JOUR\nTI  - Fourth\nN1  - ASReview_relevant\nER  - \n")
+    note = '"RAYYAN-INCLUSION: {""Ana""=>""Excluded""} | RAYYAN-EXCLUSION-REASONS: wrong design"'
+    read_one(tmp_path, "c.csv", f"key,title,notes\nrayyan-1,Fifth,{note}\n")
+    found = rows(tmp_path / "review" / "screening.csv")
+    assert [(row["record"], row["reviewer"], row["decision"], row.get("reason", "")) for row in found] == [
+        ("asreview:0", "ASReview", "include", ""),
+        ("asreview:1", "ASReview", "exclude", ""),
+        ("b:#1", "ASReview", "include", ""),
+        ("c:rayyan-1", "Ana", "exclude", "wrong design"),
+    ]
+
+
+def test_records_alone_are_built_and_go_out_as_ris_bibtex_and_csv_without_duplicates(folder, tmp_path):
+    import evidence
+    from evidence.export import export
+
+    write_proposals(folder, tmp_path / "d.csv")
+    text = (tmp_path / "d.csv").read_text(encoding="utf-8").replace("\n,", "\nyes,")
+    (tmp_path / "d.csv").write_text(text, encoding="utf-8")
+    confirm(tmp_path / "d.csv", folder)
+    assert not (folder / "arms.csv").exists()
+    file = evidence.build(folder, tmp_path / "r.duckdb")
+    export(file, tmp_path / "out", ["ris", "bibtex", "references", "csv"])
+    kept = [row for row in rows(folder / "records.csv") if not row["duplicate_of"]]
+    assert len(kept) == 4
+    for name in ("references.ris", "references.bib", "references.csv"):
+        import_references(tmp_path / "out" / name, tmp_path / name)
+        back = rows(tmp_path / name / "records.csv")
+        for before, after in zip(kept, back, strict=True):
+            for column in ("title", "authors", "year", "journal", "doi", "pmid"):
+                assert after.get(column, "") == before[column], (name, column)
+
+
+def test_a_file_in_another_encoding_is_read_as_said(tmp_path):
+    text = "TY  - JOUR\nTI  - Café\nER  - \n"
+    (tmp_path / "a.ris").write_bytes(text.encode("latin-1"))
+    import_references(tmp_path / "a.ris", tmp_path / "review", encoding="latin-1")
+    (tmp_path / "b.ris").write_bytes(text.encode("utf-16"))
+    import_references(tmp_path / "b.ris", tmp_path / "review")
+    assert [row["title"] for row in rows(tmp_path / "review" / "records.csv")] == ["Café", "Café"]
 
 
 def test_the_commands_say_what_they_did(folder, tmp_path):
