@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -158,7 +158,12 @@ class Run:
 def versions(*packages: str) -> dict[str, str]:
     """Version of this package and of those that compute (DuckDB, NumPy, SciPy and `packages`)."""
     names = ["duckdb", "numpy", "scipy", *packages]
-    return {"evidence-base": evidence.__version__} | {name: metadata.version(name) for name in names}
+    return {"evidence-base": evidence.__version__} | {name: _version(name) for name in names}
+
+
+@cache
+def _version(package: str) -> str:
+    return metadata.version(package)
 
 
 def hash_rows(rows: pd.DataFrame) -> str:

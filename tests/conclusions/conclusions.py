@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 import evidence
 from analysis.charts.base.files import specification
 from analysis.plan import run_network, run_pairwise, run_planned
@@ -22,6 +24,7 @@ from analysis.report.material import Material
 from analysis.report.sections.network import network_section
 from analysis.report.sections.pairwise import pairwise_section
 from evidence.cli import main
+from evidence.commands import display
 from evidence.commands.display import show_run
 from evidence.database import connect
 from evidence.errors import EvidenceError
@@ -132,17 +135,19 @@ def _of_any_folder(text: str) -> str:
     return re.sub(r"run [0-9a-f]{16}", "run", text)
 
 
-def typed(file: Path, kind: str, question: Mapping[str, Any]) -> str:
-    """Ask a question on the command line; what is printed."""
+def typed(file: Path, kind: str, question: Mapping[str, Any]) -> tuple[str, Run | None]:
+    """Ask a question on the command line; what is printed, and the run that it shows."""
     words = ["pool" if kind == "pairwise" else "nma", str(file)]
     for name, value in question.items():
         option = "--" + {"treatments": "treatment"}.get(name, name).replace("_", "-")
         for item in value if isinstance(value, list) else [value]:
             words += [option] if item is True else [] if item is False else [option, str(item)]
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err), suppress(SystemExit):
-        main(words)
-    return _of_any_folder(out.getvalue() + err.getvalue())
+    out, err, shown = io.StringIO(), io.StringIO(), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(display, "show_run", lambda run, stream: (shown.append(run), show_run(run, stream)))
+        with redirect_stdout(out), redirect_stderr(err), suppress(SystemExit):
+            main(words)
+    return _of_any_folder(out.getvalue() + err.getvalue()), shown[0] if shown else None
 
 
 def _drawn(material: Material, run: Run) -> dict[str, Any]:
