@@ -140,8 +140,13 @@ references = importer_command(
 @click.option(
     "--propose", type=click.Path(path_type=Path), metavar="CSV", help="Write proposals to this file."
 )
+@click.option(
+    "--accept-sure",
+    is_flag=True,
+    help="With --propose: fill in yes where nothing speaks against it, so that the doubtful pairs are left.",
+)
 @DRY_RUN
-def duplicates(file: Path | None, into: Path, propose: Path | None, dry_run: bool) -> None:
+def duplicates(file: Path | None, into: Path, propose: Path | None, accept_sure: bool, dry_run: bool) -> None:
     """Carry out the importer `duplicates`."""
     from evidence.errors import CallError
     from evidence.importers.duplicates import confirm, write_proposals
@@ -149,8 +154,12 @@ def duplicates(file: Path | None, into: Path, propose: Path | None, dry_run: boo
     if (file is None) == (propose is None):
         raise CallError("Give either a FILE of confirmed proposals, or --propose with the file to write.")
     if propose is not None:
-        found = write_proposals(into, propose)
-        click.echo(f"{len(found)} proposal{'s' * (len(found) != 1)} in {propose}; nothing was marked.")
+        found = write_proposals(into, propose, accept_sure=accept_sure)
+        ask = sum(proposal.certainty == "ask" for proposal in found)
+        click.echo(
+            f"{len(found)} proposal{'s' * (len(found) != 1)} in {propose}, {ask} of them doubtful (certainty"
+            " ask); nothing was marked."
+        )
     elif file is not None:
         click.echo(str(confirm(file, into, dry_run=dry_run)))
 

@@ -99,9 +99,10 @@ IMPORTERS = {
         "evidence.importers.duplicates:confirm",
         _TABLE,
         "Propose records found twice, and mark those that a person has confirmed.\n\n"
-        "With --propose, records of the same DOI, PMID or nearly the same title are written side by side. "
-        "Fill in the column confirmed (yes or no) and call again with that FILE: confirmed ones get their "
-        "duplicate_of.",
+        "With --propose, records of the same DOI, PMID or nearly the same title are written side by side, "
+        "with what speaks against it. Fill in the column confirmed (yes or no) and call again with that "
+        "FILE: confirmed ones get their duplicate_of; every answer is kept in record_pairs.csv and not asked "
+        "again.",
     ),
     "screening": Importer(
         "evidence.importers.screening:import_screening",
