@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 __all__ = [
     "engine_options",
     "engine_parameters",
+    "planned_network",
+    "planned_options",
+    "planned_pairwise",
     "run_network",
     "run_pairwise",
     "run_plan",
@@ -102,8 +105,7 @@ def run_pairwise(
     if asked["reference_levels"] and not moderators:
         names = ", ".join(asked["reference_levels"])
         raise CallError(f"A reference level is of a moderator: ask for moderator {names}.")
-    question = {name: asked[name] for name in _OF_PAIRWISE}
-    fit = pairwise.fit(db, **question, **of_fit)
+    fit = pairwise.fit(db, **{name: asked[name] for name in _OF_PAIRWISE}, **of_fit)
     frames = _pairwise_frames(db, fit, moderators, asked["reference_levels"])
     contrasts = fit.contrasts
     return Run(
@@ -352,6 +354,14 @@ def run_planned(db: EvidenceBase, row: Mapping[str, Any], *, progress: Progress 
     EvidenceError
         If it is refused.
     """
+    given = planned_options(row)
+    if row["kind"] == "pairwise":
+        return run_pairwise(db, **given)
+    return run_network(db, **given, progress=progress)
+
+
+def planned_options(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what a row of table ``plan`` says to `run_pairwise` or `run_network`."""
     kind = row["kind"]
     # Every row of the plan has an estimator of tau2; only the engines that use one are told.
     accepted = engine_parameters(row["engine"]) if kind == "network" else None
@@ -361,9 +371,25 @@ def run_planned(db: EvidenceBase, row: Mapping[str, Any], *, progress: Progress 
         if not option.of_fit or accepted is None or option.takes in accepted
     }
     del given["kind"]
-    if kind == "pairwise":
-        return run_pairwise(db, **given)
-    return run_network(db, **given, progress=progress)
+    return given
+
+
+def planned_pairwise(db: EvidenceBase, row: Mapping[str, Any]) -> PairwiseFit:
+    """Fit a pairwise analysis of the plan, without what a run adds."""
+    from analysis import pairwise
+
+    given = planned_options(row)
+    del given["analysis"]
+    asked, of_fit = settle("pairwise", given)
+    return pairwise.fit(db, **{name: asked[name] for name in _OF_PAIRWISE}, **of_fit)
+
+
+def planned_network(db: EvidenceBase, row: Mapping[str, Any]) -> Network:
+    """Read the network of an analysis of the plan."""
+    from analysis import network
+
+    asked, _ = settle("network", planned_options(row))
+    return network.load(db, **{name: asked[name] for name in _OF_NETWORK})
 
 
 def engine_parameters(engine: str) -> frozenset[str]:

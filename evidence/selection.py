@@ -187,9 +187,16 @@ def select(path: Path, conditions: Conditions = Conditions()) -> Iterator[Select
             shutil.copyfile(str(db.path), copy)
             connection = connect(copy, write=True, threads=1)
             try:
+                # Conditions of the plan are tried in a process of their own, which needs a file of its own.
+                asked = path if db.path is None else Path(db.path)
                 if conditions != Conditions():
                     _keep(connection, chosen)
-                yield Selection(EvidenceBase(connection, copy), conditions, tuple(chosen["study"]), n_studies)
+                    connection.execute("checkpoint")
+                    asked = folder / "asked.duckdb"
+                    shutil.copyfile(copy, asked)
+                yield Selection(
+                    EvidenceBase(connection, asked), conditions, tuple(chosen["study"]), n_studies
+                )
             finally:
                 connection.close()
 

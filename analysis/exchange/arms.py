@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import datetime
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from analysis.exchange.datasets import MEANINGS, Dataset, datasets, quoted, write_rows
+from analysis.exchange.datasets import MEANINGS, Dataset, datasets, plain_ids, quoted, write_rows
 from evidence import facts
 from evidence.selection import Selection
 
 Row = dict[str, Any]
 
-_STAMP = datetime.datetime(2000, 1, 1)
+STAMP = datetime.datetime(2000, 1, 1)
 """The time that a Stata file says it was made at: equal evidence gives equal bytes."""
 
 _OF_KIND: dict[str, dict[str, tuple[str, ...]]] = {
@@ -42,7 +41,7 @@ _OF_KIND: dict[str, dict[str, tuple[str, ...]]] = {
 """Statistics of an arm by format and kind of outcome: ``column`` or ``column:what of ours it holds``."""
 
 
-def _arm_rows(dataset: Dataset, format: str, study: str, treatment: str) -> list[Row] | None:
+def arm_rows(dataset: Dataset, format: str, study: str, treatment: str) -> list[Row] | None:
     """One row per arm in the columns of a format that hold anything; None if the dataset has no such data."""
     columns = _OF_KIND[format].get(dataset.kind)
     if dataset.arms is None or columns is None:
@@ -127,8 +126,8 @@ def write_gemtc(selection: Selection, directory: Path) -> list[Path]:
     files = []
     target = directory / "gemtc"
     for dataset in datasets(selection, "gemtc"):
-        ids = _gemtc_ids(dataset.net.treatments)
-        rows = _arm_rows(dataset, "gemtc", "study", "treatment") if dataset.by_arm else None
+        ids = plain_ids(dataset.net.treatments)
+        rows = arm_rows(dataset, "gemtc", "study", "treatment") if dataset.by_arm else None
         shape = "data.re" if rows is None else "data.ab"
         if rows is None:
             if not _one_covariance(dataset, "gemtc", selection):
@@ -161,15 +160,6 @@ def write_gemtc(selection: Selection, directory: Path) -> list[Path]:
 
 def _jsonable(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _gemtc_ids(treatments: Sequence[str]) -> dict[str, str]:
-    """Names of letters, digits and underscores, which is what gemtc takes."""
-    ids: dict[str, str] = {}
-    for name in treatments:
-        plain = re.sub(r"[^A-Za-z0-9_]", "_", name)
-        ids[name] = plain if plain not in ids.values() else f"{plain}_{len(ids) + 1}"
-    return ids
 
 
 _LIKELIHOOD = {
@@ -209,7 +199,7 @@ def write_multinma(selection: Selection, directory: Path) -> list[Path]:
     files = []
     target = directory / "multinma"
     for dataset in datasets(selection, "multinma"):
-        rows = _arm_rows(dataset, "multinma", "study", "trt") if dataset.by_arm else None
+        rows = arm_rows(dataset, "multinma", "study", "trt") if dataset.by_arm else None
         if rows is not None:
             columns = {"continuous": "y = y, se = se, sample_size = sample_size", "binary": "r = r, n = n",
                        "rate": "r = r, E = E"}[dataset.kind]  # fmt: skip
@@ -248,7 +238,7 @@ def write_cinema(selection: Selection, directory: Path) -> list[Path]:
     target = directory / "cinema"
     selection.lose("cinema", "indirectness is not in the evidence: CINeMA asks for it, add the column")
     for dataset in datasets(selection, "cinema"):
-        rows = _arm_rows(dataset, "cinema", "id", "t")
+        rows = arm_rows(dataset, "cinema", "id", "t")
         if rows is None:
             rows = [
                 {"id": study.label, "t1": study.treatments[i], "t2": study.treatments[j],
@@ -267,7 +257,7 @@ def write_metainsight(selection: Selection, directory: Path) -> list[Path]:
     files = []
     target = directory / "metainsight"
     for dataset in datasets(selection, "metainsight"):
-        rows = _arm_rows(dataset, "metainsight", "Study", "T")
+        rows = arm_rows(dataset, "metainsight", "Study", "T")
         if rows is None:
             selection.lose(
                 "metainsight",
@@ -295,7 +285,7 @@ def write_stata(selection: Selection, directory: Path) -> list[Path]:
     files = []
     target = directory / "stata"
     for dataset in datasets(selection, "stata"):
-        rows = _arm_rows(dataset, "stata", "study", "treatment")
+        rows = arm_rows(dataset, "stata", "study", "treatment")
         if rows is None:
             rows = [
                 {"study": study.label, "treat1": study.treatments[i], "treat2": study.treatments[j],
@@ -307,7 +297,7 @@ def write_stata(selection: Selection, directory: Path) -> list[Path]:
         path = target / f"{dataset.name}.dta"
         target.mkdir(exist_ok=True)
         pd.DataFrame(rows).to_stata(
-            path, write_index=False, version=118, time_stamp=_STAMP, data_label=dataset.name[:80]
+            path, write_index=False, version=118, time_stamp=STAMP, data_label=dataset.name[:80]
         )
         files.append(path)
         files.append(_script(target, dataset, _do_file(dataset, rows[0]), "do", "*"))

@@ -59,11 +59,16 @@ def write_jags(selection: Selection, directory: Path) -> list[Path]:
     """Write each network for JAGS: data as R dumps them (by column), model, script for rjags, code-book."""
     files = []
     for dataset in datasets(selection, "jags"):
-        data = _data(dataset)
-        text = "".join(f"`{name}` <- {_r_value(value)}\n" for name, value in data.items())
-        texts = {"data.R": text, "model.txt": _model(dataset, data, "T"), "R": _script(dataset)}
-        files += _written(selection, directory / "jags", dataset, data, texts)
+        files += for_jags(selection, directory / "jags", dataset)
     return files
+
+
+def for_jags(selection: Selection, target: Path, dataset: Dataset) -> list[Path]:
+    """Write one network for JAGS."""
+    data = _data(dataset)
+    text = "".join(f"`{name}` <- {_r_value(value)}\n" for name, value in data.items())
+    texts = {"data.R": text, "model.txt": _model(dataset, data, "T"), "R": _script(dataset)}
+    return _written(selection, target, dataset, data, texts)
 
 
 def write_bugs(selection: Selection, directory: Path) -> list[Path]:

@@ -29,19 +29,24 @@ def write_netmeta(selection: Selection, directory: Path) -> list[Path]:
     files = []
     target = directory / "netmeta"
     for dataset in datasets(selection, "netmeta"):
-        rows = [
-            (study.label, study.treatments[i], study.treatments[j], estimate, error,
-             study.value("n", i), study.value("n", j))
-            for study in dataset.studies()
-            for i, j, estimate, error in study.pairs()
-        ]  # fmt: skip
-        files.append(write_rows(target / f"{dataset.name}.csv", list(CONTRAST_COLUMNS), rows))
-        meanings = {column: MEANINGS[ours] for column, ours in CONTRAST_COLUMNS.items()}
-        selection.describe(f"netmeta/{dataset.name}.csv", meanings)
-        script = target / f"{dataset.name}.R"
-        script.write_text(_script(dataset), encoding="utf-8")
-        files.append(script)
+        files += pairs_and_script(selection, target, dataset)
     return files
+
+
+def pairs_and_script(selection: Selection, target: Path, dataset: Dataset) -> list[Path]:
+    """Write one network for netmeta: all pairs of each study's arms, and a script."""
+    rows = [
+        (study.label, study.treatments[i], study.treatments[j], estimate, error,
+         study.value("n", i), study.value("n", j))
+        for study in dataset.studies()
+        for i, j, estimate, error in study.pairs()
+    ]  # fmt: skip
+    table = write_rows(target / f"{dataset.name}.csv", list(CONTRAST_COLUMNS), rows)
+    meanings = {column: MEANINGS[ours] for column, ours in CONTRAST_COLUMNS.items()}
+    selection.describe(f"{target.name}/{table.name}", meanings)
+    script = target / f"{dataset.name}.R"
+    script.write_text(_script(dataset), encoding="utf-8")
+    return [table, script]
 
 
 def _script(dataset: Dataset) -> str:

@@ -169,7 +169,7 @@ def _read(selection: Selection) -> tuple[list[Dataset], list[str]]:
     found: list[Dataset] = []
     losses: list[str] = []
     taken: set[str] = set()
-    rob = _risk_of_bias(db)
+    rob = risk_of_bias(db)
     for plan in questions(db):
         outcome, measure = plan["outcome"], plan["measure"]
         about = f"{outcome} by {measure}"
@@ -184,24 +184,29 @@ def _read(selection: Selection) -> tuple[list[Dataset], list[str]]:
         if excluded:
             losses.append(f"{about}: {excluded} rows that the analysis does not use (see the view exclusion)")
         losses += [f"{about}: {text}" for _, text in net.notes if "combined" in text or "not in the" in text]
-        if net.arms is None:
-            by_arm = None if plan["kind"] != "continuous" else _means(db, net)
-        else:
-            by_arm = net.arms
-        found.append(
-            Dataset(
-                apart(file_name(f"{outcome}-{measure}"), taken, *TAILS),
-                net,
-                plan["kind"],
-                by_arm,
-                plan["tau2"],
-                plan["tau_prior"],
-                plan["effect_prior_sd"],
-                plan["seed"],
-                rob,
-            )
-        )
+        name = apart(file_name(f"{outcome}-{measure}"), taken, *TAILS)
+        found.append(dataset_of(db, net, name, plan["kind"], plan, rob))
     return found, losses
+
+
+def dataset_of(
+    db: EvidenceBase, net: Network, name: str, kind: str, plan: Mapping[str, Any], rob: Mapping[str, int]
+) -> Dataset:
+    """Put a network beside the arms behind it, and what the plan says of it."""
+    arms = net.arms
+    if arms is None and kind == "continuous":
+        arms = _means(db, net)
+    return Dataset(
+        name,
+        net,
+        kind,
+        arms,
+        plan["tau2"],
+        plan["tau_prior"],
+        plan["effect_prior_sd"],
+        plan["seed"],
+        rob,
+    )
 
 
 def questions(db: EvidenceBase) -> list[dict[str, Any]]:
@@ -257,7 +262,7 @@ def _means(db: EvidenceBase, net: Network) -> tuple[ArmBlock, ...] | None:
     return arm_blocks(net, pd.merge(arm, times, on=["study", "experiment", "timepoint"]))
 
 
-def _risk_of_bias(db: EvidenceBase) -> dict[str, int]:
+def risk_of_bias(db: EvidenceBase) -> dict[str, int]:
     """Overall judgement of each study where its tool has one, else the worst item: 1, 2 or 3."""
     return {
         row["study"]: row["level"]
@@ -311,6 +316,15 @@ def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]
         writer.writerow(columns)
         writer.writerows([missing if cell is None else number(cell) for cell in row] for row in rows)
     return path
+
+
+def plain_ids(treatments: Sequence[str]) -> dict[str, str]:
+    """Names of letters, digits and underscores, which is what gemtc and Stata take."""
+    ids: dict[str, str] = {}
+    for name in treatments:
+        plain = re.sub(r"[^A-Za-z0-9_]", "_", name)
+        ids[name] = plain if plain not in ids.values() else f"{plain}_{len(ids) + 1}"
+    return ids
 
 
 def number(value: Any) -> Any:

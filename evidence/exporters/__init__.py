@@ -27,6 +27,8 @@ WRITERS = {
     "cinema": "analysis.exchange.arms:write_cinema",
     "metainsight": "analysis.exchange.arms:write_metainsight",
     "stata": "analysis.exchange.arms:write_stata",
+    "plan-r": "analysis.exchange.plan_r:write_plan_r",
+    "plan-stata": "analysis.exchange.plan_stata:write_plan_stata",
     "jags": "analysis.exchange.bugs:write_jags",
     "bugs": "analysis.exchange.bugs:write_bugs",
 }
@@ -46,8 +48,7 @@ LOSSES = {
     "revman": "holds pairs of arms at one time point, derived means and SDs, and risk of bias by RoB 2; not "
     "the covariance of pairs that share an arm, sources, nor other tools",
     **dict.fromkeys(
-        ("metafor", "netmeta", "gemtc", "multinma", "cinema", "metainsight", "stata", "jags", "bugs"),
-        _ANALYSED,
+        (name for name, writer in WRITERS.items() if writer.startswith("analysis.exchange.")), _ANALYSED
     ),
 }
 """What a format cannot hold of any review; those not named hold all of it."""
