@@ -202,6 +202,18 @@ comment on column column_alias.column_name is 'Column of a review folder it stan
 comment on column column_alias.tool is 'Tool whose name it is. Reference data.';
 comment on column column_alias.note is 'What to look out for. Reference data.';
 
+create table group_word (
+    word text primary key,
+    side integer not null check (side in (1, 2)),
+    label text,
+    note text
+);
+comment on table group_word is 'Words in names of columns for the treated group and the control group. Reference data, read by the importers.';
+comment on column group_word.word is 'Key. The word, in small letters. Reference data.';
+comment on column group_word.side is 'Treated (1) or control (2). Reference data.';
+comment on column group_word.label is 'What the group is called, where the word says more. Reference data.';
+comment on column group_word.note is 'What the word stands for. Reference data.';
+
 create table missing_code (
     code text primary key,
     meaning text not null check (meaning in ('not reported', 'not applicable', 'unclear'))

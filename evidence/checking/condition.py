@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from evidence.checking.gate import ask
 from evidence.errors import CallError
@@ -186,6 +188,35 @@ def select_keys(db: EvidenceBase, table: str, where: str | None = None) -> list[
     return _keys(db, query, f"--{table}s {where!r}", _named(where), f"{table} column", db.columns(table))
 
 
+def meets(file: Path, where: str, columns: Sequence[str]) -> set[int]:
+    """Rows of a table that meet a condition: what a person takes of a file that is imported.
+
+    Parameters
+    ----------
+    file : Path
+        A DuckDB file with the table ``rows``, which has the column ``_row`` and those named.
+    where : str
+        One SQL condition.
+    columns : sequence of str
+        What it may name.
+
+    Returns
+    -------
+    set of int
+        Values of ``_row``.
+
+    Raises
+    ------
+    CallError
+        If it is not one condition, or names something that is not there.
+    """
+    from evidence.database import connect
+
+    with EvidenceBase(connect(file, locked=True), file) as db:
+        query = f"select _row from rows where (\n{where}\n)"
+        return set(_keys(db, query, f"--rows {where!r}", _named(where), "column", columns))
+
+
 def _named(where: str) -> set[str]:
     """Names of columns in a condition, in lower case."""
     import sqlglot
@@ -205,7 +236,7 @@ def _named(where: str) -> set[str]:
 
 def _keys(
     db: EvidenceBase, query: str, said: str, named: set[str], called: str, every: Sequence[str]
-) -> list[str]:
+) -> list[Any]:
     """Ask for keys; explain a name that is not there by those that are."""
     try:
         return [row[0] for row in ask(db, query, timeout=60).rows]

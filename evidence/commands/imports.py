@@ -11,6 +11,7 @@ import click
 from evidence.commands.lazy import LazyGroup
 from evidence.commands.options import example
 from evidence.importers import IMPORTERS
+from evidence.importers.tables.targets import said
 
 
 @click.group(
@@ -35,13 +36,16 @@ def source_and_folder(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def importer(name: str, *examples: str) -> Callable[[Callable[..., Any]], click.Command]:
+def importer(name: str, *examples: str, more: str = "") -> Callable[[Callable[..., Any]], click.Command]:
     """Make the command of an importer, with its help."""
     found = IMPORTERS[name]
-    return click.command(name, help=f"{found.help}\n\nReads {found.formats}.", epilog=example(*examples))
+    help_ = f"{found.help}\n\nReads {found.formats}." + (f"\n\n{more}" if more else "")
+    return click.command(name, help=help_, epilog=example(*examples))
 
 
-def importer_command(name: str, *options: Callable[..., Any], examples: Sequence[str]) -> click.Command:
+def importer_command(
+    name: str, *options: Callable[..., Any], examples: Sequence[str], more: str = ""
+) -> click.Command:
     """Make the command of an importer that does nothing but call it and print its report."""
 
     def carry_out(file: Path, into: Path, **given: Any) -> None:
@@ -50,7 +54,7 @@ def importer_command(name: str, *options: Callable[..., Any], examples: Sequence
     command: Callable[..., Any] = carry_out
     for decorate in reversed((source_and_folder, *options)):
         command = decorate(command)
-    return importer(name, *examples)(command)
+    return importer(name, *examples, more=more)(command)
 
 
 def _pairs(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
@@ -89,9 +93,18 @@ HEADER = click.option(
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Check and report, write nothing.")
 
 
+ENCODING = click.option(
+    "--encoding", metavar="NAME", help="Encoding of a text file that is not UTF-8: cp1252, latin-1, utf-16."
+)
+
+
 arms = importer_command(
     "arms",
-    click.option("--outcome", required=True, metavar="OUTCOME", help="Outcome that the table is about."),
+    click.option(
+        "--outcome",
+        metavar="OUTCOME",
+        help="Outcome that the table is about; without it, all those of a table with a column of outcomes.",
+    ),
     click.option("--unit", metavar="UNIT", help="Unit of the outcome."),
     click.option("--measure", metavar="MEASURE", help="Effect measure of a table of contrasts."),
     SCALE,
@@ -106,13 +119,23 @@ arms = importer_command(
     ),
     click.option("--label", metavar="TEXT", help="Printed name of the outcome."),
     MAP,
+    click.option(
+        "--rows",
+        metavar="SQL",
+        help="Take only rows that meet a condition on the table's columns: \"excluded = 'no'\".",
+    ),
     click.option("--treatment", metavar="NAME", help="Name of the first group, where the table has none."),
     click.option("--control", metavar="NAME", help="Name of the second group, where the table has none."),
     SHEET,
     HEADER,
+    ENCODING,
     click.option("--fill-down", is_flag=True, help="An empty study means the one above it (merged cells)."),
     DRY_RUN,
-    examples=["evidence import arms trials.csv --into my-review --outcome hba1c --unit % --lower-is-better"],
+    examples=[
+        "evidence import arms trials.csv --into my-review --outcome hba1c --unit % --lower-is-better",
+        "evidence import arms trials.xlsx --into my-review --map author+year=study --map 'Deaths %=percent'",
+    ],
+    more=f"Targets of --map {said()}.",
 )
 
 

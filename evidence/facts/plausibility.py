@@ -90,7 +90,7 @@ def arm_findings(given: Given, typed: Typed) -> Iterator[Finding]:
             )
     n = given["n"]
     if n is not None and n != int(n):
-        yield _warning("n", f"n is {n:g}, not a whole number", "right if it is an effective sample size")
+        yield _warning("n", f"n is {n!r}, not a whole number", "right if it is an effective sample size")
 
 
 def _spread(given: Given, typed: Typed) -> Iterator[Finding]:
@@ -203,7 +203,7 @@ def kind_findings(kind: str | None, given: Given, documented: bool) -> Iterator[
         explained = documented or kind != "binary"
         yield (_warning if explained else _error)(
             "events",
-            f"events is {events:g}, not a whole number",
+            f"events is {events!r}, not a whole number",
             "right if counts were imputed or adjusted for clusters"
             if explained
             else "write the count, or say in adjusted or note why it is not whole",

@@ -21,6 +21,7 @@ REFERENCE_TABLES = (
     "pooling_method",
     "dependence",
     "column_alias",
+    "group_word",
     "missing_code",
     "reason",
     "rob_tool",

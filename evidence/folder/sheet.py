@@ -403,7 +403,8 @@ def _aliases(file: File) -> dict[str, str]:
     return {
         str(row["alias"]).casefold(): str(row["column_name"])
         for row in reference("column_alias")
-        if row["column_name"] in file.by_name
+        # What a spreadsheet may call anything (size, cases) is no mistake in a file of one's own.
+        if row["column_name"] in file.by_name and not str(row["tool"]).startswith("spreadsheet")
     }
 
 

@@ -8,6 +8,7 @@ views ``study_variable``, ``arm_variable``, ``measurement_variable`` and ``contr
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -275,7 +276,8 @@ def _type(name: str, cells: list[_Cell], declared: str | None, problems: Problem
             problems.error(
                 f"{cell.value!r} is no number, {why}",
                 "write a number, leave the cell empty or write NR, or declare the column a category: "
-                f'{name} = "category" under [variables] in review.toml; an import can leave it out',
+                f'{name} = "category" under [variables] in review.toml; an import can leave it out: '
+                f"--map {shlex.quote(f'{name}=')}",
                 **cell.sheet.place(cell.row, name),
             )
         return "numeric"

@@ -1,47 +1,68 @@
 """A table with one row per arm, per contrast or per study becomes, or extends, a review folder.
 
-Column names of the field's usual tools are recognised through the reference table ``column_alias``. Any other
-column that is constant within each study becomes a characteristic of it; what cannot be decided is asked for.
+Columns are understood together (`evidence.importers.tables.shape`), by the names of the field's usual tools
+(reference tables ``column_alias`` and ``group_word``), the cells and each other. A column of no known meaning
+describes the study, the arm or the measurement; what cannot be decided is asked for.
 """
 
 from __future__ import annotations
 
-import math
 import re
 import shlex
-from collections import Counter, defaultdict
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from evidence import facts
 from evidence.errors import CallError, Problem, ReviewError
 from evidence.facts import hazard
 from evidence.facts.hazard import contradiction
-from evidence.facts.scales import Printed, fits_se, judge
-from evidence.folder.column_names import AMBIGUOUS, effect_name, hints, plain, targets
-from evidence.folder.layout import FILE, SCALES
-from evidence.folder.sheet import is_own_column
-from evidence.importers.cells import filled_down, holds, taken_apart
-from evidence.importers.draft import ColumnMapping, Draft, ImportReport
+from evidence.folder.column_names import AMBIGUOUS, effect_name, plain
+from evidence.importers.draft import Draft, ImportReport
 from evidence.importers.table import Table, read_table
-from evidence.importers.wide import LongForm, is_wide, long_form
+from evidence.importers.tables.effects import Scale, fill_contrasts, refuse_scale
+from evidence.importers.tables.melt import LongForm, converted, long_form
+from evidence.importers.tables.prepare import chosen_rows, filled_down, holds, taken_apart, without_totals
+from evidence.importers.tables.rows import Arms, report_sources
+from evidence.importers.tables.shape import CENTRES, Shape, understand
+from evidence.importers.tables.suggest import Suggestion, no_shape, with_suggestions
+from evidence.importers.tables.targets import is_target, refuse_unknown
 from evidence.names import suggestion
 from evidence.store.bulk import uncollected
 
-_IDENTITY = ("study", "experiment", "arm", "treatment", "outcome")
-_SPREADS = frozenset(("sd", "se", "ci_lower", "q1", "min"))
-_READ_FROM = frozenset(("text", "table", "figure", "author"))
-_STATISTICS = frozenset(("mean", "median", "events"))
-_ARM_FILES = ("studies.csv", "arms.csv", "measurements.csv")
+
+@dataclass(frozen=True)
+class OfOutcome:
+    """What the call says of an outcome: unit, directions, printed name."""
+
+    unit: str | None = None
+    lower_is_better: bool | None = None
+    event_is_bad: bool | None = None
+    label: str | None = None
 
 
 @dataclass(frozen=True)
-class _Columns:
-    """Which source column holds what: target -> position; and the positions of no known meaning."""
+class Understood:
+    """A table with every column's meaning, rows in long form.
 
-    known: dict[str, int]
-    further: tuple[int, ...]
+    Attributes
+    ----------
+    form : LongForm
+    is_relative : bool
+        Whether a row is a contrast.
+    aside : dict of str to str
+        Columns whose meaning another one has, and why.
+    left_out : list of Problem
+        Rows that are no data.
+    notes : list of str
+        What had to be decided.
+    """
+
+    form: LongForm
+    is_relative: bool
+    aside: dict[str, str]
+    left_out: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 @uncollected()
@@ -49,7 +70,7 @@ def import_arms(
     file: str | Path | Table,
     into: str | Path,
     *,
-    outcome: str,
+    outcome: str | None = None,
     unit: str | None = None,
     measure: str | None = None,
     scale: str | None = None,
@@ -58,10 +79,12 @@ def import_arms(
     event_is_bad: bool | None = None,
     label: str | None = None,
     mapping: Mapping[str, str] | None = None,
+    rows: str | None = None,
     treatment: str | None = None,
     control: str | None = None,
     sheet: str | None = None,
     header: int | None = None,
+    encoding: str | None = None,
     fill_down: bool = False,
     dry_run: bool = False,
 ) -> ImportReport:
@@ -72,11 +95,12 @@ def import_arms(
     file : path or Table
         CSV, TSV, XLSX, Stata or Parquet file, or a table that was read, with one row per arm (study,
         treatment and statistics), per contrast (study, two treatments, effect with its standard error or
-        interval), or per study (see `evidence.importers.wide`).
+        interval), or per study (a set of columns for each group; see `evidence.importers.tables.shape`).
     into : path
         Review folder to make or extend; what stands in it is kept.
-    outcome : str
-        Id of the outcome; where the table has an outcome column, only the rows of this outcome are taken.
+    outcome : str, optional
+        Id of the outcome; where the table has an outcome column, only the rows of this outcome are taken, and
+        all outcomes without it.
     unit : str, optional
         Unit of the outcome.
     measure : str, optional
@@ -93,8 +117,12 @@ def import_arms(
     label : str, optional
         Printed name of the outcome.
     mapping : mapping of str to str, optional
-        Source column to the column it stands for, where the name does not say; an empty target leaves it out,
-        and ``mean+sd`` takes cells such as ``210.5 ± 31.6`` apart.
+        Source column to what it stands for (`evidence.importers.tables.targets`), where the name does not
+        say;
+        an empty target leaves it out, ``mean+sd`` takes cells such as ``210.5 ± 31.6`` apart, and a source
+        ``author+year`` joins two columns.
+    rows : str, optional
+        SQL condition on the table's columns; other rows are not taken.
     treatment, control : str, optional
         Names of the two groups of a table that does not name them (``ai bi ci di``, ``yi vi``);
         ``'treatment'`` and ``'control'`` without them.
@@ -102,6 +130,8 @@ def import_arms(
         Sheet of a workbook.
     header : int, optional
         Line that names the columns, where it is not the first.
+    encoding : str, optional
+        Encoding of a text file that is not UTF-8.
     fill_down : bool
         An empty cell of the study's column means the study above it.
     dry_run : bool
@@ -116,206 +146,273 @@ def import_arms(
     CallError
         If the call cannot be carried out (no measure, an unknown column in `mapping`).
     ReviewError
-        If the table has errors, or the folder would have; nothing is written then.
+        If the table has errors, no row of it can be taken, or the folder would have errors; nothing is
+        written
+        then.
     """
-    table = file if isinstance(file, Table) else read_table(file, sheet=sheet, header=header)
+    table = (
+        file
+        if isinstance(file, Table)
+        else read_table(file, sheet=sheet, header=header, encoding=encoding, doubled="keep")
+    )
     if measure is not None:
         facts.review_measure(measure)
-    _refuse_scale(measure, scale, se_scale)
-    table, chosen = taken_apart(table, mapping or {})
-    _refuse_targets(table, chosen)
-    if intervals := _intervals(table, chosen, measure):
-        table, chosen = taken_apart(table, chosen | intervals)
-    report = ImportReport(table.name, notes=list(table.notes))
-    if wide := long_form(table, chosen, measure=measure, treatment=treatment, control=control):
-        table, chosen = wide.table, wide.chosen
-        report.notes += wide.notes
-    elif treatment or control:
-        raise CallError(
-            f"{table.name} names its groups itself: --treatment and --control are for tables such as"
-            " 'ai bi ci di' or 'yi vi'."
-        )
-    columns, is_relative = _shape(table, chosen, measure)
-    _ask_about_ambiguous(table, columns, chosen)
-    if fill_down:
-        table = filled_down(table, columns.known["study"])
-        report.notes.append(table.notes[-1])
-    _refuse_nameless(table, columns)
-    table = _rows_of_outcome(table, columns, outcome, report)
-    draft = Draft(into, title=label or outcome)
-    if wide and wide.control:
-        draft.add("treatments.csv", {"treatment": wide.control, "label": wide.control, "role": "control"})
-    if is_relative:
-        assert measure is not None
-        written = _written(table, columns, chosen, measure, scale, se_scale, report)
-        _fill_contrasts(table, columns, draft, report, outcome, measure, written)
-    else:
-        _fill_arms(table, columns, draft, report, outcome)
-    draft.place = None
-    name, kind = table.name, _kind(table, columns, measure if is_relative else None)
-    # The rows are in the draft now; a large table need not be in memory twice while the folder is checked.
+    refuse_scale(measure, scale, se_scale)
+    if rows is not None:
+        table = chosen_rows(table, rows)
+    call = Call(measure, treatment, control, fill_down)
+    with with_suggestions(table, dict(mapping or {}), call.tries(mapping or {})):
+        understood = call.understand(table, dict(mapping or {}))
+    name = table.name
     del table
-    _add_outcome(
-        draft,
-        report,
-        name,
-        outcome,
-        label,
-        kind,
-        unit,
-        lower_is_better=lower_is_better,
-        event_is_bad=event_is_bad,
-    )
-    if wide:
-        _report_wide(report, wide)
+    form = understood.form
+    if understood.is_relative and measure is None:
+        named = _named_measure(form.table.header) or "MD"
+        raise CallError(
+            f"{name} has one row per contrast: say which effect measure it holds, for example"
+            f" --measure {named}."
+        )
+    report = ImportReport(name, notes=understood.notes, left_out=understood.left_out)
+    form, outcome = _rows_of_outcome(form, outcome, report)
+    draft = Draft(into, title=label or outcome or "")
+    if form.control:
+        draft.add("treatments.csv", {"treatment": form.control, "label": form.control, "role": "control"})
+    of_outcome = OfOutcome(unit, lower_is_better, event_is_bad, label)
+    if understood.is_relative:
+        assert measure is not None
+        kinds = _take_contrasts(
+            form, draft, report, outcome, understood.aside, Scale(measure, scale, se_scale), unit
+        )
+    else:
+        kinds = _take_arms(form, draft, report, outcome, understood.aside, unit)
+    draft.place = None
+    if not kinds:
+        raise _no_row(name, report)
+    report_sources(report, form)
+    # The rows are in the draft now; a large table need not be in memory twice while the folder is checked.
+    del form, understood
+    _refuse_shared(kinds, of_outcome)
+    for key, kind in kinds.items():
+        _add_outcome(draft, report, name, key, kind, of_outcome)
     return draft.finish(report, dry_run=dry_run)
 
 
-def _shape(table: Table, chosen: Mapping[str, str], measure: str | None) -> tuple[_Columns, bool]:
-    """Recognise the columns of arms, else of contrasts; with whether a row is a contrast."""
-    columns = _recognise(table, chosen, "arm level")
-    of_arms = {"study", "treatment"} <= columns.known.keys() and _STATISTICS & columns.known.keys()
-    if of_arms and (measure is None or not _has_base_rows(table, columns, chosen)):
-        return columns, False
-    columns = _recognise(table, chosen, "contrast level", measure)
-    if not {"study", "arm_a"} <= columns.known.keys() or not (
-        "estimate" in columns.known or {"o_minus_e", "variance"} <= columns.known.keys()
-    ):
-        raise _no_shape(table, chosen)
-    if measure is None:
-        raise CallError(
-            f"{table.name} has one row per contrast: say which effect measure it holds, for example"
-            f" --measure {_named_measure(table) or 'MD'}."
+@dataclass(frozen=True)
+class Call:
+    """What the call says of a table besides its mapping."""
+
+    measure: str | None = None
+    treatment: str | None = None
+    control: str | None = None
+    fill_down: bool = False
+
+    def understand(self, table: Table, mapping: Mapping[str, str]) -> Understood:
+        """Give every column its meaning, and the table one row for each arm or contrast.
+
+        Raises
+        ------
+        CallError, ReviewError
+            If a mapping names what is not there, or the table cannot be understood.
+        """
+        _refuse_doubled(table, mapping)
+        table, chosen = taken_apart(table, mapping)
+        refuse_unknown(table, chosen)
+        if intervals := _intervals(table, chosen, self.measure):
+            table, chosen = taken_apart(table, chosen | intervals)
+        shape = understand(
+            table, chosen, measure=self.measure, treatment=self.treatment, control=self.control
         )
-    return columns, True
+        if shape is None:
+            raise no_shape(table)
+        left_out: list[Problem] = []
+        if "study" in shape.known:
+            if self.fill_down:
+                table = filled_down(table, shape.known["study"])
+            _refuse_nameless(table, shape)
+            table = without_totals(table, shape.known["study"], _counts(shape), left_out)
+        notes = list(table.notes)
+        aside = {table.header[at]: why for at, why in shape.aside.items()}
+        form = converted(_with_unit_of_time(long_form(table, shape, chosen), shape, table))
+        is_relative = shape.rows in ("contrasts", "effects")
+        if not is_relative:
+            _ask_about_ambiguous(form, chosen)
+        return Understood(form, is_relative, aside, left_out, [*notes, *form.notes])
+
+    def tries(self, mapping: Mapping[str, str]) -> Callable[[Table, Suggestion], bool]:
+        """Make what tries a suggestion before it is printed, together with what the person has said."""
+
+        def tried(table: Table, suggestion: Suggestion) -> bool:
+            call = replace(
+                self,
+                treatment=self.treatment or suggestion.treatment,
+                control=self.control or suggestion.control,
+            )
+            return call.reads(table, {**mapping, **suggestion.mapping})
+
+        return tried
+
+    def reads(self, table: Table, mapping: Mapping[str, str]) -> bool:
+        """Whether a mapping makes a table understood: study, treatment and a statistic in most rows."""
+        try:
+            understood = self.understand(table, mapping)
+        except (CallError, ReviewError):
+            return False
+        form = understood.form
+        if understood.is_relative:
+            return True
+        needed = [form.known[what] for what in ("study", "treatment") if what in form.known]
+        centre = [form.known[what] for what in CENTRES if what in form.known]
+        full = sum(
+            all(cells[at] for at in needed) and any(cells[at] for at in centre)
+            for _, cells in form.table.rows
+        )
+        spread = form.known.keys() & {"sd", "se", "ci_lower", "q1", "events"}
+        return bool(spread) and 10 * full >= 9 * len(form.table.rows)
+
+
+def _with_unit_of_time(form: LongForm, shape: Shape, table: Table) -> LongForm:
+    """Add the unit that stands in the name of a column of times."""
+    if not shape.units or "timepoint_unit" in form.known or "timepoint" not in form.known:
+        return form
+    (unit,) = set(shape.units.values())
+    name = form.table.header[form.known["timepoint"]]
+    made = " timepoint_unit"
+    rows = tuple((line, (*cells, unit)) for line, cells in form.table.rows)
+    return LongForm(
+        Table(table.name, (*form.table.header, made), rows, form.table.notes),
+        {**form.known, "timepoint_unit": len(form.table.header)},
+        form.further,
+        {**form.sources, made: ()},
+        form.left_out,
+        form.control,
+        (*form.notes, f"the time points are in {unit}, by the name {name!r}"),
+    )
+
+
+def _counts(shape: Shape) -> list[int]:
+    groups = shape.groups.values() or [shape.known]
+    return [group[what] for group in groups for what in ("n", "events", "non_events") if what in group]
+
+
+def _take_arms(
+    form: LongForm,
+    draft: Draft,
+    report: ImportReport,
+    outcome: str | None,
+    aside: Mapping[str, str],
+    unit: str | None,
+) -> dict[str, str]:
+    """Take rows of arms into the draft; gives the kind of each outcome that has any."""
+    arms = Arms(form, draft, report, outcome, aside, _unit_beside(draft, outcome, unit, form))
+    for line, cells in form.table.rows:
+        arms.take(line, cells)
+    arms.describe()
+    return {key: arms.kind(key) for key in arms.kinds}
+
+
+def _take_contrasts(
+    form: LongForm,
+    draft: Draft,
+    report: ImportReport,
+    outcome: str | None,
+    aside: Mapping[str, str],
+    said: Scale,
+    unit: str | None,
+) -> dict[str, str]:
+    """Take rows of contrasts into the draft; gives the kind of each outcome that has any."""
+    taken = fill_contrasts(
+        form, draft, report, outcome, aside, said, _unit_beside(draft, outcome, unit, form)
+    )
+    return dict.fromkeys(taken, facts.review_measure(said.measure).kind or "continuous")
+
+
+def _unit_beside(draft: Draft, outcome: str | None, unit: str | None, form: LongForm) -> dict[str, str]:
+    """Give rows a unit of their own, where the folder has the outcome in another one."""
+    known = next((row for row in draft.rows("outcomes.csv") if row.get("outcome") == outcome), {})
+    if unit and known.get("unit") and known["unit"] != unit and "unit" not in form.known:
+        return {"unit": unit}
+    return {}
+
+
+def _no_row(name: str, report: ImportReport) -> ReviewError:
+    problems = report.left_out[:20] or [
+        Problem("no row has an effect and two treatments", "check which columns they are", name)
+    ]
+    return ReviewError(f"Nothing was imported: no row of {name} could be taken.", problems)
+
+
+def _refuse_shared(kinds: Mapping[str, str], said: OfOutcome) -> None:
+    """Refuse for several outcomes what can only be true of one."""
+    if len(kinds) < 2:
+        return
+    options = {"--label": said.label, "--unit": said.unit}
+    if given := [option for option, value in options.items() if value is not None]:
+        raise CallError(
+            f"{' and '.join(given)} is of one outcome, and the table has {len(kinds)}: give it with"
+            " --outcome, one"
+            " after the other; or leave it away, and fill in outcomes.csv."
+        )
 
 
 def _add_outcome(
-    draft: Draft,
-    report: ImportReport,
-    source: str,
-    outcome: str,
-    label: str | None,
-    kind: str,
-    unit: str | None,
-    *,
-    lower_is_better: bool | None,
-    event_is_bad: bool | None,
+    draft: Draft, report: ImportReport, source: str, outcome: str, kind: str, said: OfOutcome
 ) -> None:
     """Add the outcome to the draft, of the kind that the folder knows it as.
 
     Raises
     ------
     ReviewError
-        If it is of another kind there.
+        If it is of another kind, or direction, there.
     """
     known = next((row for row in draft.rows("outcomes.csv") if row.get("outcome") == outcome), None)
     if known is not None and known.get("kind") != kind:
         raise ReviewError(f"Outcome {outcome!r} is {known.get('kind')} in the folder and {kind} in {source}.")
-    _check_direction(outcome, label, kind, known, lower_is_better, event_is_bad, report)
-    draft.add(
-        "outcomes.csv",
-        {
-            "outcome": outcome,
-            "label": label or outcome,
-            "kind": kind,
-            "unit": unit,
-            "lower_is_better": None if lower_is_better is None else str(lower_is_better).lower(),
-            "event_is_bad": None if event_is_bad is None else str(event_is_bad).lower(),
-        },
-    )
+    _check_direction(outcome, kind, known, said, report)
+    cells = {
+        "outcome": outcome,
+        "label": said.label or outcome,
+        "kind": kind,
+        "unit": said.unit if not (known or {}).get("unit") else None,
+        "lower_is_better": None if said.lower_is_better is None else str(said.lower_is_better).lower(),
+        "event_is_bad": None if said.event_is_bad is None else str(said.event_is_bad).lower(),
+    }
+    for name in ("lower_is_better", "event_is_bad"):
+        if known and known.get(name) and cells[name] and known[name].lower() != cells[name]:
+            raise CallError(
+                f"{name} of {outcome!r} is {known[name]} in the folder, and {cells[name]} in the"
+                " call: leave the"
+                " option away, or change outcomes.csv."
+            )
+    draft.add("outcomes.csv", cells)
 
 
 def _check_direction(
-    outcome: str,
-    label: str | None,
-    kind: str,
-    known: Mapping[str, str] | None,
-    lower_is_better: bool | None,
-    event_is_bad: bool | None,
-    report: ImportReport,
+    outcome: str, kind: str, known: Mapping[str, str] | None, said: OfOutcome, report: ImportReport
 ) -> None:
     """Ask for the direction of a hazard ratio where neither the call, the folder nor the name gives it."""
     if kind != "time_to_event":
-        if event_is_bad is not None:
+        if said.event_is_bad is not None:
             raise CallError(
                 f"Whether the event is bad is asked of time-to-event outcomes; {outcome!r} is {kind}: say "
                 "--lower-is-better or --higher-is-better."
             )
         return
-    if event_is_bad is not None or (known or {}).get("event_is_bad"):
+    if said.event_is_bad is not None or (known or {}).get("event_is_bad"):
         return
     ask = "say --event-is-bad (death, relapse) or --event-is-good (healing)"
-    if contradiction(outcome, label, lower_is_better):
-        said = "lower" if lower_is_better else "higher"
+    if contradiction(outcome, said.label, said.lower_is_better):
+        better = "lower" if said.lower_is_better else "higher"
         raise CallError(
-            f"{label or outcome!r} is better {said} as a time, but a hazard ratio is of the event: {ask}."
+            f"{said.label or outcome!r} is better {better} as a time, but a hazard ratio is of the"
+            f" event: {ask}."
         )
-    if hazard.event_is_bad(outcome, label, lower_is_better) is None:
+    if hazard.event_is_bad(outcome, said.label, said.lower_is_better) is None:
         report.notes.append(f"a hazard ratio of {outcome!r} has no direction of benefit yet: {ask}")
 
 
-def _recognise(table: Table, chosen: Mapping[str, str], shape: str, measure: str | None = None) -> _Columns:
-    meanings = targets(shape)
-    candidates: dict[int, set[str]] = {}
-    by_effect: set[str] = set()
-    for position, name in enumerate(table.header):
-        if name in chosen:
-            candidates[position] = {chosen[name]} if chosen[name] else set()
-        else:
-            candidates[position] = set(meanings.get(plain(name), ()))
-            if shape == "contrast level" and not candidates[position]:
-                candidates[position] = _of_effect(name, measure)
-                by_effect |= candidates[position]
-            # What a person says stands for something leaves nothing to guess about it.
-            candidates[position] -= set(chosen.values())
-            if "method" in candidates[position] and not _READ_FROM & set(map(str.lower, table.column(name))):
-                # Not how the numbers were read: some method of the study.
-                candidates[position].discard("method")
-    _refuse_rivals(table, candidates, by_effect)
-    known: dict[str, int] = {}
-    # A name with one meaning is decided first; a name with several takes the one meaning still free.
-    for several in (False, True):
-        for position, options in candidates.items():
-            free = _sensible(options, known) - known.keys()
-            if options and (len(options) > 1) == several and len(free) == 1:
-                known[free.pop()] = position
-    taken = set(known.values())
-    left_out = {table.header.index(name) for name, target in chosen.items() if not target}
-    further = tuple(i for i in range(len(table.header)) if i not in taken and i not in left_out)
-    return _Columns(known, further)
-
-
-def _refuse_rivals(table: Table, candidates: Mapping[int, set[str]], targets_: Iterable[str]) -> None:
-    """Ask which of several columns is the estimate, or its error: ``OR`` and ``logOR`` are not the same."""
-    problems = []
-    for target in sorted(targets_):
-        rivals = [table.header[position] for position, options in candidates.items() if options == {target}]
-        if len(rivals) > 1:
-            problems.append(
-                Problem(
-                    f"columns {' and '.join(map(repr, rivals))} may each be the {target}",
-                    f"say which, and leave the other out: --map {shlex.quote(f'{rivals[0]}={target}')}"
-                    f" --map {shlex.quote(f'{rivals[1]}=')}",
-                    table.name,
-                    1,
-                )
-            )
-    if problems:
-        raise ReviewError("What a column holds cannot be decided.", problems)
-
-
-def _of_effect(name: str, measure: str | None) -> set[str]:
-    """Tell what a column is by the name of a ratio in it: only of the measure asked for."""
-    named = effect_name(name)
-    if named is None or named.target not in ("estimate", "se", "ci_lower", "ci_upper"):
-        return set()
-    return {named.target} if named.measure in (None, measure) else set()
-
-
-def _named_measure(table: Table) -> str | None:
+def _named_measure(header: Iterable[str]) -> str | None:
     """Effect measure that a column's name holds, if any does."""
-    named = (effect_name(name) for name in table.header)
+    named = (effect_name(name) for name in header)
     return next((effect.measure for effect in named if effect is not None and effect.measure), None)
 
 
@@ -334,66 +431,29 @@ def _intervals(table: Table, chosen: Mapping[str, str], measure: str | None) -> 
     return found
 
 
-def _refuse_scale(measure: str | None, scale: str | None, se_scale: str | None) -> None:
-    """Refuse a scale that is none, or that of a difference."""
-    for option, value in (("--scale", scale), ("--se-scale", se_scale)):
-        if value is not None and value not in SCALES:
-            raise CallError(f"{option} is {value!r}: it is log or natural.")
-        if value is not None and measure is not None and not facts.measure(measure).is_ratio:
-            raise CallError(f"{option} is for ratios; {measure} is a difference, and has no other scale.")
-
-
-def _refuse_targets(table: Table, chosen: Mapping[str, str]) -> None:
-    """Refuse a mapping to what no column of a review folder and of no known table is called."""
-    known = targets("arm level").keys() | targets("contrast level").keys()
+def _refuse_doubled(table: Table, mapping: Mapping[str, str]) -> None:
+    """Refuse a name given twice where it has a meaning: which of the two is meant, nobody knows."""
     problems = [
         Problem(
-            f"{source!r} is to stand for {target!r}, which nothing is called",
-            f"{suggestion(target, sorted(_folder_columns()))}; leave a column of no known meaning as it is,"
-            " and it becomes a characteristic of the study",
+            f"column {first!r} is given twice",
+            f"leave one of them out: --map {shlex.quote(f'{first}=')} or --map {shlex.quote(f'{again}=')}",
             table.name,
             1,
-            source,
         )
-        for source, target in chosen.items()
-        if target and plain(target) not in known and not is_wide(target) and effect_name(target) is None
+        for again, first in table.doubled
+        if not {again, first} & mapping.keys() and is_target(first)
     ]
     if problems:
-        raise CallError("The mapping names targets that do not exist.", problems)
+        raise ReviewError(f"{table.name} cannot be read as a table.", problems)
 
 
-def _folder_columns() -> set[str]:
-    return {c.name for name in (*_ARM_FILES, "contrasts.csv") for c in FILE[name].columns}
-
-
-def _has_base_rows(table: Table, columns: _Columns, chosen: Mapping[str, str]) -> bool:
-    """Tell whether each study has one row with an empty effect: the base arm of a contrast-level table."""
-    relative = _recognise(table, chosen, "contrast level").known
-    if (
-        "arm_b" in relative
-        or "o_minus_e" in relative
-        or not {"study", "arm_a", "estimate"} <= relative.keys()
-    ):
-        return False
-    study, estimate = relative["study"], relative["estimate"]
-    empty = Counter(cells[study] for _, cells in table.rows if not cells[estimate])
-    return set(empty.values()) == {1} and empty.keys() == {cells[study] for _, cells in table.rows}
-
-
-def _sensible(options: Iterable[str], known: Mapping[str, int]) -> set[str]:
-    """Drop meanings that make no sense beside what is known already."""
-    sensible = set(options)
-    if "exposure" in sensible and ("n" in known or "mean" in known):
-        # events of n with a follow-up time: the time is no exposure
-        sensible.discard("exposure")
-        sensible.discard("timepoint")
-    return sensible
-
-
-def _refuse_nameless(table: Table, columns: _Columns) -> None:
+def _refuse_nameless(table: Table, shape: Shape) -> None:
     """Refuse rows with numbers and without a study; other rows without one are notes, and left out."""
-    study = columns.known["study"]
-    numbers = [at for name, at in columns.known.items() if name in (*_STATISTICS, "estimate", "o_minus_e")]
+    study = shape.known["study"]
+    wanted = {*CENTRES, "estimate", "o_minus_e"}
+    numbers = [
+        at for group in (shape.known, *shape.groups.values()) for what, at in group.items() if what in wanted
+    ]
     problems = [
         Problem(
             "the row has numbers and no study",
@@ -408,499 +468,57 @@ def _refuse_nameless(table: Table, columns: _Columns) -> None:
         raise ReviewError(f"{table.name} cannot be imported.", problems)
 
 
-def _no_shape(table: Table, chosen: Mapping[str, str]) -> ReviewError:
-    known = targets("arm level").keys() | targets("contrast level").keys()
-    named = hints([name for name in table.header if name not in chosen and plain(name) not in known])
-    perhaps = [f"--map {shlex.quote(f'{name}={target}')}" for name, target in named.items()]
-    hint = f"; perhaps {' '.join(perhaps)}" if perhaps else ""
-    return ReviewError(
-        f"{table.name} is neither an arm-level nor a contrast-level table.",
-        [
-            Problem(
-                f"columns: {', '.join(table.header)}",
-                "an arm-level table has study, treatment and n with mean and sd (or se), events, or events"
-                " and exposure; a contrast-level table has study, treat1, treat2, TE and seTE; a table with"
-                " one row per study has study, t1, r1, n1, t2, r2, n2 or ai, n1i, ci, n2i; say with --map"
-                f" SOURCE=COLUMN what a column holds{hint}",
-                file=table.name,
-                line=1,
-            )
-        ],
-    )
-
-
-def _ask_about_ambiguous(table: Table, columns: _Columns, chosen: Mapping[str, str]) -> None:
-    has_spread = columns.known.keys() & {"sd", "se", "ci_lower"}
-    if has_spread or ("events" in columns.known):
+def _ask_about_ambiguous(form: LongForm, chosen: Mapping[str, str]) -> None:
+    """Ask what a spread of unknown kind is, where the means have no other."""
+    if form.known.keys() & {"sd", "se", "ci_lower", "events"}:
         return
+    header = form.table.header
     problems = [
         Problem(
-            f"column {table.header[i]!r} may hold standard deviations, standard errors or variances",
-            f"say which: --map {table.header[i]}=sd or --map {table.header[i]}=se",
-            file=table.name,
+            f"column {header[i]!r} may hold standard deviations, standard errors or variances",
+            "say which: "
+            + (
+                f"--map {shlex.quote(f'{header[i]}=sd^2')} (a variance of the values) or --map"
+                f" {shlex.quote(f'{header[i]}=se^2')} (of the mean)"
+                if plain(header[i]) in ("variance", "var")
+                else f"--map {header[i]}=sd or --map {header[i]}=se"
+            ),
+            file=form.table.name,
             line=1,
         )
-        for i in columns.further
-        if plain(table.header[i]) in AMBIGUOUS and table.header[i] not in chosen
+        for i in form.further
+        if plain(header[i]) in AMBIGUOUS and header[i] not in chosen
     ]
     if problems:
         raise ReviewError("What a column holds cannot be decided.", problems)
 
 
-def _rows_of_outcome(table: Table, columns: _Columns, outcome: str, report: ImportReport) -> Table:
-    if "outcome" not in columns.known:
-        return table
-    position = columns.known["outcome"]
-    rows = tuple(row for row in table.rows if row[1][position] == outcome)
-    if not rows:
-        values = list(dict.fromkeys(table.column(table.header[position])))
-        raise CallError(f"{table.name} has no row with outcome {outcome!r}: {suggestion(outcome, values)}.")
-    if len(rows) < len(table.rows):
-        report.notes.append(f"{len(table.rows) - len(rows)} rows of other outcomes were not taken")
-    return Table(table.name, table.header, rows, table.notes)
+def _rows_of_outcome(
+    form: LongForm, outcome: str | None, report: ImportReport
+) -> tuple[LongForm, str | None]:
+    """Tell which outcome rows are of, and which other rows are not taken.
 
-
-def _kind(table: Table, columns: _Columns, measure: str | None) -> str:
-    """Tell the kind of an outcome by the columns that hold anything."""
-    if measure is not None:
-        return facts.review_measure(measure).kind or "continuous"
-
-    def holds(target: str) -> bool:
-        place = columns.known.get(target)
-        return place is not None and any(row[1][place].strip() for row in table.rows)
-
-    if holds("events"):
-        return "rate" if holds("exposure") else "binary"
-    return "continuous"
-
-
-class _Arms:
-    """Rows of one arm each on their way into a review folder."""
-
-    def __init__(
-        self, table: Table, columns: _Columns, draft: Draft, report: ImportReport, outcome: str
-    ) -> None:
-        self.table, self.columns, self.draft, self.report = table, columns, draft, report
-        self.outcome, self.known = outcome, columns.known
-        self.statistics = self._columns_of("measurements.csv", _IDENTITY)
-        self.of_arm = self._columns_of("arms.csv", (*_IDENTITY, "n"))
-        self.of_study = self._columns_of("studies.csv", ("study", *self.of_arm))
-        self.by_study, self.varying = _study_columns(table, columns)
-        self.own = _varying(
-            table,
-            columns,
-            self.varying,
-            ("arms.csv", "measurements.csv"),
-            ("study", "experiment", "arm", "treatment"),
-        )
-        self.describing = [self.known[name] for name in self.of_study]
-        self.occasion = [
-            self.known[c] for c in ("timepoint", "timepoint_unit", "extractor") if c in self.known
-        ]
-        self.named: Counter[tuple[str, ...]] = Counter()
-        self.studies: set[tuple[str, tuple[str, ...]]] = set()
-        self.treatments: set[str] = set()
-
-    def _columns_of(self, file: str, but: Container[str]) -> list[str]:
-        """Columns of a file that the table has, but for some."""
-        return [c.name for c in FILE[file].columns if c.name in self.known and c.name not in but]
-
-    def _cell(self, cells: tuple[str, ...], name: str, otherwise: str = "") -> str:
-        return cells[self.known[name]] if name in self.known else otherwise
-
-    def take(self, line: int, cells: tuple[str, ...]) -> None:
-        """Add an arm and its measurement to the draft, or say in the report why it is left out."""
-        self.draft.place = self.table.name, line
-        study, treatment = cells[self.known["study"]], cells[self.known["treatment"]]
-        if not study or not treatment:
-            said = f"a row without a study or a treatment: {' | '.join(filter(None, cells))}"
-            self.report.left_out.append(Problem(said, "fill in both", file=self.table.name, line=line))
-            return
-        experiment = self._cell(cells, "experiment")
-        arm = self._cell(cells, "arm") or self._named_arm(line, cells, study, experiment, treatment)
-        described = tuple([cells[position] for position in self.describing])
-        if (study, described) not in self.studies:
-            self.studies.add((study, described))
-            _add_study(self.draft, study, dict(zip(self.of_study, described)), self.by_study[study])
-        if treatment not in self.treatments:
-            self.treatments.add(treatment)
-            group = self._cell(cells, "class")
-            self.draft.add("treatments.csv", {"treatment": treatment, "label": treatment, "class": group})
-        place = {"study": study, "experiment": experiment, "arm": arm}
-        self.draft.add(
-            "arms.csv",
-            {
-                **place,
-                "treatment": treatment,
-                "n": self._cell(cells, "n"),
-                **{name: cells[self.known[name]] for name in self.of_arm},
-                **_own(self.table, self.own, "arms.csv", cells),
-            },
-        )
-        self.draft.add(
-            "measurements.csv",
-            {
-                **place,
-                "outcome": self.outcome,
-                **{name: cells[self.known[name]] for name in self.statistics},
-                **_own(self.table, self.own, "measurements.csv", cells),
-                "source": self._cell(cells, "source", self.table.name),
-                "locator": self._cell(cells, "locator", f"line {line}"),
-            },
-            key=(),
-        )
-
-    def _named_arm(
-        self, line: int, cells: tuple[str, ...], study: str, experiment: str, treatment: str
-    ) -> str:
-        """Call an arm by its treatment, with a number where a study has several of one."""
-        key = (study, experiment, treatment, *(cells[position] for position in self.occasion))
-        self.named[key] += 1
-        nth = self.named[key]
-        if nth == 1:
-            return treatment
-        arm = f"{treatment} ({nth})"
-        self.report.notes.append(
-            f"line {line}: study {study!r} has treatment {treatment!r} more than once; taken as a"
-            f" further arm {arm!r}"
-        )
-        return arm
-
-    def describe(self) -> None:
-        """Say in the report what became of each column, and what is missing."""
-        homes = {
-            **dict.fromkeys(self.statistics, "measurements.csv"),
-            **dict.fromkeys((*self.of_arm, "arm", "treatment", "experiment"), "arms.csv"),
-            **dict.fromkeys((*self.of_study, "study"), "studies.csv"),
-            "outcome": "outcomes.csv",
-            "class": "treatments.csv",
-        }
-        if self.known.keys() & {"mean", "median"} and not self.known.keys() & _SPREADS:
-            self.report.notes.append(
-                "no column holds an SD, SE, interval or quartiles, without which no mean can be analysed; if"
-                " one does, say which with --map"
-            )
-        _report_columns(self.table, self.columns, self.report, homes, self.varying, self.own)
-
-
-def _fill_arms(table: Table, columns: _Columns, draft: Draft, report: ImportReport, outcome: str) -> None:
-    arms = _Arms(table, columns, draft, report, outcome)
-    for line, cells in table.rows:
-        arms.take(line, cells)
-    arms.describe()
-
-
-def _written(
-    table: Table,
-    columns: _Columns,
-    chosen: Mapping[str, str],
-    measure: str,
-    scale: str | None,
-    se_scale: str | None,
-    report: ImportReport,
-) -> dict[str, str]:
-    """Decide how the table writes effects, judging its columns as a whole; what cannot be decided is asked.
-
-    Returns
-    -------
-    dict of str to str
-        Cells of contrasts.csv that are the same in every row: scale, se_scale and ci_level, as far as needed.
+    Rows of other outcomes stay in the table until the variables of studies are found: what differs between
+    outcomes does not describe a study.
     """
-    known = columns.known
-    # A column made of another one keeps its name, and its name is what tells.
-    names = {what: table.header[at] for what, at in known.items()}
-    level = next(
-        (
-            effect.level
-            for what in ("ci_lower", "ci_upper")
-            if what in names and (effect := effect_name(names[what])) and effect.level
-        ),
-        None,
-    )
-    cells = {"ci_level": f"{level:g}"} if level and level != 0.95 and "ci_level" not in known else {}
-    if not facts.measure(measure).is_ratio or "estimate" not in known:
-        return cells
-    rows = [cells_ for _, cells_ in table.rows if cells_[known["estimate"]]]
-
-    def typed(what: str) -> list[str]:
-        return [row[known[what]] if what in known else "" for row in rows]
-
-    label = facts.measure(measure).label
-    if scale is None and "scale" not in known:
-        named = [effect_name(names[what]) for what in ("estimate", "ci_lower", "ci_upper") if what in names]
-        says = {effect.scale for effect in named if effect is not None and effect.scale}
-        verdict = judge(
-            map(Printed, typed("estimate"), typed("ci_lower"), typed("ci_upper")),
-            says.pop() if len(says) == 1 else None,
+    table = form.table
+    if "outcome" not in form.known:
+        if outcome is None:
+            raise CallError(
+                f"{table.name} has no column of the outcome: say which it is about, --outcome NAME."
+            )
+        return form, outcome
+    if outcome is None:
+        return form, None
+    position = form.known["outcome"]
+    values = dict.fromkeys(cells[position] for _, cells in table.rows)
+    if outcome not in values:
+        raise CallError(
+            f"{table.name} has no row with outcome {outcome!r}: {suggestion(outcome, list(values))};"
+            " all outcomes"
+            " are taken without --outcome."
         )
-        scale = verdict.scale
-        if scale is None:
-            raise _undecided(
-                table,
-                names["estimate"],
-                f"{label}s as printed or their natural logarithms: {verdict.reason}",
-                "--scale natural for ratios as printed"
-                + (
-                    ""
-                    if _has_limits(typed)
-                    else ", with --se-scale log or --se-scale natural (whose SE it is)"
-                )
-                + ", --scale log for logarithms",
-            )
-        written = f"{label}s as printed" if scale == "natural" else f"natural logarithms (log {measure})"
-        other = "log" if scale == "natural" else "natural"
-        report.notes.append(
-            f"{names['estimate']} was taken to hold {written} ({verdict.reason}); if it does not: --scale"
-            f" {other}"
-        )
-    if scale is not None:
-        cells["scale"] = scale
-    error = next((what for what in ("se", "variance") if what in names and "o_minus_e" not in names), None)
-    if error is None or "se_scale" in known:
-        return cells
-    effect = effect_name(names[error])
-    se_scale = se_scale or (effect.scale if effect else None)
-    if se_scale is None and scale == "natural":
-        errors = typed(error)
-        if error == "variance":
-            errors = [_power(text, 0.5, table, 1) for text in errors]
-        se_scale = fits_se(zip(typed("estimate"), typed("ci_lower"), typed("ci_upper"), errors), scale)
-        if se_scale is None and not _has_limits(typed):
-            raise _undecided(
-                table,
-                names[error],
-                f"the {'standard errors' if error == 'se' else 'variances'} of the {label}s themselves, or of"
-                " their logarithms",
-                "--se-scale natural for those of the ratios themselves, --se-scale log for those of their"
-                " logarithms",
-            )
-    if se_scale is not None:
-        cells["se_scale"] = se_scale
-    return cells
-
-
-def _has_limits(typed: Callable[[str], list[str]]) -> bool:
-    """Whether every row has both limits."""
-    return all(low and high for low, high in zip(typed("ci_lower"), typed("ci_upper"), strict=True))
-
-
-def _undecided(table: Table, column: str, what: str, remedy: str) -> ReviewError:
-    return ReviewError(
-        "What a column holds cannot be decided.",
-        [Problem(f"column {column!r} may hold {what}", f"say which: {remedy}", table.name, 1)],
-    )
-
-
-def _fill_contrasts(
-    table: Table,
-    columns: _Columns,
-    draft: Draft,
-    report: ImportReport,
-    outcome: str,
-    measure: str,
-    written: Mapping[str, str],
-) -> None:
-    known = columns.known
-    identity = ("study", "experiment", "outcome", "arm_a", "arm_b", "measure")
-    # A variance beside O - E is that of O - E; without it, the square of a standard error.
-    squared = "variance" in known and "o_minus_e" not in known
-    statistics = [
-        c.name
-        for c in FILE["contrasts.csv"].columns
-        if c.name in known and c.name not in identity and not (squared and c.name == "variance")
-    ]
-    by_study, varying = _study_columns(table, columns)
-    own = _varying(table, columns, varying, ("contrasts.csv",), ())
-    base = {} if "arm_b" in known else _base_rows(table, columns)
-    for line, cells in table.rows:
-        draft.place = table.name, line
-        study, a = cells[known["study"]], cells[known["arm_a"]]
-        b, var_base = base[study] if base else (cells[known["arm_b"]], "")
-        if base and a == b:
-            continue
-        effect = [known[what] for what in ("estimate", "o_minus_e") if what in known]
-        if not (study and a and b and any(cells[at] for at in effect)):
-            report.left_out.append(
-                Problem(
-                    "a row without a study, two treatments or an estimate",
-                    "fill in all four",
-                    file=table.name,
-                    line=line,
-                )
-            )
-            continue
-        experiment = cells[known["experiment"]] if "experiment" in known else ""
-        _add_study(draft, study, {}, by_study[study])
-        for treatment in (a, b):
-            draft.add("treatments.csv", {"treatment": treatment, "label": treatment})
-            draft.add(
-                "arms.csv",
-                {"study": study, "experiment": experiment, "arm": treatment, "treatment": treatment},
-            )
-        row = {name: cells[known[name]] for name in statistics}
-        if squared and not row.get("se"):
-            row["se"] = _power(cells[known["variance"]], 0.5, table, line)
-        if var_base:
-            row["var_base"] = var_base
-        draft.add(
-            "contrasts.csv",
-            {
-                "study": study,
-                "experiment": experiment,
-                "outcome": outcome,
-                "arm_a": a,
-                "arm_b": b,
-                "measure": measure,
-                **row,
-                **_own(table, own, "contrasts.csv", cells),
-                **written,
-                "source": cells[known["source"]] if "source" in known else table.name,
-                "locator": cells[known["locator"]] if "locator" in known else f"line {line}",
-            },
-            key=(),
-        )
-    homes = {
-        **dict.fromkeys((*statistics, "arm_a", "arm_b", "variance"), "contrasts.csv"),
-        "study": "studies.csv",
-        "outcome": "outcomes.csv",
-        "experiment": "arms.csv",
-    }
-    _report_columns(table, columns, report, homes, varying, own)
-
-
-def _base_rows(table: Table, columns: _Columns) -> dict[str, tuple[str, str]]:
-    """Return base arm and variance of its mean for each study, from the rows with an empty effect.
-
-    That is how gemtc (``data.re``) and multinma (``set_agd_contrast``) write contrasts of multi-arm studies.
-    """
-    known = columns.known
-    base: dict[str, tuple[str, str]] = {}
-    problems = []
-    for line, cells in table.rows:
-        if not cells[known["estimate"]]:
-            if cells[known["study"]] in base:
-                problems.append(
-                    Problem("a second row without an effect", "a study has one base arm", table.name, line)
-                )
-            error = cells[known["se"]] if "se" in known else ""
-            base[cells[known["study"]]] = (cells[known["arm_a"]], _power(error, 2.0, table, line))
-    problems += [
-        Problem("no row with an empty effect names the base arm", "add one", table.name, study=study)
-        for study in dict.fromkeys(cells[known["study"]] for _, cells in table.rows)
-        if study not in base
-    ]
-    if problems:
-        raise ReviewError(f"{table.name} names one treatment a row, but not each study's base arm.", problems)
-    return base
-
-
-def _power(text: str, exponent: float, table: Table, line: int) -> str:
-    """Turn a variance into a standard error (exponent 1/2), or the other way round (2)."""
-    if not text:
-        return ""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not value > 0:
-        problem = Problem(f"{text!r} is no variance or standard error", "a positive number", table.name, line)
-        raise ReviewError(f"{table.name} cannot be imported.", [problem])
-    return repr(value**exponent)
-
-
-def _study_columns(table: Table, columns: _Columns) -> tuple[dict[str, dict[str, str]], set[int]]:
-    """Sort columns of no known meaning: constant within each study (a characteristic), or `_varying`."""
-    values: dict[tuple[str, int], set[str]] = defaultdict(set)
-    for _, cells in table.rows:
-        for position in columns.further:
-            if cells[position]:
-                values[cells[columns.known["study"]], position].add(cells[position])
-    varying = {position for (_, position), seen in values.items() if len(seen) > 1}
-    by_study: dict[str, dict[str, str]] = defaultdict(dict)
-    for (study, position), seen in values.items():
-        if position not in varying and table.header[position]:
-            by_study[study][table.header[position]] = next(iter(seen))
-    return by_study, varying
-
-
-def _varying(
-    table: Table, columns: _Columns, varying: set[int], files: Sequence[str], within: Sequence[str]
-) -> dict[int, str]:
-    """Find the file that takes each column that differs within a study.
-
-    Parameters
-    ----------
-    table, columns, varying
-        The table, what is known of it, and positions of the columns.
-    files : sequence of str
-        Where rows go; the first takes a column that is constant for equal cells of `within`, the last any.
-    within : sequence of str
-        Known columns that say what a row of the first file is.
-
-    Returns
-    -------
-    dict of int to str
-        File by position; a column is missing whose name the file would take for one of its own.
-    """
-    names = [name for name in within if name in columns.known]
-    found = {}
-    for position in sorted(varying):
-        seen: dict[tuple[str, ...], set[str]] = defaultdict(set)
-        for _, cells in table.rows:
-            seen[tuple(cells[columns.known[name]] for name in names)].add(cells[position])
-        home = files[0] if all(len(cells) == 1 for cells in seen.values()) else files[-1]
-        if is_own_column(table.header[position], FILE[home], columns.known):
-            found[position] = home
-    return found
-
-
-def _own(table: Table, homes: Mapping[int, str], file: str, cells: Sequence[str]) -> dict[str, str]:
-    """Cells of a row's own columns that go into one file."""
-    return {table.header[position]: cells[position] for position, home in homes.items() if home == file}
-
-
-def _add_study(
-    draft: Draft, study: str, cells: Mapping[str, str], characteristics: Mapping[str, str]
-) -> None:
-    draft.add("studies.csv", {"study": study, "label": study, **cells, **characteristics})
-
-
-def _report_columns(
-    table: Table,
-    columns: _Columns,
-    report: ImportReport,
-    homes: Mapping[str, str],
-    varying: set[int],
-    own: Mapping[int, str],
-) -> None:
-    target = {position: name for name, position in columns.known.items()}
-    for position, name in enumerate(table.header):
-        if position in target:
-            what = target[position]
-            squared = what == "variance" and "o_minus_e" not in columns.known
-            became = "se" if squared else what
-            note = "square root taken" if squared else ""
-            report.mappings.append(ColumnMapping(name, f"{homes.get(what, '')}: {became}", note))
-        elif position in own:
-            of = {"arms.csv": "arm", "measurements.csv": "measurement"}.get(own[position], "contrast")
-            note = f"differs within a study: a variable of the {of}"
-            report.mappings.append(ColumnMapping(name, f"{own[position]}: {name}", note))
-        elif position in varying:
-            report.mappings.append(
-                ColumnMapping(name, "", "no known meaning, and it differs within a study; name it with --map")
-            )
-        elif position in columns.further:
-            report.mappings.append(
-                ColumnMapping(name, f"studies.csv: {name}", "a characteristic of the study")
-            )
-        else:
-            report.mappings.append(ColumnMapping(name, "", "left out as asked"))
-
-
-def _report_wide(report: ImportReport, wide: LongForm) -> None:
-    """Report the columns of the wide table in place of those that were made of them."""
-    mappings = []
-    for item in report.mappings:
-        sources = wide.sources.get(item.column, (item.column,))
-        mappings += [ColumnMapping(source, item.became, item.note) for source in sources]
-    report.mappings = [*mappings, *wide.left_out]
+    others = sum(cells[position] != outcome for _, cells in table.rows)
+    if others:
+        report.notes.append(f"{others} rows of other outcomes were not taken")
+    return form, outcome

@@ -17,6 +17,7 @@ from evidence.system import files
 
 Row = dict[str, str]
 
+_MOST_KEPT = 20
 _FILES = {file.name: file for file in FILES}
 
 
@@ -95,6 +96,8 @@ class Draft:
         self.place: tuple[str, int] | None = None
         """File and line of the source that is being read: errors in the rows added meanwhile name it."""
         self._places: dict[int, tuple[str, int]] = {}
+        self.kept: list[str] = []
+        """What a row that was there says otherwise than a new one of the same key."""
         self._indexes: dict[tuple[str, tuple[str, ...]], dict[tuple[str, ...], Row]] = {}
         files.recover(self.directory)
         for name in _FILES:
@@ -140,6 +143,8 @@ class Draft:
                 if news:
                     present.update(news)
                     self.changed.add(name)
+                if news.keys() != cells.keys():
+                    self._compare(name, identity, present, cells)
                 return False
             index[identity] = cells
         rows.append(cells)
@@ -148,6 +153,18 @@ class Draft:
         self.added[name] = self.added.get(name, 0) + 1
         self.changed.add(name)
         return True
+
+    def _compare(self, name: str, identity: tuple[str, ...], present: Row, cells: Row) -> None:
+        """Note what a row says otherwise than the one that is kept: the first counts, and it is said."""
+        for column, value in cells.items():
+            first = present.get(column, "")
+            if first == value or column == "label" or (name, column) == ("arms.csv", "n"):
+                continue
+            place = f" (line {self.place[1]})" if self.place is not None else ""
+            of = ", ".join(filter(None, identity))
+            said = f"{name}: {column} of {of} is {first!r}, and not {value!r}{place}"
+            if said not in self.kept:
+                self.kept.append(said)
 
     def _index(self, name: str, columns: tuple[str, ...]) -> dict[tuple[str, ...], Row]:
         if (name, columns) not in self._indexes:
@@ -159,6 +176,11 @@ class Draft:
     def finish(self, report: ImportReport, *, dry_run: bool = False) -> ImportReport:
         """Write the folder, see `write`, and say in the report how many rows were added."""
         report.added = dict(self.added)
+        report.notes += self.kept[:_MOST_KEPT]
+        if more := len(self.kept) - _MOST_KEPT:
+            report.notes += [f"{more} further cells differ from those that were there and were kept"] * (
+                more > 0
+            )
         self.write(dry_run=dry_run)
         return report
 

@@ -6,17 +6,19 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from evidence.errors import Problem, ReviewError
+from evidence.errors import CallError, Problem, ReviewError
 from evidence.system.bounds import check_lines, check_members, parsing, read_bytes, unreadable
 
 
-def read_text(path: str | Path) -> tuple[str, list[str]]:
-    """Read a text file in UTF-8.
+def read_text(path: str | Path, encoding: str | None = None) -> tuple[str, list[str]]:
+    """Read a text file in UTF-8, or in an encoding that a person names.
 
     Parameters
     ----------
     path : path
         The file.
+    encoding : str, optional
+        As Python calls it: ``cp1252``, ``latin-1``, ``utf-16``.
 
     Returns
     -------
@@ -29,18 +31,22 @@ def read_text(path: str | Path) -> tuple[str, list[str]]:
     ------
     ReviewError
         If it is missing, too large, empty, has endless lines, or is not UTF-8; says where.
+    CallError
+        If there is no such encoding, or the file is not in it.
     """
     file = Path(path)
     if file.is_file():
         check_lines(file)
-    return decode(file, read_bytes(file))
+    return decode(file, read_bytes(file), encoding)
 
 
-def decode(file: Path, raw: bytes) -> tuple[str, list[str]]:
+def decode(file: Path, raw: bytes, encoding: str | None = None) -> tuple[str, list[str]]:
     """Decode the bytes of a text file; see `read_text`."""
     notes: list[str] = []
+    if encoding is not None:
+        return _in(file, raw, encoding), [f"read as {encoding}"]
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise unreadable(file, "is UTF-16", "save it as UTF-8")
+        raise unreadable(file, "is UTF-16", "save it as UTF-8; a table can be read with --encoding utf-16")
     if raw.startswith(b"\xef\xbb\xbf"):
         raw = raw[3:]
         notes.append("a byte order mark was skipped")
@@ -52,11 +58,43 @@ def decode(file: Path, raw: bytes) -> tuple[str, list[str]]:
         line = raw.count(b"\n", 0, error.start) + 1
         raise ReviewError(
             f"{file.name} is not UTF-8.",
-            [Problem("a byte that is not UTF-8", "save the file as UTF-8", file=file.name, line=line)],
+            [
+                Problem(
+                    "a byte that is not UTF-8",
+                    f"save the file as UTF-8; a table can be read with --encoding {_likely(raw)}",
+                    file=file.name,
+                    line=line,
+                )
+            ],
         ) from None
     if not text.strip():
         raise unreadable(file, "is empty", "export it again")
     return text, notes
+
+
+def _in(file: Path, raw: bytes, encoding: str) -> str:
+    """Decode bytes in an encoding that a person names."""
+    try:
+        text = raw.decode(encoding).removeprefix("\ufeff")
+    except LookupError:
+        raise CallError(
+            f"There is no encoding {encoding!r}: cp1252 (Windows, Western Europe), latin-1, utf-16,"
+            " for example."
+        ) from None
+    except (UnicodeError, ValueError):
+        raise CallError(f"{file.name} is not in {encoding}: try another --encoding.") from None
+    if not text.strip():
+        raise unreadable(file, "is empty", "export it again")
+    return text
+
+
+def _likely(raw: bytes) -> str:
+    """Name an encoding that the bytes can be in: Windows in Western Europe, else one that takes any."""
+    try:
+        raw.decode("cp1252")
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "cp1252"
 
 
 def read_archive(path: str | Path) -> dict[str, bytes]:

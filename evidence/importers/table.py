@@ -44,12 +44,15 @@ class Table:
         Line number in the file (the header is line 1) and one text per column; missing cells are empty.
     notes : tuple of str
         What had to be decided to read it: encoding, separator, decimal comma.
+    doubled : tuple of (str, str)
+        Columns whose name was given before, by the name they have here, and that name.
     """
 
     name: str
     header: tuple[str, ...]
     rows: tuple[tuple[int, tuple[str, ...]], ...]
     notes: tuple[str, ...] = field(default=())
+    doubled: tuple[tuple[str, str], ...] = field(default=())
 
     def column(self, name: str) -> list[str]:
         """All cells of one column."""
@@ -61,7 +64,14 @@ Lines = list[tuple[int, list[str]]]
 """Line number and cells of every line that is not blank, that of the header first."""
 
 
-def read_table(path: str | Path, *, sheet: str | None = None, header: int | None = None) -> Table:
+def read_table(
+    path: str | Path,
+    *,
+    sheet: str | None = None,
+    header: int | None = None,
+    encoding: str | None = None,
+    doubled: str = "refuse",
+) -> Table:
     """Read a CSV, TSV, XLSX, Stata or Parquet file.
 
     Parameters
@@ -71,7 +81,14 @@ def read_table(path: str | Path, *, sheet: str | None = None, header: int | None
     sheet : str, optional
         Sheet of a workbook; the first one without it.
     header : int, optional
-        Line that names the columns; the lines above it are not read. The first line without it.
+        Line that names the columns; the lines above it are not read. The first line without it. A line of
+        group names over several columns, and one of names below it, are read together.
+    encoding : str, optional
+        Encoding of a text file that is not UTF-8.
+    doubled : {"refuse", "keep"}
+        What to do with a name that is given twice: refuse it, unless both columns hold the same; or keep
+        both,
+        the second as ``name (2)``, for a reader that uses neither or asks.
 
     Returns
     -------
@@ -88,20 +105,30 @@ def read_table(path: str | Path, *, sheet: str | None = None, header: int | None
     readers = {".xlsx": _read_xlsx, ".xlsm": _read_xlsx, ".dta": _read_stata, ".parquet": _read_parquet}
     reader = readers.get(file.suffix.lower())
     if reader is None:
-        text, notes = read_text(file)
-        return table_of(file, text, notes, header)
+        text, notes = read_text(file, encoding)
+        return table_of(file, text, notes, header, doubled)
+    if encoding is not None:
+        raise CallError(f"{file.name} is no text file: it has no --encoding to choose.")
     check_size(file)
     lines, notes = reader(file, sheet)
-    return _table(file.name, lines, notes, header)
+    return _table(file.name, lines, notes, header, doubled)
 
 
-def table_of(file: Path, text: str, notes: list[str] | None = None, header: int | None = None) -> Table:
+def table_of(
+    file: Path,
+    text: str,
+    notes: list[str] | None = None,
+    header: int | None = None,
+    doubled: str = "refuse",
+) -> Table:
     """Take a text apart into rows and columns; see `read_table`."""
     notes = notes if notes is not None else []
     first = next((line for line in text.split("\n")[(header or 1) - 1 :] if line.strip()), "")
     if _BUGS_HEADER.match(first):
         notes.append("read as a rectangular data table of WinBUGS")
-        return _table(file.name, _read_bugs(text), notes, header)
+        return _table(file.name, _read_bugs(text), notes, header, doubled)
+    if (lines := _written_by_r(text, first, notes)) is not None:
+        return _table(file.name, lines, notes, header, doubled)
     separator = max(",;\t", key=lambda mark: (first.count(mark), mark == ","))
     if separator != ",":
         notes.append(f"columns are separated by {'tabs' if separator == chr(9) else 'semicolons'}")
@@ -112,7 +139,35 @@ def table_of(file: Path, text: str, notes: list[str] | None = None, header: int 
         _refuse_points(file, lines)
         lines = [(line, [_point(cell) for cell in cells]) for line, cells in lines]
         notes.append("decimal commas were read as decimal points")
-    return _table(file.name, lines, notes, header)
+    return _table(file.name, lines, notes, header, doubled)
+
+
+_BY_R = re.compile(r'"(?:[^"\\]|\\.)*"|\S+')
+
+
+def _written_by_r(text: str, first: str, notes: list[str]) -> Lines | None:
+    """Read what R's ``write.table`` writes: columns kept apart by blanks, names of rows without a name."""
+    if any(mark in re.sub(r'"[^"]*"', "", first) for mark in ",;\t") or len(_BY_R.findall(first)) < 2:
+        return None
+    lines = [
+        (i, [cell.strip('"') if cell.startswith('"') else cell for cell in _BY_R.findall(line)])
+        for i, line in enumerate(text.splitlines(), 1)
+        if line.strip()
+    ]
+    width = len(lines[0][1])
+    widths = {len(cells) for _, cells in lines[1:]}
+    # Names of rows are quoted, or the header is: a title of some words is no header.
+    if len(widths) != 1 or not widths <= {width, width + 1} or (widths == {width} and '"' not in first):
+        return None
+    notes.append("columns are separated by blanks")
+    if widths == {width + 1}:
+        names = [cells[0] for _, cells in lines[1:]]
+        numbered = names == [str(i) for i in range(1, len(names) + 1)]
+        if numbered:
+            notes.append("the numbers of the rows were not taken")
+            return [lines[0], *((i, cells[1:]) for i, cells in lines[1:])]
+        return [(lines[0][0], ["", *lines[0][1]]), *lines[1:]]
+    return lines
 
 
 def _records(file: Path, text: str, separator: str, notes: list[str]) -> Lines:
@@ -188,14 +243,39 @@ def _read_xlsx(file: Path, sheet: str | None) -> tuple[Lines, list[str]]:
                 page.reset_dimensions()
                 pages.append(counted(file, page.iter_rows(values_only=True)))
                 title = page.title
+                others = [name for name in book.sheetnames if name != title]
+                place = getattr(page, "_worksheet_path", None)
             finally:
                 book.close()
+            hidden = _hidden_rows(content, place)
+    notes = [f"sheet {title!r}" + (f"; not read: {', '.join(map(repr, others))} (--sheet)" if others else "")]
+    if hidden:
+        notes.append(
+            f"{len(hidden)} row{'s' * (len(hidden) != 1)} of the sheet hidden in the workbook"
+            f" ({', '.join(map(str, hidden[:10]))}{' ...' * (len(hidden) > 10)}) were read like the others"
+        )
     _check_formulas(file, *pages)
     lines = [(i, [_text(value) for value in row]) for i, row in enumerate(pages[0], 1)]
     lines = [(i, cells) for i, cells in lines if any(cell.strip() for cell in cells)]
     if not lines:
         raise unreadable(file, "is empty", "it needs a header line and one row per arm or contrast")
-    return lines, [f"sheet {title!r}"]
+    return lines, notes
+
+
+def _hidden_rows(content: io.BytesIO, place: str | None) -> list[int]:
+    """Find the rows of a sheet that a filter, or a person, has hidden."""
+    from zipfile import ZipFile
+
+    if place is None:
+        return []
+    with ZipFile(content) as archive:
+        text = archive.read(place.lstrip("/"))
+    rows = re.findall(rb"<(?:\w+:)?row\b[^>]*>", text)
+    return sorted(
+        int(number[1])
+        for row in rows
+        if re.search(rb'\bhidden="(?:1|true)"', row) and (number := re.search(rb'\br="(\d+)"', row))
+    )
 
 
 def _check_formulas(file: Path, values: list[list[Any]], formulas: list[list[Any]]) -> None:
@@ -247,38 +327,29 @@ def _fetched(cursor: Any) -> Iterator[Any]:
         yield from batch
 
 
-def _table(name: str, lines: Lines, notes: list[str], header: int | None) -> Table:
+def _table(name: str, lines: Lines, notes: list[str], header: int | None, doubled: str = "refuse") -> Table:
     if header is not None:
         if header not in (line for line, _ in lines):
             raise CallError(f"{name} has no line {header} to take the names of columns from.")
+        above = [(line, cells) for line, cells in lines if line < header]
         lines = [(line, cells) for line, cells in lines if line >= header]
-        notes.append(f"line {header} names the columns; what stands above it was not read")
+        if above and _is_heading(above[-1], lines):
+            lines = [above[-1], *lines]
+        else:
+            notes.append(f"line {header} names the columns; what stands above it was not read")
     else:
         _refuse_title(name, lines)
+    if len(lines) > 2 and _is_heading(lines[0], lines[1:]):
+        notes.append(f"lines {lines[0][0]} and {lines[1][0]} name the columns together")
+        lines = [(lines[1][0], _two_lines(lines[0][1], lines[1][1])), *lines[2:]]
     first, rows = lines[0][0], lines[1:]
-    names = _names(lines, notes)
-    problems = [
-        Problem(
-            f"column {column!r} is given twice",
-            "keep one of them, or give them different names",
-            file=name,
-            line=first,
-        )
-        for column in dict.fromkeys(names)
-        if column and names.count(column) > 1
-    ]
+    names, again = _apart(_names(lines, notes))
+    problems = [_twice(name, first, column) for column in again.values() if doubled == "refuse"]
     kept: list[tuple[int, tuple[str, ...]]] = []
     blanks, width = 0, len(names)
     for line, cells in rows:
         if len(cells) > width and any(cell.strip() for cell in cells[width:]):
-            problems.append(
-                Problem(
-                    f"the row has {len(cells)} cells, the header {len(names)}",
-                    "put cells that hold the separator in quotation marks",
-                    file=name,
-                    line=line,
-                )
-            )
+            problems.append(_too_wide(name, line, len(cells), width, notes))
         if len(cells) != width:
             cells = [*cells, *[""] * (width - len(cells))][:width]
         stripped = [cell.strip() for cell in cells]
@@ -287,11 +358,79 @@ def _table(name: str, lines: Lines, notes: list[str], header: int | None) -> Tab
         kept.append((line, tuple(["" if cell in MISSING else cell for cell in stripped])))
     if not kept:
         problems.append(Problem("there is a header and no row", "one row per arm or contrast", file=name))
+    if same := [place for place in again if kept and _is_same(kept, place, names.index(again[place]))]:
+        problems = [problem for problem in problems if problem.column not in {again[place] for place in same}]
+        kept, names = _without(kept, same), tuple(n for i, n in enumerate(names) if i not in same)
+        notes += [f"column {again[place]!r} stands twice, with the same cells: read once" for place in same]
+        again = {names.index(f"{n} (2)"): n for n in again.values() if f"{n} (2)" in names}
     if problems:
         raise ReviewError(f"{name} cannot be read as a table.", problems)
     if blanks:
         notes.append(f"blanks at the beginning or end of {blanks} cells were removed")
-    return Table(name, names, tuple(kept), tuple(notes))
+    return Table(name, names, tuple(kept), tuple(notes), tuple((names[i], n) for i, n in again.items()))
+
+
+def _twice(name: str, line: int, column: str) -> Problem:
+    remedy = "keep one of them, or give them different names"
+    return Problem(f"column {column!r} is given twice", remedy, file=name, line=line, column=column)
+
+
+def _too_wide(name: str, line: int, cells: int, width: int, notes: list[str]) -> Problem:
+    remedy = "put cells that hold the separator in quotation marks"
+    if any(note.startswith("sheet ") for note in notes):
+        remedy = "name every column in the header; where another line names them, say which: --header LINE"
+    return Problem(f"the row has {cells} cells, the header {width}", remedy, file=name, line=line)
+
+
+def _apart(names: tuple[str, ...]) -> tuple[tuple[str, ...], dict[int, str]]:
+    """Give a number to names that come again; returns the names, and the later ones by position."""
+    given: dict[str, int] = {}
+    apart, again = [], {}
+    for position, name in enumerate(names):
+        given[name] = given.get(name, 0) + 1
+        if name and given[name] > 1:
+            again[position] = name
+            name = f"{name} ({given[name]})"
+            while name in names:
+                name += "'"
+        apart.append(name)
+    return tuple(apart), again
+
+
+def _is_same(rows: list[tuple[int, tuple[str, ...]]], one: int, other: int) -> bool:
+    return all(cells[one] == cells[other] for _, cells in rows)
+
+
+def _without(
+    rows: list[tuple[int, tuple[str, ...]]], positions: list[int]
+) -> list[tuple[int, tuple[str, ...]]]:
+    gone = set(positions)
+    return [(line, tuple([c for i, c in enumerate(cells) if i not in gone])) for line, cells in rows]
+
+
+def _is_heading(upper: tuple[int, list[str]], below: Lines) -> bool:
+    """Whether a line names groups of columns (merged cells) and the next the columns in them."""
+    if len(below) < 2:
+        return False
+    top, names, row = upper[1], below[0][1], below[1][1]
+    width = max(len(top), len(names))
+    top, names = ([*(c.strip() for c in cells), *[""] * (width - len(cells))] for cells in (top, names))
+    spanned = [i for i in range(1, width) if names[i] and not top[i]]
+    text = all(not _is_number(cell) for cell in names if cell) and sum(map(bool, names)) > 1
+    # A row of data has numbers; the cells under a heading of two lines are names only.
+    return bool(spanned) and text and sum(map(bool, top)) > 1 and any(map(_is_number, row))
+
+
+def _two_lines(top: list[str], names: list[str]) -> list[str]:
+    """Join two lines of names; a name above stands for all columns up to the next one."""
+    width = max(len(top), len(names))
+    top, names = ([*(c.strip() for c in cells), *[""] * (width - len(cells))] for cells in (top, names))
+    joined, above = [], ""
+    for one, other in zip(top, names):
+        if one or not other:
+            above = one
+        joined.append(f"{above} {other}".strip() if other else one)
+    return joined
 
 
 def _names(lines: Lines, notes: list[str]) -> tuple[str, ...]:

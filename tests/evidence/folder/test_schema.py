@@ -302,8 +302,8 @@ def test_aliases_lead_to_columns_of_review_folders():
         for name in ("arms.csv", "measurements.csv", "contrasts.csv")
         for column in FILE[name].columns
     }
-    # The importer takes a class to treatments.csv, and the root of a variance to se.
-    columns |= {"class", "variance"}
+    # The importer takes a class to treatments.csv, and the root of a variance to se; events and non-events give n.
+    columns |= {"class", "variance", "non_events"}
     for row in reference("column_alias"):
         assert row["column_name"] in columns
     assert ("arm level", "std.dev", "sd", "gemtc") in {

@@ -76,10 +76,10 @@ def test_what_does_not_exist_is_refused(folder, tmp_path, text, error, message):
 
 def test_the_columns_are_asked_for(folder, tmp_path):
     file = tmp_path / "odd.csv"
-    file.write_text("paper,group,what,mean\nA,cells,alt,3\n", encoding="utf-8")
+    file.write_text("work,group,what,mean\nA,cells,alt,3\n", encoding="utf-8")
     with pytest.raises(CallError, match="no column study and arm and outcome"):
         import_extraction(file, folder, extractor="BW")
-    mapping = {"paper": "study", "group": "arm", "what": "outcome"}
+    mapping = {"work": "study", "group": "arm", "what": "outcome"}
     assert import_extraction(file, folder, extractor="BW", mapping=mapping).added == {"measurements.csv": 1}
 
 

@@ -51,8 +51,8 @@ def test_a_title_above_the_header(tmp_path):
 
 
 def test_merged_cells(tmp_path):
-    """Header in the third line, columns without a name, a study that stands once for two rows, a footnote."""
-    how = {"header": 3, "mapping": {"ALT (U/L)": "mean", "column 4": "sd"}}
+    """Header in two lines, a study that stands once for two rows, a footnote."""
+    how = {"header": 3, "mapping": {"ALT (U/L) Mean": "mean", "ALT (U/L) SD": "sd"}}
     with pytest.raises(EvidenceError, match=r"table.xlsx:6: the row has numbers and no study .* --fill-down"):
         run(tmp_path, TITLED, **how)
     report = run(tmp_path, TITLED, fill_down=True, **how)
@@ -61,7 +61,7 @@ def test_merged_cells(tmp_path):
         ("Li", "saline", "350", "40"),
     ]
     said = str(report)
-    assert "column 4 has no name, and is called 'column 4'" in said
+    assert "lines 3 and 4 name the columns together" in said
     assert "line 3 names the columns; what stands above it was not read" in said
     assert "a row without a study or a treatment: * read from a figure" in said
 

@@ -120,15 +120,20 @@ def test_two_groups_of_escalc(imported, tmp_path, text, columns, expected):
 
 
 def test_names_that_do_not_say_it_are_mapped(imported):
-    text = "trial,tpos,tneg,cpos,cneg\nAronson,4,119,11,128\n"
+    text = "trial,sick,well,sick0,well0\nAronson,4,119,11,128\n"
     with pytest.raises(EvidenceError, match="--map"):
         imported(text, "events", "n")
     _, found = imported(
         text,
         "events",
         "n",
-        mapping={"trial": "study", "tpos": "ai", "tneg": "bi", "cpos": "ci", "cneg": "di"},
+        mapping={"trial": "study", "sick": "ai", "well": "bi", "sick0": "ci", "well0": "di"},
     )
+    assert found == [("Aronson", "treatment", "4", "123"), ("Aronson", "control", "11", "139")]
+
+
+def test_positive_and_negative_of_treated_and_control_say_it(imported):
+    _, found = imported("trial,tpos,tneg,cpos,cneg\nAronson,4,119,11,128\n", "events", "n")
     assert found == [("Aronson", "treatment", "4", "123"), ("Aronson", "control", "11", "139")]
 
 

@@ -1,0 +1,371 @@
+"""Tables with a set of columns for each group, turned into one row for each arm."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from evidence.errors import Problem, ReviewError
+from evidence.folder.column_names import AMBIGUOUS, effect_name, plain
+from evidence.importers.draft import ColumnMapping
+from evidence.importers.table import Table
+from evidence.importers.tables.cells import can_be, sample
+from evidence.importers.tables.header import CONVERTED, STATISTICS, group_of, readings, words
+from evidence.importers.tables.shape import OF_EFFECT, Shape
+
+_APART = ("study", "experiment", "outcome", "timepoint", "timepoint_unit")
+"""What tells the rows of one study apart."""
+
+
+@dataclass(frozen=True)
+class LongForm:
+    """A table with one row for each arm, or each contrast.
+
+    Attributes
+    ----------
+    table : Table
+        Each row keeps the line of its study.
+    known : dict of str to int
+        Column of each meaning.
+    further : tuple of int
+        Columns without one.
+    sources : dict of str to tuple of str
+        Columns of the original table, by the made column that they went into.
+    left_out : tuple of ColumnMapping
+        Columns that went nowhere, and why.
+    control : str or None
+        Name of the control group, where no column names it.
+    notes : tuple of str
+        What had to be decided.
+    """
+
+    table: Table
+    known: dict[str, int]
+    further: tuple[int, ...]
+    sources: dict[str, tuple[str, ...]]
+    left_out: tuple[ColumnMapping, ...] = ()
+    control: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def long_form(table: Table, shape: Shape, chosen: Mapping[str, str]) -> LongForm:
+    """Give a table one row for each arm, or for each contrast, and every column its meaning.
+
+    Parameters
+    ----------
+    table : Table
+    shape : Shape
+        What `evidence.importers.tables.shape.understand` found it to be.
+    chosen : mapping of str to str
+        What a person says that columns stand for; an empty target leaves a column out.
+
+    Raises
+    ------
+    ReviewError
+        If its cells contradict its shape, or a column cannot be decided.
+    """
+    left_out = [
+        ColumnMapping(name, "", "left out as asked") for name in table.header if chosen.get(name) == ""
+    ]
+    if shape.rows == "studies":
+        return _one_row_an_arm(table, shape, chosen, left_out)
+    asked = {i for i, name in enumerate(table.header) if chosen.get(name) == ""}
+    taken = shape.taken
+    further = tuple(i for i in range(len(table.header)) if i not in taken and i not in asked)
+    known, notes = dict(shape.known), list(shape.notes)
+    made: dict[str, tuple[str, ...]] = {}
+    if shape.rows == "effects":
+        labels = shape.labels
+        # A blank in front keeps a made column apart from one of the table.
+        header = (*table.header, *(f" {what}" for what in labels))
+        known |= {what: len(table.header) + i for i, what in enumerate(labels)}
+        rows = tuple((line, (*cells, *labels.values())) for line, cells in table.rows)
+        table = Table(table.name, header, rows, table.notes)
+        made = {f" {what}": () for what in labels}
+        if "arm_a" in labels:
+            notes.append(f"effects are taken as {labels['arm_a']!r} minus {labels['arm_b']!r}")
+    if shape.rows != "arms" and "arm_b" in known and (repeats := _repeats(table, known, ("arm_a", "arm_b"))):
+        known["experiment"] = len(table.header)
+        rows = tuple((line, (*cells, nth)) for (line, cells), nth in zip(table.rows, repeats))
+        table = Table(table.name, (*table.header, " experiment"), rows, table.notes)
+        made[" experiment"] = ()
+        notes.append(
+            "a study with several effects of the same two treatments has an experiment for each of them"
+        )
+    return LongForm(table, known, further, made, tuple(left_out), shape.labels.get("arm_b"), tuple(notes))
+
+
+def _one_row_an_arm(
+    table: Table, shape: Shape, chosen: Mapping[str, str], left_out: list[ColumnMapping]
+) -> LongForm:
+    groups, labels = shape.groups, shape.labels
+    per_arm = list(dict.fromkeys(what for group in groups.values() for what in group if what != "treatment"))
+    given = ["treatment", *dict.fromkeys("n" if what == "non_events" else what for what in per_arm)]
+    used = {at for group in groups.values() for at in group.values()}
+    counts = next((i for i, name in enumerate(table.header) if plain(name) == "na" and i not in used), None)
+    aside, kept = _others(table, shape, chosen, used, set(given), counts)
+    study = shape.known.get("study")
+    repeats = _repeats(table, shape.known)
+    rows, problems = _arm_rows(table, groups, labels, kept, given, counts, study is None, repeats)
+    if problems:
+        raise ReviewError(f"{table.name} cannot be imported.", problems)
+    header = [table.header[position] for position in kept]
+    known = {what: kept.index(at) for what, at in shape.known.items() if at in kept}
+    notes = list(shape.notes)
+    if study is None:
+        if counts is None:
+            raise _no_study(table)
+        known["study"] = len(header)
+        header.append("study")
+        notes.append("the table does not name its studies; they are numbered in the order of its rows")
+    if repeats:
+        known["experiment"] = len(header)
+        header.append("experiment")
+        notes.append(
+            "a study with several rows has an experiment for each of them, since their groups may differ;"
+            " where one control group served several, say so in shared_control_of of arms.csv"
+        )
+    further = tuple(i for i in range(len(kept)) if i not in known.values())
+    made = [f" {what}" for what in given]
+    known |= {what: len(header) + i for i, what in enumerate(given)}
+    if labels:
+        names = [repr(label) for label in labels.values()]
+        notes.append(
+            f"the two groups are called {names[0]} and {names[1]}" if len(names) == 2
+            else f"no column names one of the two groups, which is called {names[0]}"
+        )  # fmt: skip
+    sources = {}
+    for name, what in zip(made, given):
+        parts = (what, "non_events") if what == "n" and "non_events" in per_arm else (what,)
+        sources[name] = tuple(
+            table.header[group[part]] for group in groups.values() for part in parts if part in group
+        )
+    return LongForm(
+        Table(table.name, (*header, *made), tuple(rows), table.notes),
+        known,
+        further,
+        sources,
+        (*left_out, *aside),
+        labels.get("2"),
+        tuple(notes),
+    )
+
+
+def _no_study(table: Table) -> ReviewError:
+    return ReviewError(
+        f"{table.name} does not say which study a row is.",
+        [
+            Problem(
+                f"columns: {', '.join(table.header)}",
+                "name the column of the study: --map COLUMN=study",
+                file=table.name,
+                line=1,
+            )
+        ],
+    )
+
+
+def _arm_rows(
+    table: Table,
+    groups: Mapping[str, Mapping[str, int]],
+    labels: Mapping[str, str],
+    kept: Sequence[int],
+    given: Sequence[str],
+    counts: int | None,
+    numbered: bool,
+    repeats: Sequence[str] | None,
+) -> tuple[list[tuple[int, tuple[str, ...]]], list[Problem]]:
+    """Make a row of each arm: the cells that all arms of a row share, its treatment, its numbers."""
+    rows: list[tuple[int, tuple[str, ...]]] = []
+    problems: list[Problem] = []
+    for number, (line, cells) in enumerate(table.rows, 1):
+        present = 0
+        shared = [cells[position] for position in kept]
+        if numbered:
+            shared.append(f"Study {number}")
+        if repeats:
+            shared.append(repeats[number - 1])
+        for group, columns in groups.items():
+            arm = {what: cells[position] for what, position in columns.items()}
+            filled = [what for what, cell in arm.items() if cell and what != "treatment"]
+            name = labels.get(group) or arm.get("treatment", "")
+            if not filled and (group in labels or not name):
+                continue
+            if not name:
+                said = f"arm {group} has {', '.join(filled)} and no treatment"
+                remedy = "name its treatment, or empty its cells"
+                problems.append(Problem(said, remedy, file=table.name, line=line))
+                continue
+            present += 1
+            if "non_events" in arm and not arm.get("n"):
+                arm["n"] = _sum(arm.get("events", ""), arm["non_events"], table, line, problems)
+            rows.append((line, (*shared, name, *(arm.get(what, "") for what in given[1:]))))
+        if counts is not None and cells[counts] and cells[counts] != str(present):
+            said = f"{table.header[counts]} is {cells[counts]}, and {present} arms are filled in"
+            remedy = "correct the number of arms, or the arms"
+            problems.append(Problem(said, remedy, file=table.name, line=line))
+    return rows, problems
+
+
+def _others(
+    table: Table,
+    shape: Shape,
+    chosen: Mapping[str, str],
+    used: set[int],
+    given: set[str],
+    counts: int | None,
+) -> tuple[list[ColumnMapping], list[int]]:
+    """Sort the columns that are not about an arm: those that say nothing new of the study are left out."""
+    left_out: list[ColumnMapping] = []
+    kept: list[int] = []
+    ambiguous: dict[str, str] = {}
+    spread = given & {"sd", "se", "events", "sd^2", "se^2", "ci_lower"}
+    stems = Counter(stem for name in table.header if (stem := _stem(name, shape)))
+    for position, column in enumerate(table.header):
+        if position in used or chosen.get(column) == "":
+            continue
+        if position in shape.known.values():
+            kept.append(position)
+        elif position == counts:
+            left_out.append(ColumnMapping(column, "", "the number of arms: checked, not kept"))
+        elif (stem := _stem(column, shape)) and stems[stem] > 1:
+            if stem in AMBIGUOUS and not spread:
+                ambiguous[column] = (group_of(column) or ("", "1"))[1]
+            left_out.append(ColumnMapping(column, "", _unknown_of_arm(column)))
+        elif not spread and (side := _spreads_of_groups(table, shape, position)):
+            ambiguous[column] = side
+        elif about := _about_effect(table, position):
+            left_out.append(ColumnMapping(column, "", about))
+        else:
+            kept.append(position)
+    if ambiguous:
+        _refuse_spreads(table, ambiguous)
+    return left_out, kept
+
+
+def _spreads_of_groups(table: Table, shape: Shape, position: int) -> str:
+    """Find the group of a column whose name says that it is a spread, and not of which kind."""
+    parts = set(words(table.header[position]))
+    if not parts & AMBIGUOUS:
+        return ""
+    common = set.intersection(*(
+        set(words(table.header[at])) for group in shape.groups.values() for at in group.values()
+    ))  # fmt: skip
+    for side, group in shape.groups.items():
+        own = set.intersection(*(set(words(table.header[at])) for at in group.values())) - common
+        if own & parts:
+            return side
+    return ""
+
+
+def _stem(name: str, shape: Shape) -> str:
+    """Name of a column about one arm, without its group; empty where no other group has it."""
+    found = group_of(name)
+    return found[0] if found is not None and found[1] in shape.groups else ""
+
+
+def _refuse_spreads(table: Table, columns: Mapping[str, str]) -> None:
+    """Ask whether columns hold SDs, SEs or variances; `columns` gives the group of each."""
+    squared = all({"var", "variance"} & set(words(column)) for column in columns)
+    kinds = ("sd^2", "se^2") if squared else ("sd", "se")
+    options = [
+        " ".join(f"--map {shlex.quote(f'{column}={kind}{side}')}" for column, side in columns.items())
+        for kind in kinds
+    ]
+    what = "variances of the values or of the mean" if squared else (
+        "standard deviations, standard errors or variances"
+    )  # fmt: skip
+    raise ReviewError(
+        "What a column holds cannot be decided.",
+        [
+            Problem(
+                f"column{'s' * (len(columns) > 1)} {' and '.join(map(repr, columns))} may hold {what}",
+                f"say which: {' or '.join(options)}",
+                file=table.name,
+                line=1,
+            )
+        ],
+    )
+
+
+def _unknown_of_arm(column: str) -> str:
+    _, group = group_of(column) or ("", "1")
+    return (
+        f"no known meaning; it is about one arm: name it with --map {shlex.quote(f'{column}=sd{group}')}, say"
+    )
+
+
+def _about_effect(table: Table, position: int) -> str:
+    """Say that a column is about the effect, or a number of the whole study, where it is."""
+    name = table.header[position]
+    if name.lower() in OF_EFFECT or plain(name) in (
+        "te",
+        "sete",
+        "md",
+        "smd",
+        "rd",
+        "g",
+        "hedgesg",
+        "estimate",
+    ):
+        return "an effect: it follows from the arms"
+    if (named := effect_name(name)) is not None and (named.measure or named.target != "estimate"):
+        return "about the effect, which follows from the arms"
+    options = {
+        what
+        for reading in readings(name)
+        if not reading.group and not reading.rest
+        for what in reading.options
+    } & (STATISTICS - {"n", "exposure"})
+    if any(can_be(what, sample(table, position)) for what in options) and len(plain(name)) > 1:
+        first = sorted(options)[0]
+        option = shlex.quote(f"{name}={first}1")
+        return f"no group is named: about the study or its effect, not an arm; else --map {option}, say"
+    return ""
+
+
+def _repeats(table: Table, known: Mapping[str, int], also: Sequence[str] = ()) -> list[str]:
+    """Name an experiment for each further row of one study, unless a column tells the rows apart."""
+    telling = [known[what] for what in (*_APART, "extractor", *also) if what in known]
+    if "study" not in known or "experiment" in known:
+        return []
+    seen: Counter[tuple[str, ...]] = Counter()
+    experiments = []
+    for _, cells in table.rows:
+        key = tuple(cells[i] for i in telling)
+        seen[key] += 1
+        experiments.append("" if seen[key] == 1 else f"row {seen[key]}")
+    return experiments if any(experiments) else []
+
+
+def _sum(events: str, others: str, table: Table, line: int, problems: list[Problem]) -> str:
+    if not events or not others:
+        return ""
+    try:
+        return f"{float(events) + float(others):.15g}"
+    except ValueError:
+        problems.append(Problem(f"{events!r} and {others!r} are no counts", "numbers", table.name, line))
+        return ""
+
+
+def converted(form: LongForm) -> LongForm:
+    """Make events of shares, SDs of variances, n of events and others, whole counts of nearly whole ones.
+
+    Raises
+    ------
+    ReviewError
+        If a share of n is no whole number of events; names every line.
+    """
+    from evidence.importers.tables.numbers import Converter
+
+    if not form.known.keys() & {"n", "events", *CONVERTED}:
+        return form
+    converter = Converter(form.table, form.known)
+    table, known, notes = converter.run()
+    if table is form.table and known == form.known:
+        return form
+    return LongForm(
+        table, known, form.further, form.sources, form.left_out, form.control, (*form.notes, *notes)
+    )

@@ -1,0 +1,217 @@
+"""What to say of a table that is not understood: mappings that make it one, each tried first."""
+
+from __future__ import annotations
+
+import shlex
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from evidence.errors import Problem, ReviewError
+from evidence.folder.column_names import hints, plain, targets
+from evidence.importers.table import Table
+from evidence.importers.tables.cells import are_counts, are_names, number, sample
+from evidence.importers.tables.header import STATISTICS, group_words, readings, words
+from evidence.importers.tables.shape import is_complete
+from evidence.importers.tables.targets import as_options, said
+
+_MOST = 2
+_TRIED_ROWS = 500
+
+
+class NoShapeError(ReviewError):
+    """A table that is not understood."""
+
+
+class Suggestion(NamedTuple):
+    """A mapping, and names of groups, that may make a table understood."""
+
+    mapping: dict[str, str]
+    treatment: str | None = None
+    control: str | None = None
+
+    def __str__(self) -> str:
+        names = [
+            f"--{option} {shlex.quote(name)}"
+            for option, name in (("treatment", self.treatment), ("control", self.control))
+            if name
+        ]
+        return " ".join(filter(None, [as_options(self.mapping), *names]))
+
+
+def no_shape(table: Table) -> NoShapeError:
+    """Make the error of a table that is not understood."""
+    return NoShapeError(f"{table.name} is neither an arm-level nor a contrast-level table.")
+
+
+@contextmanager
+def with_suggestions(
+    table: Table, mapping: Mapping[str, str], tried: Callable[[Table, Suggestion], bool]
+) -> Iterator[None]:
+    """Complete the error of a table that is not understood by what would make it one.
+
+    Parameters
+    ----------
+    table : Table
+    mapping : mapping of str to str
+        What the person has said already.
+    tried : callable
+        Whether a suggestion, joined to that, makes the table understood.
+    """
+    try:
+        yield
+    except NoShapeError as error:
+        small = Table(table.name, table.header, table.rows[:_TRIED_ROWS], table.notes, table.doubled)
+        working: list[str] = []
+        for suggestion in _candidates(small, mapping):
+            said_ = str(suggestion)
+            if len(working) < _MOST and said_ and said_ not in working and tried(small, suggestion):
+                working.append(said_)
+        hint = f"perhaps {', or '.join(working)}; " if working else ""
+        raise ReviewError(
+            error.message,
+            [
+                Problem(
+                    f"columns: {', '.join(table.header)}",
+                    f"{hint}an arm-level table has study, treatment and n with mean and sd (or se),"
+                    " events, or events"
+                    " and exposure; a contrast-level table has study, treat1, treat2, TE and seTE; a"
+                    " table with"
+                    " one row per study has study, t1, r1, n1, t2, r2, n2 or ai, n1i, ci, n2i; say with --map"
+                    f" SOURCE=TARGET what a column holds (targets {said()})",
+                    file=table.name,
+                    line=1,
+                )
+            ],
+        ) from None
+
+
+def _candidates(table: Table, mapping: Mapping[str, str]) -> Iterator[Suggestion]:
+    free = [name for name in table.header if name and name not in mapping]
+    known = targets("arm level").keys() | targets("contrast level").keys()
+    study = _study(table, free, mapping)
+    by_words = hints([name for name in free if plain(name) not in known])
+    if study and "study" in by_words.values() and study not in by_words:
+        study = {}
+    yield Suggestion(by_words)
+    yield Suggestion({**study, **by_words})
+    yield Suggestion(study)
+    for pair in _word_pairs(table, free):
+        yield pair
+        yield Suggestion({**study, **pair.mapping}, pair.treatment, pair.control)
+    for counts in _counts(table, free):
+        yield Suggestion(counts)
+        yield Suggestion({**study, **counts})
+    for groups in _counts_of_groups(table, free):
+        yield Suggestion(groups)
+        yield Suggestion({**study, **groups})
+
+
+def _study(table: Table, free: list[str], mapping: Mapping[str, str]) -> dict[str, str]:
+    """Guess the column of the study, where none has its name: names of which most are there once or twice."""
+    meanings = targets("arm level")
+    if "study" in mapping.values() or any("study" in meanings.get(plain(name), ()) for name in free):
+        return {}
+    for name in free:
+        cells = sample(table, table.header.index(name))
+        if (
+            plain(name) not in targets("arm level")
+            and {"study", "author", "trial", "paper", "reference", "id", "article", "citation"}
+            & set(words(name))
+            and cells
+        ):
+            return {name: "study"}
+    for name in free:
+        cells = sample(table, table.header.index(name))
+        if (
+            plain(name) not in targets("arm level")
+            and are_names(cells)
+            and 2 * len(set(cells)) >= len(cells) > 2
+        ):
+            return {name: "study"}
+    return {}
+
+
+def _word_pairs(table: Table, free: list[str]) -> Iterator[Suggestion]:
+    """Two groups called by words of which neither is known: who is the control, a person knows."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for name in free:
+        for reading in readings(name):
+            options = reading.options & STATISTICS
+            if reading.group.startswith("=") and len(options) == 1 and not reading.is_first:
+                found[reading.group[1:]].setdefault(next(iter(options)), name)
+    complete = [word for word, columns in found.items() if is_complete(columns.keys())]
+    for i, first in enumerate(complete):
+        for second in complete[i + 1 :]:
+            if found[first].keys() == found[second].keys():
+                sides = {"1": found[first], "2": found[second]}
+                if len(complete) == 2:
+                    yield Suggestion({}, first, second)
+                yield Suggestion(
+                    {
+                        name: f"{what}{side}"
+                        for side, columns in sides.items()
+                        for what, name in columns.items()
+                    },
+                    first,
+                    second,
+                )
+
+
+def _counts(table: Table, free: list[str]) -> Iterator[dict[str, str]]:
+    """Two columns of whole numbers, one never above the other: events and n, if there is no third."""
+    meanings = targets("arm level")
+    counts = [
+        name
+        for name in free
+        if are_counts(sample(table, table.header.index(name)))
+        and not meanings.get(plain(name), frozenset()) - {"n", "events"}
+        and "year" not in words(name)
+    ]
+    if len(counts) != 2:
+        return
+    for events, n in (counts, counts[::-1]):
+        if _never_above(table, events, n):
+            yield {
+                name: what
+                for name, what in ((events, "events"), (n, "n"))
+                if what not in meanings.get(plain(name), ())
+            }
+
+
+def _never_above(table: Table, events: str, n: str) -> bool:
+    a, b = table.header.index(events), table.header.index(n)
+    pairs = [(number(cells[a]), number(cells[b])) for _, cells in table.rows if cells[a] and cells[b]]
+    return (
+        len(pairs) > 1
+        and all(x is not None and y is not None and 0 <= x <= y for x, y in pairs)
+        and any(x != y for x, y in pairs)
+    )
+
+
+def _counts_of_groups(table: Table, free: list[str]) -> Iterator[dict[str, str]]:
+    """Pairs of columns with n of two groups and another word: ``d.asp n.asp d.plac n.plac``."""
+    sizes = {}
+    for name in free:
+        parts = words(name)
+        if "n" in parts and len(parts) > 1:
+            sizes[tuple(word for word in parts if word != "n")] = name
+    if len(sizes) != 2:
+        return
+    # The control, where a word says which it is, comes second.
+    ordered = sorted(sizes, key=lambda g: any(group_words().get(word, ("1",))[0] == "2" for word in g))
+    stems: dict[str, dict[tuple[str, ...], str]] = defaultdict(dict)
+    for name in free:
+        for group in ordered:
+            parts = words(name)
+            rest = [word for word in parts if word not in group]
+            if name not in sizes.values() and rest and len(rest) + len(group) == len(parts):
+                stems[" ".join(rest)][group] = name
+    for columns in stems.values():
+        if len(columns) == 2 and all(_never_above(table, columns[g], sizes[g]) for g in ordered):
+            yield {
+                name: f"{what}{side}"
+                for side, g in enumerate(ordered, 1)
+                for what, name in (("events", columns[g]), ("n", sizes[g]))
+            }
