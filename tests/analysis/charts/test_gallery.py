@@ -14,36 +14,23 @@ from analysis.charts.registry import CHARTS
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory):
-    return dict(gallery.examples(tmp_path_factory.mktemp("reviews")))
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory, drawn):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gallery, "examples", lambda directory, say: drawn.items())
-        return gallery.write(tmp_path_factory.mktemp("gallery"))
-
-
-def test_every_chart_of_the_registry_is_valid_on_real_rows(drawn, check_chart):
+def test_every_chart_is_valid_and_drawn_from_real_rows_with_its_files_on_a_page(
+    tmp_path, monkeypatch, check_chart
+):
+    # One test: what takes long is to draw them, and workers of a run share nothing.
+    drawn = dict(gallery.examples(tmp_path))
     assert list(drawn) == list(CHARTS)
     for name, chart in drawn.items():
         check_chart(name, chart)
-
-
-def test_every_chart_is_drawn_from_real_rows_with_its_files(page):
+    monkeypatch.setattr(gallery, "examples", lambda directory, say: drawn.items())
+    page = gallery.write(tmp_path / "gallery")
     text = page.read_text(encoding="utf-8")
     assert re.findall(r'<section id="(\w+)">', text) == list(CHARTS)
     for name in CHARTS:
         assert (page.parent / f"{name}.png").stat().st_size > 5000
         rows = list(csv.reader((page.parent / f"{name}.csv").read_text(encoding="utf-8").splitlines()))
         assert len(rows) > 1
-
-
-def test_the_page_loads_nothing_and_its_ids_are_unique(page):
-    text = page.read_text(encoding="utf-8")
-    assert not re.findall(r'\b(?:src|xlink:href)="', text)
+    assert not re.findall(r'\b(?:src|xlink:href)="', text), "the page loads nothing"
     ids = re.findall(r'\bid="([^"]+)"', text)
     assert len(ids) == len(set(ids))
 
