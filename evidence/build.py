@@ -16,7 +16,7 @@ import duckdb
 import evidence
 from evidence.database import STORAGE_VERSION, connect
 from evidence.errors import CallError, EvidenceError
-from evidence.facts.reference import reference
+from evidence.facts.reference import REFERENCE_TABLES, reference
 from evidence.review import Review, Rows, find, read
 from evidence.store.blank import copy_blank, discard_blank
 from evidence.store.definitions import remember
@@ -131,7 +131,7 @@ def fill(connection: duckdb.DuckDBPyConnection, review: Review) -> None:
     EvidenceError
         If a row did not arrive.
     """
-    expected = {"unit": len(reference("unit"))}
+    expected = {table: len(reference(table)) for table in REFERENCE_TABLES}
     connection.execute("begin")
     try:
         for rows in (*review.rows, _build_info(review)):

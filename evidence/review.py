@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from evidence.errors import CallError, Problem, ReviewError
+from evidence.facts.appraisal import completed
 from evidence.facts.hazard import event_is_bad
-from evidence.facts.reference import keyed
+from evidence.facts.reference import REFERENCE_TABLES, keyed, reference
 from evidence.folder.checks import check
 from evidence.folder.layout import FILE, FILES, Column, File, needed
 from evidence.folder.missing import ask_statistics, declarations, leave_out
@@ -289,6 +290,12 @@ def _fill(sheets: dict[str, Sheet], problems: Problems) -> None:
             role or roles.get(treatment, "active")
             for role, treatment in zip(arms.values["role"], arms.values["treatment"])
         ]
+    for file in ("rob_tools.csv", "rob_items.csv", "rob_answers.csv"):
+        if sheet := sheets.get(file):
+            names = list(sheet.values)
+            typed = [dict(zip(names, cells)) for cells in zip(*sheet.values.values(), strict=True)]
+            filled = completed(FILE[file].table, typed)
+            sheet.values.update({name: [row[name] for row in filled] for name in names})
     if searches := sheets.get("searches.csv"):
         values = searches.values
         values["search"] = [
@@ -305,8 +312,8 @@ def _rows(sheet: Sheet) -> list[Rows]:
     if file.numbered:
         columns[file.numbered] = list(range(1, len(sheet) + 1))
     columns |= {column.target: sheet.values[column.name] for column in file.columns}
-    if file.table == "unit":
-        return [_new_units(columns)]
+    if file.table in REFERENCE_TABLES:
+        return [_new_rows(file, columns)]
     if file.table == "outcome":
         dimensions = {name: row["dimension"] for name, row in keyed("unit").items()}
         columns["dimension"] = [
@@ -337,9 +344,11 @@ def _rows(sheet: Sheet) -> list[Rows]:
     return tables
 
 
-def _new_units(columns: dict[str, list[Any]]) -> Rows:
-    new = [index for index, unit in enumerate(columns["unit"]) if unit not in keyed("unit")]
-    return Rows("unit", {name: [values[index] for index in new] for name, values in columns.items()})
+def _new_rows(file: File, columns: dict[str, list[Any]]) -> Rows:
+    """Rows that a review adds to reference data: those of units and tools that are not known already."""
+    brought = {row[file.key[0]] for row in reference(file.table)}
+    new = [index for index, key in enumerate(columns[file.key[0]]) if key not in brought]
+    return Rows(file.table, {name: [values[index] for index in new] for name, values in columns.items()})
 
 
 def _missing_values(sheets: Iterable[Sheet]) -> Rows:

@@ -225,12 +225,14 @@ comment on column missing_code.meaning is 'not reported, not applicable or uncle
 create table rob_tool (
     tool text primary key,
     label text not null,
-    citation text not null
+    citation text,
+    aliases text
 );
-comment on table rob_tool is 'Instruments for risk of bias. Reference data.';
+comment on table rob_tool is 'Instruments for risk of bias. Reference data; a review adds its own in rob_tools.csv.';
 comment on column rob_tool.tool is 'Short name. As in risk_of_bias.csv.';
 comment on column rob_tool.label is 'Full name. Reference data.';
 comment on column rob_tool.citation is 'Paper that defines it. Reference data.';
+comment on column rob_tool.aliases is 'Other names that it goes by, parted by |. Reference data, read by the importer robvis.';
 
 create table rob_item (
     tool text not null references rob_tool (tool),
@@ -239,34 +241,57 @@ create table rob_item (
     domain text not null,
     label text not null,
     question text,
+    answers text,
+    optional boolean not null default false,
+    aliases text,
     primary key (tool, item)
 );
-comment on table rob_item is 'Items or domains that an instrument judges. Reference data.';
+comment on table rob_item is 'Items or domains that an instrument judges. Reference data; a review adds those of its own tools in rob_items.csv.';
 comment on column rob_item.tool is 'Instrument. Reference data.';
-comment on column rob_item.item is 'Key of the item: its number in SYRCLE''s tool, D1, D2 ... and Overall in the others. As in risk_of_bias.csv.';
+comment on column rob_item.item is 'Key of the item: its number in checklists, D1, D2 ... and Overall in tools with domains. As in risk_of_bias.csv.';
 comment on column rob_item.position is 'Order in the instrument, from 1. Reference data.';
-comment on column rob_item.domain is 'Domain or type of bias. SYRCLE''s ten items fall into six types.';
+comment on column rob_item.domain is 'Domain or type of bias; overall for the judgement of the whole, applicability for what is no bias. SYRCLE''s ten items fall into six types.';
 comment on column rob_item.label is 'Name of the item. Reference data.';
 comment on column rob_item.question is 'Signalling question, where one settles the item. Reference data.';
+comment on column rob_item.answers is 'The only answers that the item takes, parted by |; empty if it takes all of the instrument. Keys of rob_answer.';
+comment on column rob_item.optional is 'Whether an assessment is complete without it. Reference data.';
+comment on column rob_item.aliases is 'Other names that tables give it, parted by |. Reference data, read by the importer robvis.';
 
 create table rob_answer (
     tool text not null references rob_tool (tool),
     judgement text not null,
     label text not null,
+    position integer not null,
     severity integer,
     symbol text not null,
     color text not null,
     color_blind_safe text not null,
+    codes text,
     primary key (tool, judgement)
 );
-comment on table rob_answer is 'Judgements an instrument knows. Reference data.';
+comment on table rob_answer is 'Judgements an instrument knows. Reference data; a review adds those of its own tools in rob_answers.csv.';
 comment on column rob_answer.tool is 'Instrument. Reference data.';
 comment on column rob_answer.judgement is 'Key of the judgement. As in risk_of_bias.csv.';
 comment on column rob_answer.label is 'Name of the judgement. Reference data.';
-comment on column rob_answer.severity is 'Order from 1 (low) up; empty where nothing can be said. Reference data.';
+comment on column rob_answer.position is 'Order in which answers are drawn, from 1 for the best. Reference data.';
+comment on column rob_answer.severity is 'Risk of bias from 1 (low) up, 3 and more being high; empty where the answer does not say how high it is. Reference data.';
 comment on column rob_answer.symbol is 'Symbol in a traffic-light plot; it carries the meaning, colour repeats it. Reference data.';
 comment on column rob_answer.color is 'Colour of the Cochrane set. Reference data.';
 comment on column rob_answer.color_blind_safe is 'Colour of a set that colour-blind readers can tell apart. Reference data.';
+comment on column rob_answer.codes is 'Abbreviations that tables write for it, parted by |. Reference data, read by the importer robvis.';
+
+create table rob_symbol (
+    tool text not null references rob_tool (tool),
+    chart text not null,
+    symbol text not null,
+    judgement text not null,
+    primary key (tool, chart, symbol, judgement)
+);
+comment on table rob_symbol is 'What the charts of other programs mean by a symbol. Reference data, read by the importer robvis where the symbols of rob_answer do not explain a table.';
+comment on column rob_symbol.tool is 'Instrument. Reference data.';
+comment on column rob_symbol.chart is 'Program that draws it so. Reference data.';
+comment on column rob_symbol.symbol is 'The symbol. Reference data.';
+comment on column rob_symbol.judgement is 'What it stands for. A key of rob_answer.';
 
 create table prisma_box (
     box text primary key,

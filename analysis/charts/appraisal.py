@@ -213,7 +213,7 @@ def rob_summary(
     ----------
     summary : DataFrame
         Rows of the view ``rob_summary`` of one tool: position, label, judgement, n, share, weighted_share,
-        symbol, color, color_blind_safe, severity.
+        symbol, color, color_blind_safe, and answer_position or severity, which order the answers.
     weighted : bool
         Studies count by their participants (``weighted_share``) instead of once each; the caption says which.
     palette : {"color", "color_blind_safe"}
@@ -280,7 +280,7 @@ def _segments(
         members = [
             row for row in rows if row["label"] == item and not missing(row.get(share)) and row[share] > 0
         ]
-        members.sort(key=_severity)
+        members.sort(key=_place)
         done = 0.0
         for row in members:
             text = f"{row['symbol']} {percent(row[share], 0)}"
@@ -299,9 +299,12 @@ def _segments(
     return segments
 
 
-def _severity(row: Mapping[str, Any]) -> float:
-    """Rank of a judgement by its severity; one without any comes last."""
-    return 99 if missing(row.get("severity")) else row["severity"]
+def _place(row: Mapping[str, Any]) -> float:
+    """Place of a judgement among its tool's answers: as the tool has it, else by its severity, else last."""
+    for name in ("answer_position", "severity"):
+        if not missing(row.get(name)):
+            return float(row[name])
+    return 99
 
 
 def evidence_map(
@@ -457,7 +460,7 @@ def _key(rows: Sequence[Mapping[str, Any]], palette: str, y: float, dots: bool =
     """Explain symbols and colours in a line beneath."""
     places = []
     x = 9.0
-    for row in sorted(rows, key=_severity):
+    for row in sorted(rows, key=_place):
         text = str(row.get("judgement_label") or row["judgement"])
         places.append(
             {

@@ -44,7 +44,7 @@ def _rows(
     if file.table in REFERENCE_TABLES:
         # What the project brings itself stands in the same table as what the review adds.
         brought = {row[file.key[0]] for row in reference(file.table)}
-        added = selection.db.rows(f"select * from {file.table} order by {file.key[0]}")
+        added = selection.db.rows(f"select * from {file.table} order by {', '.join(file.key)}")
         return [
             {column.name: row[column.target] for column in file.columns}
             for row in added

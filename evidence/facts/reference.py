@@ -27,6 +27,7 @@ REFERENCE_TABLES = (
     "rob_tool",
     "rob_item",
     "rob_answer",
+    "rob_symbol",
     "prisma_box",
 )
 """Tables filled from ``schema/reference/TABLE.csv``, in load order."""

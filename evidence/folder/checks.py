@@ -12,15 +12,17 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from evidence import facts
+from evidence.facts.appraisal import Tool, known, parts, tools
 from evidence.facts.hazard import contradiction, doubtful
 from evidence.facts.plausibility import STATISTICS, Finding, arm_findings, contrast_findings, kind_findings
-from evidence.facts.reference import keyed, reference
+from evidence.facts.reference import keyed
 from evidence.facts.scales import Printed, judge
 from evidence.folder.layout import FILES, Column
 from evidence.folder.sheet import Problems, Sheet
 from evidence.names import difference, skeleton, suggestion
 
 Sheets = Mapping[str, Sheet]
+_OF_TOOLS = ("rob_tools.csv", "rob_items.csv", "rob_answers.csv")
 
 
 def check(sheets: Sheets, problems: Problems) -> None:
@@ -35,6 +37,7 @@ def check(sheets: Sheets, problems: Problems) -> None:
     """
     units = known_units(sheets)
     _units(sheets, problems)
+    _own_tools(sheets, problems)
     for sheet in sheets.values():
         _look_alikes(sheet, problems)
         _consensus(sheet, problems)
@@ -184,7 +187,7 @@ def _references(sheets: Sheets, units: Mapping[str, tuple[str, float]], problems
     keys: dict[str, tuple[Collection[str], str]] = {
         "unit": (units, "units.csv"),
         "effect_measure": ([measure.code for measure in facts.measures(given=facts.REVIEW)], ""),
-        "rob_tool": (keyed("rob_tool"), ""),
+        "rob_tool": (_tools(sheets), "rob_tools.csv"),
         "prisma_box": (keyed("prisma_box"), ""),
     }
     for file in FILES:
@@ -554,25 +557,71 @@ def _settle_scales(sheet: Sheet, problems: Problems) -> None:
 def _appraisal(sheets: Sheets, problems: Problems) -> None:
     if not (sheet := sheets.get("risk_of_bias.csv")):
         return
-    items: dict[str, list[str]] = defaultdict(list)
-    for row in reference("rob_item"):
-        items[str(row["tool"])].append(str(row["item"]))
-    answers: dict[str, list[str]] = defaultdict(list)
-    for row in reference("rob_answer"):
-        answers[str(row["tool"])].append(str(row["judgement"]))
-    for index, (_, tool, item, judgement) in enumerate(sheet.rows("tool", "item", "judgement")):
-        if tool not in items:
+    every = _tools(sheets)
+    for index, (_, name, item, judgement) in enumerate(sheet.rows("tool", "item", "judgement")):
+        if (tool := every.get(name)) is None:
             continue
-        if item is not None and item not in items[tool]:
+        if item is not None and item not in tool.items:
             problems.error(
-                f"{tool} has no item {item!r}", suggestion(item, items[tool]), **sheet.place(index, "item")
+                f"{name} has no item {item!r}", suggestion(item, tool.items), **sheet.place(index, "item")
             )
-        if judgement is not None and judgement not in answers[tool]:
+        answers = tool.items[item].answers if item in tool.items else tuple(tool.answers)
+        if judgement is not None and judgement not in answers:
+            of_item = f"item {item} of {name}" if judgement in tool.answers else name
             problems.error(
-                f"{judgement!r} is no judgement of {tool}",
-                "one of " + ", ".join(repr(answer) for answer in answers[tool]),
+                f"{judgement!r} is no judgement of {of_item}",
+                "one of " + ", ".join(map(repr, answers)),
                 **sheet.place(index, "judgement"),
             )
+
+
+def _tools(sheets: Sheets) -> dict[str, Tool]:
+    """Every tool for risk of bias, the review's own included."""
+    added = {}
+    for file in _OF_TOOLS:
+        if sheet := sheets.get(file):
+            names = list(sheet.values)
+            added[sheet.file.table] = [
+                dict(zip(names, cells)) for cells in zip(*sheet.values.values(), strict=True)
+            ]
+    return tools(added)
+
+
+def _own_tools(sheets: Sheets, problems: Problems) -> None:
+    """Check that a review's own tools are new ones, and that each has items and answers."""
+    for file in _OF_TOOLS:
+        if sheet := sheets.get(file):
+            for index, tool in enumerate(sheet.values["tool"]):
+                if tool is not None and known(tool):
+                    problems.error(
+                        f"the tool {tool!r} is known already",
+                        "give yours another name, or delete the row",
+                        **sheet.place(index, "tool"),
+                    )
+    every = _tools(sheets)
+    if sheet := sheets.get("rob_tools.csv"):
+        for index, name in enumerate(sheet.values["tool"]):
+            for has, file in (("items", "rob_items.csv"), ("answers", "rob_answers.csv")):
+                if name in every and not getattr(every[name], has):
+                    problems.error(
+                        f"the tool {name!r} has no {has}",
+                        f"add them to {file}, one a row",
+                        **sheet.place(index, "tool"),
+                    )
+    if sheet := sheets.get("rob_items.csv"):
+        for index, (_, name, answers) in enumerate(sheet.rows("tool", "answers")):
+            for answer in parts(answers):
+                if name in every and answer not in every[name].answers:
+                    problems.error(
+                        f"{answer!r} is no judgement of {name}",
+                        suggestion(answer, every[name].answers, "rob_answers.csv"),
+                        **sheet.place(index, "answers"),
+                    )
+    if sheet := sheets.get("rob_answers.csv"):
+        for index, (_, color, safe) in enumerate(sheet.rows("color", "color_blind_safe")):
+            for column, value in (("color", color), ("color_blind_safe", safe)):
+                if value is not None and not re.fullmatch("#[0-9A-Fa-f]{6}", value):
+                    problems.error(f"{value!r} is no colour", "as in #02C100", **sheet.place(index, column))
 
 
 def _records(sheets: Sheets, problems: Problems) -> None:

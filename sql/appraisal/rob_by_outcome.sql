@@ -9,7 +9,7 @@
 --   outcome: outcome that the judgement counts for
 --   tool, item, position, domain, label: as in `rob_traffic_light`
 --   judged_for: outcome if it was judged for this outcome, study if for all of them
---   judgement, judgement_label, severity, symbol, color, color_blind_safe: as in `rob_traffic_light`
+--   judgement, judgement_label, answer_position, severity, symbol, color, color_blind_safe: as in `rob_traffic_light`
 --   assessor, n_assessors, settled_by, judgements, support, rob_judgement_id: as in `rob_traffic_light`
 create or replace view rob_by_outcome as
 with ranked as (
@@ -36,6 +36,7 @@ select
     case when outcome is null then 'study' else 'outcome' end as judged_for,
     judgement,
     judgement_label,
+    answer_position,
     severity,
     symbol,
     color,

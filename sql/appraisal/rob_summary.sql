@@ -7,7 +7,7 @@
 --   weighted_share: n_without_weight says how many.
 -- Columns:
 --   tool, item, position, domain, label: the item
---   judgement, judgement_label, severity, symbol, color, color_blind_safe: the answer
+--   judgement, judgement_label, answer_position, severity, symbol, color, color_blind_safe: the answer
 --   n: judgements of this kind
 --   n_judged: judgements of the item
 --   share: n / n_judged
@@ -32,6 +32,7 @@ counted as (
         label,
         judgement,
         judgement_label,
+        answer_position,
         severity,
         symbol,
         color,
@@ -41,7 +42,8 @@ counted as (
         count(case when n_participants is null then 1 end) as n_unknown
     from weighted
     group by
-        tool, item, position, domain, label, judgement, judgement_label, severity, symbol, color, color_blind_safe
+        tool, item, position, domain, label, judgement, judgement_label, answer_position, severity, symbol, color,
+        color_blind_safe
 )
 
 select
@@ -52,6 +54,7 @@ select
     label,
     judgement,
     judgement_label,
+    answer_position,
     severity,
     symbol,
     color,

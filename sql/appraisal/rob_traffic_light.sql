@@ -2,7 +2,8 @@
 -- Grain: study x tool x item (x outcome, where a judgement is for one outcome)
 -- Key: study, tool, item, outcome
 -- Formula: Where several assessors judged, the judgement of 'consensus' counts; without one, the judgement they agree
---   on, else the worst of theirs. No information is worse than a low risk, and better than any other answer.
+--   on, else the worst of theirs. No information is worse than a low risk, and better than any other answer; of
+--   answers that say nothing of how high the risk is, the worst is the last in the tool's order.
 -- Caveats: What assessors disagree about is in `audit_assessor_disagreement`, items not judged in
 --   `audit_item_not_judged`. Which of these judgements counts for an outcome says `rob_by_outcome`.
 -- Columns:
@@ -11,7 +12,8 @@
 --   position, domain, label: place of the item in its tool, its domain, its text
 --   outcome: outcome the judgement is for; empty if it is for all
 --   judgement, judgement_label: the answer
---   severity: 1 the lowest risk; empty for no information
+--   answer_position: order in which answers are drawn, 1 for the best
+--   severity: risk of bias, 1 the lowest; empty where the answer does not say how high it is
 --   symbol, color, color_blind_safe: how it is drawn
 --   assessor: whose judgement it is; of several who judge the same, the one typed first
 --   n_assessors: how many judged
@@ -37,6 +39,7 @@ ranked as (
     select
         judged.*,
         rob_answer.label as judgement_label,
+        rob_answer.position as answer_position,
         rob_answer.severity,
         rob_answer.symbol,
         rob_answer.color,
@@ -46,6 +49,7 @@ ranked as (
             order by
                 case when judged.assessor = 'consensus' then 0 else 1 end,
                 coalesce(rob_answer.severity, 1.5) desc,
+                rob_answer.position desc,
                 judged.rob_judgement_id
         ) as choice
     from rob_judgement as judged
@@ -63,6 +67,7 @@ select
     ranked.outcome,
     ranked.judgement,
     ranked.judgement_label,
+    ranked.answer_position,
     ranked.severity,
     ranked.symbol,
     ranked.color,

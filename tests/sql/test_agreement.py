@@ -41,7 +41,7 @@ def weighted_kappa(counts, power):
 @pytest.fixture
 def judged(rows):
     """Two assessors' judgements of 60 studies on one item."""
-    rows.connection.execute("insert into rob_tool values ('SYRCLE', 'SYRCLE', 'x')")
+    rows.insert("rob_tool", [{"tool": "SYRCLE", "label": "SYRCLE", "citation": "x"}])
     rows.insert(
         "rob_item",
         [{"tool": "SYRCLE", "item": "1", "position": 1, "domain": "selection", "label": "sequence"}],
@@ -53,6 +53,7 @@ def judged(rows):
                 "tool": "SYRCLE",
                 "judgement": judgement,
                 "label": judgement,
+                "position": severity,
                 "severity": severity,
                 "symbol": "+",
                 "color": "#000000",

@@ -199,6 +199,7 @@ class TestRiskOfBias:
                         "tool": "T",
                         "judgement": word,
                         "label": word,
+                        "position": 1,
                         "symbol": "+",
                         "color": "#0",
                         "color_blind_safe": "#0",

@@ -2,8 +2,8 @@
 -- Grain: study x tool x item
 -- Severity: warning
 -- Message: which item of which tool is missing
--- Formula: Items of a tool that was used in the review, for studies of which it judges others; a study without any
---   judgement is named once.
+-- Formula: Items of a tool that was used in the review, for studies of which it judges others, but for those that an
+--   assessment may leave out (rob_item.optional); a study without any judgement is named once.
 -- Columns:
 --   severity: warning
 --   message: what is missing
@@ -29,7 +29,8 @@ from judged
 inner join rob_item on judged.tool = rob_item.tool
 inner join study on judged.study = study.study
 where
-    not exists (
+    not rob_item.optional
+    and not exists (
         select 1 from rob_judgement
         where
             rob_judgement.study = judged.study

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from fractions import Fraction
 
@@ -105,6 +106,16 @@ def test_required_columns_are_those_that_the_table_requires(tables):
         ("outcome", "label"),
         ("arm", "role"),
         ("search", "search"),
+        ("rob_tool", "label"),
+        ("rob_item", "position"),
+        ("rob_item", "domain"),
+        ("rob_item", "label"),
+        ("rob_item", "optional"),
+        ("rob_answer", "position"),
+        ("rob_answer", "label"),
+        ("rob_answer", "symbol"),
+        ("rob_answer", "color"),
+        ("rob_answer", "color_blind_safe"),
     }
     for file in FILES:
         for column in file.columns:
@@ -226,10 +237,17 @@ def answers(tool: str) -> list[str]:
     return [str(row["judgement"]) for row in reference("rob_answer") if row["tool"] == tool]
 
 
+def needed(tool: str) -> list[str]:
+    return [str(row["item"]) for row in items(tool) if row["optional"] == "false"]
+
+
+DOMAINS = [*(f"D{number}" for number in range(1, 8)), "Overall"]
+
+
 def test_syrcle_has_ten_items_of_six_types():
-    # Hooijmans et al. 2014, table 2
-    assert [row["item"] for row in items("SYRCLE")] == [str(number) for number in range(1, 11)]
-    assert Counter(row["domain"] for row in items("SYRCLE")) == {
+    # Hooijmans et al. 2014, table 2; tables that judge the whole, too, are read
+    assert needed("SYRCLE") == [str(number) for number in range(1, 11)]
+    assert Counter(row["domain"] for row in items("SYRCLE") if row["item"] != "Overall") == {
         "selection": 3,
         "performance": 2,
         "detection": 2,
@@ -237,37 +255,109 @@ def test_syrcle_has_ten_items_of_six_types():
         "reporting": 1,
         "other": 1,
     }
-    assert all(row["question"] and row["question"].endswith("?") for row in items("SYRCLE"))
+    assert all(str(row["question"]).endswith("?") for row in items("SYRCLE") if row["item"] != "Overall")
     assert answers("SYRCLE") == ["low", "unclear", "high"]
 
 
-def test_rob_2_has_five_domains_and_an_overall_judgement():
-    # Sterne et al. 2019, BMJ 366:l4898; "no information" as in robvis
-    assert [row["item"] for row in items("RoB 2")] == ["D1", "D2", "D3", "D4", "D5", "Overall"]
-    assert answers("RoB 2") == ["low", "some concerns", "high", "no information"]
+@pytest.mark.parametrize(
+    ("tool", "keys", "judgements"),
+    [
+        # Higgins et al. 2011, BMJ 343:d5928
+        ("RoB 1", [*map(str, range(1, 8))], ["low", "unclear", "high"]),
+        # Sterne et al. 2019, BMJ 366:l4898, with its variants; "no information" as in robvis
+        ("RoB 2", [*DOMAINS[:5], "Overall"], ["low", "some concerns", "high", "no information"]),
+        (
+            "RoB 2 cluster",
+            ["D1", "D1b", *DOMAINS[1:5], "Overall"],
+            ["low", "some concerns", "high", "no information", "not applicable"],
+        ),
+        (
+            "RoB 2 crossover",
+            ["D1", "DS", *DOMAINS[1:5], "Overall"],
+            ["low", "some concerns", "high", "no information"],
+        ),
+        # Sterne et al. 2016, BMJ 355:i4919
+        ("ROBINS-I", DOMAINS, ["low", "moderate", "serious", "critical", "no information"]),
+        # riskofbias.info, 20 November 2025: six domains, and no answer that nothing is known
+        (
+            "ROBINS-I V2",
+            [*DOMAINS[:6], "Overall"],
+            ["low", "low except confounding", "moderate", "serious", "critical"],
+        ),
+        # Higgins et al. 2024, Environ Int 186:108602
+        (
+            "ROBINS-E",
+            DOMAINS,
+            ["low", "low except confounding", "some concerns", "high", "very high", "no information"],
+        ),
+        # Whiting et al. 2011, Ann Intern Med 155:529
+        (
+            "QUADAS-2",
+            DOMAINS[:4],
+            ["low", "unclear", "high", "low concern", "unclear concern", "high concern"],
+        ),
+        # Hayden et al. 2013, Ann Intern Med 158:280; "no information" as in robvis
+        ("QUIPS", DOMAINS[:6], ["low", "moderate", "high", "no information"]),
+        # Wilkinson et al. 2025
+        ("INSPECT-SR", [*DOMAINS[:4], "Overall"], ["no concerns", "some concerns", "serious concerns"]),
+        ("NOS cohort", [], [f"{n} star{'s' * (n != 1)}" for n in range(9, -1, -1)]),
+        *(
+            (
+                f"JBI {name}",
+                [*map(str, range(1, n + 1))],
+                ["yes", "not applicable", "unclear", "no", "include", "seek further information", "exclude"],
+            )
+            for name, n in (
+                ("randomized trials", 13),
+                ("randomized trials 2023", 13),
+                ("quasi-experimental", 9),
+                ("cohort", 11),
+                ("case-control", 10),
+                ("cross-sectional", 8),
+                ("prevalence", 9),
+                ("case series", 10),
+                ("case reports", 8),
+                ("diagnostic accuracy", 10),
+            )
+        ),
+    ],
+)
+def test_a_tool_has_the_items_and_answers_of_its_paper(tool, keys, judgements):
+    assert needed(tool) == keys
+    assert answers(tool) == judgements
 
 
-def test_robins_i_has_seven_domains_and_an_overall_judgement():
-    # Sterne et al. 2016, BMJ 355:i4919
-    assert [row["item"] for row in items("ROBINS-I")] == [
-        *(f"D{number}" for number in range(1, 8)),
-        "Overall",
-    ]
-    assert answers("ROBINS-I") == ["low", "moderate", "serious", "critical", "no information"]
+def test_stars_of_the_newcastle_ottawa_scale_have_their_limits():
+    for tool, last in (("NOS cohort", "O"), ("NOS case-control", "E")):
+        most = {str(row["item"]): len(str(row["answers"]).split("|")) - 1 for row in items(tool)}
+        assert most == {
+            **dict.fromkeys(("S1", "S2", "S3", "S4"), 1),
+            "C1": 2,
+            **dict.fromkeys((f"{last}1", f"{last}2", f"{last}3"), 1),
+            "Selection": 4,
+            {"O": "Outcome", "E": "Exposure"}[last]: 3,
+            "Total": 9,
+        }
 
 
 def test_every_tool_has_citation_positions_and_told_apart_answers():
-    tools = {str(row["tool"]): str(row["citation"]) for row in reference("rob_tool")}
-    assert set(tools) == {"SYRCLE", "RoB 2", "ROBINS-I"}
-    assert all("doi 10." in citation for citation in tools.values())
-    for tool in tools:
+    for row in reference("rob_tool"):
+        tool = str(row["tool"])
+        assert re.search(r"doi 10\.|jbi\.global|riskofbias\.info|Ottawa Hospital", str(row["citation"])), tool
         assert [row["position"] for row in items(tool)] == [str(k + 1) for k in range(len(items(tool)))]
-        rows = [row for row in reference("rob_answer") if row["tool"] == tool]
-        assert len({row["symbol"] for row in rows}) == len(rows)
-        for palette in ("color", "color_blind_safe"):
-            colors = [str(row[palette]) for row in rows]
-            assert len(set(colors)) == len(colors)
-            assert all(len(color) == 7 and color.startswith("#") for color in colors)
+        drawn = {str(row["judgement"]): row for row in reference("rob_answer") if row["tool"] == tool}
+        sets = {tuple(str(row["answers"]).split("|")) for row in items(tool) if row["answers"]}
+        for judgements in sets or {tuple(drawn)}:
+            for look in ("symbol", "color", "color_blind_safe"):
+                looks = [str(drawn[judgement][look]) for judgement in judgements]
+                assert len(set(looks)) == len(looks), (tool, look)
+        for row in drawn.values():
+            assert re.fullmatch("#[0-9A-F]{6}", str(row["color"]) and str(row["color_blind_safe"]))
+
+
+def test_a_symbol_of_another_chart_stands_for_a_judgement_of_its_tool():
+    for row in reference("rob_symbol"):
+        assert row["judgement"] in answers(str(row["tool"]))
 
 
 def test_colours_are_those_of_the_cochrane_set():
