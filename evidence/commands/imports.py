@@ -208,6 +208,15 @@ syrf = importer_command(
     click.option("--annotator", metavar="ID", help="Whose rows count in studies that nobody reconciled."),
     click.option("--control", metavar="NAME", help="One name for the treatment of all control arms."),
     click.option("--iqr-to-sd", is_flag=True, help="Take SD = IQR/1.35 where an IQR is given as one number."),
+    click.option(
+        "--map",
+        "mapping",
+        multiple=True,
+        callback=_pairs,
+        metavar="SOURCE=TARGET",
+        help="A question to an item of a tool ('Blinded?=SYRCLE:7'), or a column to what SyRF's own stands"
+        " for; SOURCE= leaves it out. May be repeated.",
+    ),
     SHEET,
     DRY_RUN,
     examples=["evidence import syrf export.csv --into my-review --time-unit d --control vehicle"],
@@ -229,10 +238,24 @@ extraction = importer_command(
 
 robvis = importer_command(
     "robvis",
-    click.option("--tool", metavar="TOOL", help="SYRCLE, RoB 2 or ROBINS-I, where the columns do not tell."),
+    click.option(
+        "--tool",
+        metavar="TOOL",
+        help="RoB 1, RoB 2 (cluster, crossover), ROBINS-I, ROBINS-I V2, ROBINS-E, QUADAS-2, QUIPS, SYRCLE,"
+        " INSPECT-SR, NOS or JBI with the design, or the folder's own; where columns and cells do not tell.",
+    ),
     click.option("--assessor", metavar="NAME", help="Who judged."),
     click.option("--outcome", metavar="OUTCOME", help="Outcome that the judgements are for; all without it."),
-    MAP,
+    click.option(
+        "--map",
+        "mapping",
+        multiple=True,
+        callback=_pairs,
+        metavar="SOURCE=TARGET",
+        help="A column to an item ('Blinded?=7'), to 'ITEM support', study, outcome, assessor or comment; a"
+        " cell to a judgement ('x=high'); a study's name to the folder's. SOURCE= leaves it out. May be"
+        " repeated.",
+    ),
     SHEET,
     DRY_RUN,
     examples=["evidence import robvis rob2.csv --into my-review --assessor AB"],
@@ -365,6 +388,28 @@ bugs = importer_command(
     examples=[
         "evidence import bugs data.txt --into my-review --outcome death --name 1=placebo --name 2=drug"
     ],
+)
+
+
+metalab = importer_command(
+    "metalab",
+    click.option("--outcome", required=True, metavar="OUTCOME", help="What the effects are about."),
+    click.option(
+        "--lower-is-better/--higher-is-better", default=None, help="Direction of benefit of the outcome."
+    ),
+    click.option(
+        "--treatment", metavar="NAME", default="treatment", show_default=True, help="What stands in x_1."
+    ),
+    click.option(
+        "--control",
+        metavar="NAME",
+        default="control",
+        show_default=True,
+        help="What stands in x_2, or chance.",
+    ),
+    SHEET,
+    DRY_RUN,
+    examples=["evidence import metalab gaze_following.csv --into my-review --outcome 'gaze following'"],
 )
 
 

@@ -11,19 +11,17 @@ from evidence.errors import RefusedError
 from evidence.names import apart
 from evidence.selection import Selection
 
-_SHORT = frozenset(("RoB 2", "ROBINS-I"))
-"""Tools whose columns robvis calls by domain: D1, D2, ... Overall."""
-
 
 def write_robvis(selection: Selection, directory: Path) -> list[Path]:
     """Write the judgements that count, one table a tool (and outcome, where judgements are for one).
 
-    A study a row; the columns are D1 to D5 or D7 and Overall for RoB 2 and ROBINS-I, the names of the items
-    for others (robvis's generic form).
+    A study a row; the columns are D1, D2 ... and Overall for tools with such keys, the names of the items for
+    others (robvis's generic form). Items that may be left out, and were, have no column.
     """
     tables: dict[tuple[str, str], dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
-    items = selection.db.rows("select tool, item, label from rob_item order by tool, position")
-    name_of = {(r["tool"], r["item"]): r["item"] if r["tool"] in _SHORT else r["label"] for r in items}
+    items = selection.db.rows("select tool, item, label, optional from rob_item order by tool, position")
+    by_key = {row["tool"] for row in items if row["item"] == "D1"}
+    name_of = {(r["tool"], r["item"]): r["item"] if r["tool"] in by_key else r["label"] for r in items}
     for row in selection.db.rows(
         "from rob_traffic_light order by tool, outcome nulls first, study, position"
     ):
@@ -36,7 +34,12 @@ def write_robvis(selection: Selection, directory: Path) -> list[Path]:
     files = []
     taken: set[str] = set()
     for (tool, outcome), studies in tables.items():
-        order = [item["item"] for item in items if item["tool"] == tool]
+        judged_items = {item for cells in studies.values() for item in cells}
+        order = [
+            row["item"]
+            for row in items
+            if row["tool"] == tool and (not row["optional"] or row["item"] in judged_items)
+        ]
         path = target / f"{apart(_plain(f'{tool} {outcome}'.strip()), taken)}.csv"
         with path.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream, lineterminator="\n")

@@ -43,7 +43,7 @@ IMPORTERS = {
         "column.",
     ),
     "syrf": Importer(
-        "evidence.importers.syrf:import_syrf",
+        "evidence.importers.databases.syrf:import_syrf",
         "CSV, XLSX",
         "Read SyRF's quantitative data export, with its risk-of-bias answers.\n\n"
         "Reconciled rows count; every rule that was applied is in the report.",
@@ -65,9 +65,18 @@ IMPORTERS = {
         "Read the data of a BUGS or JAGS model: list(...), R's dput or dump, or a rectangular table.",
     ),
     "metapsy": Importer(
-        "evidence.importers.metapsy:import_metapsy",
+        "evidence.importers.databases.metapsy:import_metapsy",
         _TABLE,
-        "Read a database in the Metapsy data standard; each instrument is an outcome.",
+        "Read a database in the Metapsy data standard; each instrument is an outcome.\n\n"
+        "Change scores are outcomes of their own, effects calculated beforehand contrasts; moderators and "
+        "judgements of RoB 2 are kept.",
+    ),
+    "metalab": Importer(
+        "evidence.importers.databases.metalab:import_metalab",
+        _TABLE,
+        "Read a data set in MetaLab's layout: one effect a row, with its moderators.\n\n"
+        "Two groups with means and SDs are arms; other designs give the effect size that was calculated "
+        "beforehand.",
     ),
     "extraction": Importer(
         "evidence.importers.extraction:import_extraction",
@@ -77,9 +86,11 @@ IMPORTERS = {
         "extraction_pair and extraction_agreement.",
     ),
     "robvis": Importer(
-        "evidence.importers.appraisal:import_robvis",
+        "evidence.importers.appraisal.robvis:import_robvis",
         _TABLE,
-        "Read risk-of-bias judgements in the shape of robvis: a study a row, an item a column.",
+        "Read risk-of-bias judgements of any known tool, or of the review's own.\n\n"
+        "A study a row and an item a column (robvis, RevMan Web, Excel tools), with columns of support; or a "
+        "judgement a row. Symbols and codes are those of the tool.",
     ),
     "prisma": Importer(
         "evidence.importers.flow:import_prisma",

@@ -93,6 +93,8 @@ class Draft:
         self.files: dict[str, list[Row]] = {}
         self.added: dict[str, int] = {}
         self.changed: set[str] = set()
+        self.categories: set[str] = set()
+        """Further columns whose cells are words even where they look like numbers: said in review.toml."""
         self.place: tuple[str, int] | None = None
         """File and line of the source that is being read: errors in the rows added meanwhile name it."""
         self._places: dict[int, tuple[str, int]] = {}
@@ -211,6 +213,7 @@ class Draft:
             if not (staged / "review.toml").is_file():
                 title = self.title.replace("\\", "\\\\").replace('"', '\\"')
                 (staged / "review.toml").write_text(f'title = "{title}"\n', encoding="utf-8")
+            _declare(staged / "review.toml", self.categories)
             for file in needed({name for name, rows in self.files.items() if rows}):
                 if not (staged / file.name).is_file():
                     self.files.setdefault(file.name, [])
@@ -274,6 +277,31 @@ def _present(path: Path) -> list[Row]:
     if sheet is None or problems.errors:
         raise ReviewError(f"Nothing was imported: {path.name} has errors as it stands.", problems.errors)
     return [dict(zip(sheet.text, cells, strict=True)) for cells in zip(*sheet.text.values(), strict=True)]
+
+
+def _declare(protocol: Path, columns: Iterable[str]) -> None:
+    """Say in review.toml that columns hold words, unless it says something of them."""
+    import json
+    import tomllib
+
+    text = protocol.read_text(encoding="utf-8")
+    try:
+        known = tomllib.loads(text).get("variables", {})
+    except tomllib.TOMLDecodeError:
+        # Reading the folder says what is wrong with it.
+        return
+    lines = [
+        f'{json.dumps(name, ensure_ascii=False)} = {{ type = "category", missing = [] }}'
+        for name in sorted(columns)
+        if name not in known
+    ]
+    if not lines:
+        return
+    if "\n[variables]\n" in f"\n{text}":
+        text = text.replace("[variables]\n", "\n".join(("[variables]", *lines)) + "\n", 1)
+    else:
+        text = "\n".join((text.rstrip("\n"), "", "[variables]", *lines)) + "\n"
+    protocol.write_text(text, encoding="utf-8")
 
 
 def _write(path: Path, rows: list[Row]) -> None:

@@ -17,7 +17,7 @@ from evidence.cli import cli
 from evidence.errors import CallError, RefusedError
 from evidence.export import export
 from evidence.exporters import LOSSES, WRITERS
-from evidence.importers.appraisal import import_robvis
+from evidence.importers.appraisal.robvis import import_robvis
 from evidence.importers.flow import import_prisma
 from evidence.importers.revman import import_revman
 from evidence.selection import Conditions, select

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from evidence.cli import cli
 from evidence.errors import CallError, ReviewError
-from evidence.importers.syrf import import_syrf
+from evidence.importers.databases.syrf import import_syrf
 
 HEADER = [
     "StudyId",
@@ -240,6 +240,72 @@ def test_the_command_and_what_is_no_export(export, tmp_path):
     result = CliRunner().invoke(cli, arguments)
     assert result.exit_code == 1
     assert "there is no column 'cohortid'" in result.output
+
+
+BARE = "Were caregivers/investigator blinded to which intervention each animal received?"
+DOSE = "Dose of treatment used:"
+
+
+def rewritten(export: Path, header: list[str], answers: dict[str, str]) -> None:
+    with export.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow([*HEADER, *header])
+        for row in QUIRKS:
+            cells = BASE | row
+            writer.writerow([*(cells.get(name, "") for name in HEADER), *(answers[name] for name in header)])
+
+
+def test_a_question_of_syrcle_without_its_mark_is_read_and_others_are_not(export, tmp_path):
+    header = [BARE, "(RoB) Was the study free of other problems that could result in high RoB?",
+              "Random allocation to group (treatment/control)"]  # fmt: skip
+    rewritten(export, header, dict.fromkeys(header, "Unclear"))
+    report = import_syrf(export, tmp_path / "review", time_unit="d")
+    with (tmp_path / "review" / "risk_of_bias.csv").open(encoding="utf-8", newline="") as stream:
+        assert sorted(row["item"] for row in csv.DictReader(stream)) == ["10", "5", "7"]
+    became = {item.column: item.became for item in report.mappings}
+    assert became[header[2]] == f"studies.csv: {header[2]}"
+
+
+def test_a_question_can_be_mapped_to_an_item_of_any_tool_or_left_out(export, tmp_path):
+    header = ["Blinding?", "Group size justified?"]
+    rewritten(export, header, dict.fromkeys(header, "Yes"))
+    mapping = {"Blinding?": "SYRCLE:5", "Group size justified?": ""}
+    report = import_syrf(export, tmp_path / "review", time_unit="d", mapping=mapping)
+    with (tmp_path / "review" / "risk_of_bias.csv").open(encoding="utf-8", newline="") as stream:
+        assert sorted(row["item"] for row in csv.DictReader(stream)) == ["5", "7"]
+    assert "left out as asked" in str(report)
+    for wrong, said in (
+        ({"Blinding?": "SYRCLE:77"}, "'Blinding?' cannot stand for 'SYRCLE:77'"),
+        ({"Blindin?": "SYRCLE:5"}, "there is no column 'Blindin?'"),
+    ):
+        with pytest.raises(CallError) as error:
+            import_syrf(export, tmp_path / "other", time_unit="d", mapping=wrong)
+        assert said in str(error.value.problems[0])
+
+
+def test_authors_joined_by_and_do_not_make_a_name_of_all_of_them(export, tmp_path):
+    export.write_text(
+        export.read_text(encoding="utf-8").replace('"Li, A; Wu, B"', "Yan L and Wang J and He X"),
+        encoding="utf-8",
+    )
+    import_syrf(export, tmp_path / "review", time_unit="d")
+    with (tmp_path / "review" / "studies.csv").open(encoding="utf-8", newline="") as stream:
+        assert [row["study"] for row in csv.DictReader(stream)] == ["Yan L 2019"]
+
+
+def test_answers_that_differ_within_a_study_stand_with_the_arm_or_the_result(export, tmp_path):
+    with export.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, [*HEADER, DOSE, "Timing"], restval="")
+        writer.writeheader()
+        for i, row in enumerate(QUIRKS):
+            writer.writerow(BASE | row | {DOSE: f"{row['CohortId']} mg", "Timing": f"t{i}"})
+    import_syrf(export, tmp_path / "review", time_unit="d")
+    files = {
+        name: list(csv.DictReader((tmp_path / "review" / name).read_text(encoding="utf-8").splitlines()))
+        for name in ("arms.csv", "measurements.csv")
+    }
+    assert {(r["arm"], r[DOSE]) for r in files["arms.csv"]} >= {("cells", "c1 mg"), ("ctl", "c2 mg")}
+    assert len({r["Timing"] for r in files["measurements.csv"]}) == len(files["measurements.csv"])
 
 
 @pytest.mark.slow

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from evidence.errors import CallError, Problem, ReviewError
+from evidence.facts.appraisal import Tool, completed, tools
 from evidence.facts.reference import keyed
 from evidence.folder.column_names import Spellings, plain
+from evidence.importers.appraisal.answers import Answers
+from evidence.importers.appraisal.items import ItemNames, words
+from evidence.importers.databases.moderators import is_words, level_of, named_in
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
 from evidence.importers.table import Table, read_table
 from evidence.names import skeleton, suggestion
@@ -68,19 +72,8 @@ _NEEDED = (
 )
 _RECONCILED = ("reconciled", "isthisareconciliation", "isreconciled")
 _MINUTES_A_DAY = 1440
-_SYRCLE = (
-    ("1", r"allocation sequence|sequence generat"),
-    ("2", r"baseline"),
-    ("3", r"conceal"),
-    ("4", r"housed|housing"),
-    ("5", r"caregiver"),
-    ("6", r"selected at random|random outcome assessment"),
-    ("7", r"assessor"),
-    ("8", r"incomplete outcome"),
-    ("9", r"selective"),
-    ("10", r"other (problems|sources)"),
-)
-_ANSWERS = {"yes": "low", "no": "high", "unclear": "unclear", "low": "low", "high": "high"}
+_OF_BIAS = re.compile(r"^\W*(rob|risk of bias|syrcle)\b", re.IGNORECASE)
+_LEAST_WORDS = 3
 _TRUE, _FALSE = frozenset(("true", "yes", "1")), frozenset(("false", "no", "0"))
 _SPREADS = {"sd": "sd", "standarddeviation": "sd", "sem": "se", "se": "se", "standarderror": "se"}
 
@@ -128,6 +121,7 @@ def import_syrf(
     annotator: str | None = None,
     control: str | None = None,
     iqr_to_sd: bool = False,
+    mapping: Mapping[str, str] | None = None,
     sheet: str | None = None,
     dry_run: bool = False,
 ) -> ImportReport:
@@ -148,6 +142,9 @@ def import_syrf(
     iqr_to_sd : bool
         Turn an interquartile range given as one number into SD = IQR/1.35 (Cochrane Handbook 6.5.2.5);
         without it such an error stays a note, and the row is listed as unusable.
+    mapping : mapping of str to str, optional
+        Column to an item of a tool (``SYRCLE:5``, a tool of the folder's own among them) or to what one of
+        SyRF's columns stands for (the names in `_COLUMNS`); an empty target leaves it out.
     sheet : str, optional
         Sheet of a workbook.
     dry_run : bool
@@ -160,13 +157,17 @@ def import_syrf(
     Raises
     ------
     CallError
-        If a unit or annotator is unknown.
+        If a unit, an annotator, or a source or target of the mapping is unknown.
     ReviewError
         If columns are missing, something must be decided, or cells cannot be read.
     """
     table = read_table(file, sheet=sheet)
     report = ImportReport(table.name, notes=list(table.notes))
-    known = _known(table)
+    draft = Draft(into, title=Path(file).stem)
+    chosen = dict(mapping or {})
+    every = _tools_of(draft)
+    _refuse_mapping(table, chosen, every)
+    known = _known(table, chosen)
     if missing := [_COLUMNS[name][0] for name in _NEEDED if name not in known]:
         raise ReviewError(
             f"{table.name} is no quantitative data export of SyRF.",
@@ -175,17 +176,21 @@ def import_syrf(
     rows = [_Line(line, {name: cells[at] for name, at in known.items()}, cells) for line, cells in table.rows]
     unit_of_time = _time_unit(table, rows, known, time_unit, report)
     rows = _reconciled(table, rows, annotator, report)
-    draft = Draft(into, title=Path(file).stem)
-    export = _Export(table, draft, report, rows, unit_of_time, control, iqr_to_sd)
+    items = _items(table, known, chosen, every)
+    levels = _levels(table, rows, known, items, chosen)
+    export = _Export(table, draft, report, rows, unit_of_time, control, iqr_to_sd, levels)
     for row in rows:
         export.take(row)
     draft.place = None
+    draft.categories |= {
+        named_in(file, table.header[i]) for i, file in levels.items() if is_words(row.all[i] for row in rows)
+    }
     if not export.seen:
         raise ReviewError(f"{table.name} has no row that can be taken.", report.left_out)
     export.give_units()
-    kept = _add_studies(table, known, export.study_rows, draft, report)
+    kept = _add_studies(table, levels, items, export.study_rows, draft, report)
     _say(report, export.controls, control, export.treatments, export.homes, rows, iqr_to_sd)
-    _report_columns(table, known, report, kept)
+    _report_columns(table, known, report, kept, chosen)
     return draft.finish(report, dry_run=dry_run)
 
 
@@ -213,7 +218,9 @@ class _Export:
         unit_of_time: str,
         control: str | None,
         iqr_to_sd: bool,
+        levels: Mapping[int, str],
     ) -> None:
+        self.levels = levels
         self.table, self.draft, self.report = table, draft, report
         self.unit_of_time, self.control, self.iqr_to_sd = unit_of_time, control, iqr_to_sd
         self.names, self.treatments, self.units, self.outcomes = (
@@ -315,6 +322,7 @@ class _Export:
                 "n": row["n"],
                 "label": row["model"] and f"{treatment}; {row['model']}",
                 "shared_control_of": experiments[0] if experiment != experiments[0] else "",
+                **self._further(row, "arms.csv"),
             },
         )
 
@@ -345,20 +353,120 @@ class _Export:
                 "locator": f"line {row.line}",
                 "extractor": "consensus" if row["reconciled"] else row["annotator"],
                 "note": note,
+                **self._further(row, "measurements.csv"),
             },
             key=(),
         )
 
+    def _further(self, row: _Line, file: str) -> dict[str, str]:
+        """Answers that belong to an arm, or to a result, in columns of their question's name."""
+        header = self.table.header
+        return {
+            named_in(file, header[i]): row.all[i]
+            for i, to in self.levels.items()
+            if to == file and row.all[i]
+        }
 
-def _known(table: Table) -> dict[str, int]:
+
+def _known(table: Table, chosen: Mapping[str, str]) -> dict[str, int]:
+    """Positions of SyRF's own columns: what a person maps to one, else the first of its name."""
     at: dict[str, int] = {}
     for position, name in enumerate(table.header):
-        at.setdefault(plain(name), position)
-    return {
+        if name not in chosen:
+            at.setdefault(plain(name), position)
+    said = {target: table.header.index(name) for name, target in chosen.items() if target in _COLUMNS}
+    return said | {
         name: next(at[alias] for alias in aliases if alias in at)
         for name, aliases in _COLUMNS.items()
-        if any(alias in at for alias in aliases)
+        if name not in said and any(alias in at for alias in aliases)
     }
+
+
+def _tools_of(draft: Draft) -> dict[str, Tool]:
+    """Every tool, those of the review folder included."""
+    files = (("rob_tool", "rob_tools.csv"), ("rob_item", "rob_items.csv"), ("rob_answer", "rob_answers.csv"))
+    return tools({name: completed(name, draft.rows(file)) for name, file in files})
+
+
+def _refuse_mapping(table: Table, chosen: Mapping[str, str], every: Mapping[str, Tool]) -> None:
+    """Refuse a mapping from no column, or to nothing that there is."""
+    problems = []
+    for source, target in chosen.items():
+        tool, _, item = target.partition(":")
+        if source not in table.header:
+            problems.append(
+                Problem(f"there is no column {source!r}", suggestion(source, table.header), table.name)
+            )
+        elif target and target not in _COLUMNS and item not in getattr(every.get(tool), "items", ()):
+            right = [*_COLUMNS, *(f"{name}:{key}" for name in every for key in every[name].items)]
+            problems.append(
+                Problem(f"{source!r} cannot stand for {target!r}", suggestion(target, right), table.name)
+            )
+    if problems:
+        raise CallError("The mapping names what is not there.", problems)
+
+
+def _items(
+    table: Table, known: Mapping[str, int], chosen: Mapping[str, str], every: Mapping[str, Tool]
+) -> dict[int, tuple[Tool, str]]:
+    """Find the questions that are items of a tool: those mapped to one, and those that ask as SYRCLE's do.
+
+    A question that does not say that it is of bias counts only if its words leave no doubt, and only for an
+    item that no other question is.
+    """
+    syrcle = every["SYRCLE"]
+    names = ItemNames(syrcle)
+    found: dict[int, tuple[Tool, str]] = {}
+    for position, name in enumerate(table.header):
+        tool, _, item = chosen.get(name, "").partition(":")
+        if item:
+            found[position] = (every[tool], item)
+    taken = {item for tool, item in found.values() if tool is syrcle}
+    for sure in (True, False):
+        for position, name in enumerate(table.header):
+            if position in found or position in known.values() or name in chosen:
+                continue
+            if bool(_OF_BIAS.match(name)) is not sure or (not sure and len(words(name)) < _LEAST_WORDS):
+                continue
+            item = names.find(_AGAIN.sub("", name)) or ""
+            if item and item not in taken and _answers_it(table, position, syrcle, item):
+                found[position] = (syrcle, item)
+                taken.add(item)
+    return found
+
+
+_AGAIN = re.compile(r" \(\d+\)'*$")
+
+
+def _answers_it(table: Table, position: int, tool: Tool, item: str) -> bool:
+    """Whether the cells of a column are answers of an item, most of them."""
+    cells = [cells[position] for _, cells in table.rows if cells[position]]
+    answers = Answers(tool, cells, {})
+    read = sum(answers.read(tool.items[item], cell) is not None for cell in cells)
+    return bool(cells) and read >= len(cells) / 2
+
+
+def _levels(
+    table: Table,
+    rows: Sequence[_Line],
+    known: Mapping[str, int],
+    items: Mapping[int, tuple[Tool, str]],
+    chosen: Mapping[str, str],
+) -> dict[int, str]:
+    """For each further column the file that it goes into: where it does not vary."""
+    levels = {}
+    for position, name in enumerate(table.header):
+        left_out = chosen.get(name) == "" or plain(name) in _RECONCILED or not name
+        if position in known.values() or position in items or left_out:
+            continue
+        cells = [{**row.cells, "": row.all[position]} for row in rows]
+        levels[position] = level_of(
+            cells,
+            "",
+            lambda row: row.get("study", ""),
+            lambda row: (row.get("experiment", ""), row.get("cohort", "")),
+        )
+    return levels
 
 
 def _time_unit(
@@ -437,7 +545,7 @@ def _reconciled(table: Table, rows: list[_Line], annotator: str | None, report: 
 
 
 def _study(row: _Line, names: _Names) -> str:
-    author = re.split(r"[;,]", row["authors"])[0].strip()
+    author = re.split(r"[;,]|\s+(?:and|&)\s+", row["authors"])[0].strip()
     label = f"{author} {row['year']}".strip() if author else ""
     return names(("study",), row["study"], label)
 
@@ -497,39 +605,27 @@ def _number(text: str) -> bool:
 
 def _add_studies(
     table: Table,
-    known: dict[str, int],
+    levels: Mapping[int, str],
+    items: Mapping[int, tuple[Tool, str]],
     study_rows: dict[str, list[_Line]],
     draft: Draft,
     report: ImportReport,
 ) -> dict[str, str]:
-    """Add studies, reports and risk of bias; gives what became of the columns that describe a study."""
-    items = {
-        position: item
-        for position, name in enumerate(table.header)
-        if name.lower().startswith(("(rob)", "rob", "syrcle"))
-        for item, pattern in _SYRCLE
-        if re.search(pattern, name.lower())
-    }
-    further = [i for i in range(len(table.header)) if i not in known.values() and i not in items]
-    varying = {
-        position
-        for position in further
-        for rows in study_rows.values()
-        if len({row.all[position] for row in rows} - {""}) > 1
-    }
-    became = {table.header[i]: f"risk_of_bias.csv: SYRCLE item {item}" for i, item in items.items()}
-    became |= {table.header[i]: "" for i in varying}
+    """Add studies, reports and risk of bias; gives what became of the columns beyond SyRF's own."""
+    header = table.header
+    became = {header[i]: f"risk_of_bias.csv: {tool.tool} item {item}" for i, (tool, item) in items.items()}
+    became |= {header[i]: f"{file}: {named_in(file, header[i])}" for i, file in levels.items()}
     spelling: dict[object, Spellings] = defaultdict(Spellings)
     for study, rows in study_rows.items():
 
-        def words(name: str, rows: Iterable[_Line] = rows) -> str:
+        def told(name: str, rows: Iterable[_Line] = rows) -> str:
             return " and ".join(dict.fromkeys(spelling[name](row[name]) for row in rows if row[name]))
 
         first = rows[0]
         described = {
-            table.header[i]: spelling[i](next((row.all[i] for row in rows if row.all[i]), ""))
-            for i in further
-            if i not in varying and table.header[i]
+            named_in("studies.csv", header[i]): spelling[i](next((r.all[i] for r in rows if r.all[i]), ""))
+            for i, file in levels.items()
+            if file == "studies.csv"
         }
         draft.add(
             "studies.csv",
@@ -537,7 +633,7 @@ def _add_studies(
                 "study": study,
                 "label": study if first["authors"] else first["title"] or study,
                 "year": first["year"],
-                **{name: words(name) for name in ("species", "strain", "sex", "model")},
+                **{name: told(name) for name in ("species", "strain", "sex", "model")},
                 "SyRF study": first["study"],
                 **{name: value for name, value in described.items() if value},
             },
@@ -549,25 +645,40 @@ def _add_studies(
                 {"study": study, **{name: first[name] for name in names}},
                 key=["study", "title"],
             )
-        for position, item in items.items():
-            answers = {row.all[position].lower() for row in rows} - {""}
-            judgements = {_ANSWERS.get(answer, "") for answer in answers}
-            if len(judgements) == 1 and (judgement := judgements.pop()):
-                draft.add(
-                    "risk_of_bias.csv",
-                    {"study": study, "tool": "SYRCLE", "item": item, "judgement": judgement},
-                )
-            elif answers:
-                report.left_out.append(
-                    Problem(
-                        f"SYRCLE item {item} is answered {', '.join(sorted(answers))}",
-                        "one answer a study: yes, no or unclear",
-                        table.name,
-                        first.line,
-                        study=study,
-                    )
-                )
+        for position, (tool, item) in items.items():
+            _add_judgement(table, study, rows, position, tool, item, draft, report)
     return became
+
+
+def _add_judgement(
+    table: Table,
+    study: str,
+    rows: Sequence[_Line],
+    position: int,
+    tool: Tool,
+    item: str,
+    draft: Draft,
+    report: ImportReport,
+) -> None:
+    """Add what a study's rows answer to one question of risk of bias, if they answer the same."""
+    given = {row.all[position] for row in rows} - {""}
+    answers = Answers(tool, given, {})
+    judgements = {answers.read(tool.items[item], answer) for answer in given}
+    if len(judgements) == 1 and (judgement := judgements.pop()):
+        draft.add(
+            "risk_of_bias.csv",
+            {"study": study, "tool": tool.tool, "item": item, "judgement": judgement},
+        )
+    elif given:
+        report.left_out.append(
+            Problem(
+                f"{tool.tool} item {item} is answered {', '.join(sorted(given))}",
+                f"one answer a study: {', '.join(tool.items[item].answers)}",
+                table.name,
+                rows[0].line,
+                study=study,
+            )
+        )
 
 
 def _say(
@@ -599,7 +710,11 @@ def _say(
 
 
 def _report_columns(
-    table: Table, known: dict[str, int], report: ImportReport, became: dict[str, str]
+    table: Table,
+    known: dict[str, int],
+    report: ImportReport,
+    became: dict[str, str],
+    chosen: Mapping[str, str],
 ) -> None:
     home = {
         **dict.fromkeys(("experiment", "experiment_label"), "arms.csv: experiment"),
@@ -625,10 +740,7 @@ def _report_columns(
             report.mappings.append(ColumnMapping(name, home[meaning[position]]))
         elif plain(name) in _RECONCILED:
             report.mappings.append(ColumnMapping(name, "measurements.csv: extractor", "which rows count"))
-        elif name in became:
-            note = "" if became[name] else "it differs within a study"
-            report.mappings.append(ColumnMapping(name, became[name], note))
+        elif chosen.get(name) == "":
+            report.mappings.append(ColumnMapping(name, "", "left out as asked"))
         else:
-            report.mappings.append(
-                ColumnMapping(name, f"studies.csv: {name}", "a characteristic of the study")
-            )
+            report.mappings.append(ColumnMapping(name, became.get(name, "")))

@@ -1,0 +1,1 @@
+"""Databases that many reviews come from, in layouts of their own: SyRF, Metapsy, MetaLab."""
