@@ -52,6 +52,7 @@ _SUPPORTS = re.compile(
     re.IGNORECASE,
 )
 _SIGNAL = re.compile(r"(?:sq|q)?\s*(\d)\.(\d{1,2})\b.*", re.IGNORECASE)
+_TURNED = "columns are studies, rows are items"
 TARGETS = ("study", "outcome", "assessor", "year", "comment", "tool", "item", "judgement", "support")
 
 
@@ -162,22 +163,56 @@ def import_robvis(
     table = _without_help(read_table(file, sheet=sheet))
     draft = Draft(into, title=Path(file).stem)
     every = _tools_of(draft)
-    given = _named_tools(tool, every)
     chosen = dict(mapping or {})
-    source = _Source(table, chosen)
-    reading = source.read(given, asked=tool)
-    if reading is None and (turned := _turned(table)) is not None:
-        source = _Source(turned, chosen)
-        reading = source.read(given, asked=tool)
-    if reading is None:
-        source = _Source(table, chosen)
-        raise source.unknown(given, tool)
-    source.check_mapping(reading)
-    report = ImportReport(table.name, notes=list(source.table.notes))
-    taker = _Taker(source, reading, draft, report, {"assessor": assessor, "outcome": outcome})
-    taker.take_all()
-    source.report(reading, report)
+    report = ImportReport(table.name, notes=list(table.notes))
+    about = {"assessor": assessor, "outcome": outcome}
+    problems: list[Problem] = []
+    for name, part in _parts(table, chosen, tool):
+        source, reading = _read(part, chosen, _named_tools(name, every), name)
+        source.check_mapping(reading)
+        taker = _Taker(source, reading, draft, report, about)
+        taker.take_all()
+        problems += taker.problems
+        if not report.mappings:
+            source.report(reading, report)
+    draft.place = None
+    if problems:
+        raise ReviewError(f"{table.name} cannot be imported.", problems)
+    if not draft.added.get("risk_of_bias.csv"):
+        raise ReviewError(f"{table.name} holds no judgement that is not in the folder already.")
     return draft.finish(report, dry_run=dry_run)
+
+
+def _parts(table: Table, mapping: Mapping[str, str], tool: str | None) -> Iterable[tuple[str | None, Table]]:
+    """Part a table of judgements, one a row, by the tool that each row names."""
+    source = _Source(table, mapping)
+    at = source.at("tool")
+    if tool is not None or at is None or not source.is_long:
+        yield tool, table
+        return
+    for name in dict.fromkeys(cells[at] for _, cells in table.rows):
+        rows = tuple(row for row in table.rows if row[1][at] == name)
+        yield name or None, Table(table.name, table.header, rows, table.notes)
+
+
+def _read(
+    table: Table, mapping: Mapping[str, str], given: Mapping[str, Tool], asked: str | None
+) -> tuple[_Source, _Reading]:
+    """Take a table as it stands, or with its rows for columns.
+
+    Raises
+    ------
+    CallError, ReviewError
+        If it is of no tool, or of several.
+    """
+    source = _Source(table, mapping)
+    if (reading := source.read(given, asked)) is not None:
+        return source, reading
+    if (turned := _turned(table)) is not None:
+        of_turned = _Source(turned, mapping)
+        if (reading := of_turned.read(given, asked)) is not None:
+            return of_turned, reading
+    raise source.unknown(given, asked)
 
 
 def _tools_of(draft: Draft) -> dict[str, Tool]:
@@ -223,8 +258,7 @@ def _turned(table: Table) -> Table | None:
         for at, name in enumerate(table.header)
         if at
     )
-    note = "columns are studies, rows are items"
-    return Table(table.name, header, rows, (*table.notes, note))
+    return Table(table.name, header, rows, (*table.notes, _TURNED))
 
 
 class _Source:
@@ -554,24 +588,15 @@ class _Taker:
         self.added: set[str] = set()
 
     def take_all(self) -> None:
-        """Add every judgement to the draft.
-
-        Raises
-        ------
-        ReviewError
-            If any cannot be taken: all of them are named.
-        """
+        """Add every judgement to the draft; what cannot be taken is in `problems`."""
         assert self.reading.answers is not None
         self.report.notes.append(f"read as {self.tool.tool}")
         self._check_studies()
         for entry in self.source.entries(self.reading):
             self.draft.place = self.name, entry.line
             self._take(entry)
-        self.draft.place = None
-        if self.problems:
-            raise ReviewError(f"{self.name} cannot be imported.", self.problems)
-        if not self.draft.added.get("risk_of_bias.csv"):
-            raise ReviewError(f"{self.name} holds no judgement that is not in the folder already.")
+        if _TURNED in self.source.table.notes:
+            self.report.notes.append(_TURNED)
         answers = self.reading.answers
         self.report.notes += [note for note in (answers.note(), self._merged()) if note]
         if answers.skipped:

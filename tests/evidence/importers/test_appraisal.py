@@ -228,6 +228,16 @@ def test_a_judgement_a_row_and_items_as_rows_are_read(tmp_path):
     assert "columns are studies, rows are items" in report.notes
 
 
+def test_the_folders_own_file_with_several_tools_is_read_back(tmp_path):
+    lines = ("study,tool,item,judgement,support,assessor", "A,SYRCLE,1,low,drawn,AB", "A,RoB 2,D1,high,,AB")
+    report, found = taken(tmp_path, *lines)
+    assert [(r["tool"], r["item"], r["judgement"], r["support"], r["assessor"]) for r in found] == [
+        ("SYRCLE", "1", "low", "drawn", "AB"),
+        ("RoB 2", "D1", "high", "", "AB"),
+    ]
+    assert {"read as SYRCLE", "read as RoB 2"} <= set(report.notes)
+
+
 def test_a_study_spelt_otherwise_is_asked_about_and_the_remedy_is_obeyed(tmp_path):
     taken(tmp_path, domains(5), "A 2001,L,L,L,L,L,L", "Smith 2001,L,L,L,L,L,L", assessor="AB")
     lines = (domains(5), "A. 2001,L,L,L,L,L,H", "Smiht 2001,L,L,L,L,L,L", "Smith 2003,L,L,L,L,L,L")
