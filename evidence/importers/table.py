@@ -71,6 +71,7 @@ def read_table(
     header: int | None = None,
     encoding: str | None = None,
     doubled: str = "refuse",
+    missing: frozenset[str] = MISSING,
 ) -> Table:
     """Read a CSV, TSV, XLSX, Stata or Parquet file.
 
@@ -87,8 +88,9 @@ def read_table(
         Encoding of a text file that is not UTF-8.
     doubled : {"refuse", "keep"}
         What to do with a name that is given twice: refuse it, unless both columns hold the same; or keep
-        both,
-        the second as ``name (2)``, for a reader that uses neither or asks.
+        both, the second as ``name (2)``, for a reader that uses neither or asks.
+    missing : frozenset of str
+        Texts that stand for a missing cell.
 
     Returns
     -------
@@ -106,12 +108,12 @@ def read_table(
     reader = readers.get(file.suffix.lower())
     if reader is None:
         text, notes = read_text(file, encoding)
-        return table_of(file, text, notes, header, doubled)
+        return table_of(file, text, notes, header, doubled, missing)
     if encoding is not None:
         raise CallError(f"{file.name} is no text file: it has no --encoding to choose.")
     check_size(file)
     lines, notes = reader(file, sheet)
-    return _table(file.name, lines, notes, header, doubled)
+    return _table(file.name, lines, notes, header, doubled, missing)
 
 
 def table_of(
@@ -120,15 +122,16 @@ def table_of(
     notes: list[str] | None = None,
     header: int | None = None,
     doubled: str = "refuse",
+    missing: frozenset[str] = MISSING,
 ) -> Table:
     """Take a text apart into rows and columns; see `read_table`."""
     notes = notes if notes is not None else []
     first = next((line for line in text.split("\n")[(header or 1) - 1 :] if line.strip()), "")
     if _BUGS_HEADER.match(first):
         notes.append("read as a rectangular data table of WinBUGS")
-        return _table(file.name, _read_bugs(text), notes, header, doubled)
+        return _table(file.name, _read_bugs(text), notes, header, doubled, missing)
     if (lines := _written_by_r(text, first, notes)) is not None:
-        return _table(file.name, lines, notes, header, doubled)
+        return _table(file.name, lines, notes, header, doubled, missing)
     separator = max(",;\t", key=lambda mark: (first.count(mark), mark == ","))
     if separator != ",":
         notes.append(f"columns are separated by {'tabs' if separator == chr(9) else 'semicolons'}")
@@ -139,7 +142,7 @@ def table_of(
         _refuse_points(file, lines)
         lines = [(line, [_point(cell) for cell in cells]) for line, cells in lines]
         notes.append("decimal commas were read as decimal points")
-    return _table(file.name, lines, notes, header, doubled)
+    return _table(file.name, lines, notes, header, doubled, missing)
 
 
 _BY_R = re.compile(r'"(?:[^"\\]|\\.)*"|\S+')
@@ -327,7 +330,14 @@ def _fetched(cursor: Any) -> Iterator[Any]:
         yield from batch
 
 
-def _table(name: str, lines: Lines, notes: list[str], header: int | None, doubled: str = "refuse") -> Table:
+def _table(
+    name: str,
+    lines: Lines,
+    notes: list[str],
+    header: int | None,
+    doubled: str = "refuse",
+    missing: frozenset[str] = MISSING,
+) -> Table:
     if header is not None:
         if header not in (line for line, _ in lines):
             raise CallError(f"{name} has no line {header} to take the names of columns from.")
@@ -355,7 +365,7 @@ def _table(name: str, lines: Lines, notes: list[str], header: int | None, double
         stripped = [cell.strip() for cell in cells]
         if stripped != cells:
             blanks += sum(before != after for before, after in zip(cells, stripped))
-        kept.append((line, tuple(["" if cell in MISSING else cell for cell in stripped])))
+        kept.append((line, tuple(["" if cell in missing else cell for cell in stripped])))
     if not kept:
         problems.append(Problem("there is a header and no row", "one row per arm or contrast", file=name))
     if same := [place for place in again if kept and _is_same(kept, place, names.index(again[place]))]:

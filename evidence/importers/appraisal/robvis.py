@@ -19,7 +19,7 @@ from evidence.folder.column_names import plain
 from evidence.importers.appraisal.answers import Answers
 from evidence.importers.appraisal.items import ItemNames
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
-from evidence.importers.table import Table, read_table
+from evidence.importers.table import MISSING, Table, read_table
 from evidence.names import nearest, suggestion
 
 _STUDY = (
@@ -52,6 +52,8 @@ _SUPPORTS = re.compile(
     re.IGNORECASE,
 )
 _SIGNAL = re.compile(r"(?:sq|q)?\s*(\d)\.(\d{1,2})\b.*", re.IGNORECASE)
+_ANSWERS = frozenset(("NA", "N/A"))
+"""Cells that are an answer of some tools: not applicable."""
 _TURNED = "columns are studies, rows are items"
 TARGETS = ("study", "outcome", "assessor", "year", "comment", "tool", "item", "judgement", "support")
 
@@ -160,7 +162,7 @@ def import_robvis(
         If a judgement is none of the tool's, a study is probably another's name, or one item of a study is
         judged twice; names line and column.
     """
-    table = _without_help(read_table(file, sheet=sheet))
+    table = _without_help(read_table(file, sheet=sheet, doubled="keep", missing=MISSING - _ANSWERS))
     draft = Draft(into, title=Path(file).stem)
     every = _tools_of(draft)
     chosen = dict(mapping or {})

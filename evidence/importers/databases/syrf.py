@@ -161,7 +161,7 @@ def import_syrf(
     ReviewError
         If columns are missing, something must be decided, or cells cannot be read.
     """
-    table = read_table(file, sheet=sheet)
+    table = read_table(file, sheet=sheet, doubled="keep")
     report = ImportReport(table.name, notes=list(table.notes))
     draft = Draft(into, title=Path(file).stem)
     chosen = dict(mapping or {})

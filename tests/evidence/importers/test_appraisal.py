@@ -228,6 +228,15 @@ def test_a_judgement_a_row_and_items_as_rows_are_read(tmp_path):
     assert "columns are studies, rows are items" in report.notes
 
 
+def test_not_applicable_is_an_answer_where_the_tool_has_it_and_else_no_judgement(tmp_path):
+    questions = "Study," + ",".join(f"Q{i}" for i in range(1, 12))
+    _, found = taken(tmp_path, questions, "A,Y,N,U,NA,N/A,Y,Y,Y,Y,Y,Y")
+    assert [row["judgement"] for row in found][:5] == ["yes", "no", "unclear", *["not applicable"] * 2]
+    report, found = taken(tmp_path, domains(5), "B,L,NA,L,L,L,L", into="other")
+    assert len(found) == 5
+    assert any("1 cell 'not applicable'" in note for note in report.notes)
+
+
 def test_the_folders_own_file_with_several_tools_is_read_back(tmp_path):
     lines = ("study,tool,item,judgement,support,assessor", "A,SYRCLE,1,low,drawn,AB", "A,RoB 2,D1,high,,AB")
     report, found = taken(tmp_path, *lines)

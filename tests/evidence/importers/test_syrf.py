@@ -266,6 +266,19 @@ def test_a_question_of_syrcle_without_its_mark_is_read_and_others_are_not(export
     assert became[header[2]] == f"studies.csv: {header[2]}"
 
 
+def test_a_question_that_syrf_writes_twice_is_kept_twice(export, tmp_path):
+    header = ["Method of action:", "Method of action: "]
+    rewritten(export, header, {header[0]: "agonist", header[1]: "partial agonist"})
+    report = import_syrf(export, tmp_path / "review", time_unit="d")
+    with (tmp_path / "review" / "studies.csv").open(encoding="utf-8", newline="") as stream:
+        (first, *_) = csv.DictReader(stream)
+    assert (first["Method of action:"], first["Method of action: (2)"]) == ("agonist", "partial agonist")
+    assert {item.became for item in report.mappings if item.column.startswith("Method")} == {
+        "studies.csv: Method of action:",
+        "studies.csv: Method of action: (2)",
+    }
+
+
 def test_a_question_can_be_mapped_to_an_item_of_any_tool_or_left_out(export, tmp_path):
     header = ["Blinding?", "Group size justified?"]
     rewritten(export, header, dict.fromkeys(header, "Yes"))
