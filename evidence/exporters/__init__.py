@@ -14,6 +14,7 @@ WRITERS = {
     "sqlite": "evidence.exporters.tables:write_sqlite",
     "duckdb": "evidence.exporters.tables:write_duckdb",
     "review": "evidence.exporters.folder:write_review",
+    "ro-crate": "evidence.exporters.crate:write_crate",
     "revman": "evidence.exporters.revman:write_revman",
     "robvis": "evidence.exporters.appraisal:write_robvis",
     "prisma2020": "evidence.exporters.appraisal:write_prisma",

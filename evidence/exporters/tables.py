@@ -21,14 +21,18 @@ _BATCH = 10_000
 
 
 def write_csv(selection: Selection, directory: Path) -> list[Path]:
-    """Write one CSV file for each table and view, and ``datapackage.json``, which describes them.
+    """Write one CSV file for each table and view, and ``datapackage.json`` and ``csv-metadata.json``.
 
-    A header, all digits, an empty cell for a missing value.
+    A header, all digits, an empty cell for a missing value. They are described as Frictionless and as
+    CSV on the Web have it.
     """
     files = _each(selection, directory, "csv", _copy(selection, "format csv, header, delimiter ','"))
     package = directory / "datapackage.json"
-    package.write_text(_data_package(selection, directory, files), encoding="utf-8")
-    return [*files, package]
+    keys, foreign = _keys(selection, {file.stem for file in files})
+    package.write_text(_data_package(selection, directory, files, keys, foreign), encoding="utf-8")
+    metadata = directory / "csv-metadata.json"
+    metadata.write_text(_csv_on_the_web(selection, directory, files, keys, foreign), encoding="utf-8")
+    return [*files, package, metadata]
 
 
 def write_parquet(selection: Selection, directory: Path) -> list[Path]:
@@ -170,13 +174,15 @@ _FRICTIONLESS = {
 }
 
 
-def _data_package(selection: Selection, directory: Path, files: Iterable[Path]) -> str:
-    """Describe CSV files as a Frictionless tabular data package (Data Package, version 1)."""
-    db = selection.db
-    keys: dict[str, list[str]] = {}
-    foreign: dict[str, list[dict[str, Any]]] = {}
-    written = {file.stem for file in files}
-    for table, kind, columns, referenced, referenced_columns in db.connection.execute(
+Keys = dict[str, list[str]]
+Foreign = dict[str, list[tuple[list[str], str, list[str]]]]
+
+
+def _keys(selection: Selection, written: set[str]) -> tuple[Keys, Foreign]:
+    """Primary key of each table, and references to tables written: columns, table, columns of that."""
+    keys: Keys = {}
+    foreign: Foreign = {}
+    for table, kind, columns, referenced, referenced_columns in selection.db.connection.execute(
         "select table_name, constraint_type, constraint_column_names, referenced_table, "
         "referenced_column_names from duckdb_constraints() where database_name = current_database() "
         "order by table_name, constraint_index"
@@ -184,11 +190,58 @@ def _data_package(selection: Selection, directory: Path, files: Iterable[Path]) 
         if kind == "PRIMARY KEY":
             keys[table] = list(columns)
         elif kind == "FOREIGN KEY" and referenced in written:
-            reference = {
-                "resource": "" if referenced == table else referenced,
-                "fields": list(referenced_columns),
-            }
-            foreign.setdefault(table, []).append({"fields": list(columns), "reference": reference})
+            foreign.setdefault(table, []).append((list(columns), referenced, list(referenced_columns)))
+    return keys, foreign
+
+
+_CSVW = {"DOUBLE": "double", "INTEGER": "integer", "BIGINT": "integer", "HUGEINT": "integer",
+         "BOOLEAN": "boolean", "DATE": "date"}  # fmt: skip
+
+
+def _csv_on_the_web(
+    selection: Selection, directory: Path, files: Iterable[Path], keys: Keys, foreign: Foreign
+) -> str:
+    """Describe CSV files as a table group (Metadata Vocabulary for Tabular Data, W3C 2015)."""
+    place = {file.stem: file.relative_to(directory).as_posix() for file in files}
+    # A reference that may be missing is none that validators of CSV on the Web know.
+    required = set(
+        selection.db.connection.execute(
+            "select table_name, column_name from duckdb_columns() "
+            "where database_name = current_database() and not is_nullable"
+        ).fetchall()
+    )
+    tables = []
+    for name, url in place.items():
+        entry = selection.catalog.entries[name]
+        schema: dict[str, Any] = {
+            "columns": [
+                {
+                    "name": c.name,
+                    "titles": c.name,
+                    "datatype": _CSVW.get(c.type, "string"),
+                    "dc:description": c.comment,
+                }
+                for c in entry.columns
+            ]
+        }
+        if name in keys:
+            schema["primaryKey"] = keys[name]
+        if name in foreign:
+            schema["foreignKeys"] = [
+                {"columnReference": columns, "reference": {"resource": place[to], "columnReference": theirs}}
+                for columns, to, theirs in foreign[name]
+                if all((name, column) in required for column in columns)
+            ]
+        tables.append({"url": url, "dc:description": entry.comment, "tableSchema": schema})
+    review = selection.db.rows("select * from review")[0]
+    group = {"@context": "http://www.w3.org/ns/csvw", "dc:title": review["title"], "tables": tables}
+    return json.dumps(group, ensure_ascii=False, indent=1) + "\n"
+
+
+def _data_package(
+    selection: Selection, directory: Path, files: Iterable[Path], keys: Keys, foreign: Foreign
+) -> str:
+    """Describe CSV files as a Frictionless tabular data package (Data Package, version 1)."""
     resources = []
     for file in files:
         entry = selection.catalog.entries[file.stem]
@@ -203,7 +256,13 @@ def _data_package(selection: Selection, directory: Path, files: Iterable[Path]) 
         if file.stem in keys:
             schema["primaryKey"] = keys[file.stem]
         if file.stem in foreign:
-            schema["foreignKeys"] = foreign[file.stem]
+            schema["foreignKeys"] = [
+                {
+                    "fields": columns,
+                    "reference": {"resource": "" if to == file.stem else to, "fields": theirs},
+                }
+                for columns, to, theirs in foreign[file.stem]
+            ]
         resources.append(
             {
                 "name": file.stem,
@@ -218,7 +277,7 @@ def _data_package(selection: Selection, directory: Path, files: Iterable[Path]) 
                 "schema": schema,
             }
         )
-    review = db.rows("select * from review")[0]
+    review = selection.db.rows("select * from review")[0]
     package = {
         "profile": "tabular-data-package",
         "name": _identifier(review["review"]),
