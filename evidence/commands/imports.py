@@ -257,6 +257,7 @@ robvis = importer_command(
         " repeated.",
     ),
     SHEET,
+    HEADER,
     DRY_RUN,
     examples=["evidence import robvis rob2.csv --into my-review --assessor AB"],
 )

@@ -90,7 +90,7 @@ class ItemNames:
         A name with a key (``D2``, ``Q4``, ``D5_reporting``) is that item, unless its words mean another.
         """
         text = spelled(name)
-        applies = "applicab" in text
+        applies = "applicab" in text or re.match(r"ac[\s:_-]", text) is not None
         for pattern in (_KEY, _LETTER):
             if match := pattern.fullmatch(text):
                 key = self._by_key(match[1], pattern is _KEY)

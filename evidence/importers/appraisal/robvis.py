@@ -52,6 +52,9 @@ _SUPPORTS = re.compile(
     re.IGNORECASE,
 )
 _SIGNAL = re.compile(r"(?:sq|q)?\s*(\d)\.(\d{1,2})\b.*", re.IGNORECASE)
+_NAMELESS = re.compile(r"column \d+")
+"""What a column without a name is called: numbers of rows stand in it."""
+_AUTHORS = ("author", "authors", "firstauthor")
 _ANSWERS = frozenset(("NA", "N/A"))
 """Cells that are an answer of some tools: not applicable."""
 _TURNED = "columns are studies, rows are items"
@@ -126,6 +129,7 @@ def import_robvis(
     outcome: str | None = None,
     mapping: Mapping[str, str] | None = None,
     sheet: str | None = None,
+    header: int | None = None,
     dry_run: bool = False,
 ) -> ImportReport:
     """Add the judgements of a table of risk of bias to ``risk_of_bias.csv``.
@@ -147,6 +151,8 @@ def import_robvis(
         to judgement; name of a study to the folder's.
     sheet : str, optional
         Sheet of a workbook.
+    header : int, optional
+        Line that names the columns, where it is not the first.
     dry_run : bool
         Check and report, write nothing.
 
@@ -162,7 +168,9 @@ def import_robvis(
         If a judgement is none of the tool's, a study is probably another's name, or one item of a study is
         judged twice; names line and column.
     """
-    table = _without_help(read_table(file, sheet=sheet, doubled="keep", missing=MISSING - _ANSWERS))
+    table = _without_help(
+        read_table(file, sheet=sheet, header=header, doubled="keep", missing=MISSING - _ANSWERS)
+    )
     draft = Draft(into, title=Path(file).stem)
     every = _tools_of(draft)
     chosen = dict(mapping or {})
@@ -299,6 +307,8 @@ class _Source:
                 self._supports[i] = re.sub(r"(?i)^(domain\b\W*(?=\D)|(for|of)\s+)", "", rest) or rest
             elif _SIGNAL.fullmatch(name):
                 self.roles[i] = "signal"
+            elif _NAMELESS.fullmatch(name) and all(map(str.isdigit, filter(None, self.table.column(name)))):
+                self.roles[i] = "about"
         if "study" not in self.roles.values():
             found = [i for word in _STUDY for i, p in enumerate(plains) if p == word and i not in self.roles]
             self.roles[found[0] if found else 0] = "study"
@@ -314,6 +324,13 @@ class _Source:
                 ):
                     self.roles[i] = "support"
                 self.roles.setdefault(i, "about")
+
+    @property
+    def by_year(self) -> bool:
+        """Whether a study is named by its author and its year, which stand in two columns."""
+        study = self.at("study")
+        named = study is not None and plain(self.table.header[study]) in _AUTHORS
+        return named and self.at("year") is not None
 
     def at(self, role: str) -> int | None:
         """Position of the column with a role."""
@@ -458,8 +475,7 @@ class _Source:
         CallError
             Naming what there is.
         """
-        study = self.at("study")
-        studies = {cells[study] for _, cells in self.table.rows} if study is not None else set()
+        studies = {entry.about.get("study", "") for entry in self.entries(reading)}
         cells = {cell.casefold() for name in reading.items for cell in self.cells(name)}
         problems = []
         for source, target in self.mapping.items():
@@ -510,6 +526,8 @@ class _Source:
                 supports[key].append(i)
         for line, cells in self.table.rows:
             told = {role: cells[i] for role, i in about.items()}
+            if self.by_year and told.get("study") and not re.search(r"\d{4}", told["study"]):
+                told["study"] = f"{told['study']} {told.get('year', '')}".strip()
             if self.is_long:
                 judged, said = self.at("judgement"), [i for i, r in self.roles.items() if r == "support"]
                 assert judged is not None

@@ -107,6 +107,9 @@ def domains(n: int) -> str:
          "Y,Y,U,Y,Y,Yes,Y,N,Y,Not applicable,Y,Include,8", "JBI cohort"),
         ("Study,Selection,Comparability,Outcome,Total", "★★★,★★,**,7", "NOS cohort"),
         ("Study,Selection,Comparability,Exposure,Total", "4,1,3 stars,8", "NOS case-control"),
+        ("Study,RoB: Patient selection,RoB: Index test,RoB: Reference standard,RoB: Flow and timing,"
+         "AC: Patient selection,AC: Index test,AC: Reference standard", "Low,High,Unclear,Low,Low,High,Unclear",
+         "QUADAS-2"),
         ("Study,Patient selection,Index test,Reference standard,Flow and timing,Applicability: patient selection,"
          "Applicability: index test,Applicability: reference standard", "Low,High,Unclear,Low,Low,High,Unclear",
          "QUADAS-2"),
@@ -235,6 +238,22 @@ def test_not_applicable_is_an_answer_where_the_tool_has_it_and_else_no_judgement
     report, found = taken(tmp_path, domains(5), "B,L,NA,L,L,L,L", into="other")
     assert len(found) == 5
     assert any("1 cell 'not applicable'" in note for note in report.notes)
+
+
+def test_author_and_year_name_a_study_together_and_numbers_of_rows_name_none(tmp_path):
+    header = ",Author,Year,D1,D2,D3,D4,D5,RoB"
+    _, found = taken(tmp_path, header, "1,Smith,2001,L,L,L,L,L,L", "2,Smith,2003,H,L,L,L,L,H")
+    assert [(r["study"], r["item"]) for r in found][::6] == [("Smith 2001", "D1"), ("Smith 2003", "D1")]
+    assert found[-1]["item"] == "Overall"
+    assert [row["year"] for row in rows(tmp_path / "review" / "studies.csv")] == ["2001", "2003"]
+
+
+def test_a_header_that_is_not_the_first_line_is_found_where_it_is_said(tmp_path):
+    lines = ("Assessments of 2024", "Study,D1,D2,D3,D4,D5,Overall", "A,L,L,L,L,L,L")
+    with pytest.raises(ReviewError, match="--header 2"):
+        taken(tmp_path, *lines)
+    _, found = taken(tmp_path, *lines, header=2)
+    assert len(found) == 6
 
 
 def test_the_folders_own_file_with_several_tools_is_read_back(tmp_path):
