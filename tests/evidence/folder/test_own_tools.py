@@ -102,3 +102,36 @@ def test_the_known_tools_are_read_from_their_rows():
     assert every["RoB 2 cluster"].items["D1"].answers == ("low", "some concerns", "high", "no information")
     assert every["QUADAS-2"].items["A1"].answers == ("low concern", "unclear concern", "high concern")
     assert every["RoB 1"].charts["RevMan"] == {"+": ("low",), "?": ("unclear",), "-": ("high",)}
+
+
+SEVERAL = {
+    "NOS cohort": {"Selection": "3 stars", "C1": "2 stars", "Outcome": "0 stars", "Total": "5 stars"},
+    "QUADAS-2": {"D1": "low", "D2": "unclear", "D3": "high", "D4": "low", "A1": "high concern",
+                 "A2": "low concern", "A3": "unclear concern"},
+    "JBI cohort": {str(i): "not applicable" if i == 8 else "yes" for i in range(1, 12)} | {"Overall": "include"},
+    "RoB 2 cluster": {"D1": "low", "D1b": "not applicable", "D2": "some concerns", "D3": "high", "D4": "low",
+                      "D5": "no information", "Overall": "high"},
+    "ROBINS-I V2": {**{f"D{i}": "moderate" for i in range(2, 7)}, "D1": "low except confounding",
+                    "Overall": "serious"},
+}  # fmt: skip
+
+
+def test_judgements_of_every_kind_of_tool_go_out_for_robvis_and_come_back(review_folder, tmp_path):
+    from evidence.importers.appraisal.robvis import import_robvis
+
+    lines = [
+        f"Li 2019,{tool},{item},{said}" for tool, items in SEVERAL.items() for item, said in items.items()
+    ]
+    text = "\n".join(("study,tool,item,judgement", *lines)) + "\n"
+    folder = review_folder({"risk_of_bias.csv": text})
+    result = CliRunner().invoke(
+        cli, ["export", str(folder), "--to", str(tmp_path / "out"), "--format", "robvis"]
+    )
+    assert result.exit_code == 0, result.output
+    for tool, items in SEVERAL.items():
+        name = tool.lower().replace(" ", "-")
+        into = tmp_path / name
+        report = import_robvis(tmp_path / "out" / "robvis" / f"{name}.csv", into, tool=tool)
+        with (into / "risk_of_bias.csv").open(encoding="utf-8", newline="") as stream:
+            found = {row["item"]: row["judgement"] for row in csv.DictReader(stream)}
+        assert found == items, (tool, str(report))
