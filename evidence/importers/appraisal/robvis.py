@@ -46,9 +46,14 @@ _WHY = {
 }
 _ITEM = ("item", "domain", "biasdomain", "robdomain", "robitem", "syrcleitem", "criterion")
 _JUDGEMENT = ("judgement", "judgment", "rating", "riskofbias", "rob", "robjudgement", "answer")
+_WORDS_OF_SUPPORT = (
+    "(?:support(?: for judge?ment)?|justification|rationale|reasons?|comments?|notes?|quotes?|quotation|"
+    "explanation|description)"
+)
 _SUPPORTS = re.compile(
-    r"[\W_]*(?<![a-z])(?:support(?: for judge?ment)?|justification|rationale|reasons?|comments?|notes?|"
-    r"quotes?|quotation|explanation|description)(?![a-z])[\W_]*",
+    # Within the words of a question they are no name of a column: "reasons for loss to follow-up".
+    rf"^[\W_]*{_WORDS_OF_SUPPORT}(?:[\s_]+(?:for|of)\b|[\W_]*[:_-]|(?=\s+(?:d|q|item|domain)?\s*\d))[\W_]*"
+    rf"|\({_WORDS_OF_SUPPORT}\)[\W_]*|[\W_]+{_WORDS_OF_SUPPORT}[\W_]*$",
     re.IGNORECASE,
 )
 _SIGNAL = re.compile(r"(?:sq|q)?\s*(\d)\.(\d{1,2})\b.*", re.IGNORECASE)
