@@ -26,8 +26,8 @@ from importlib import metadata
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LONGEST, LARGEST = 150, 8_000_000_000
-"""Seconds of CPU, and bytes of memory, with which a work is given up."""
+LARGEST = 8_000_000_000
+"""Bytes of memory with which a work is given up."""
 SIZES = {476: "1 k", 4_762: "10 k", 47_619: "100 k", 100_000: "210 k", 476_190: "1 M"}
 """Simulated reviews: studies, and how many measurements they have."""
 GROWING = ("build", "contrasts", "pooled", "check", "pool", "nma", "export")
@@ -94,8 +94,9 @@ ROWS = (
 class Bench:
     """Where tables, files and figures are kept, and how each work is measured."""
 
-    def __init__(self, keep: Path, peers: str | None) -> None:
-        self.keep, self.peers = keep, peers
+    def __init__(self, keep: Path, peers: str | None, longest: int) -> None:
+        self.keep, self.peers, self.longest = keep, peers, longest
+        self.out = str(keep / f"out-{os.getpid()}")
         self.file = keep / "figures.json"
         self.figures: dict[str, Figure] = json.loads(self.file.read_text()) if self.file.is_file() else {}
 
@@ -111,8 +112,8 @@ class Bench:
             "nma small": ["nma", small, *one],
             "pool small": ["pool", small, *one, "--treatment", "metf", "--versus", "plac"],
             "check small": ["check", small],
-            "report diabetes": ["report", "diabetes", "-o", str(self.keep / "report")],
-            "report alf-simulated": ["report", "alf-simulated", "-o", str(self.keep / "report")],
+            "report diabetes": ["report", "diabetes", "-o", self.out],
+            "report alf-simulated": ["report", "alf-simulated", "-o", self.out],
             "pool 20,000": ["pool", self.built("one", 20_000), *_PAIR],
         }
         if name in ours:
@@ -154,7 +155,7 @@ class Bench:
             "check": ["check", file],
             "pool": ["pool", file, *_PAIR],
             "nma": ["nma", file, *_PAIR[:4]],
-            "export": ["export", file, "--to", str(self.keep / "export"), "--format", "csv"],
+            "export": ["export", file, "--to", self.out, "--format", "csv"],
         }.get(name) or ["sql", file, SUMS[name]]
 
     def simulated(self, name: str, studies: int) -> str:
@@ -183,33 +184,47 @@ class Bench:
         found, own = self.run(command)
         if not own and float(found["cpu"]) < 5:
             found = min(found, *(self.run(command)[0] for _ in range(2)), key=lambda one: one["cpu"])
+        if self.file.is_file():
+            # Other pieces may be measured at the same time.
+            self.figures = json.loads(self.file.read_text())
         self.figures[work] = found
         self.file.write_text(json.dumps(self.figures, indent=1))
         print(work, found, file=sys.stderr, flush=True)
 
     def run(self, command: Sequence[str]) -> tuple[Figure, bool]:
         """Run a command; its figure, and whether that is what it said of itself."""
-        for left in ("report", "export"):
-            shutil.rmtree(self.keep / left, ignore_errors=True)
-        with (self.keep / "output").open("w+") as output:
-            process = subprocess.Popen(command, stdout=output, stderr=output, preexec_fn=_bounded)
+        shutil.rmtree(self.out, ignore_errors=True)
+        with tempfile.TemporaryFile("w+") as output:
+            process = subprocess.Popen(command, stdout=output, stderr=output, preexec_fn=self.bound)
             _, status, used = os.wait4(process.pid, 0)
             output.seek(0)
             lines = output.read().strip().splitlines()
         cpu, peak = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
         if os.waitstatus_to_exitcode(status) not in (0, 1):
-            said = lines[-1][:200] if lines and cpu < LONGEST else ""
-            return {"cpu": math.inf, "peak": peak, "failed": said or f"not done after {LONGEST} s"}, True
+            said = lines[-1][:200] if lines and cpu < self.longest else ""
+            return {
+                "cpu": math.inf,
+                "peak": peak,
+                "failed": said or f"not done after {self.longest} s of CPU",
+            }, True
         if command[1].endswith(("works.py", "peers.py", "peers.R")) and lines and lines[-1][0] == "{":
             return json.loads(lines[-1]), True
         return {"cpu": cpu, "peak": peak}, False
+
+    def bound(self) -> None:
+        """Bound the process that this runs in."""
+        resource.setrlimit(resource.RLIMIT_CPU, (self.longest, self.longest))
+        resource.setrlimit(resource.RLIMIT_DATA, (LARGEST, LARGEST))
 
     def table(self) -> Iterator[str]:
         """Lines of the table, and of the growth."""
         yield "| work | before | reach | now | memory | reached | what a user would pick instead |"
         yield "| --- | --- | --- | --- | --- | --- | --- |"
         for row in ROWS:
-            if mine := self.figures.get(row.work):
+            mine = self.figures.get(row.work)
+            if mine is None:
+                yield f"| {row.words} | {row.before} | {_seconds(row.reach) if row.reach else ''} | not measured | | | |"
+            else:
                 others = {who: self.figures[of] for who, of in row.peers.items() if of in self.figures}
                 said = "; ".join(f"{who}: {_ratio(other, mine)}" for who, other in others.items())
                 now, peak = mine.get("failed") or _seconds(float(mine["cpu"])), _memory(float(mine["peak"]))
@@ -240,11 +255,6 @@ class Bench:
 
 
 _PAIR = ["--outcome", "o1", "--measure", "MD", "--treatment", "T001", "--versus", "control"]
-
-
-def _bounded() -> None:
-    resource.setrlimit(resource.RLIMIT_CPU, (LONGEST, LONGEST))
-    resource.setrlimit(resource.RLIMIT_DATA, (LARGEST, LARGEST))
 
 
 def _script(package: str, file: str, *words: str) -> list[str] | None:
@@ -302,13 +312,18 @@ def main() -> None:
     )
     parser.add_argument("--peers", help="Python of an environment with the peers")
     parser.add_argument("--keep", type=Path, help="folder for tables, files and figures")
-    parser.add_argument("--only", default="", help="only works with this text in their name")
+    parser.add_argument(
+        "--only", default="", help="only works with this text in their name, or, with @, at its end"
+    )
+    parser.add_argument(
+        "--longest", type=int, default=400, help="seconds of CPU after which a work is given up"
+    )
     parser.add_argument("--write", type=Path, help="page whose part between the marks the table replaces")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         keep = (given.keep or Path(folder)).resolve()
         keep.mkdir(parents=True, exist_ok=True)
-        bench = Bench(keep, given.peers)
+        bench = Bench(keep, given.peers, given.longest)
         if not (keep / "arms-89x7.csv").is_file():
             subprocess.run([sys.executable, str(HERE / "peers.py"), "data", str(keep)], check=True)
         if not (keep / "diabetes.duckdb").is_file():
@@ -316,7 +331,7 @@ def main() -> None:
         works = [work for row in ROWS for work in (row.work, *row.peers.values())]
         works += [f"{name}@{n}" for n in SIZES if n != 100_000 for name in GROWING]
         for work in dict.fromkeys(works):
-            if given.only in work:
+            if work.endswith(given.only) if "@" in given.only else given.only in work:
                 bench.measure(work)
         lines = [f"Measured on {machine(given.peers)}", "", *bench.table()]
     print("\n".join(lines))
