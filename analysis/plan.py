@@ -365,12 +365,17 @@ def planned_options(row: Mapping[str, Any]) -> dict[str, Any]:
     kind = row["kind"]
     # Every row of the plan has an estimator of tau2; only the engines that use one are told.
     accepted = engine_parameters(row["engine"]) if kind == "network" else None
-    given = {
-        option.takes: option.loaded(row[option.column])
+    planned = [
+        option
         for option in options_of(kind, planned=True)
         if not option.of_fit or accepted is None or option.takes in accepted
-    }
+    ]
+    given = {option.takes: option.loaded(row[option.column]) for option in planned}
     del given["kind"]
+    if kind == "pairwise":
+        # What the plan does not say of the fit, the fit's own default says.
+        unsaid = {option.takes for option in planned if option.of_fit and given.get(option.takes) is None}
+        given = {name: value for name, value in given.items() if name not in unsaid}
     return given
 
 

@@ -16,6 +16,7 @@ create table plan (
     model text not null default 'both' check (model in ('common', 'random', 'both')),
     tau2 text not null default 'REML',
     ci text not null default 'HK',
+    method text,
     dependence text references dependence (dependence),
     tau_prior text,
     effect_prior_sd double check (effect_prior_sd > 0),
@@ -47,6 +48,7 @@ comment on column plan.engine is 'Engine of a network, see table engine. engine 
 comment on column plan.model is 'common, random or both. model in review.toml.';
 comment on column plan.tau2 is 'Estimator of the between-study variance. REML, DL, PM, ML, HE, HS, SJ or EB.';
 comment on column plan.ci is 'Interval of the pooled effect. HK for Hartung and Knapp, or Wald.';
+comment on column plan.method is 'How effects are pooled. inverse_variance where it is empty; MH, Peto and others.';
 comment on column plan.dependence is 'What is done about several effects of one study (arms of one treatment, experiments). combine, multilevel, CR2 or independent; empty for the default: CR2 after ci = CR2, else combine.';
 comment on column plan.tau_prior is 'Prior of the between-study standard deviation (Bayesian engines). For example uniform(0, 5), in the outcome''s unit.';
 comment on column plan.effect_prior_sd is 'Standard deviation of the treatment effects'' normal prior (Bayesian engines). In the outcome''s unit.';

@@ -270,85 +270,30 @@ prisma = importer_command(
 )
 
 
-@importer("revman", "evidence import revman CD001234.rm5 --into my-review")
+@importer(
+    "revman",
+    "evidence import revman CD001234.rm5 --into my-review",
+    "evidence import revman study-results.csv --arms study-arms.csv --into my-review",
+)
 @source_and_folder
 @click.option("--treatment", metavar="NAME", help="Name of the experimental group, where the file has none.")
 @click.option("--control", metavar="NAME", help="Name of the control group, where the file has none.")
+@click.option(
+    "--arms",
+    type=click.Path(exists=True, path_type=Path),
+    metavar="FILE",
+    help="Of study data: RevMan's table of what each arm was given.",
+)
+@click.option("--outcome", metavar="OUTCOME", help="Outcome of study data that names none.")
 @DRY_RUN
-def revman(file: Path, into: Path, dry_run: bool, **names: Any) -> None:
+def revman(file: Path, into: Path, dry_run: bool, **options: Any) -> None:
     """Carry out the importer `revman`."""
-    report, analyses = IMPORTERS["revman"].load()(file, into, dry_run=dry_run, **names)
+    from evidence.commands.revman import beside_revman
+
+    report, analyses = IMPORTERS["revman"].load()(file, into, dry_run=dry_run, **options)
     click.echo(str(report))
-    if not dry_run:
-        _beside_revman(analyses, into)
-
-
-def _beside_revman(analyses: list[Any], into: Path) -> None:
-    """Pool every analysis as RevMan did, and print both results."""
-    import math
-    import sys
-
-    import evidence
-    from analysis import pairwise
-    from evidence.errors import EvidenceError
-    from evidence.facts.reference import keyed
-    from evidence.output import write_table
-
-    columns = [
-        "analysis",
-        "measure",
-        "method",
-        "model",
-        "k",
-        "RevMan",
-        "RevMan CI",
-        "ours",
-        "our CI",
-        "difference",
-    ]
-    rows = []
-    with evidence.open(into) as db:
-        for item in analyses:
-            how = [item.outcome, item.measure, item.method, item.model]
-            if item.estimate is None or item.swapped:
-                rows.append(
-                    [*how, None, None, None, None, None, "not pooled" if not item.swapped else "swapped"]
-                )
-                continue
-            theirs = f"{item.ci_lower:.4g} to {item.ci_upper:.4g}" if item.ci_upper is not None else ""
-            try:
-                fit = pairwise.fit(
-                    db,
-                    outcome=item.outcome,
-                    measure=item.measure,
-                    treatment=item.experimental,
-                    versus=item.control,
-                    tau2=item.tau2,
-                    ci=item.ci,
-                    method=item.method,
-                )
-            except EvidenceError as error:
-                rows.append([*how, None, item.estimate, theirs, None, None, error.message])
-                continue
-            found = fit.estimates()
-            ours = found[(found["model"] == item.model) & found["level"].isna()].iloc[0]
-            ratio = keyed("effect_measure")[item.measure]["scale"] == "log"
-            value, low, high = (
-                (math.exp(ours[name]) if ratio else float(ours[name]))
-                for name in ("estimate", "ci_lower", "ci_upper")
-            )
-            rows.append(
-                [
-                    *how,
-                    int(ours["n_studies"]),
-                    item.estimate,
-                    theirs,
-                    value,
-                    f"{low:.4g} to {high:.4g}",
-                    f"{value - item.estimate:.2g}",
-                ]
-            )
-    write_table(columns, rows, sys.stdout)
+    if not dry_run and analyses:
+        beside_revman(analyses, into)
 
 
 OF_OUTCOME = (

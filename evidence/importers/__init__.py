@@ -50,9 +50,10 @@ IMPORTERS = {
     ),
     "revman": Importer(
         "evidence.importers.revman:import_revman",
-        "ZIP, RM5",
-        "Read a Cochrane review: RevMan Web's data package (ZIP) or RevMan 5 (.rm5).\n\n"
-        "RevMan's own pooled results are printed beside ours, by the same method.",
+        "ZIP, RM5, CSV, XLSX",
+        "Read a Cochrane review: RevMan Web's ZIP as downloaded, its study data, RevMan 5 (.rm5, CSV).\n\n"
+        "Risk of bias, characteristics, publications and footnotes come along. RevMan's own pooled results "
+        "are printed beside ours, by the same method; what differs, or cannot be compared, is named.",
     ),
     "gemtc": Importer(
         "evidence.importers.network:import_gemtc",

@@ -95,6 +95,8 @@ class Draft:
         self.changed: set[str] = set()
         self.categories: set[str] = set()
         """Further columns whose cells are words even where they look like numbers: said in review.toml."""
+        self.protocol = ""
+        """Lines of review.toml below the title of a new review; of one that is there, none is changed."""
         self.place: tuple[str, int] | None = None
         """File and line of the source that is being read: errors in the rows added meanwhile name it."""
         self._places: dict[int, tuple[str, int]] = {}
@@ -212,7 +214,8 @@ class Draft:
                     shutil.copyfile(path, staged / path.name)
             if not (staged / "review.toml").is_file():
                 title = self.title.replace("\\", "\\\\").replace('"', '\\"')
-                (staged / "review.toml").write_text(f'title = "{title}"\n', encoding="utf-8")
+                text = f'title = "{title}"\n{self.protocol}'
+                (staged / "review.toml").write_text(text, encoding="utf-8")
             _declare(staged / "review.toml", self.categories)
             for file in needed({name for name, rows in self.files.items() if rows}):
                 if not (staged / file.name).is_file():

@@ -9,12 +9,14 @@ from __future__ import annotations
 import csv
 import io
 import re
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+import evidence
 from evidence.cli import cli
 from evidence.errors import EvidenceError
 from evidence.importers.revman import import_revman, read_revman
@@ -196,8 +198,142 @@ def test_their_pooled_results_are_ours(request, source, met, tmp_path):
         assert their_interval == our_interval
         assert abs(float(difference)) < 1e-6
     if source == "rm5":
-        # The last one is made up: what differs is shown, not hidden.
+        # The last one is made up: what differs is shown and named, not hidden.
         assert abs(float(printed["2.2 Death"][-1])) > 0.01
+        assert "4 of 5 analyses agree" in result.output
+        assert "not so: 2.2 Death: RevMan has 0.7, ours is" in result.output
+
+
+WHOLE = """<?xml version="1.0" encoding="ISO-8859-1"?><COCHRANE_REVIEW><COVER_SHEET><TITLE>A review</TITLE>
+</COVER_SHEET><STUDIES_AND_REFERENCES><STUDIES><INCLUDED_STUDIES>
+<STUDY ID="A" NAME="Adams 2001" YEAR="2001"><REFERENCE TYPE="JOURNAL_ARTICLE"><AU>Adams A</AU><TI>A title</TI>
+<SO>J</SO><YR>2001</YR><IDENTIFIERS><IDENTIFIER TYPE="DOI" VALUE="10.1000/X"/></IDENTIFIERS></REFERENCE></STUDY>
+<STUDY ID="B" NAME="Brown 2002" YEAR="2002"/></INCLUDED_STUDIES></STUDIES></STUDIES_AND_REFERENCES>
+<CHARACTERISTICS_OF_STUDIES><CHARACTERISTICS_OF_INCLUDED_STUDIES><INCLUDED_CHAR STUDY_ID="A"><CHAR_METHODS><P>Open
+study</P></CHAR_METHODS><CHAR_PARTICIPANTS><P>20 men</P></CHAR_PARTICIPANTS></INCLUDED_CHAR>
+<FOOTNOTES><P>F: Fahrenheit</P></FOOTNOTES></CHARACTERISTICS_OF_INCLUDED_STUDIES></CHARACTERISTICS_OF_STUDIES>
+<QUALITY_ITEMS><QUALITY_ITEM LEVEL="STUDY"><NAME>Allocation concealment (selection bias)</NAME><QUALITY_ITEM_DATA>
+<QUALITY_ITEM_DATA_ENTRY RESULT="YES" STUDY_ID="A"><DESCRIPTION><P>Sealed envelopes</P></DESCRIPTION>
+</QUALITY_ITEM_DATA_ENTRY><QUALITY_ITEM_DATA_ENTRY RESULT="NO" STUDY_ID="B"><DESCRIPTION/></QUALITY_ITEM_DATA_ENTRY>
+</QUALITY_ITEM_DATA></QUALITY_ITEM></QUALITY_ITEMS><ANALYSES_AND_DATA><COMPARISON NO="1"><NAME>C</NAME>
+<DICH_OUTCOME ID="CMP-001.01" NO="1" EFFECT_MEASURE="RR" METHOD="MH" RANDOM="NO" TOTALS="YES" ESTIMABLE="YES"
+EFFECT_SIZE="0.5" CI_START="0.2" CI_END="1.2"><NAME>Death</NAME><GROUP_LABEL_1>Drug</GROUP_LABEL_1>
+<GROUP_LABEL_2>Placebo</GROUP_LABEL_2><DICH_DATA STUDY_ID="A" EVENTS_1="5" TOTAL_1="50" EVENTS_2="10" TOTAL_2="50">
+<FOOTNOTE>at one year</FOOTNOTE></DICH_DATA></DICH_OUTCOME>
+<DICH_OUTCOME ID="CMP-001.02" NO="2" EFFECT_MEASURE="RR" METHOD="MH" RANDOM="NO" TOTALS="YES" ESTIMABLE="YES"
+EFFECT_SIZE="0.14285714" CI_START="0.00785" CI_END="2.6"><NAME>Relapse</NAME><GROUP_LABEL_1>Drug</GROUP_LABEL_1>
+<GROUP_LABEL_2>Placebo</GROUP_LABEL_2><DICH_DATA STUDY_ID="A" EVENTS_1="0" TOTAL_1="20" EVENTS_2="3" TOTAL_2="20"/>
+</DICH_OUTCOME><DICH_OUTCOME ID="CMP-001.03" NO="3" EFFECT_MEASURE="RR" METHOD="MH" TOTALS="YES" ESTIMABLE="NO">
+<NAME>Harms</NAME><GROUP_LABEL_1>Drug</GROUP_LABEL_1><GROUP_LABEL_2>Placebo</GROUP_LABEL_2></DICH_OUTCOME>
+</COMPARISON></ANALYSES_AND_DATA></COCHRANE_REVIEW>"""
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def test_one_empty_analysis_stops_nothing_and_the_review_comes_over_whole(tmp_path):
+    (tmp_path / "a.rm5").write_text(WHOLE, encoding="latin-1")
+    into = tmp_path / "review"
+    dry = CliRunner().invoke(
+        cli, ["import", "revman", str(tmp_path / "a.rm5"), "--into", str(into), "--dry-run"]
+    )
+    run = CliRunner().invoke(cli, ["import", "revman", str(tmp_path / "a.rm5"), "--into", str(into)])
+    assert (dry.exit_code, run.exit_code) == (0, 0), run.output
+    assert "2 of 3 analyses agree with RevMan's own result" in run.output
+    assert "not so: 1.3 Harms: RevMan did not pool it" in run.output
+    assert "analysis '1.3 Harms' has no study" in run.output
+    study = rows_of(into / "studies.csv")
+    assert (study[0]["methods"], study[0]["participants"]) == ("Open study", "20 men")
+    # A study without a result is a study of the review all the same.
+    assert [row["study"] for row in study] == ["Adams 2001", "Brown 2002"]
+    report = rows_of(into / "reports.csv")[0]
+    assert (report["title"], report["doi"], report["year"]) == ("A title", "10.1000/x", "2001")
+    assert rows_of(into / "measurements.csv")[0]["note"] == "at one year"
+    protocol = tomllib.loads((into / "review.toml").read_text(encoding="utf-8"))
+    assert protocol["title"] == "A review"
+    assert "F: Fahrenheit" in protocol["source"]
+    planned = protocol["protocol"]["analysis"]
+    # Without an event under one treatment, RevMan adds halves.
+    assert [(p["outcome"], p["measure"], p.get("method"), p["treatment"]) for p in planned] == [
+        ("1.1 Death", "RR", "MH", "Drug"), ("1.2 Relapse", "RR", None, "Drug"),
+    ]  # fmt: skip
+
+
+def test_the_plan_that_comes_of_it_is_carried_out_by_the_review_s_own_method(tmp_path):
+    (tmp_path / "a.rm5").write_text(WHOLE, encoding="latin-1")
+    import_revman(tmp_path / "a.rm5", tmp_path / "review")
+    file = tmp_path / "r.duckdb"
+    for command in (["build", str(tmp_path / "review"), "-o", str(file)], ["analyse", str(file)]):
+        assert CliRunner().invoke(cli, command).exit_code == 0
+    with evidence.open(file) as db:
+        found = db.rows(
+            "select outcome, exp(estimate) as rr from result_estimate inner join result_run using (run_id)"
+            " where result_estimate.model = 'common'"
+        )
+    # 5/50 against 10/50, and (0 + 1/2)/21 against (3 + 1/2)/21.
+    assert {row["outcome"]: row["rr"] for row in found} == {
+        "1.1 Death": pytest.approx(0.5), "1.2 Relapse": pytest.approx(1 / 7),
+    }  # fmt: skip
+
+
+def test_the_zip_as_downloaded_holds_the_package_within(package, tmp_path):
+    outer = tmp_path / "CD1-downloaded.zip"
+    with zipfile.ZipFile(outer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("CD1/CD1-article.pdf", "%PDF")
+        archive.write(package, "CD1/CD1-files/CD1-data.zip")
+    inner, _ = import_revman(package, tmp_path / "inner")
+    whole, analyses = import_revman(outer, tmp_path / "outer")
+    assert len(analyses) == 3
+    assert inner.added == whole.added
+    for name in ("studies.csv", "arms.csv", "contrasts.csv"):
+        assert len(rows_of(tmp_path / "inner" / name)) == len(rows_of(tmp_path / "outer" / name))
+
+
+EXPORT = """Comparison Number,Outcome Number,Subgroup Number,Name,Data Type,Statistical Method,Effect Measure,Analysis Model,Events 1,Mean 1,SD 1,Total 1,Events 2,Mean 2,SD 2,Total 2,Effect Estimate,SE,CI Start,CI End,Weight,df,Group Label 1,Group Label 2,Year of study
+1,0,0,Vaccine,,,,,,,,,,,,,,,,,,,,,
+1,1,0,TB,DIC,MH,RR,Fixed,,,,,,,,,{0},,{1},{2},100,4,BCG,none,
+1,1,1,north,,,,,,,,,,,,,0.3,,0.2,0.4,60,2,,,
+{3}
+"""
+
+
+def test_the_csv_of_revman_5(tmp_path):
+    rows = [f"1,1,1,{s},,,,,{a},0,0,{n},{c},0,0,{m},1,0.1,1,1,20,,,,{year}" for s, year, a, n, c, m in BCG]
+    (tmp_path / "a.csv").write_text(EXPORT.format(*MH, "\n".join(rows)), encoding="utf-8")
+    into = tmp_path / "review"
+    run = CliRunner().invoke(cli, ["import", "revman", str(tmp_path / "a.csv"), "--into", str(into)])
+    assert run.exit_code == 0, run.output
+    assert "1 of 1 analyses agree" in run.output
+    found = rows_of(into / "measurements.csv")
+    assert (len(found), found[0]["subgroup"], found[0]["events"]) == (10, "north", "4")
+    assert rows_of(into / "outcomes.csv")[0]["description"] == "Vaccine"
+
+
+def test_study_data_of_revman_and_its_templates(tmp_path):
+    (tmp_path / "results.csv").write_text(
+        "Study,Outcome,Arm,Sample size,Cases,Mean,SD,Footnotes\n"
+        "Name of the study,,Name of the arm,Total number,Number of events,Mean,SD,\n"
+        "A 2001,death,drug,20,3,,,a note\nA 2001,death,placebo,21,5,,,\n"
+        "A 2001,pain,drug,20,,3.1,1.2,\nA 2001,pain,placebo,21,,4.1,1.3,\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "arms.csv").write_text(
+        "Study,Arm,Description,Intervention\nA 2001,drug,x,Aspirin\n", encoding="utf-8"
+    )
+    report, _ = import_revman(tmp_path / "results.csv", tmp_path / "review", arms=tmp_path / "arms.csv")
+    assert "line of help" in str(report)
+    assert not report.left_out
+    found = [
+        (r["arm"], r["outcome"], r["n"], r["events"], r["mean"]) for r in measurements(tmp_path / "review")
+    ]
+    assert found == [
+        ("drug", "death", "20", "3", ""), ("placebo", "death", "21", "5", ""),
+        ("drug", "pain", "20", "", "3.1"), ("placebo", "pain", "21", "", "4.1"),
+    ]  # fmt: skip
+    treatments = {row["arm"]: row["treatment"] for row in rows_of(tmp_path / "review" / "arms.csv")}
+    assert treatments == {"drug": "Aspirin", "placebo": "placebo"}
 
 
 def test_the_judgements_of_a_package(package, tmp_path):
