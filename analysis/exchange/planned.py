@@ -127,6 +127,11 @@ def _read(selection: Selection) -> list[Planned]:
         try:
             if row["kind"] == "pairwise":
                 fit = planned_pairwise(db, row)
+                if fit.options.method != "inverse_variance":
+                    raise RefusedError(
+                        f"It is pooled by {fit.options.method}; the scripts pool by inverse variance: "
+                        "--format metafor writes the counts."
+                    )
                 found.append(Planned(row, file, fit=fit, levels=_levels(fit, row)))
                 continue
             net = planned_network(db, row)

@@ -69,6 +69,7 @@ def _compared(db: Any, item: Any) -> tuple[list[Any], str]:
     if why:
         return [*how, None, item.estimate, theirs, None, None, why], why
     said = ""
+    ours: tuple[float, float, float, int] | None
     try:
         ours = _pooled(db, item, item.method)
     except EvidenceError as error:

@@ -121,16 +121,16 @@ def propose(records: Sequence[Row], answers: Mapping[Pair, bool] | None = None) 
     dois = {record.name: {record.doi} - {""} for record in candidates}
     found = []
     for a, b, like in matches(candidates):
-        one, other = candidates[a], candidates[b]
-        mine, theirs = (dois.get(groups.root(record.name), set()) for record in (one, other))
-        if not groups.join(one.name, other.name):
+        earlier, later = candidates[a].name, candidates[b].name
+        mine, theirs = (dois.get(groups.root(name), set()) for name in (earlier, later))
+        if not groups.join(earlier, later):
             continue
         certainty, said = like.certainty, like.evidence
         if certainty == "sure" and mine and theirs and not mine & theirs and not said.startswith("same pmid"):
             # Neither has a DOI, but what they were joined with has, and another one.
             certainty, said = "ask", f"{said}, but their duplicates have {min(mine)} and {min(theirs)}"
-        dois[groups.root(one.name)] = mine | theirs
-        found.append(Proposal(other.name, one.name, said, like.similarity, certainty))
+        dois[groups.root(earlier)] = mine | theirs
+        found.append(Proposal(later, earlier, said, like.similarity, certainty))
     return sorted(found, key=lambda proposal: (order[proposal.record], order[proposal.duplicate_of]))
 
 

@@ -98,7 +98,7 @@ def _answer(tool: str, words: str) -> str | None:
     text = _WITH.sub("", plain(words))
     if not tool:
         return next((answer for answer in _ANSWERS if plain(answer) == text), None)
-    answers = {}
+    answers: dict[str, str] = {}
     for row in reference("rob_answer"):
         if row["tool"] == tool:
             answers |= {
