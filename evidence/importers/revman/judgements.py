@@ -16,7 +16,9 @@ from evidence.importers.revman.model import Judgement
 _TOOLS = ("RoB 1", "RoB 2")
 _OWN = "RoB of this review"
 _ANSWERS = ("low", "unclear", "high")
-_IN_BRACKETS = re.compile(r"\s*\([^)]*\)\s*\??\s*$")
+_IN_BRACKETS = re.compile(r"\s*\([^()]*\bbias[^()]*\)\s*\??\s*$")
+"""What RevMan adds to the names of items: (selection bias)."""
+
 _WITH = re.compile(r"(?:risk|of|bias)")
 
 
@@ -25,18 +27,24 @@ def add_judgements(judgements: Sequence[Judgement], draft: Draft, report: Import
     if not judgements:
         return
     outcomes = _outcomes(draft)
-    tool = _tool(judgements)
-    items = _items(tool) if tool else {}
+    tools = _tools(judgements)
     several = Counter((j.study, j.item) for j in judgements)
     left: Counter[str] = Counter()
     own: dict[str, None] = {}
-    added = 0
+    read: Counter[str] = Counter()
     for judgement in judgements:
         outcome = outcomes.get(plain(judgement.group), "") if judgement.group else ""
-        item = items.get(_plain_item(judgement.item))
+        tool, item = next(
+            (
+                (tool, items[name])
+                for tool, items in tools.items()
+                if (name := _plain_item(judgement.item)) in items
+            ),
+            ("", None),
+        )
         # A judgement for a group of outcomes that is no outcome of the folder is an item of its own.
         in_tool = item is not None and (outcome or not judgement.group or several[judgement[:2]] == 1)
-        answer = _answer(tool if in_tool and tool else "", judgement.answer)
+        answer = _answer(tool if in_tool else "", judgement.answer)
         name = judgement.item + (f": {judgement.group}" if judgement.group and not outcome else "")
         if answer is None or (not in_tool and "rob_tools.csv" not in FILE):
             left[f"{name} ({judgement.answer})" if answer is None else name] += 1
@@ -51,10 +59,10 @@ def add_judgements(judgements: Sequence[Judgement], draft: Draft, report: Import
             "support": judgement.support,
             "outcome": outcome,
         }
-        added += draft.add("risk_of_bias.csv", row)
+        read[str(row["tool"])] += draft.add("risk_of_bias.csv", row)
     _declare(own, draft, report)
-    if added:
-        report.notes.append(f"{added} judgements of risk of bias" + (f", read as {tool}" if tool else ""))
+    for name, count in read.items():
+        report.notes.append(f"{count} judgements of risk of bias by {name}")
     for what, count in left.items():
         remedy = "an item of RoB 1 or RoB 2, or use evidence import robvis"
         report.left_out.append(Problem(f"{count} judgements of {what!r}", remedy, report.source))
@@ -85,12 +93,11 @@ def _items(tool: str) -> dict[str, str]:
     return found
 
 
-def _tool(judgements: Sequence[Judgement]) -> str:
-    """Find the tool that most items are of."""
+def _tools(judgements: Sequence[Judgement]) -> dict[str, dict[str, str]]:
+    """Give the items of each tool, the tool first that most items of the file are of."""
     names = {_plain_item(judgement.item) for judgement in judgements}
-    known = {tool: len(names & _items(tool).keys()) for tool in _TOOLS if tool in keyed("rob_tool")}
-    best = max(known, key=lambda tool: known[tool], default="")
-    return best if best and known[best] else ""
+    items = {tool: _items(tool) for tool in _TOOLS if tool in keyed("rob_tool")}
+    return dict(sorted(items.items(), key=lambda found: -len(names & found[1].keys())))
 
 
 def _answer(tool: str, words: str) -> str | None:
