@@ -47,7 +47,13 @@ def datasets(chart: object) -> dict[str, list[dict]]:
     return chart.to_dict()["datasets"]  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("name", list(tools()))
+KINDS = ("RoB 2 cluster", "ROBINS-I V2", "QUADAS-2", "INSPECT-SR", "NOS cohort", "JBI cohort")
+"""A tool of each kind of answers; the others are marked slow."""
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in KINDS else pytest.param(name, marks=pytest.mark.slow) for name in tools()]
+)
 def test_every_answer_is_drawn_with_its_symbol_and_explained_in_the_tools_order(name):
     frame = judged(name)
     light = datasets(charts.traffic_light(frame))
