@@ -127,7 +127,9 @@ def readings(name: str) -> tuple[Reading, ...]:
     if match := re.fullmatch(r"([A-Za-z][A-Za-z._ ]*)\[,\s*([1-9]\d*)\]", name):
         options = _options(plain(match[1]))
         return (Reading(options, match[2], exact=True),) if options else ()
-    found = [*_by_words(words(name)), *_run_together(_BARE.sub("", lower))]
+    found = _by_words(words(name))
+    if not (lower.endswith("i") and lower in statistics()):  # metafor's mi is a mean, not that of group i.
+        found = [*found, *_run_together(_BARE.sub("", lower))]
     best: dict[tuple[frozenset[str], str, str], Reading] = {}
     for reading in found:
         best.setdefault((reading.options, reading.group, reading.rest), reading)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shlex
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from evidence import facts
@@ -50,10 +50,9 @@ several."""
 _WEAK_TREATMENT = ("arm", "group", "condition", "cohort", "allocation")
 _WEAKEST = ("comparison", "reference")
 """Names of a comparator that are those of other things as well."""
-_WEAK_SIDE = ("control", "comparison", "versus", "vs", "reference", "s")
-_ANYTHING = ("m", "s", "x")
-"""Letters that are a mean, an SD or events where nothing else is: rnmamod's ``m1`` counts the missing."""
+_WEAK_SIDE = ("control", "comparison", "versus", "vs", "reference")
 _OF_ARM = frozenset(c.name for c in FILE["arms.csv"].columns) - {"study", "experiment", "n"}
+_NAMING = frozenset(("treatment", "arm", "arm_a", "arm_b", "outcome", "experiment", "class"))
 _MAPPED, _FULL, _USUAL, _SHORT, _WEAK = range(5)
 
 
@@ -188,13 +187,16 @@ def _decide(columns: _Columns, claims: Claims, aside: dict[int, str]) -> dict[st
     problems: list[Problem] = []
     for meaning, ranks in claims.items():
         best = min(ranks.values())
-        first = sorted(at for at, rank in ranks.items() if rank == best)
+        # A better name is no better right: n beside participants may be those analysed. But for the study.
+        equal = best if meaning == "study" or best == _MAPPED else max(best, _SHORT)
+        first = sorted(
+            (at for at, rank in ranks.items() if rank <= equal),
+            key=lambda at: (meaning in _NAMING and are_numbers(columns.cells(at)), ranks[at], at),
+        )
         if len(first) > 1 and best == _MAPPED:
             raise CallError(f"{columns.called(first)} are mapped to one meaning, {meaning}: map one of them.")
-        if len(first) > 1 and meaning != "study":
-            # Columns of the same cells do not contradict each other.
-            texts = {tuple(cells[at] for _, cells in columns.table.rows) for at in first}
-            first = first[:1] if len(texts) == 1 else first
+        if len(first) > 1 and _say_the_same(columns, meaning, first):
+            first = first[:1]
         if len(first) > 1:
             problems.append(_rivals(columns, meaning, first))
         known[meaning] = first[0]
@@ -203,6 +205,14 @@ def _decide(columns: _Columns, claims: Claims, aside: dict[int, str]) -> dict[st
     if problems:
         raise AmbiguousError("What a column holds cannot be decided.", problems)
     return known
+
+
+def _say_the_same(columns: _Columns, meaning: str, positions: Sequence[int]) -> bool:
+    """Whether columns hold the same cells, or, of names, the one codes for the other."""
+    if meaning in _NAMING:
+        return all(are_codes(columns.table, positions[0], at) for at in positions[1:])
+    rows = columns.table.rows
+    return all(cells[positions[0]] == cells[at] for _, cells in rows for at in positions[1:])
 
 
 def _rivals(columns: _Columns, meaning: str, positions: Collection[int]) -> Problem:
@@ -225,7 +235,7 @@ def _rank(columns: _Columns, position: int, meaning: str) -> int:
         return _FULL + next((i for i, names in enumerate(_STUDY_NAMES) if name in names), len(_STUDY_NAMES))
     if name == plain(meaning):
         return _FULL
-    if name in _WEAK_TREATMENT or name in _WEAK_SIDE or name in _ANYTHING:
+    if name in _WEAK_TREATMENT or name in _WEAK_SIDE:
         return _WEAK
     return _SHORT if len(name) == 1 else _USUAL
 
@@ -295,17 +305,21 @@ def _arms(columns: _Columns, measure: str | None) -> Shape | None:
     claims, units = _of_row(columns)
     statistics, several = _statistics(columns)
     aside: dict[int, str] = {}
+    unclear: list[int] = []
     for position, options in several.items():
-        # x is a mean where a spread stands beside it, or where it is not whole.
-        mean = statistics.keys() & {"sd", "se"} or not are_counts(columns.cells(position))
-        meaning = ({"mean"} if mean else {"events"}) & options
-        if meaning:
-            statistics[meaning.pop()][position] = _USUAL
+        # x is a mean where it is not whole, and a count where no spread stands beside it.
+        counts = are_counts(columns.cells(position))
+        if counts and options == {"events", "mean"} and statistics.keys() & {"sd", "se"}:
+            unclear.append(position)
+        elif meaning := ({"events"} if counts else {"mean"}) & options:
+            statistics[meaning.pop()][position] = _WEAK
     treated = _treatments(columns)
-    if not treated or "study" not in claims or not (statistics.keys() & CENTRES):
+    if not treated or "study" not in claims or not (statistics.keys() & CENTRES or unclear):
         return None
-    if measure is not None and _has_base_rows(columns, measure):
+    if measure is not None and (_has_base_rows(columns, measure) or _has_two_sides(columns, measure)):
         return None
+    if unclear and not (statistics.keys() & {"mean", "events"}):
+        raise AmbiguousError("What a column holds cannot be decided.", [_x(columns, at) for at in unclear])
     notes = _drop_times(columns, statistics)
     claims["study"] = _several_rows(columns, claims["study"])
     claims = {**claims, **statistics, "treatment": treated}
@@ -315,6 +329,16 @@ def _arms(columns: _Columns, measure: str | None) -> Shape | None:
     if at := {i for i in units if i not in known.values()}:
         units = {i: unit for i, unit in units.items() if i not in at}
     return Shape("arms", known, aside=aside, units=units, notes=notes)
+
+
+def _x(columns: _Columns, position: int) -> Problem:
+    name = columns.table.header[position]
+    return Problem(
+        f"column {name!r} may hold means or events",
+        f"say which: --map {shlex.quote(f'{name}=mean')} or --map {shlex.quote(f'{name}=events')}",
+        columns.table.name,
+        1,
+    )
 
 
 def _several_rows(columns: _Columns, studies: dict[int, int]) -> dict[int, int]:
@@ -571,6 +595,11 @@ def _known_groups(columns: _Columns, entries: list[_Entry]) -> dict[str, dict[st
     return largest
 
 
+def _stem(columns: _Columns, position: int) -> str:
+    """Return a column's name without index: ``m`` of ``m1`` and ``m1i``."""
+    return plain(columns.names[position]).rstrip("0123456789i")
+
+
 def _positions(groups: Mapping[str, Mapping[str, int]]) -> set[int]:
     return {at for group in groups.values() for at in group.values()}
 
@@ -635,7 +664,7 @@ def _drop_unlike(columns: _Columns, groups: Mapping[str, dict[str, int]]) -> Non
         for meaning, at in list(group.items()):
             if at in columns.mapped:
                 continue
-            one_letter = len(plain(columns.names[at]).rstrip("0123456789i")) <= 1
+            one_letter = len(_stem(columns, at)) <= 1
             decimals = are_numbers(columns.cells(at)) and not columns.can_be(at, meaning)
             time = meaning == "exposure" and _is_time(columns.names[at]) and group.keys() & {"n", "mean"}
             if time or (one_letter and decimals and meaning in ("n", "events")):
@@ -655,8 +684,12 @@ def _slots(
             options = frozenset(("mean",)) if spread or not counts else frozenset(("events",))
         for meaning in options:
             rank = _MAPPED if position in columns.mapped else _FULL if reading.rest == rest else _USUAL
-            if rank and plain(columns.names[position]).rstrip("0123456789i") in _ANYTHING:
-                rank = _WEAK
+            if (
+                rank
+                and _stem(columns, position) == "m"
+                and any(_stem(columns, at) == "y" for at, _ in entries)
+            ):
+                rank = _WEAK  # rnmamod: y1 is the mean, m1 counts the missing.
             places[reading.group, meaning][position] = rank
     groups: dict[str, dict[str, int]] = defaultdict(dict)
     problems = []
@@ -732,8 +765,10 @@ def _word_groups(
         by_word[reading.group].append((position, reading))
     others = [word for word in by_word if word.startswith("=")]
     if len(others) == 1 and "2" in by_word:
-        by_word[others[0]] += by_word.pop("1", [])  # What a person maps to the first group is of this one.
-    complete = {}
+        # What a person maps to the first group is of this one.
+        by_word[others[0]] += [entry for entry in by_word.pop("1", []) if entry[0] in columns.mapped]
+    complete: dict[str, dict[str, int]] = {}
+    rivals: list[Problem] = []
     for word, found in by_word.items():
         statistics: dict[str, int] = {}
         spread = any(r.options & {"sd", "se"} for _, r in found)
@@ -742,13 +777,22 @@ def _word_groups(
             if options == {"events", "mean"}:
                 options = frozenset(("mean",)) if spread else frozenset(("events",))
             for meaning in options:
-                statistics.setdefault(meaning, position)
+                first = statistics.setdefault(meaning, position)
+                if first in columns.mapped or first == position:
+                    continue
+                if position in columns.mapped:
+                    statistics[meaning] = position
+                else:
+                    side = "1" if word.startswith("=") else word
+                    rivals.append(_rivals(columns, f"{meaning}{side}", {first, position}))
         # Words are weaker than an index: a mean needs its n or its spread beside it.
         if is_complete(statistics) and (len(statistics) > 1) and not _is_first(word):
             complete[word] = statistics
     unknown = [word for word in complete if word.startswith("=")]
     if len(complete) != 2 or not unknown:
         return None
+    if rivals:
+        raise AmbiguousError("What a column holds cannot be decided.", rivals)
     if len(unknown) == 2:
         if not (treatment and control):
             return None
@@ -784,6 +828,9 @@ def _typed(columns: _Columns, group: Mapping[str, int], word: str) -> str:
 def _namers(columns: _Columns, groups: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
     """Find the column that names each group's treatment."""
     used = _positions(groups)
+    studies = _of_row(columns)[0].get("study", {})
+    if len(studies) == 1:
+        used |= studies.keys()  # A 'reference' that is all there is to name the study is none of a group.
     claims: Claims = defaultdict(dict)
     for position, name in columns:
         if position in used:
@@ -918,6 +965,12 @@ def _empty_effects(columns: _Columns, known: Mapping[str, int]) -> bool:
     return (
         any(not cells[known["estimate"]] for _, cells in columns.table.rows) if "estimate" in known else False
     )
+
+
+def _has_two_sides(columns: _Columns, measure: str) -> bool:
+    """Tell whether a row names two treatments beside an effect: what a person gives a measure for."""
+    claims, _ = _relative(columns, measure)
+    return {"estimate", "arm_a", "arm_b"} <= claims.keys()
 
 
 def _has_base_rows(columns: _Columns, measure: str) -> bool:
