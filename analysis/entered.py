@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from analysis.results import COLUMNS, frame
 from evidence.names import joined
 from evidence.question import as_reported, measured
-from evidence.system.frames import plain, records
-from evidence.system.frames import rows as rows_of
+from evidence.system.frames import cells, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,13 +77,15 @@ def of_network(db: EvidenceBase, net: Network) -> pd.DataFrame:
 def _kept(db: EvidenceBase, rows: pd.DataFrame, outcome: str) -> pd.DataFrame:
     """Add what is known of both arms, and keep the columns of the table."""
     rows = rows.copy()
-    animals, statistics = _animals(db, rows["study"]), _statistics(db, outcome)
-    found = [_measured(row, statistics) for row in rows_of(rows)]
-    for side in "ab":
-        keys = zip(rows["study"], rows["experiment"], rows[f"arm_{side}"], strict=True)
-        rows[f"animals_{side}"] = [animals.get(key, _group(key[1], key[2])) for key in keys]
+    animals, of_arms = _animals(db, rows["study"]), measured(db, outcome)
+    unit = cells(rows["study"]), cells(rows["experiment"])
+    for side, place in zip("ab", _measured(rows, of_arms), strict=True):
+        keys = zip(*unit, cells(rows[f"arm_{side}"]), strict=True)
+        rows[f"animals_{side}"] = [animals.get(key) or _group(key[1], key[2]) for key in keys]
         for name in _STATISTICS:
-            rows[f"{name}_{side}"] = [row[side].get(name) for row in found]
+            values = of_arms[name].to_numpy(dtype=float)
+            found = np.append(values, np.nan)[place]
+            rows[f"{name}_{side}"] = found if np.isfinite(found).any() else None
     rows["reported_contrast_id"] = _reported(db, rows)
     return rows.reindex(columns=list(COLUMNS["contrasts"]))
 
@@ -102,7 +105,7 @@ def _animals(db: EvidenceBase, studies: pd.Series) -> dict[tuple[str, str, str],
             )
         where arm.study in (select unnest(?))
         """,
-        [sorted(set(studies))],
+        [sorted(set(cells(studies)))],
     )
     named: dict[tuple[str, str, str], str] = {}
     for row in rows:
@@ -117,20 +120,19 @@ def _group(experiment: str, arm: str) -> str:
     return joined((experiment, arm), "/")
 
 
-def _statistics(db: EvidenceBase, outcome: str) -> dict[str, dict[str, Any]]:
-    return {str(row["measurement_id"]): row for row in records(measured(db, outcome))}
-
-
-def _measured(
-    row: Mapping[str, Any], statistics: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Mapping[str, Any]]:
-    """Statistics of both arms of a contrast; none for an arm that was put together from several."""
-    ids = str(row.get("measurement_ids") or "").split(",")
-    known = [statistics[item.strip()] for item in ids if item.strip() in statistics]
-    if len(known) != 2:
-        return {"a": {}, "b": {}}
-    by_arm = {item["arm"]: item for item in known}
-    return {side: by_arm.get(row[f"arm_{side}"], {}) for side in "ab"}
+def _measured(rows: pd.DataFrame, of_arms: pd.DataFrame) -> tuple[list[int], list[int]]:
+    """Places among measured arms of both arms of each contrast; -1 for one put together from several."""
+    place = {f"{number:.0f}": i for i, number in enumerate(of_arms["measurement_id"].astype(float).tolist())}
+    arms = cells(of_arms["arm"])
+    found: tuple[list[int], list[int]] = [], []
+    ids = cells(rows["measurement_ids"]) if "measurement_ids" in rows else [""] * len(rows)
+    for text, *names in zip(ids, cells(rows["arm_a"]), cells(rows["arm_b"]), strict=True):
+        items = [place.get(item.strip()) for item in text.split(",")] if isinstance(text, str) else []
+        known = [item for item in items if item is not None]
+        by_arm = {arms[item]: item for item in known} if len(known) == 2 else {}
+        for side, name in zip(found, names, strict=True):
+            side.append(by_arm.get(name, -1))
+    return found
 
 
 def _reported(db: EvidenceBase, rows: pd.DataFrame) -> list[Any]:
@@ -140,4 +142,4 @@ def _reported(db: EvidenceBase, rows: pd.DataFrame) -> list[Any]:
     if not rows["measurement_ids"].isna().any():
         return [None] * len(rows)
     known = as_reported(db)
-    return [known.get(name) for name in rows["contrast_id"]]
+    return [known.get(name) for name in cells(rows["contrast_id"])]

@@ -27,6 +27,7 @@ from evidence.folder.options import options_of, settle, specification
 from evidence.question import time_rule
 from evidence.results import CONTENT, IMPORTANTLY_BETTER, OVER_ALL, Run, hash_rows, versions
 from evidence.system.frames import rows as rows_of
+from evidence.system.progress import listening
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -231,19 +232,22 @@ def run_network(
         chosen["seed"] = asked["seed"]
     say(f"fitting the {engine} engine")
     try:
-        fit = network.fit(net, engine=engine, model=asked["model"], **chosen)
+        with listening(say):
+            fit = network.fit(net, engine=engine, model=asked["model"], **chosen)
     except ModuleNotFoundError as error:
         raise _not_installed(engine, error) from None
     splits = _split_options(fit, asked["split_method"])
     asked["node_split"] = asked["node_split"] or bool(splits)
-    frames = _network_frames(
-        fit, splits if asked["node_split"] else None, asked["leave_one_out"], asked["league"], say
-    )
+    with listening(say):
+        frames = _network_frames(
+            fit, splits if asked["node_split"] else None, asked["leave_one_out"], asked["league"], say
+        )
     frames["contrasts"] = entered.of_network(db, net)
     frames |= _forms_mixed(frames, measure, asked["smd"])
     if asked["chains"]:
         say("drawing Markov chains")
-        frames |= _chains(fit, frames["notes"], asked["seed"])
+        with listening(say):
+            frames |= _chains(fit, frames["notes"], asked["seed"])
     rule = str(time_rule(db, outcome, measure, asked["timepoint"])[0])
     return Run(
         kind="network",

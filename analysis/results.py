@@ -7,7 +7,7 @@ storing does not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from evidence.results import TABLES as TABLES
@@ -15,7 +15,7 @@ from evidence.results import TABLES as TABLES
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COLUMNS", "TABLES", "frame"]
+__all__ = ["COLUMNS", "TABLES", "frame", "text_column"]
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "estimates": (
@@ -189,3 +189,10 @@ def frame(name: str, rows: Iterable[Mapping[str, Any]] | Mapping[str, Any] = ())
     if unknown := [column for column in data.columns if column not in columns]:
         raise KeyError(f"{name} has no column {unknown}")
     return data.reindex(columns=list(columns))
+
+
+def text_column(values: Sequence[str | None]) -> Any:
+    """Make a column of text, of which a frame's column is taken row by row: `take` with their places."""
+    import pandas as pd
+
+    return pd.array(list(values), dtype="str")

@@ -25,6 +25,7 @@ from evidence.folder.options import ALL_OUTCOMES
 from evidence.folder.variables import UNIT, mixed_units, units_refused, variables_of
 from evidence.names import not_found
 from evidence.query import EvidenceBase
+from evidence.system.frames import cells
 from evidence.system.resources import sql_directory
 
 if TYPE_CHECKING:
@@ -524,7 +525,7 @@ def _row(arm: tuple[str, str, str | None], why: dict[str, str]) -> dict[str, Any
 
 
 def _units(rows: pd.DataFrame) -> list[tuple[str, str]]:
-    return list(zip(rows["study"], rows["experiment"], strict=True))
+    return list(zip(cells(rows["study"]), cells(rows["experiment"]), strict=True))
 
 
 # --- time points --------------------------------------------------------------------------------------------
@@ -731,7 +732,8 @@ def _covariance(db: EvidenceBase, asked: Question, chosen: pd.DataFrame) -> pd.D
         f"where outcome = ? and measure = ? and {condition} order by contrast_1, contrast_2",
         [asked.outcome, asked.measure],
     )
-    within = pairs["contrast_1"].isin(chosen["contrast_id"]) & pairs["contrast_2"].isin(chosen["contrast_id"])
+    ids = cells(chosen["contrast_id"])
+    within = pairs["contrast_1"].isin(ids) & pairs["contrast_2"].isin(ids)
     return pairs[within].reset_index(drop=True)
 
 
@@ -754,9 +756,10 @@ def _arms(db: EvidenceBase, outcome: str, chosen: pd.DataFrame) -> pd.DataFrame:
     compared = {
         (block, arm)
         for side in "ab"
-        for block, arm in zip(chosen["block"], chosen[f"arm_{side}"], strict=True)
+        for block, arm in zip(cells(chosen["block"]), cells(chosen[f"arm_{side}"]), strict=True)
     }
-    inside = [i for i, cell in enumerate(zip(arms["block"], arms["arm"], strict=True)) if cell in compared]
+    measured_arms = zip(cells(arms["block"]), cells(arms["arm"]), strict=True)
+    inside = [i for i, cell in enumerate(measured_arms) if cell in compared]
     # By position: a list of no truth values would take away the columns.
     return arms.iloc[inside].reset_index(drop=True)
 

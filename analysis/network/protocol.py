@@ -286,6 +286,22 @@ class Statistic:
 
 
 @dataclass(frozen=True)
+class ByStudy:
+    """A measure of fit of every study.
+
+    Attributes
+    ----------
+    quantity : str
+    study : list of str
+    value : (s,) array
+    """
+
+    quantity: str
+    study: list[str]
+    value: Array
+
+
+@dataclass(frozen=True)
 class Diagnostic:
     """How far the computation of one parameter can be trusted."""
 

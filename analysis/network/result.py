@@ -20,6 +20,7 @@ from analysis.network.data.network import Array, Network
 from analysis.network.model.gls import Gls
 from analysis.network.model.sources import Sources, sources
 from analysis.network.protocol import (
+    ByStudy,
     Diagnostic,
     Effects,
     LeftOut,
@@ -32,6 +33,7 @@ from analysis.network.protocol import (
     Unrelated,
 )
 from evidence.errors import CallError
+from evidence.system.progress import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -351,7 +353,7 @@ class NetworkFit(ABC):
         """Divide the precision of estimates among the comparisons within studies."""
 
     @abstractmethod
-    def statistics(self, model: str) -> Iterable[Statistic]:
+    def statistics(self, model: str) -> Iterable[Statistic | ByStudy]:
         """Measure the fit of a model."""
 
     def diagnosed(self, model: str) -> Iterable[Diagnostic]:
@@ -449,5 +451,5 @@ class NetworkFit(ABC):
             Splits the comparison of two treatments (the lower index first), with what is to be said of it.
         """
         found = self.sources[model]
-        for (a, b), reason in found.reasons.items():
+        for (a, b), reason in counted(found.reasons.items(), len(found.reasons), "splitting comparisons"):
             yield SplitSummary(a, b, note=reason) if reason else split(a, b, found.notes[a, b])

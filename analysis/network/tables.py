@@ -13,9 +13,10 @@ import numpy as np
 
 from analysis.network import ranking as ranks
 from analysis.network.data.deletion import study_numbers
-from analysis.network.data.graph import comparisons
+from analysis.network.data.graph import Comparisons, comparisons
 from analysis.network.data.network import Array, Network
 from analysis.network.protocol import (
+    ByStudy,
     Effects,
     NamedEffects,
     QTest,
@@ -25,9 +26,10 @@ from analysis.network.protocol import (
     SplitSummary,
     filled,
 )
-from analysis.results import frame
+from analysis.results import frame, text_column
 from evidence.names import joined
 from evidence.output import significant
+from evidence.system.frames import cells
 from evidence.system.frames import rows as rows_of
 from evidence.system.memory import FEWER, refuse_without_room
 
@@ -52,6 +54,8 @@ def _stacked(name: str, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Put frames of one kind below each other."""
     import pandas as pd
 
+    if len(parts) == 1:
+        return parts[0]
     return pd.concat(parts, ignore_index=True) if parts else frame(name)
 
 
@@ -363,51 +367,66 @@ def leave_one_out(fit: NetworkFit, treatment: Array, versus: Array) -> pd.DataFr
     return frame("leave_one_out", {name: np.concatenate(values) for name, values in parts.items()})
 
 
-def _contrast_ids(net: Network) -> dict[tuple[str, str, frozenset[str]], tuple[str | None, str | None]]:
-    """Ids of the contrasts and measurements behind each study's comparison of two treatments."""
-    if net.contrasts is None or "contrast_id" not in net.contrasts:
-        return {}
-    found: dict[tuple[str, str, frozenset[str]], tuple[str | None, str | None]] = {}
-    for row in rows_of(net.contrasts):
-        key = (row["study"], row["experiment"], frozenset((row["treatment_a"], row["treatment_b"])))
-        joint = [
-            ",".join(text for text in (old, new) if isinstance(text, str) and text)
-            for old, new in zip(found.get(key, ("", "")), (row["contrast_id"], row.get("measurement_ids")))
-        ]
-        found[key] = (joint[0] or None, joint[1] or None)
-    return found
+def _contrast_ids(net: Network, found: Comparisons) -> tuple[list[str | None], list[str | None]]:
+    """Ids of the contrasts and of the measurements behind each comparison of two treatments in a study."""
+    unknown: list[str | None] = [None] * len(found.study)
+    table = net.contrasts
+    if table is None or "contrast_id" not in table:
+        return unknown, unknown
+    n = len(net.treatments)
+    number = {unit: u for u, unit in enumerate(net.studies)}
+    index = {name: t for t, name in enumerate(net.treatments)}
+    unit = np.array([number[u] for u in zip(cells(table["study"]), cells(table["experiment"]))])
+    ends = [np.array([index[t] for t in cells(table[f"treatment_{side}"])]) for side in "ab"]
+    code = (unit * n + np.minimum(*ends)) * n + np.maximum(*ends)
+    wanted = (found.study * n + found.first) * n + found.second
+    order = np.argsort(code, kind="stable")
+    start, end = (np.searchsorted(code[order], wanted, side=side) for side in ("left", "right"))
+    several = np.flatnonzero(end - start != 1).tolist()
+    joint = []
+    for name in ("contrast_id", "measurement_ids"):
+        if name not in table:
+            joint.append(unknown)
+            continue
+        texts = [text if isinstance(text, str) and text else None for text in cells(table[name])]
+        ids = [texts[i] for i in order[np.minimum(start, len(order) - 1)].tolist()]
+        for i in several:
+            # Arms of one treatment were put together: each of their contrasts counts.
+            ids[i] = ",".join(text for r in order[start[i] : end[i]] if (text := texts[r])) or None
+        joint.append(ids)
+    return joint[0], joint[1]
 
 
 def weights(
     fit: NetworkFit, treatment: Array, versus: Array, shares: Callable[[str], Shares]
 ) -> pd.DataFrame:
     """Tabulate ``weights`` of the comparisons within studies in the estimates of pairs of treatments."""
-    net, names = fit.network, _names(fit.network)
+    net = fit.network
     found = comparisons(net)
     refuse_without_room(
         170 * len(treatment) * len(found.study) * len(fit.models),
         f"The weights of {len(found.study):,} comparisons of studies in {len(treatment):,} effects",
         f"Ask for some effects only, in Python: fit.weights(pairs). {FEWER}",
     )
-    ids = _contrast_ids(net)
-    sources = [
-        ids.get((*net.studies[s], frozenset((names[a], names[b]))), (None, None))
-        for s, a, b in zip(found.study, found.first, found.second)
-    ]
+    ids = _contrast_ids(net, found)
+    of_study = [text_column([unit[part] for unit in net.studies]) for part in (0, 1)]
+    of_comparison = [text_column(texts) for texts in ids]
+    of_treatment = text_column(net.treatments)
+    error = np.sqrt(found.variance)
     parts = []
     for model in fit.models:
         share = shares(model)
         p, r = share.pair, share.comparison
         columns = {
-            "treatment": names[treatment[p]],
-            "versus": names[versus[p]],
-            "study": [net.studies[s][0] for s in found.study[r]],
-            "experiment": [net.studies[s][1] for s in found.study[r]],
-            "contrast_id": [sources[i][0] for i in r],
+            "treatment": of_treatment.take(treatment[p]),
+            "versus": of_treatment.take(versus[p]),
+            "study": of_study[0].take(found.study[r]),
+            "experiment": of_study[1].take(found.study[r]),
+            "contrast_id": of_comparison[0].take(r),
             "estimate": found.estimate[r],
-            "std_error": np.sqrt(found.variance[r]),
+            "std_error": error[r],
             "weight": share.weight,
-            "measurement_ids": [sources[i][1] for i in r],
+            "measurement_ids": of_comparison[1].take(r),
         }
         parts.append(frame("weights", _of(fit, model) | columns))
     return _stacked("weights", parts)
@@ -505,9 +524,18 @@ def sensitivity(fit: NetworkFit, found: Iterable[SensitivityRow]) -> pd.DataFram
 
 def fit_statistics(fit: NetworkFit) -> pd.DataFrame:
     """Tabulate ``fit``."""
-    return frame(
-        "fit", [_of(fit, model) | filled(one) for model in fit.models for one in fit.statistics(model)]
-    )
+    columns: dict[str, list[Any]] = {name: [] for name in ("model", "study", "quantity", "value", "note")}
+    for model in fit.models:
+        for one in fit.statistics(model):
+            values: list[float] = one.value.tolist() if isinstance(one, ByStudy) else [one.value]
+            columns["study"] += one.study if isinstance(one, ByStudy) else [one.study]
+            columns["value"] += values
+            note = None if isinstance(one, ByStudy) else one.note
+            columns["model"] += [model] * len(values)
+            columns["quantity"] += [one.quantity] * len(values)
+            columns["note"] += [note] * len(values)
+    used = {name: values for name, values in columns.items() if any(value is not None for value in values)}
+    return frame("fit", {"engine": fit.engine, **used} if columns["value"] else ())
 
 
 def diagnostics(fit: NetworkFit) -> pd.DataFrame:

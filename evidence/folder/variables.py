@@ -18,6 +18,7 @@ from evidence.facts.reference import reference
 from evidence.folder.missing import Declared, ask
 from evidence.folder.sheet import Problems, Sheet, is_number
 from evidence.names import suggestion
+from evidence.system.frames import cells
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -210,14 +211,16 @@ def variables_of(
     named = [
         f"{m:.0f}" if r != r else f"{r:.0f} {arm}"
         for m, r, arm in zip(
-            long["measurement_id"].astype(float), long["reported_contrast_id"].astype(float), long["arm"]
+            long["measurement_id"].astype(float).tolist(),
+            long["reported_contrast_id"].astype(float).tolist(),
+            cells(long["arm"]),
         )
     ]
     long = long.assign(row=named)
     rows = list(_rows_asked(contrasts, reverse))
     columns: dict[str, Any] = {}
     for (name, kind), group in long.groupby(["variable", "type"], sort=True):
-        known = dict(zip(group["row"], group["number" if kind == "numeric" else "value"]))
+        known = dict(zip(cells(group["row"]), cells(group["number" if kind == "numeric" else "value"])))
         column = [known.get(row) for row in rows]
         if any(value is not None for value in column):
             values = pd.Series(column, dtype=float if kind == "numeric" else object)
@@ -235,10 +238,10 @@ def _rows_asked(contrasts: pd.DataFrame, reverse: Sequence[bool] | None) -> Iter
     """Name the row of the treatment asked about: a measurement, or an arm of a reported contrast."""
     turned = [False] * len(contrasts) if reverse is None else reverse
     for ids, reported, a, b, second in zip(
-        contrasts["measurement_ids"],
-        contrasts["reported_contrast_id"].astype(float),
-        contrasts["arm_a"],
-        contrasts["arm_b"],
+        cells(contrasts["measurement_ids"]),
+        contrasts["reported_contrast_id"].astype(float).tolist(),
+        cells(contrasts["arm_a"]),
+        cells(contrasts["arm_b"]),
         turned,
         strict=True,
     ):

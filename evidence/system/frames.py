@@ -9,6 +9,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+def cells(column: pd.Series) -> list[Any]:
+    """Cells of a column as they stand; to go through a column of text itself takes ten times as long."""
+    return column.to_numpy(dtype=object).tolist()
+
+
 def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows of a frame by column name, each cell as it stands.
 

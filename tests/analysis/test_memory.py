@@ -15,8 +15,6 @@ from analysis.network import counts
 from analysis.network.data.network import ArmBlock, Block, Network
 from analysis.network.exact.influence import Influence
 from analysis.network.frequentist import contribution
-from analysis.network.mcmc import chains
-from analysis.network.mcmc import data as mcmc_data
 from analysis.network.model.gls import Gls
 from analysis.network.model.posterior import contrasts_of
 from analysis.pairwise.small_study import asymmetry as bias
@@ -170,27 +168,6 @@ def test_what_is_said_is_what_is_taken(monkeypatch, prepare, a, b):
     assert 0.5 < max(said) / peak < 2.0
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(find_spec("pymc") is None, reason="needs the extra mcmc")
-@pytest.mark.parametrize("studies", [800, 1600])
-def test_what_mcmc_says_is_what_matrix_and_model_take(monkeypatch, studies):
-    said = []
-    monkeypatch.setattr(mcmc_data, "refuse_without_room", lambda needed, what, instead: said.append(needed))
-    _, data = mcmc_data.observations(net_of(studies, 4), "binomial", None, None, None)
-    specification = mcmc_data.Specification(4, mcmc_data.priors.parse("uniform(0, 2)"), 10.0)
-    structure = mcmc_data.Structure((0.0, 10.0), None, {}, specification.prior)
-    design = data.design(specification)
-    chains.build(mcmc_data.chain_data(data, design, specification, structure, "common"))
-    tracemalloc.start()
-    try:
-        _held = chains.build(mcmc_data.chain_data(data, design, specification, structure, "random"))
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    print(f"said {said[-1] / 1e6:.1f} MB, taken {peak / 1e6:.1f} MB")
-    assert 0.5 < said[-1] / peak < 2.0
-
-
 @pytest.mark.parametrize(
     ("run", "remedy"),
     [
@@ -209,7 +186,7 @@ def test_what_mcmc_says_is_what_matrix_and_model_take(monkeypatch, studies):
 def test_refused_before_it_is_taken_with_what_would_work(monkeypatch, run, remedy):
     monkeypatch.setattr(memory, "available", lambda: 50e6)
     monkeypatch.setattr(
-        "analysis.network.mcmc.posterior.run", lambda *a, **o: pytest.fail("chains were drawn")
+        "analysis.network.mcmc.chains._compiled", lambda *a, **o: pytest.fail("chains were drawn")
     )
     monkeypatch.setattr(counts.engine, "sample", lambda *args: pytest.fail("draws were taken"))
     with pytest.raises(RefusedError, match="of memory; there is 50 MB") as refused:

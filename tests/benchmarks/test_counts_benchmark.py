@@ -2,6 +2,7 @@
 
 import json
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,24 @@ def test_all_leave_one_outs_on_smoking(benchmark):
 
 
 @pytest.mark.benchmark(group="counts growth")
+def test_memory_does_not_grow_by_draws_times_studies(benchmark):
+    def measure():
+        net, peaks = simulated(400), []
+        for draws in (1024, 4096):
+            tracemalloc.start()
+            counts.fit(net, model="random", draws=draws).fit_statistics()
+            peaks.append(tracemalloc.get_traced_memory()[1] / 1e6)
+            tracemalloc.stop()
+        return peaks
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("analysis.network.counts.posterior.KEPT", 0)
+        peaks = benchmark.pedantic(measure, rounds=1)
+    print(f"counts, 400 studies, 1,024 and 4,096 draws: peak {peaks[0]:.0f} and {peaks[1]:.0f} MB")
+    assert peaks[1] < peaks[0] + 20
+
+
+@pytest.mark.benchmark(group="counts growth")
 def test_time_grows_linearly_with_studies(benchmark):
     def measure():
         times = {}
@@ -67,4 +86,5 @@ def test_time_grows_linearly_with_studies(benchmark):
     times = benchmark.pedantic(measure, rounds=1)
     slope = np.polyfit(np.log(list(times)), np.log(list(times.values())), 1)[0]
     benchmark.extra_info.update({"seconds": times, "slope": slope})
+    print(f"counts: {times} s CPU, grows with power {slope:.2f}")
     assert slope < 1.3

@@ -14,7 +14,14 @@ from math import inf, isfinite, log, log2
 import numpy as np
 
 from analysis.network.counts.fitted import CountsFit
-from analysis.network.counts.posterior import Sampling, refuse_untrusted, sample
+from analysis.network.counts.posterior import (
+    KEPT,
+    PILOT,
+    Sampling,
+    integrals_in_bytes,
+    refuse_untrusted,
+    sample,
+)
 from analysis.network.data.network import Network
 from analysis.network.model import priors
 from analysis.network.model.likelihood import VAGUE, Counts, choose, consistency, on_link, read_counts
@@ -115,11 +122,13 @@ def fit(
 def _refuse_without_room(counts: Counts, treatments: int, models: int, how: Sampling) -> None:
     """Refuse more studies than the draws leave room for."""
     arms, studies = sum(y.size for y in counts.events), len(counts.study)
-    # At every draw a likelihood of each study, a deviance and a fit of each arm, kept for each model, and of
-    # the last one in pieces as well. At every node how each study's own effects move with the others,
-    # four times. The arrays of one piece are there whatever the size.
+    # What is kept of every draw, for each model, and of the last one in pieces as well; a likelihood, a
+    # deviance and a fit at some draws by two rules. At every node how each study's own effects move with the
+    # others, four times. The arrays of one piece are there whatever the size.
+    kept = integrals_in_bytes(counts, how.draws)
     needed = (
-        8 * how.draws * (studies + 2 * arms) * (models + 0.5)
+        (kept * (models + 0.5) if kept <= KEPT else 0)
+        + 2 * models * integrals_in_bytes(counts, PILOT)
         + 8 * 4 * (1.5 * how.nodes) * arms * treatments
         + _PIECES
     )

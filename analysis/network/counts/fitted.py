@@ -22,6 +22,7 @@ from analysis.network.model.rows import Design
 from analysis.network.model.specification import Specification
 from analysis.network.protocol import Diagnostic, Effects, LeftOut, Shares, SplitSummary, Statistic, Unrelated
 from analysis.network.sampled import THIN, WITHOUT, SampledFit, summary
+from evidence.system.progress import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,20 +66,27 @@ class CountsFit(SampledFit):
         """
         number, _ = study_numbers(self.network)
         apart = cut_off(self.network)
+        owner = number[self.counts.study]
         for model in self.models:
-            for study in np.unique(number[self.counts.study]):
-                draws, tau, note = self._without(model, number[self.counts.study] == study)
+            every: dict[int, LeftOut] = {}
+            found_of_each = self.posteriors[model].log_likelihoods(owner)
+            total = len(np.unique(owner))
+            for study, log_likelihood in counted(found_of_each, total, "leaving out studies"):
+                draws, tau, note = self._without(model, owner == study, log_likelihood)
                 found, lost = Effects.blank(len(treatment)), np.zeros(len(treatment), dtype=bool)
                 if draws is not None:
                     found = summary(draws, draws.difference(treatment, versus))
                     lost = self.driven_pairs(found.std_error) | separated(apart, study, treatment, versus)
                 one = LeftOut.one(study, found, tau, np.full(len(treatment), note, dtype=object))
-                yield model, one.lacking(lost[None], WITHOUT)
+                every[study] = one.lacking(lost[None], WITHOUT)
+            yield from ((model, every[study]) for study in sorted(every))
 
-    def _without(self, model: str, members: Array) -> tuple[Draws | None, float, str | None]:
+    def _without(
+        self, model: str, members: Array, log_likelihood: Array
+    ) -> tuple[Draws | None, float, str | None]:
         """Posterior without some studies: draws, median of tau, and a note where there are none."""
         posterior = self.posteriors[model]
-        log_weight = posterior.log_weight - posterior.integrals.log_likelihood[:, members].sum(1)
+        log_weight = posterior.log_weight - log_likelihood
         weight, shape = pareto_smoothed(log_weight)
         trusted = shape < LARGEST_SHAPE and 1.0 / (weight**2).sum() >= LEAST_SHARE * len(weight)
         if not trusted:
@@ -176,8 +184,8 @@ class CountsFit(SampledFit):
         studies = np.unique(owner)
         deviance, leverage = posterior.deviance
         dbar, pd_ = (float(sum(part.sum() for part in parts)) for parts in (deviance, leverage))
-        likelihood = posterior.integrals.log_likelihood
-        elpd = [-log_mean(posterior.weight, -likelihood[:, owner == s].sum(1)) for s in studies]
+        of_study = {s: -log_mean(posterior.weight, -each) for s, each in posterior.log_likelihoods(owner)}
+        elpd = [of_study[s] for s in studies.tolist()]
         arms = f"posterior mean residual deviance; compare with {self.counts.n_arms} arms"
         yield Statistic("Dbar", dbar, arms)
         yield Statistic("pD", pd_, "Dbar less the deviance at the posterior mean expected events")

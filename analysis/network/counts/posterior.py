@@ -7,6 +7,7 @@ their mode at each node, with quasi-random numbers, and weighted.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import lgamma, log, pi
@@ -37,6 +38,8 @@ FINER = 2
 """Points per dimension by which it is finer."""
 ORDER_TOLERANCE = 1e-3
 """Spread over the posterior of what that changes in the log likelihood, at which a rule is fine enough."""
+KEPT = 150_000_000
+"""Bytes up to which the integrals of every study at every draw are kept."""
 MOST_POINTS = 15
 """Points per dimension beyond which no rule goes."""
 
@@ -60,6 +63,11 @@ class Sampling:
     nodes: int
 
 
+def integrals_in_bytes(counts: Counts, draws: int) -> int:
+    """Bytes that a likelihood of each study and two numbers of each arm take at every draw."""
+    return 8 * draws * sum(len(y) + 2 * y.size for y in counts.events)
+
+
 @dataclass(frozen=True, eq=False)
 class CountsPosterior:
     """Weighted draws of the coefficients of one design.
@@ -72,8 +80,9 @@ class CountsPosterior:
     node : (N,) int array
         Node of each draw.
     coefficients : (N, p) array
-    integrals : StudyIntegrals
-        Of every study at every draw.
+    integrals : StudyIntegrals or None
+        Of every study at every draw, where that is no more than `KEPT` bytes; else they are found anew when
+        they are asked for, some studies after the other.
     log_weight, weight : (N,) array
         As they are, and smoothed and normalised.
     shape : float
@@ -89,7 +98,7 @@ class CountsPosterior:
     modes: Modes
     node: Array
     coefficients: Array
-    integrals: StudyIntegrals
+    integrals: StudyIntegrals | None
     log_weight: Array
     weight: Array
     shape: float
@@ -169,11 +178,47 @@ class CountsPosterior:
         node, coefficients = self.node[some], self.coefficients[some]
         return some, self.model.integrate(self.modes, node, coefficients, fit=True, orders=orders)
 
+    @cached_property
+    def coarse(self) -> StudyIntegrals:
+        """The study integrals that were used, at the draws of `finer`."""
+        some = np.arange(PILOT)
+        if (kept := self.integrals) is None:
+            return self.model.integrate(self.modes, self.node[some], self.coefficients[some], fit=True)
+        assert kept.deviance is not None
+        assert kept.fitted is not None
+        parts = (tuple(part[some] for part in parts) for parts in (kept.deviance, kept.fitted))
+        return StudyIntegrals(kept.log_likelihood[some], *parts)
+
+    def log_likelihoods(self, owner: Array) -> Iterator[tuple[int, Array]]:
+        """Give each study's log likelihood at every draw, some studies after the other.
+
+        Parameters
+        ----------
+        owner : (S,) int array
+            Number of the study of each unit of randomisation, in the order of `Counts.study`.
+
+        Returns
+        -------
+        iterator of (int, (N,) array)
+            Once for each number, in no order.
+        """
+        if self.integrals is None:
+            parts = self.model.by_study(self.modes, self.node, self.coefficients)
+        else:
+            parts = iter([(np.arange(len(owner)), self.integrals.log_likelihood)])
+        missing, waiting = np.bincount(owner), dict[int, Array]()
+        for places, values in parts:
+            for column, study in enumerate(owner[places].tolist()):
+                waiting[study] = waiting.get(study, 0.0) + values[:, column]
+                missing[study] -= 1
+                if not missing[study]:
+                    yield study, waiting.pop(study)
+
     @property
     def integration_error(self) -> float:
         """Standard deviation over draws of the error of the log likelihood from the Gauss-Hermite rule."""
         some, finer = self.finer
-        change = (finer.log_likelihood - self.integrals.log_likelihood[some]).sum(1)
+        change = (finer.log_likelihood - self.coarse.log_likelihood).sum(1)
         return float(_spread(change, self.log_weight[some]))
 
     @cached_property
@@ -183,23 +228,22 @@ class CountsPosterior:
         Leverage is the mean deviance less the deviance at the posterior mean of the expected events. Both are
         corrected by what a finer rule finds at some of the draws.
         """
-        assert self.integrals.deviance is not None
-        assert self.integrals.fitted is not None
         counts = self.model.counts
         some, finer = self.finer
         weight = self.weight[some] / self.weight[some].sum()
-        assert finer.deviance is not None
-        assert finer.fitted is not None
 
-        def corrected(coarse: tuple[Array, ...], fine: tuple[Array, ...]) -> list[Array]:
-            return [
-                np.tensordot(self.weight, c, 1) + np.tensordot(weight, f - c[some], 1)
-                for c, f in zip(coarse, fine)
-            ]
+        def corrected(name: str, sums: Sequence[Array]) -> list[Array]:
+            at_some = zip(sums, getattr(self.coarse, name), getattr(finer, name))
+            return [whole + np.tensordot(weight, f - c, 1) for whole, c, f in at_some]
 
-        mean = corrected(self.integrals.deviance, finer.deviance)
+        if (kept := self.integrals) is None:
+            _, *sums = self.model.sums(self.modes, self.node, self.coefficients, self.weight)
+        else:
+            assert kept.deviance is not None
+            assert kept.fitted is not None
+            sums = [[np.tensordot(self.weight, c, 1) for c in part] for part in (kept.deviance, kept.fitted)]
+        mean, fitted = corrected("deviance", sums[0]), corrected("fitted", sums[1])
         leverage = []
-        fitted = corrected(self.integrals.fitted, finer.fitted)
         for own, expected, y, size in zip(mean, fitted, counts.events, counts.sizes):
             leverage.append(own - counts.likelihood.deviance(y, size, expected))
         return tuple(mean), tuple(leverage)
@@ -240,8 +284,13 @@ def sample(
     node, coefficients, log_proposal, noise = _propose(modes, proposal, stretch, how)
     outside = log_node[node] + likelihood.log_prior_effects(coefficients) - log_proposal
     likelihood.orders = _orders(likelihood, modes, node[:PILOT], coefficients[:PILOT], outside[:PILOT])
-    integrals = likelihood.integrate(modes, node, coefficients, fit=True)
-    log_weight = integrals.log_likelihood.sum(1) + outside
+    integrals, total = None, np.zeros(0)
+    if integrals_in_bytes(counts, len(node)) <= KEPT:
+        integrals = likelihood.integrate(modes, node, coefficients, fit=True)
+        total = integrals.log_likelihood.sum(1)
+    else:
+        total = likelihood.sums(modes, node, coefficients)[0]
+    log_weight = total + outside
     weight, shape = pareto_smoothed(log_weight)
     return CountsPosterior(
         likelihood, modes, node, coefficients, integrals, log_weight, weight, shape, proposal, tau, noise

@@ -19,6 +19,7 @@ from analysis.network.data.network import Array, Network, unit_label
 from evidence import facts
 from evidence.errors import CallError, Problem, RefusedError
 from evidence.facts.reasons import words
+from evidence.system.frames import cells
 from evidence.system.frames import rows as rows_of
 
 if TYPE_CHECKING:
@@ -249,8 +250,11 @@ def _canonical(frame: pd.DataFrame, needed: Sequence[str], fields: Mapping[str, 
     text = ("study", "experiment", "treatment", "treatment_a", "treatment_b", "arm", "arm_a", "arm_b")
     problems = []
     for column in (c for c in text if c in data):
-        data[column] = [_text(value) for value in data[column]]
-        empty = np.flatnonzero(data[column] == "")
+        given = cells(data[column])
+        texts = _texts(given)
+        if texts != given:
+            data[column] = texts
+        empty = [r for r, text in enumerate(texts) if text == ""]
         problems += [Problem(f"row {r + 1} names no {column}", "a name", column=column) for r in empty]
     numbers = ("estimate", "std_error", "y", "v", "n", "n_a", "n_b", "events", "exposure", "mean", "se")
     for column in (c for c in numbers if c in data):
@@ -262,6 +266,16 @@ def _canonical(frame: pd.DataFrame, needed: Sequence[str], fields: Mapping[str, 
     if problems:
         raise RefusedError("The table cannot be read:", problems)
     return data
+
+
+def _texts(values: Sequence[Any]) -> list[str]:
+    """Write cells as text, each that there are many of once."""
+    try:
+        text = {value: _text(value) for value in set(values)}
+    except TypeError:  # not hashable
+        return [_text(value) for value in values]
+    # Equal cells need not read alike: 1 and True, 2 and 2.0.
+    return [value if type(value) is str and text[value] == value else _text(value) for value in values]
 
 
 def _text(value: Any) -> str:
@@ -373,7 +387,7 @@ def _filtered(
 
 def units_of(rows: pd.DataFrame) -> list[tuple[str, str]]:
     """Name the unit of randomisation of each row."""
-    return list(zip(rows["study"], rows["experiment"]))
+    return list(zip(cells(rows["study"]), cells(rows["experiment"])))
 
 
 def _refuse_bad_rows(contrast: pd.DataFrame) -> None:
@@ -432,24 +446,34 @@ def _positions(
     """
     import pandas as pd
 
-    units = tuple(sorted(set(units_of(contrast))))
+    of_row = units_of(contrast)
+    units = tuple(sorted(set(of_row)))
     number = {unit: u for u, unit in enumerate(units)}
-    unit = np.array([number[u] for u in units_of(contrast)])
-    columns = ("arm", "treatment", "n")
-    sides = [
-        contrast.reindex(columns=[f"{name}_{side}" for name in columns])
-        .set_axis(columns, axis=1)
-        .assign(unit=unit)
-        for side in ("a", "b")
-    ]
-    both = pd.concat(sides, ignore_index=True)
-    code = both.groupby(["unit", "arm"], sort=True).ngroup().to_numpy()
-    arm = both.groupby(["unit", "arm"], sort=True).first().reset_index()
-    wrong = both[arm["treatment"].to_numpy()[code] != both["treatment"].to_numpy()]
+    unit = np.array([number[u] for u in of_row])
+    both = {
+        name: np.concatenate([contrast[f"{name}_{side}"].to_numpy(dtype=object) for side in "ab"])
+        for name in ("arm", "treatment")
+    }
+    n = np.concatenate(
+        [contrast.get(f"n_{side}", pd.Series(np.nan, contrast.index)).to_numpy(dtype=float) for side in "ab"]
+    )
+    both["unit"] = np.concatenate([unit, unit])
+    named, _ = pd.factorize(both["arm"], sort=True)
+    _, first, code = np.unique(
+        both["unit"] * (named.max() + 1) + named, return_index=True, return_inverse=True
+    )
+    code = code.ravel()
+    arm = pd.DataFrame({name: both[name][first] for name in ("unit", "arm", "treatment")})
+    # Rows of one arm may lack its size.
+    size = np.full(len(arm), np.nan)
+    known = np.flatnonzero(np.isfinite(n))[::-1]
+    size[code[known]] = n[known]
+    arm["n"] = size
+    wrong = pd.DataFrame(both)[both["treatment"][first][code] != both["treatment"]]
     if len(wrong):
         problems = []
-        for u, name in dict.fromkeys(zip(wrong["unit"], wrong["arm"])):
-            seen = sorted(set(both["treatment"][(both["unit"] == u) & (both["arm"] == name)]))
+        for u, name in dict.fromkeys(zip(wrong["unit"].tolist(), cells(wrong["arm"]))):
+            seen = sorted(set(both["treatment"][(both["unit"] == u) & (both["arm"] == name)].tolist()))
             told = f"the arm has the treatments {' and '.join(seen)}"
             problems.append(Problem(told, "one treatment", study=unit_label(units[u]), arm=name))
         raise RefusedError("An arm has more than one treatment:", problems)

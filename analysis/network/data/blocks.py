@@ -11,6 +11,7 @@ import numpy as np
 
 from analysis.network.data.network import ArmBlock, Array, Block, Network
 from evidence.errors import CallError, Problem, RefusedError
+from evidence.system.frames import cells
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,7 +158,7 @@ def number_arms(
     Studies
     """
     index = {name: t for t, name in enumerate(names)}
-    treatment, unit = np.array([index[name] for name in arm["treatment"]]), arm["unit"].to_numpy()
+    treatment, unit = np.array([index[name] for name in cells(arm["treatment"])]), arm["unit"].to_numpy()
     order = np.lexsort((np.arange(len(arm)), treatment, unit))
     size = np.bincount(unit, minlength=len(labels))
     first = np.cumsum(size) - size
@@ -425,14 +426,15 @@ def arm_blocks(net: Network, arm: pd.DataFrame) -> tuple[ArmBlock, ...] | None:
     """
     number = {unit: u for u, unit in enumerate(net.studies)}
     index = {name: t for t, name in enumerate(net.treatments)}
-    unit = np.array([number.get(u, -1) for u in zip(arm["study"], arm["experiment"])], dtype=int)
-    treatment = np.array([index.get(t, -1) for t in arm["treatment"]], dtype=int)
+    units = zip(cells(arm["study"]), cells(arm["experiment"]))
+    unit = np.array([number.get(u, -1) for u in units], dtype=int)
+    treatment = np.array([index.get(t, -1) for t in cells(arm["treatment"])], dtype=int)
     used = (unit >= 0) & (treatment >= 0)
     cell = unit[used] * len(net.treatments) + treatment[used]
-    cells = len(net.studies) * len(net.treatments)
+    size = len(net.studies) * len(net.treatments)
 
     def total(values: Array) -> Array:
-        sums = np.zeros(cells)
+        sums = np.zeros(size)
         np.add.at(sums, cell, values)
         return sums
 
@@ -454,7 +456,7 @@ def arm_blocks(net: Network, arm: pd.DataFrame) -> tuple[ArmBlock, ...] | None:
             values["n"] = total(n)
     if not values:
         return None
-    present = np.zeros(cells, dtype=bool)
+    present = np.zeros(size, dtype=bool)
     present[cell] = True
     blocks = []
     for block in net.blocks:

@@ -16,7 +16,7 @@ from analysis.network.data.network import Array, Network
 from analysis.network.exact import refits
 from analysis.network.exact.deletion import AT_ONCE, leave_one_out
 from analysis.network.exact.influence import Influence
-from analysis.network.exact.posterior import slopes_at, summary, tau_summary
+from analysis.network.exact.posterior import sides_of, slopes_at, summary, tau_summary
 from analysis.network.exact.remarks import remarks
 from analysis.network.exact.splitting import Split, node_split
 from analysis.network.model import predictors, priors
@@ -27,6 +27,7 @@ from analysis.network.model.posterior import Posterior, contrasts_of, shares_of
 from analysis.network.model.rows import BlockRows, DesignRows
 from analysis.network.model.specification import Specification, unit_of
 from analysis.network.protocol import (
+    ByStudy,
     Diagnostic,
     Effects,
     LeftOut,
@@ -112,13 +113,15 @@ class ExactFit(NetworkFit):
     ) -> Effects:
         """Estimate the effects of pairs of treatments, at some values of the covariates."""
         posterior = self.posteriors[model]
-        contrasts = contrasts_of(posterior, treatment, versus)
         if at:
+            contrasts = contrasts_of(posterior, treatment, versus)
             regression = self.specification.regression
-            contrasts = contrasts + slopes_at(posterior, regression, (treatment, versus), at)
-        found = summary(posterior.effects(contrasts))
+            effects = posterior.effects(contrasts + slopes_at(posterior, regression, (treatment, versus), at))
+        else:
+            effects = self._of_pairs(posterior, model, treatment, versus)
+        found = summary(effects)
         if model == "random":
-            lower, upper = posterior.effects(contrasts, predictive=True).interval()
+            lower, upper = posterior.predicted(effects).interval()
             found = replace(found, pi_lower=lower, pi_upper=upper)
         return found
 
@@ -141,7 +144,22 @@ class ExactFit(NetworkFit):
             Of m mixtures: means, densities, probabilities, quantiles.
         """
         posterior = self.posteriors[model]
-        return posterior.effects(contrasts_of(posterior, treatment, versus), predictive=predictive)
+        found = self._of_pairs(posterior, model, treatment, versus)
+        return posterior.predicted(found) if predictive else found
+
+    def _of_pairs(self, posterior: Posterior, model: str, treatment: Array, versus: Array) -> NormalMixture:
+        """Find the effects of pairs; those of all pairs, which several tables ask for, once."""
+        n = len(self.network.treatments)
+        every = np.triu_indices(n, 1)
+        if len(treatment) != len(every[0]) or (versus != every[0]).any() or (treatment != every[1]).any():
+            return posterior.effects(contrasts_of(posterior, treatment, versus))
+        if model not in self._all_effects:
+            self._all_effects[model] = posterior.effects(contrasts_of(posterior, treatment, versus))
+        return self._all_effects[model]
+
+    @cached_property
+    def _all_effects(self) -> dict[str, NormalMixture]:
+        return {}
 
     def coefficients(self) -> pd.DataFrame:
         """Tabulate the slopes of a meta-regression.
@@ -371,14 +389,9 @@ class ExactFit(NetworkFit):
 
     def split_comparisons(self, model: str) -> Iterator[SplitSummary]:
         """Split every comparison that has independent indirect evidence."""
-
-        def summarised(a: int, b: int, note: str | None) -> SplitSummary:
-            split = self.splits[model][a, b]
-            sides = [summary(side) for side in (split.direct, split.indirect, split.difference)]
-            columns = (np.array([getattr(side, name) for side in sides]) for name in vars(sides[0]))
-            return SplitSummary.of(a, b, Effects(*columns), note)
-
-        return self.split_each(model, summarised)
+        sides = sides_of(list(self.splits[model].values()))
+        found = dict(zip(self.splits[model], sides, strict=True))
+        return self.split_each(model, lambda a, b, note: SplitSummary.of(a, b, found[a, b], note))
 
     @cached_property
     def unrelated_mean_effects(self) -> tuple[Array, dict[str, Posterior]]:
@@ -406,7 +419,7 @@ class ExactFit(NetworkFit):
 
     # --- fit and computation --------------------------------------------------------------------------------
 
-    def statistics(self, model: str) -> Iterator[Statistic]:
+    def statistics(self, model: str) -> Iterator[Statistic | ByStudy]:
         """Give deviance, DIC, WAIC, leave-one-out and marginal likelihood, in all and by study.
 
         Dbar, pD and DIC are conditional on the study effects, as WinBUGS, JAGS and gemtc compute them, for
@@ -442,9 +455,9 @@ class ExactFit(NetworkFit):
             yield Statistic("POTH", ranking.poth(self.sucra(model)), "of the SUCRAs")
         _, studies = study_numbers(self.network)
         own = {"deviance": deviance, "leverage": leverage, "data_points": influence.n_rows, "elpd_loo": elpd}
+        names = [studies[study] for study in influence.study]
         for quantity, values in own.items():
-            for study, value in zip(influence.study, values):
-                yield Statistic(quantity, float(value), study=studies[study])
+            yield ByStudy(quantity, names, values.astype(float))
 
     def diagnosed(self, model: str) -> Iterator[Diagnostic]:
         """Say how far numbers may be off: quadrature error, Monte Carlo error of rank probabilities.

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from analysis.network.data.network import Array
+from analysis.network.exact.splitting import Split
 from analysis.network.model import predictors
 from analysis.network.model.mixture import NormalMixture
 from analysis.network.model.posterior import Posterior
@@ -15,15 +16,34 @@ from analysis.network.model.specification import Regression
 from analysis.network.protocol import Effects, TauSummary
 from evidence.errors import CallError
 
+FIELDS = ("weights", "means", "sds")
+EFFECTS = ("estimate", "std_error", "ci_lower", "ci_upper", "p_value")
+
 
 def summary(effects: NormalMixture) -> Effects:
     """Give mean, standard deviation, interval and two-sided tail probability of each mixture."""
     return Effects(effects.mean, effects.sd, *effects.interval(), effects.tail_probability())
 
 
+def sides_of(splits: Sequence[Split]) -> list[Effects]:
+    """Summarise the direct, the indirect effect and their difference of each split, all at once."""
+    found: dict[int, Effects] = {}
+    for nodes in {split.direct.means.shape[-1] for split in splits}:
+        places = [i for i, split in enumerate(splits) if split.direct.means.shape[-1] == nodes]
+        sides = [(splits[i].direct, splits[i].indirect, splits[i].difference) for i in places]
+        mixture = NormalMixture(
+            *(np.array([[getattr(side, name) for side in three] for three in sides]) for name in FIELDS)
+        )
+        every = summary(mixture)
+        for row, i in enumerate(places):
+            found[i] = Effects(*(getattr(every, name)[row] for name in EFFECTS))
+    return [found[i] for i in range(len(splits))]
+
+
 def tau_summary(tau: Heterogeneity) -> TauSummary:
     """Give moments and quantiles of the heterogeneity."""
-    median, lower, upper = (tau.quantile(q) for q in (0.5, 0.025, 0.975))
+    limits = tau.quantiles(np.tile(tau.mass, (3, 1)), np.array([0.5, 0.025, 0.975]))
+    median, lower, upper = limits.tolist()
     return TauSummary(tau.mean, tau.sd, median, lower, upper)
 
 

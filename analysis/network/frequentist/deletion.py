@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from analysis.network.data.deletion import cut_off, separated, study_numbers
@@ -11,6 +13,7 @@ from analysis.network.model.downdate import LEAST, SHARP, Deletions
 from analysis.network.model.gls import ESTIMATORS, Gls, Solution
 from analysis.network.model.many_tau2 import at_each, tau2_of_each
 from analysis.network.protocol import LeftOut
+from evidence.system.progress import counted
 
 UNKNOWN_TAU = "heterogeneity cannot be estimated"
 
@@ -84,7 +87,7 @@ class WithoutStudies:
         effect, variance = effect.T, variance.T
         if not self._sharp(at[0], treatment, versus):
             again[:] = True
-        for study in self.study[again[self.study]]:
+        for study in self._solved_again(again):
             keep = self.member != study
             effect[study], variance[study] = self.gls.contrasts(at[study], treatment, versus, keep)
         for study in self.apart:
@@ -116,9 +119,13 @@ class WithoutStudies:
             )
             between[self.freedom == 0] = np.nan
             again |= np.isnan(between) & (self.freedom > 0)
-        for study in self.study[again[self.study]]:
+        for study in self._solved_again(again):
             between[study] = ESTIMATORS[method](self.gls, self.member != study)
         return between, again
+
+    def _solved_again(self, which: Array) -> Iterator[int]:
+        studies = self.study[which[self.study]].tolist()
+        return counted(studies, len(studies), "fitting without studies that cannot be down-dated")
 
     def _sharp(self, tau2: float, treatment: Array, versus: Array) -> bool:
         """Whether the differences of treatments keep their digits, held against one root."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from analysis.network import ranking, tables
 from analysis.network.data.graph import comparisons, design_name
-from analysis.network.data.network import Array, Network
+from analysis.network.data.network import Array, Network, unit_label
 from analysis.network.frequentist import contribution, splitting
 from analysis.network.frequentist.deletion import WithoutStudies
 from analysis.network.frequentist.funnel import comparison_adjusted, small_study_tests
@@ -20,6 +20,7 @@ from analysis.network.frequentist.solution import i_squared, interval, rank_prob
 from analysis.network.model import inconsistency
 from analysis.network.model.gls import ESTIMATORS, Gls, Solution, tau2_interval
 from analysis.network.protocol import (
+    ByStudy,
     Effects,
     LeftOut,
     QTest,
@@ -300,7 +301,7 @@ class FrequentistFit(NetworkFit):
         if len(without.study):
             yield np.tile(np.array(self.models, dtype=object), len(without.study)), LeftOut.woven(parts)
 
-    def statistics(self, model: str) -> Iterator[Statistic]:
+    def statistics(self, model: str) -> Iterator[Statistic | ByStudy]:
         """Give the log likelihood, what each study adds to Q, and how certain the hierarchy is.
 
         The quantities are q (per study, and in total), df, POTH (see `analysis.network.ranking.poth`), and
@@ -310,8 +311,7 @@ class FrequentistFit(NetworkFit):
             return
         solution = self.solution(model)
         each = np.bincount(self.gls.study, solution.weights[:, 0] * solution.residual[:, 0] ** 2)
-        for s, value in enumerate(each):
-            yield Statistic("q", value, study=self.network.study_label(s))
+        yield ByStudy("q", [unit_label(unit) for unit in self.network.studies], each)
         yield Statistic("q", solution.rss[0], "sum of squared standardised residuals")
         yield Statistic("df", float(self.df))
         if ranking.benefit(self.network) is not None and (ranks := self.ranks(model)) is not None:

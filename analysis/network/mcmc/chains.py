@@ -18,6 +18,7 @@ from analysis.network.data.network import Array
 from analysis.network.model.priors import PRIORS, Prior
 from evidence.errors import RefusedError
 from evidence.system.memory import FEWER, refuse_without_room
+from evidence.system.progress import tell
 
 CHAINS = 4
 
@@ -53,8 +54,9 @@ class ChainData:
     shape : Shape
     arrays : dict of str to array
         By the names of the model's data: y (N,), size (N,) (theta of rows, n, exposure or standard errors),
-        x (N, p), study (N,) (place of the study), include (S,), load (N, Z) (what the standard normal
-        variables of the study effects do), prior_sd (p,), membership (p, C), and the numbers of the priors.
+        x (N, p), study (N,) (place of the study), include (S,), load and load_index (N, q) (what the standard
+        normal variables of the study effects do, and which), prior_sd (p,), membership (p, C), and the
+        numbers of the priors.
     """
 
     shape: Shape
@@ -196,11 +198,17 @@ def build(data: ChainData) -> Any:
                 baseline = pm.Deterministic("baseline", centre + width * raw)
             eta = baseline[d["study"]] + predictor
             if tau is not None:
-                z = pm.Normal("z", 0.0, 1.0, shape=arrays["load"].shape[1])
-                eta = eta + tau * pt.dot(d["load"], z)
+                z = pm.Normal("z", 0.0, 1.0, shape=study_effects(arrays))
+                taken = z[d["load_index"].flatten()].reshape(arrays["load"].shape)
+                eta = eta + tau * pt.sum(d["load"] * taken, axis=1)
             terms = _log_likelihood(shape.likelihood, d["y"], d["size"], eta)
         pm.Potential("data", pt.sum(d["include"][d["study"]] * terms))
     return model
+
+
+def study_effects(arrays: dict[str, Array]) -> int:
+    """Count the standard normal variables of the study effects: one for each arm but the base arms."""
+    return len(arrays["y"]) - len(arrays["include"])
 
 
 @lru_cache(maxsize=16)
@@ -259,7 +267,7 @@ def run(data: ChainData, *, draws: int, tune: int, seed: int) -> Chains:
     """
     require_pymc()
     a = data.arrays
-    parameters = a["x"].shape[1] + a["load"].shape[1] if "load" in a else a["x"].shape[1]
+    parameters = a["x"].shape[1] + (study_effects(a) if "load" in a else 0)
     if data.shape.likelihood != "rows":
         parameters += len(a["include"])
     # Discarded draws are held until the chains end; kept ones are copied once.
@@ -271,6 +279,7 @@ def run(data: ChainData, *, draws: int, tune: int, seed: int) -> Chains:
     import logging
     import warnings
 
+    tell(f"drawing {CHAINS} chains of {draws:,} draws after {tune:,}")
     names = ("coefficients", "tau", "baseline", "z", "class_sd", "class_mean", "baseline_mean", "baseline_sd")
     with warnings.catch_warnings():
         # About linear algebra libraries and future versions: nothing that a reader of results can act on.

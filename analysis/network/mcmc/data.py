@@ -27,7 +27,6 @@ from analysis.network.model.likelihood import (
 from analysis.network.model.rows import BlockRows, Design, DesignRows, block_rows
 from analysis.network.model.specification import Specification
 from evidence.errors import CallError, RefusedError
-from evidence.system.memory import FEWER, refuse_without_room
 
 
 @dataclass(frozen=True)
@@ -176,14 +175,7 @@ def chain_data(
         }
         members = [np.repeat(first + np.arange(len(y)), y.shape[1]) for first, y in zip(places, data.y)]
         if random:
-            effects = sum(y.size - len(y) for y in data.y)
-            # A dense matrix, and two copies while the model is built.
-            refuse_without_room(
-                3 * 8 * len(arrays["y"]) * effects,
-                f"The engine mcmc with {len(arrays['y']):,} arms and {effects:,} random effects",
-                f"Take the engine counts, exact or frequentist, or --model common. {FEWER}",
-            )
-            arrays["load"] = _loads(data.y)
+            arrays |= _loads(data.y)
         if structure.baseline_sd is not None:
             arrays["baseline_sd_numbers"] = prior_numbers(structure.baseline_sd)
         else:
@@ -215,13 +207,24 @@ def chain_data(
     return ChainData(Shape(data.name, not random, tau, spread, width), arrays)
 
 
-def _loads(y: Sequence[Array]) -> Array:
-    """Tell what the standard normal study effects (columns) do to the arms (rows): blocks of R^(1/2)."""
-    from scipy.linalg import block_diag
+def _loads(y: Sequence[Array]) -> dict[str, Array]:
+    """Tell what the standard normal study effects do to the arms: rows of R^(1/2), none of the base arm's.
 
-    blocks = []
+    Returns
+    -------
+    dict
+        load, (N, q) array, and load_index, (N, q) int array: q is the most effects that a study has; where it
+        has fewer, the rest is zero times its first.
+    """
+    most = max(part.shape[1] for part in y) - 1
+    load, index, start = [], [], 0
     for part in y:
-        k = part.shape[1]
-        one = np.concatenate([np.zeros((1, k - 1)), root_of_correlation(k - 1)])
-        blocks += [one] * len(part)
-    return np.asarray(block_diag(*blocks))
+        studies, k = part.shape
+        one = np.zeros((k, most))
+        one[1:, : k - 1] = root_of_correlation(k - 1)
+        load.append(np.tile(one, (studies, 1)))
+        first = start + (k - 1) * np.repeat(np.arange(studies), k)
+        within = np.where(np.arange(most) < k - 1, np.arange(most), 0)
+        index.append(first[:, None] + within)
+        start += studies * (k - 1)
+    return {"load": np.concatenate(load), "load_index": np.concatenate(index)}

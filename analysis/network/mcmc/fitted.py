@@ -33,6 +33,7 @@ from analysis.network.protocol import (
     Unrelated,
 )
 from analysis.network.sampled import WITHOUT, SampledFit, summary
+from evidence.system.progress import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,7 +122,8 @@ class McmcFit(SampledFit):
         number, _ = study_numbers(self.network)
         apart = cut_off(self.network)
         for model in self.models:
-            for study in np.unique(number[self.data.study]):
+            studies = np.unique(number[self.data.study])
+            for study in counted(studies, len(studies), "leaving out studies"):
                 posterior = self._again(model, include=(number[self.data.study] != study).astype(float))
                 found = summary(posterior.draws, posterior.draws.difference(treatment, versus))
                 lost = self.driven_pairs(found.std_error) | separated(apart, study, treatment, versus)

@@ -116,7 +116,8 @@ class McmcPosterior:
         eta = predictor + baseline[:, a["study"]]
         if "z" in self.chains.draws:
             z = self.chains.draws["z"].reshape(len(predictor), -1)
-            eta += self.draws.tau[:, None] * (z @ a["load"].T)
+            moved = sum(a["load"][:, j] * z[:, a["load_index"][:, j]] for j in range(a["load"].shape[1]))
+            eta += self.draws.tau[:, None] * moved
         if likelihood is None:
             mean = (((a["y"] - eta) / a["size"]) ** 2).mean(0)
             return mean, mean - ((a["y"] - eta.mean(0)) / a["size"]) ** 2

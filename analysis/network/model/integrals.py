@@ -7,7 +7,7 @@ normal and R = (I + J) / 2. In (mu, z) instead of (mu, delta) everything stays w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import log, pi, sqrt
@@ -17,9 +17,12 @@ import numpy as np
 from analysis.network.data.network import Array
 from analysis.network.model.likelihood import Counts
 from analysis.network.model.rows import Design
+from evidence.system.progress import counted
 
 _AT_ONCE = 1_000_000  # numbers held in one temporary array: some 8 MB
 _STEPS = 200
+DRAWS_AT_ONCE = 64
+"""Draws, at least, at which a study is integrated at once: of many studies some come after the others."""
 
 
 def root_of_correlation(m: int) -> Array:
@@ -182,9 +185,10 @@ class CountsModel:
         order: int | Sequence[int] = 5,
     ) -> None:
         self.counts, self.design, self.common = counts, design, common
-        dimensions = [1 if common else y.shape[1] for y in counts.events]
+        self.dimensions = [1 if common else y.shape[1] for y in counts.events]
+        self.starts = np.cumsum([0, *(len(y) for y in counts.events)])
         self.orders = (
-            tuple(order_of(q, order) for q in dimensions) if isinstance(order, int) else tuple(order)
+            tuple(order_of(q, order) for q in self.dimensions) if isinstance(order, int) else tuple(order)
         )
         self.predictors = tuple(predictors)
         self.baseline = baseline
@@ -334,35 +338,94 @@ class CountsModel:
         -------
         StudyIntegrals
         """
-        likes, deviances, fitted = [], [], []
-        for b in range(len(self.counts.blocks)):
-            s, k = self.counts.events[b].shape
-            q = modes.latent[b].loadings.shape[2]
-            order = (orders or self.orders)[b]
-            points = order**q
-            chunk = max(1, _AT_ONCE // (s * k * points))
-            parts = [
-                self._integrate_block(b, modes, node[i : i + chunk], effects[i : i + chunk], fit, order)
-                for i in range(0, len(node), chunk)
-            ]
-            likes.append(np.concatenate([part[0] for part in parts]))
-            if fit:
-                deviances.append(np.concatenate([part[1] for part in parts]))
-                fitted.append(np.concatenate([part[2] for part in parts]))
-        total = np.concatenate(likes, axis=1) + self.constants
+        orders = orders or self.orders
+        total = np.empty((len(node), len(self.constants)))
+        shapes = [(len(node), *y.shape) for y in self.counts.events]
+        deviances, fitted = ([np.empty(shape) for shape in shapes if fit] for _ in range(2))
+        for b, studies in self.tiles(orders):
+            for draws, found in self._pieces(b, studies, modes, node, effects, fit, orders[b]):
+                first = self.starts[b]
+                total[draws, first + studies.start : first + studies.stop] = found[0]
+                if fit:
+                    deviances[b][draws, studies], fitted[b][draws, studies] = found[1:]
+        total += self.constants
         return StudyIntegrals(total, tuple(deviances) if fit else None, tuple(fitted) if fit else None)
 
+    def tiles(self, orders: Sequence[int]) -> Iterator[tuple[int, slice]]:
+        """Cut the studies of every block into parts, of which some draws at least are integrated at once."""
+        for b, (y, latent) in enumerate(zip(self.counts.events, self.dimensions)):
+            most = max(1, _AT_ONCE // (DRAWS_AT_ONCE * y.shape[1] * orders[b] ** latent))
+            yield from ((b, slice(i, min(i + most, len(y)))) for i in range(0, len(y), most))
+
+    def sums(
+        self, modes: Modes, node: Array, effects: Array, weight: Array | None = None
+    ) -> tuple[Array, list[Array], list[Array]]:
+        """Integrate every study, and keep sums only, whose size does not grow with draws times studies.
+
+        Parameters
+        ----------
+        modes, node, effects
+            As in `integrate`.
+        weight : (N,) array, optional
+            Weights of the draws; without them no means are formed.
+
+        Returns
+        -------
+        log_likelihood : (N,) array
+            Of all studies.
+        deviance, fitted : list of (s, k) arrays
+            Weighted sums over the draws, by block; empty without weights.
+        """
+        total = np.full(len(node), self.constants.sum())
+        events = self.counts.events if weight is not None else ()
+        deviance: list[Array] = [np.zeros(y.shape) for y in events]
+        fitted: list[Array] = [np.zeros(y.shape) for y in events]
+        for b, studies in self.tiles(self.orders):
+            fit = weight is not None
+            for draws, found in self._pieces(b, studies, modes, node, effects, fit, self.orders[b]):
+                total[draws] += found[0].sum(1)
+                if weight is not None:
+                    deviance[b][studies] += np.tensordot(weight[draws], found[1], 1)
+                    fitted[b][studies] += np.tensordot(weight[draws], found[2], 1)
+        return total, deviance, fitted
+
+    def by_study(self, modes: Modes, node: Array, effects: Array) -> Iterator[tuple[Array, Array]]:
+        """Integrate some studies after the other: places in `Counts.study`, (N, m) log likelihoods."""
+        for b, studies in self.tiles(self.orders):
+            place = self.starts[b] + np.arange(studies.start, studies.stop)
+            found = np.empty((len(node), len(place)))
+            for draws, (part, *_) in self._pieces(b, studies, modes, node, effects, False, self.orders[b]):
+                found[draws] = part
+            yield place, found + self.constants[place]
+
+    def _pieces(
+        self, b: int, studies: slice, modes: Modes, node: Array, effects: Array, fit: bool, order: int
+    ) -> Iterator[tuple[slice, tuple[Array, Array, Array]]]:
+        """Integrate some studies of a block at some draws after the other."""
+        k, q = self.counts.events[b].shape[1], self.dimensions[b]
+        chunk = max(1, _AT_ONCE // ((studies.stop - studies.start) * k * order**q))
+        parts = range(0, len(node), chunk)
+        what = (
+            f"integrating studies {self.starts[b] + studies.start + 1:,} to {self.starts[b] + studies.stop:,}"
+        )
+        for i in counted(parts, len(parts), f"{what} of {len(self.constants):,}, parts"):
+            draws = slice(i, min(i + chunk, len(node)))
+            yield draws, self._integrate_block(b, studies, modes, node[draws], effects[draws], fit, order)
+
     def _integrate_block(
-        self, b: int, modes: Modes, node: Array, effects: Array, fit: bool, order: int
+        self, b: int, studies: slice, modes: Modes, node: Array, effects: Array, fit: bool, order: int
     ) -> tuple[Array, Array, Array]:
         like, latent = self.counts.likelihood, modes.latent[b]
-        y, size = self.counts.events[b], self.counts.sizes[b]
+        y, size = self.counts.events[b][studies], self.counts.sizes[b][studies]
         T = latent.loadings[node]
         q = T.shape[2]
         mean, prior = self._prior(q)
-        shift = np.tensordot(effects, self.predictors[b], (1, 2))  # (N, s, k)
-        moved = (latent.response[node] @ (effects - modes.effects[node])[:, None, :, None])[..., 0]
-        v = latent.mode[node] - moved
+        shift = np.tensordot(effects, self.predictors[b][studies], (1, 2))  # (N, s, k)
+        response = latent.response[:, studies][node]
+        v = (
+            latent.mode[:, studies][node]
+            - (response @ (effects - modes.effects[node])[:, None, :, None])[..., 0]
+        )
 
         def density(v: Array) -> Array:
             eta = shift + v @ T.swapaxes(1, 2)

@@ -85,14 +85,12 @@ class Posterior:
         spread = np.einsum("jkp,jkp->jp", self.solution.root, self.solution.root)
         return np.flatnonzero((self.weights[:, None] * spread > 1e-15 * (self.weights @ spread)).any(1))
 
-    def effects(self, contrasts: Array, *, predictive: bool = False) -> NormalMixture:
+    def effects(self, contrasts: Array) -> NormalMixture:
         """Posterior of linear combinations of the coefficients.
 
         Parameters
         ----------
         contrasts : (c, p) array
-        predictive : bool
-            The effect in a new study, which varies with tau around the mean effect.
 
         Returns
         -------
@@ -105,10 +103,13 @@ class Posterior:
         for part in node_chunks(len(kept), contrasts.size):
             half = root[part] @ contrasts.T
             variance[:, part] = np.einsum("jpc,jpc->cj", half, half)
-        if predictive:
-            variance += self.solution.tau[kept] ** 2
         weights = self.weights[kept] / self.weights[kept].sum()
         return NormalMixture(weights, contrasts @ coefficients.T, np.sqrt(variance))
+
+    def predicted(self, effects: NormalMixture) -> NormalMixture:
+        """Posterior of the effects in a new study, which vary with tau around the mean effects."""
+        spread = np.sqrt(effects.sds**2 + self.solution.tau[self._core] ** 2)
+        return NormalMixture(effects.weights, effects.means, spread)
 
     def shares(self, contrasts: Array) -> Array:
         """Share of every comparison within studies in the precision of linear combinations of coefficients.
@@ -335,7 +336,8 @@ def _difference(coarse: Posterior, fine: Posterior) -> float:
     quantile = (a.probability_below(x) - b.probability_below(x)) / (b.density(x) * b.sd)
     worst = [(a.mean - b.mean) / b.sd, (a.sd - b.sd) / b.sd, quantile]
     tau_a, tau_b = coarse.heterogeneity, fine.heterogeneity
-    limits = np.array([[tau.quantile(q) for q in (0.025, 0.5, 0.975)] for tau in (tau_a, tau_b)])
+    probabilities = np.array([0.025, 0.5, 0.975])
+    limits = np.array([tau.quantiles(np.tile(tau.mass, (3, 1)), probabilities) for tau in (tau_a, tau_b)])
     # As wide as the interval would be with this standard deviation, where there is none.
     spread = tau_b.sd if tau_b.moments > 1 else (limits[1, 2] - limits[1, 0]) / (2.0 * _PROBE[2])
     if spread > 0:

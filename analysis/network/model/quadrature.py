@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from math import asinh, exp, inf, log
-from typing import Any
+from math import acos, asinh, exp, inf, log, pi
 
 import numpy as np
 
@@ -175,27 +174,27 @@ def nodes(prior: Prior, where: Coordinate, span: Range, n: int) -> Nodes:
     return Nodes(u, tau, log_weight)
 
 
-def _series_at(series: Any, x: Any) -> tuple[Any, Any]:
-    """Sum a density's Legendre series: probability below x, and density, in the variable on [-1, 1].
+@lru_cache(maxsize=64)
+def distribution(n: int) -> tuple[Array, Array]:
+    """Make Chebyshev series of distribution and density on [-1, 1] out of the masses of n Legendre nodes.
 
-    Parameters
-    ----------
-    series : sequence of n floats or (m,) arrays
-        Mean of each P_k under the distribution.
-    x : float or (m,) array
+    The density is the sum of (k + 1/2) s_k P_k with s_k the mean of P_k; the integral of P_k from -1 is
+    (P_(k+1) - P_(k-1)) / (2 k + 1), and x + 1 for k = 0. Chebyshev polynomials are cosines of multiples of
+    one angle, so that a whole series is found at once.
 
-    Notes
-    -----
-    The integral of P_k from -1 is (P_(k+1) - P_(k-1)) / (2 k + 1), and x + 1 for k = 0.
+    Returns
+    -------
+    (n, n + 1) array, (n, n) array
+        Times the masses: coefficients of the polynomials of degree 0, 1, ...
     """
-    before, now = 1.0, x
-    below, density = (x + 1.0) * series[0], 0.5 * series[0]
-    for k in range(1, len(series)):
-        after = ((2 * k + 1) * x * now - k * before) / (k + 1)
-        below = below + series[k] * (after - before)
-        density = density + (k + 0.5) * series[k] * now
-        before, now = now, after
-    return 0.5 * below, density
+    _, _, basis = legendre(n)
+    angle = pi * (np.arange(n + 1) + 0.5) / (n + 1)
+    transform = np.cos(np.outer(np.arange(n + 1), angle)) * 2 / (n + 1)
+    transform[0] /= 2
+    at = np.polynomial.legendre.legvander(np.cos(angle), n)
+    below = np.concatenate([at[:, :1] + at[:, 1:2], at[:, 2:] - at[:, :-2]], axis=1) / 2
+    density = at[:, :-1] * (np.arange(n) + 0.5)
+    return basis @ (transform @ below).T, basis @ (transform @ density).T[:, :n]
 
 
 @dataclass(frozen=True)
@@ -235,9 +234,17 @@ class Heterogeneity:
         return float(np.sqrt(self.mass @ (self.tau - self.mean) ** 2)) if self.moments > 1 else inf
 
     @cached_property
-    def _series(self) -> list[float]:
-        """Posterior mean of each P_k: the density on [-1, 1] is the sum of (k + 1/2) series_k P_k."""
-        return (self._smooth(self.mass) @ legendre(len(self._smooth(self.mass)))[2]).tolist()
+    def _series(self) -> tuple[Array, Array]:
+        """Chebyshev series of distribution and density on [-1, 1], but for the atom."""
+        smooth = self._smooth(self.mass)
+        below, density = distribution(len(smooth))
+        return smooth @ below, smooth @ density
+
+    def _at(self, x: float) -> tuple[float, float]:
+        """Probability below x, the atom left out, and density, in the variable on [-1, 1]."""
+        below, density = self._series
+        cosine = np.cos(np.arange(len(below)) * acos(x))
+        return float(below @ cosine), float(density @ cosine[:-1])
 
     def _smooth(self, mass: Array) -> Array:
         """Masses (..., J) without the atom."""
@@ -257,7 +264,7 @@ class Heterogeneity:
         if x < -1.0 and self.span.atom:
             edge = self.where.tau(np.asarray(self.span.lower))
             return self._atom * float(self.prior.probability(tau) / self.prior.probability(edge))
-        return min(max(self._atom + _series_at(self._series, min(max(x, -1.0), 1.0))[0], 0.0), 1.0)
+        return min(max(self._atom + self._at(min(max(x, -1.0), 1.0))[0], 0.0), 1.0)
 
     def density(self, tau: float) -> float:
         """Posterior density of tau; 0 outside the range that holds the posterior."""
@@ -266,7 +273,7 @@ class Heterogeneity:
         if not -1.0 <= x <= 1.0:
             return 0.0
         slope = exp(float(self.where.log_slope(np.asarray(u))))
-        return max(_series_at(self._series, x)[1], 0.0) / (self._half * slope)
+        return max(self._at(x)[1], 0.0) / (self._half * slope)
 
     def quantile(self, probability: float) -> float:
         """Find a quantile of tau.
@@ -282,42 +289,45 @@ class Heterogeneity:
         """
         return float(self.quantiles(self.mass[None], probability)[0])
 
-    def quantiles(self, mass: Array, probability: float) -> Array:
-        """Find one quantile of tau under other masses of the same nodes, by Newton's method on the series.
+    def quantiles(self, mass: Array, probability: float | Array) -> Array:
+        """Find a quantile of tau under other masses of the same nodes, by Newton's method on the series.
 
         Parameters
         ----------
         mass : (m, J) array
             One distribution in each row.
-        probability : float
+        probability : float or (m,) array
 
         Returns
         -------
         (m,) array
         """
+        probability = np.broadcast_to(probability, len(mass))
         smooth = self._smooth(mass)
         atom = mass[:, 0] if self.span.atom else np.zeros(len(mass))
-        nodes, _, basis = legendre(smooth.shape[1])
-        series = (smooth @ basis).T
-        # For a single distribution plain floats run the recurrence faster than arrays.
-        terms: Any = series[:, 0].tolist() if len(mass) == 1 else series
-        nearest = (atom[:, None] + np.cumsum(smooth, axis=1) < probability).sum(1)
+        nodes = legendre(smooth.shape[1])[0]
+        below, density = (smooth @ series for series in distribution(smooth.shape[1]))
+        degree = np.arange(below.shape[1])
+        nearest = (atom[:, None] + np.cumsum(smooth, axis=1) < probability[:, None]).sum(1)
         x = nodes[np.minimum(nearest, len(nodes) - 1)]
         low, high = np.full(len(mass), -1.0), np.ones(len(mass))
         for _ in range(100):
-            below, density = _series_at(terms, float(x[0]) if len(mass) == 1 else x)
-            excess = atom + below - probability
+            cosine = np.cos(np.arccos(x)[:, None] * degree)
+            excess = atom + (below * cosine).sum(1) - probability
+            slope = (density * cosine[:, :-1]).sum(1)
             low, high = np.where(excess < 0, x, low), np.where(excess < 0, high, x)
             with np.errstate(divide="ignore", invalid="ignore"):
-                target = x - excess / density
+                target = x - excess / slope
             target = np.where((target > low) & (target < high), target, 0.5 * (low + high))
+            # So small an excess is rounding error, of which a small density makes a long step.
+            target = np.where(np.abs(excess) <= 2e-14, x, target)
             settled = np.abs(target - x) <= 1e-13
             x = target
             if settled.all():
                 break
         tau = self.where.tau(self.span.lower + self._half * (x + 1.0))
         for i in np.flatnonzero(atom > probability):
-            tau[i] = self._prior_quantile(probability / atom[i])
+            tau[i] = self._prior_quantile(float(probability[i] / atom[i]))
         return tau
 
     def _prior_quantile(self, share: float) -> float:

@@ -445,3 +445,25 @@ def test_pareto_smoothing():
     weight, shape = pareto_smoothed(log_weight)
     assert shape == pytest.approx(float(k), abs=1e-6)
     np.testing.assert_allclose(np.log(weight), np.asarray(smoothed), atol=1e-6)
+
+
+def test_integrals_that_are_found_in_chunks_give_the_tables_of_those_that_are_kept(monkeypatch):
+    """Of many studies nothing is kept of every draw but its weight; of few everything is."""
+    rng = np.random.default_rng(3)
+    rows = [
+        (f"s{s % 12}", f"e{s}", t, int(rng.binomial(60, 0.2 + 0.1 * (t == "b"))), 60)
+        for s in range(13)
+        for t in (("a", "b"), ("a", "c"), ("b", "c"), ("a", "b", "c"))[s % 4]
+    ]
+    arms = pd.DataFrame(rows, columns=["study", "experiment", "treatment", "events", "n"])
+    arms["y"] = np.log((arms["events"] + 0.5) / (arms["n"] - arms["events"] + 0.5))
+    arms["v"] = 1 / (arms["events"] + 0.5) + 1 / (arms["n"] - arms["events"] + 0.5)
+    net = network.from_arms(arms, measure="OR", reference="a", lower_is_better=True)
+    kept = counts.fit(net, draws=512)
+    monkeypatch.setattr("analysis.network.counts.posterior.KEPT", 0)
+    monkeypatch.setattr("analysis.network.model.integrals._AT_ONCE", 20_000)
+    chunked = counts.fit(net, draws=512)
+    assert kept.posteriors["random"].integrals is not None
+    assert chunked.posteriors["random"].integrals is None
+    for table in ("estimates", "fit_statistics", "leave_one_out", "diagnostics"):
+        pd.testing.assert_frame_equal(getattr(kept, table)(), getattr(chunked, table)(), rtol=1e-9, atol=1e-9)

@@ -143,10 +143,10 @@ def test_log_densities_are_those_of_the_model(likelihood):
         variance = 1 + tau**2 * a["size"]
         expected = (-0.5 * ((a["y"] - a["x"] @ d) ** 2 / variance + np.log(variance))).sum() + prior
     else:
-        studies, effects = len(a["include"]), a["load"].shape[1]
+        studies, effects = len(a["include"]), chains.study_effects(a)
         mu, z = rng.normal(-4, 0.3, studies), rng.normal(size=effects)
         point |= {"baseline": mu, "z": z}
-        eta = mu[a["study"]] + a["x"] @ d + tau * a["load"] @ z
+        eta = mu[a["study"]] + a["x"] @ d + tau * dense_loads(a) @ z
         prior += stats.norm.logpdf(mu, 0, 10.0).sum() + stats.norm.logpdf(z).sum()
         if likelihood == "normal":
             expected = stats.norm.logpdf(a["y"], eta, a["size"]).sum()
@@ -177,14 +177,14 @@ def test_log_density_of_classes_and_exchangeable_baselines():
     a = data.arrays
     tau, spread, middle, width = 0.4, 0.25, -2.0, 0.6
     mean, within = rng.normal(size=1), rng.normal(size=3)
-    raw, z = rng.normal(size=len(a["include"])), rng.normal(size=a["load"].shape[1])
+    raw, z = rng.normal(size=len(a["include"])), rng.normal(size=chains.study_effects(a))
     point = {
         "tau": tau, "class_sd": spread, "class_mean": mean, "within": within, "baseline_mean": middle,
         "baseline_sd": width, "baseline_z": raw, "z": z,
     }  # fmt: skip
     # Two effects are their class's mean and a deviation, the third stands alone with its own vague prior.
     d = np.array([mean[0] + spread * within[0], mean[0] + spread * within[1], within[2]])
-    eta = (middle + width * raw)[a["study"]] + a["x"] @ d + tau * a["load"] @ z
+    eta = (middle + width * raw)[a["study"]] + a["x"] @ d + tau * dense_loads(a) @ z
     constant = stats.binom.logpmf(a["y"], a["size"], 0.5) - a["size"] * np.log(0.5)
     expected = stats.binom.logpmf(a["y"], a["size"], 1 / (1 + np.exp(-eta))).sum() - constant.sum()
     expected += -0.5 * ((tau / 0.5) ** 2 + (spread / 0.3) ** 2 + width**2)
@@ -215,13 +215,32 @@ def test_priors_of_standard_deviations(text):
     assert ours[1] - ours[0] == pytest.approx(float(reference[1] - reference[0]), abs=1e-9)
 
 
+def dense_loads(arrays):
+    """What the study effects do to the arms as one matrix, which no model holds: arms by study effects."""
+    size = len(arrays["y"]), chains.study_effects(arrays)
+    matrix = np.zeros(size)
+    np.add.at(matrix, (np.arange(size[0])[:, None], arrays["load_index"]), arrays["load"])
+    return matrix
+
+
 def test_loads_give_the_covariance_of_arms():
     y = (np.zeros((2, 2)), np.zeros((1, 4)))
-    load = mcmc_data._loads(y)
+    arrays = mcmc_data._loads(y)
+    load = dense_loads(arrays | {"y": np.zeros(8), "include": np.ones(3)})
     assert load.shape == (8, 5)
+    one = [[0, 0, 0, 0, 0], [1, 0, 0, 0, 0], [0, 0, 0, 0, 0], [0, 1, 0, 0, 0]]
+    np.testing.assert_allclose(load[:4], one, atol=1e-14)
     expected = np.zeros((4, 4))
     expected[1:, 1:] = (np.eye(3) + 1) / 2
     np.testing.assert_allclose(load[4:] @ load[4:].T, expected, atol=1e-14)
+
+
+def test_the_data_of_a_model_grow_with_arms_not_with_arms_times_studies():
+    sizes = []
+    for studies in (100, 400):
+        arrays = mcmc_data._loads((np.zeros((studies, 2)), np.zeros((studies // 4, 3))))
+        sizes.append(sum(array.nbytes for array in arrays.values()))
+    assert sizes[1] == 4 * sizes[0]
 
 
 def autocorrelated(seed, m=4, n=500, phi=0.6, shift=0.0):
@@ -301,7 +320,7 @@ def stored(net, monkeypatch, **options):
         if "baseline_numbers" in data.arrays:
             found["baseline"] = rng.normal(-1.5, 0.2, (4, draws, len(data.arrays["include"])))
             if "load" in data.arrays:
-                found["z"] = rng.normal(size=(4, draws, data.arrays["load"].shape[1]))
+                found["z"] = rng.normal(size=(4, draws, chains.study_effects(data.arrays)))
         if data.shape.spread is not None:
             found["class_mean"] = rng.normal(size=(4, draws, data.arrays["membership"].shape[1]))
             found["class_sd"] = np.abs(rng.normal(size=(4, draws)))
