@@ -1,6 +1,6 @@
-"""Write the two references from the code: ``docs/api.md`` and ``docs/cli.md``.
+"""Write the references from the code: ``docs/api.md``, ``docs/cli.md`` and ``docs/formats.md``.
 
-``python docs/generate.py`` rewrites both; ``tests/test_references.py`` holds them to the code.
+``python docs/generate.py`` rewrites them; ``tests/test_references.py`` holds them to the code.
 """
 
 from __future__ import annotations
@@ -226,7 +226,34 @@ def _example(epilog: str) -> str:
     return "\n".join(line for line in lines if line and line != "Example:")
 
 
-WRITTEN = {"api.md": api, "cli.md": cli}
+# --- formats ------------------------------------------------------------------------------------------------
+
+
+def formats() -> str:
+    """Print which content of a review comes back equal from which format, and what a format cannot hold."""
+    from evidence.exporters import LOSSES, WRITERS
+    from evidence.exporters.ways_back import CONTENT, PARTS, WAYS_BACK
+
+    text = f"# Formats\n\n{_HEAD.format('matrix of formats')}\n## What comes back equal\n\n"
+    text += (
+        "`=`: exported and read back it is the same; NAME is an outcome and a measure. Where the outcome has "
+        "no arms, their columns are not there.\n\n"
+    )
+    text += "".join(f"- **{name}**: {said}\n" for name, said in CONTENT.items())
+    text += f"\n| format | {' | '.join(CONTENT)} | read back by |\n|{'---|' * (len(CONTENT) + 2)}\n"
+    for name, way in WAYS_BACK.items():
+        cells = " | ".join("=" if what in way.equal else " " for what in CONTENT)
+        text += f"| `{name}` | {cells} | {way.command} |\n"
+    text += "\nOf one part of a review:\n\n"
+    text += "".join(f"- `{name}`: {said}\n" for name, said in PARTS.items())
+    others = [f"`{name}`" for name in WRITERS if name not in WAYS_BACK and name not in PARTS]
+    text += (
+        f"\nTo be read by other programs, not back: {', '.join(others)}.\n\n## What a format cannot hold\n\n"
+    )
+    return text + "".join(f"- `{name}` {LOSSES[name]}.\n" for name in WRITERS if name in LOSSES)
+
+
+WRITTEN = {"api.md": api, "cli.md": cli, "formats.md": formats}
 """Files of this folder, and what writes each."""
 
 

@@ -32,6 +32,11 @@ _OF_KIND: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "cinema": {"continuous": ("y:mean", "sd", "n"), "binary": ("r:events", "n")},
     "metainsight": {"continuous": ("Mean:mean", "SD:sd", "N:n"), "binary": ("R:events", "N:n")},
+    "metafor": {
+        "continuous": ("mi:mean", "sdi:sd", "ni:n"),
+        "binary": ("xi:events", "ni:n"),
+        "rate": ("xi:events", "ti:exposure"),
+    },
     "stata": {
         "continuous": ("mean", "sd", "n"),
         "binary": ("events", "n"),

@@ -103,9 +103,9 @@ def _written(
     codes = write_rows(target / f"{dataset.name}-codebook.csv", list(_CODES), rows)
     selection.describe(f"{target.name}/{files[0].name}", {name: _NAMES[name] for name in data})
     selection.describe(f"{target.name}/{codes.name}", _CODES)
-    if dataset.by_arm and dataset.kind == "continuous":
+    if dataset.by_arm and dataset.kind == "continuous" and "n" not in data:
         selection.lose(
-            target.name, f"{dataset.name}: means and standard errors, not n, which the model does not use"
+            target.name, f"{dataset.name}: means and standard errors, not n, which some arms do not have"
         )
     return [*files, codes]
 
@@ -126,6 +126,14 @@ def _data(dataset: Dataset) -> Data:
             for i, study in enumerate(studies):
                 values[i, : sizes[i]] = [study.value(ours, k) for k in range(sizes[i])]
             data[name] = values
+        if dataset.kind == "continuous":
+            sizes_known = np.full_like(t, np.nan)
+            for i, study in enumerate(studies):
+                n = [study.value("n", k) for k in range(sizes[i])]
+                if None in n:
+                    return data
+                sizes_known[i, : sizes[i]] = n
+            data["n"] = sizes_known
         return data
     data["n2"] = int((sizes == 2).sum())
     y = np.full((len(studies), widest - 1), np.nan)
@@ -167,9 +175,11 @@ def _model(dataset: Dataset, data: Data, cut: str) -> str:
         centre = 15 * scale
         if dataset.kind == "continuous":
             centre = 1000 * max(scale, float(np.nanmax(np.abs(data["y"]))))
+        # Programs refuse data that no node uses: the SD of each arm does.
+        spread = "      sd.arm[i,k] <- se[i,k] * sqrt(n[i,k])\n" if "n" in data and "y" in data else ""
         likelihood = (
             f"    mu[i] ~ dnorm(0, {_precision(centre)})\n    for (k in 1:na[i]) {{\n"
-            f"{_LIKELIHOOD[dataset.kind]}    }}\n"
+            f"{_LIKELIHOOD[dataset.kind]}{spread}    }}\n"
         )
         contrasts = ""
     else:

@@ -277,7 +277,7 @@ def risk_of_bias(db: EvidenceBase) -> dict[str, int]:
     }
 
 
-TAILS = ("{}-codebook", "{}-covariance", "{}-treatments")
+TAILS = ("{}-arms", "{}-codebook", "{}-covariance", "{}-treatments")
 """Files that stand beside those of a data set's name."""
 
 

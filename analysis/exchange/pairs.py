@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from analysis import pairwise
-from analysis.exchange.datasets import TAILS, computed, file_name, questions, write_rows
+from analysis.exchange.arms import arm_rows
+from analysis.exchange.datasets import TAILS, computed, datasets, file_name, questions, write_rows
 from analysis.pairwise import PairwiseFit
 from evidence import facts
 from evidence.errors import EvidenceError, RefusedError
@@ -69,6 +70,22 @@ def write_metafor(selection: Selection, directory: Path) -> list[Path]:
         files.append(script)
     if not files:
         raise RefusedError("There is no direct comparison to write for metafor.")
+    return files + _arms(selection, target)
+
+
+def _arms(selection: Selection, target: Path) -> list[Path]:
+    """Write the arms of each network once, whatever the comparisons they stand in: a way back."""
+    files = []
+    for dataset in datasets(selection, "metafor"):
+        rows = arm_rows(dataset, "metafor", "study", "treatment")
+        if rows is not None:
+            name = f"{dataset.name}-arms.csv"
+            columns = list(rows[0])
+            files.append(write_rows(target / name, columns, [list(row.values()) for row in rows], "NA"))
+            meanings = {"study": "study", "treatment": "treatment of the arm"}
+            selection.describe(
+                f"metafor/{name}", {c: meanings.get(c) or _STATISTIC[c.rstrip("i")] for c in columns}
+            )
     return files
 
 
@@ -83,8 +100,10 @@ _COLUMNS = {
     "contrast": "contrast_id of the view contrast",
     "study": "study",
     "experiment": "experiment of the study",
-    "arm_a": "arm of the first treatment",
-    "arm_b": "arm of the second treatment",
+    "treat1": "first treatment",
+    "treat2": "second treatment",
+    "first_arm": "arm of the first treatment",
+    "second_arm": "arm of the second treatment",
     "yi": "effect on the analysis scale (log for ratios)",
     "sei": "standard error of yi",
 }
@@ -97,9 +116,8 @@ def _meaning(column: str) -> str:
     if column in _COLUMNS:
         return _COLUMNS[column]
     statistic = _STATISTIC[column.rstrip("i").rstrip("12")]
-    return (
-        f"{statistic} of arm_{'b' if '2' in column or column == 'ci' else 'a'}, as escalc of metafor calls it"
-    )
+    arm = "second_arm" if "2" in column or column == "ci" else "first_arm"
+    return f"{statistic} of {arm}, as escalc of metafor calls it"
 
 
 def _rows(selection: Selection, fit: PairwiseFit, kind: str) -> list[dict[str, Any]]:
@@ -117,8 +135,10 @@ def _rows(selection: Selection, fit: PairwiseFit, kind: str) -> list[dict[str, A
             "contrast": contrast["contrast_id"],
             "study": contrast["study"],
             "experiment": contrast["experiment"],
-            "arm_a": contrast["arm_a"],
-            "arm_b": contrast["arm_b"],
+            "treat1": contrasts.treatment,
+            "treat2": contrasts.versus,
+            "first_arm": contrast["arm_a"],
+            "second_arm": contrast["arm_b"],
         }
         ids = contrast["measurement_ids"]
         known = [int(i) for i in ids.split(",")] if isinstance(ids, str) and ids else []

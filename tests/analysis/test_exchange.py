@@ -18,7 +18,6 @@ from analysis.exchange.datasets import datasets
 from evidence.errors import RefusedError
 from evidence.export import export
 from evidence.importers.arms import import_arms
-from evidence.importers.network import import_bugs, import_gemtc
 from evidence.selection import Conditions, select
 
 FORMATS = ("netmeta", "gemtc", "multinma", "cinema", "metainsight", "stata", "jags", "bugs")
@@ -69,46 +68,7 @@ def contrasts(source: Path | str, measure: str) -> dict[tuple[str, frozenset[str
         }
 
 
-# Of means, BUGS and JAGS are given the standard errors, not the n that our views need beside them.
-NO_N = {("jags", "diabetes"), ("bugs", "diabetes")}
 CASES = [("smoking", "cessation-OR", "OR"), ("diabetes", "hba1c-MD", "MD")]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("review", "name", "measure"), CASES)
-@pytest.mark.parametrize("format", FORMATS)
-def test_read_back_the_contrasts_are_the_same(exported, tmp_path, review, name, measure, format):
-    """Export, then import: the effects and standard errors of every pair of arms, to 12 digits."""
-    folder, back = exported[review] / format, tmp_path / "back"
-    how = {"outcome": name.split("-")[0], "lower_is_better": True}
-    if format in ("jags", "bugs"):
-        with (folder / f"{name}-codebook.csv").open(encoding="utf-8") as stream:
-            codes = list(csv.DictReader(stream))
-        names = {row["number"]: row["name"] for row in codes if row["variable"] == "t"}
-        studies = {f"Study {row['number']}": row["name"] for row in codes if row["variable"] == "study"}
-        import_bugs(folder / f"{name}.data.{'R' if format == 'jags' else 'txt'}", back, names=names, **how)
-    elif format == "gemtc":
-        import_gemtc(folder / f"{name}.json", back, **how)
-        studies = {}
-    else:
-        ending = "dta" if format == "stata" else "csv"
-        import_arms(
-            folder / f"{name}.{ending}", back, measure=measure if format == "netmeta" else None, **how
-        )
-        studies = {}
-    want, found = contrasts(review, measure), contrasts(back, measure)
-    if (format, review) in NO_N:
-        with evidence.open(back) as db:
-            rows = {tuple(row.values()) for row in db.rows("select mean, se from measurement")}
-        with evidence.open(review) as db:
-            given = db.rows("select mean, sd / sqrt(n) from measurement_standard")
-        assert sorted(rows) == [pytest.approx(tuple(row.values()), rel=1e-12) for row in
-                                sorted(given, key=lambda row: tuple(row.values()))]  # fmt: skip
-        return
-    found = {(studies.get(study, study), pair): value for (study, pair), value in found.items()}
-    assert found.keys() == want.keys()
-    for key, value in want.items():
-        assert found[key] == pytest.approx(value, rel=1e-12), key
 
 
 @pytest.mark.parametrize("review", ["smoking", "diabetes"])
