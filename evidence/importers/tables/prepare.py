@@ -24,6 +24,8 @@ _TOTAL = re.compile(
     re.IGNORECASE,
 )
 """What stands in the study's column of a row that is none."""
+_MOST_SUMMED = 10_000
+"""Rows of a table that may have a row of sums."""
 
 
 def joined(table: Table, mapping: Mapping[str, str]) -> tuple[Table, dict[str, str]]:
@@ -121,7 +123,10 @@ def without_totals(table: Table, study: int, counts: Iterable[int], left_out: li
     ReviewError
         If a row may be a total, and its numbers do not tell; names every line.
     """
-    at = list(counts)
+    # Nobody writes sums below a table that long; a row that is called a total is found in any.
+    at = list(counts) if len(table.rows) <= _MOST_SUMMED else []
+    if not at and not any(_TOTAL.fullmatch(name) for name in {cells[study] for _, cells in table.rows}):
+        return table
     suspects = {}
     sums = [0.0] * len(at)
     block = [0.0] * len(at)
