@@ -46,7 +46,7 @@ def decode(file: Path, raw: bytes, encoding: str | None = None) -> tuple[str, li
     if encoding is not None:
         return _in(file, raw, encoding), [f"read as {encoding}"]
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise unreadable(file, "is UTF-16", "save it as UTF-8; a table can be read with --encoding utf-16")
+        raise unreadable(file, "is UTF-16", "save it as UTF-8; read it with --encoding utf-16")
     if raw.startswith(b"\xef\xbb\xbf"):
         raw = raw[3:]
         notes.append("a byte order mark was skipped")
@@ -61,7 +61,7 @@ def decode(file: Path, raw: bytes, encoding: str | None = None) -> tuple[str, li
             [
                 Problem(
                     "a byte that is not UTF-8",
-                    f"save the file as UTF-8; a table can be read with --encoding {_likely(raw)}",
+                    f"save the file as UTF-8; read it with --encoding {_likely(raw)}",
                     file=file.name,
                     line=line,
                 )

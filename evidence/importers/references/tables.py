@@ -104,7 +104,10 @@ def read_reference_table(
     ReviewError
         If no column holds titles, or it is no table.
     """
-    table = read_table(path) if raw is None else table_of(path, raw, notes, _header_line(path, raw))
+    if raw is None:
+        table = read_table(path, doubled="keep")
+    else:
+        table = table_of(path, raw, notes, _header_line(path, raw), doubled="keep")
     layout = _layout(table)
     if not layout.one["title"] and not layout.doi and not layout.pmid:
         raise unreadable(

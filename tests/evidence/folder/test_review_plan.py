@@ -105,7 +105,7 @@ leave_one_out = true
     assert network == {
         "analysis": "main", "position": 1, "kind": "network", "outcome": "alt", "measure": "MD", "treatment": None,
         "versus": None, "reference": "saline", "treatments": '["BMSC", "saline"]', "timepoint": "nearest:2 d",
-        "engine": "exact", "model": "both", "tau2": "REML", "ci": "HK", "dependence": None, "tau_prior": "uniform(0, 200)",
+        "engine": "exact", "model": "both", "tau2": "REML", "ci": "HK", "method": None, "dependence": None, "tau_prior": "uniform(0, 200)",
         "effect_prior_sd": 1000, "subgroup": None, "moderators": None, "reference_levels": None,
         "where_sql": None, "exclude_high_rob": False, "smd": "d",
         "node_split": True, "leave_one_out": False, "chains": True, "funnel_order": None, "seed": 11, "origin": "plan",
