@@ -26,6 +26,7 @@ from evidence.errors import CallError, EvidenceError, RefusedError
 from evidence.folder.options import options_of, settle, specification
 from evidence.question import time_rule
 from evidence.results import CONTENT, IMPORTANTLY_BETTER, OVER_ALL, Run, hash_rows, versions
+from evidence.system.frames import cells
 from evidence.system.frames import rows as rows_of
 from evidence.system.progress import listening
 
@@ -53,11 +54,8 @@ __all__ = [
 
 Progress = Callable[[str], None]
 
-MOST_LEFT_OUT = 20_000
-"""Most studies of a pairwise analysis that are left out in turn without being asked for by name."""
-
-# tau2 is estimated anew without each of k studies, from the k - 1 others: of REML, on one core.
-_SECONDS_A_PAIR = 1.2e-7
+MOST_REFITTED = 1_000
+"""Most studies left out in turn without being asked for by name, where each takes a fit of its own."""
 
 
 def run_pairwise(
@@ -68,6 +66,7 @@ def run_pairwise(
     treatment: str,
     versus: str,
     analysis: str | None = None,
+    progress: Progress | None = None,
     **options: Any,
 ) -> Run:
     """Carry out one pairwise meta-analysis.
@@ -79,6 +78,8 @@ def run_pairwise(
         As in `analysis.pairwise.fit`.
     analysis : str, optional
         Name in the review's plan.
+    progress : callable, optional
+        Called with a few words before each step.
     **options
         Options of a pairwise analysis as `evidence.folder.options` declares them (timepoint, where,
         exclude_high_rob, moderators and reference_levels of a meta-regression, whose rows stand in the frame
@@ -106,8 +107,10 @@ def run_pairwise(
     if asked["reference_levels"] and not moderators:
         names = ", ".join(asked["reference_levels"])
         raise CallError(f"A reference level is of a moderator: ask for moderator {names}.")
+    say = progress or (lambda step: None)
+    say("1/4 reading and pooling")
     fit = pairwise.fit(db, **{name: asked[name] for name in _OF_PAIRWISE}, **of_fit)
-    frames = _pairwise_frames(db, fit, moderators, asked["reference_levels"])
+    frames = _pairwise_frames(db, fit, moderators, asked["reference_levels"], say)
     contrasts = fit.contrasts
     return Run(
         kind="pairwise",
@@ -147,10 +150,15 @@ def _about(db: EvidenceBase, asked: Mapping[str, Any], analysis: str | None) -> 
 
 
 def _pairwise_frames(
-    db: EvidenceBase, fit: PairwiseFit, moderators: Sequence[str], levels: Mapping[str, str] | None
+    db: EvidenceBase,
+    fit: PairwiseFit,
+    moderators: Sequence[str],
+    levels: Mapping[str, str] | None,
+    say: Progress,
 ) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
+    say("2/4 analyses of sensitivity")
     sensitivity, exclusions, notes = [fit.sensitivity()], [fit.exclusions()], [fit.notes()]
     if moderators:
         regression = fit.meta_regression(*moderators, reference_levels=levels)
@@ -158,14 +166,14 @@ def _pairwise_frames(
         exclusions.append(regression.left_out)
         notes += [_note("info", said) for said in regression.compared()]
         notes += [_note(severity, said) for severity, said in regression.cautions()]
+    say(f"3/4 leaving out each of {len(fit.studies):,} studies in turn")
     left_out = frame("leave_one_out", [])
-    if (k := len(fit.studies)) <= MOST_LEFT_OUT:
+    if fit.left_out_at_once or len(fit.studies) <= MOST_REFITTED:
         left_out = fit.leave_one_out()
     else:
-        minutes = max(1, round(k**2 * _SECONDS_A_PAIR / 60))
-        long = f"{minutes} minute{'s' * (minutes > 1)}"
-        said = f"No study was left out in turn: with {k:,} it would take some {long}."
+        said = f"No study was left out in turn: each of {len(fit.studies):,} would be a fit of its own."
         notes.append(_note("info", f"{said} In Python, `fit.leave_one_out()` does it."))
+    say("4/4 tabulating results")
     return {
         "estimates": fit.estimates(),
         "heterogeneity": fit.heterogeneity(),
@@ -360,7 +368,7 @@ def run_planned(db: EvidenceBase, row: Mapping[str, Any], *, progress: Progress 
     """
     given = planned_options(row)
     if row["kind"] == "pairwise":
-        return run_pairwise(db, **given)
+        return run_pairwise(db, **given, progress=progress)
     return run_network(db, **given, progress=progress)
 
 
@@ -596,9 +604,8 @@ def _network_hash(net: Network) -> str:
 
 
 def _count_arms(contrasts: pd.DataFrame) -> int:
-    arms = {
-        (row.study, row.experiment, arm) for row in contrasts.itertuples() for arm in (row.arm_a, row.arm_b)
-    }
+    unit = cells(contrasts["study"]), cells(contrasts["experiment"])
+    arms = {arm for side in "ab" for arm in zip(*unit, cells(contrasts[f"arm_{side}"]), strict=True)}
     return len(arms)
 
 

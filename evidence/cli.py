@@ -98,6 +98,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     It is 0 if all is done, 1 if the data are wrong, 2 if the call is wrong.
     """
+    from evidence.system.start import start_light
+
+    start_light()
     _open_what_is_closed()
     try:
         cli.main(args=list(arguments) if arguments is not None else None, prog_name="evidence")

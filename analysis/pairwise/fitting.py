@@ -13,7 +13,7 @@ from analysis.pairwise import sensitivity, subgroups, tables
 from analysis.pairwise.data.assembly import Assembly, assemble
 from analysis.pairwise.data.contrasts import Contrasts, typed
 from analysis.pairwise.data.reading import load
-from analysis.pairwise.influence import sequences, studies
+from analysis.pairwise.influence import deletion, sequences, studies
 from analysis.pairwise.model.rows import Array, EffectRows
 from analysis.pairwise.options import Options, option
 from analysis.pairwise.pooling import ENGINE, InverseVariance, Pooled, Pooling, pooling
@@ -254,6 +254,11 @@ class PairwiseFit:
 
     # --- studies left out, added, weighed -------------------------------------------------------------------
 
+    @property
+    def left_out_at_once(self) -> bool:
+        """Whether every study is left out from the sums of one fit, and none takes a fit of its own."""
+        return sequences.at_once(self)
+
     def leave_one_out(self) -> pd.DataFrame:
         """Both models without each study in turn.
 
@@ -285,6 +290,11 @@ class PairwiseFit:
             If a study has no value of it.
         """
         return sequences.cumulative(self, by)
+
+    @cached_property
+    def influences(self) -> dict[str, deletion.Influence]:
+        """What each study does to the fit, by model."""
+        return {model: deletion.influence(self.rows, method) for model, method in self.models_and_methods()}
 
     def influence(self) -> pd.DataFrame:
         """Measure the influence of each study under both models, as rows of the frame sensitivity.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from analysis.pairwise.fitting import PairwiseFit
 
 LARGE = 1000
-"""Studies above which analyses whose work grows with their square run only when asked for by name."""
+"""Studies above which analyses of each study, with many rows for each, run only when asked for by name."""
 
 
 def every(fit: PairwiseFit) -> pd.DataFrame:

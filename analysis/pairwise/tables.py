@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.continuity import pairwise_note
-from analysis.pairwise.data.contrasts import each
 from analysis.pairwise.model import tau2 as between_studies
 from analysis.pairwise.model.inference import PREDICTIONS
 from analysis.pairwise.model.rows import Array
@@ -116,26 +115,20 @@ def _of_all_subgroups(
 
 def weights(fit: PairwiseFit) -> pd.DataFrame:
     """Tabulate the share of each contrast in the pooled effect of each model."""
-    contrasts = fit.assembly.contrasts
-    rows = []
-    for item, weight in zip(fit.pooled, fit.pooling.weights(), strict=True):
-        for index, row in enumerate(each(contrasts.frame)):
-            rows.append(
-                {
-                    "engine": item.engine,
-                    "model": item.model,
-                    "treatment": fit.contrasts.treatment,
-                    "versus": fit.contrasts.versus,
-                    "study": row.study,
-                    "experiment": row.experiment,
-                    "contrast_id": row.contrast_id,
-                    "estimate": row.estimate,
-                    "std_error": np.sqrt(fit.assembly.variance[index]),
-                    "weight": weight[index],
-                    "measurement_ids": row.measurement_ids,
-                }
-            )
-    return frame("weights", rows)
+    import pandas as pd
+
+    table = fit.assembly.contrasts.frame
+    known = ("study", "experiment", "contrast_id", "estimate", "measurement_ids")
+    same = {name: table[name].to_numpy() for name in known} | {
+        "treatment": fit.contrasts.treatment,
+        "versus": fit.contrasts.versus,
+        "std_error": np.sqrt(fit.assembly.variance),
+    }
+    parts = [
+        frame("weights", same | {"engine": item.engine, "model": item.model, "weight": weight})
+        for item, weight in zip(fit.pooled, fit.pooling.weights(), strict=True)
+    ]
+    return pd.concat(parts, ignore_index=True)
 
 
 def exclusions(fit: PairwiseFit) -> pd.DataFrame:

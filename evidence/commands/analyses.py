@@ -44,10 +44,8 @@ def pool(
 
     given = {key: value for key, value in options.items() if value is not None}
     with status() as say, open_base(file) as db:
-        say("pooling")
-        run = run_pairwise(
-            db, tau2=_number(tau2), reference_levels=dict(map(_level, reference_levels)), **given
-        )
+        levels = dict(map(_level, reference_levels))
+        run = run_pairwise(db, tau2=_number(tau2), reference_levels=levels, progress=say, **given)
     _finish(file, run, form, save)
 
 

@@ -14,12 +14,18 @@ import numpy as np
 
 from analysis.pairwise.model import tau2 as between_studies
 from analysis.pairwise.model.coefficients import t_p_value, t_quantile
-from analysis.pairwise.model.rows import Array, EffectRows
+from analysis.pairwise.model.parts import Parts, Stretches
+from analysis.pairwise.model.rows import LARGE, Array, EffectRows
 from analysis.verdict import NO_WIDTH
-from evidence.system.memory import refuse_without_room
 
 _CELLS = 1 << 16
 """Cells of the mask worked on at once: few enough for the processor's cache, several times faster."""
+
+_LARGE = 512
+"""Studies from which on parts are stretches of the rows (`parts`), and no cell of a mask is written."""
+
+_AT_ONCE = 1 << 24
+"""Cells of the mask worked on at once where every pass over the rows serves all subsets."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,7 @@ def fit_subsets(rows: EffectRows, mask: Array, method: str | float | None) -> Su
         NaN where a subset has fewer rows than coefficients, or its design is singular. A subset with as many
         rows as coefficients is fitted without between-study variance; its tau2 is NaN.
     """
-    step = max(1, _CELLS // max(rows.n, 1))
+    step = max(1, (_CELLS if rows.n < LARGE else _AT_ONCE) // max(rows.n, 1))
     parts = [
         _fit(rows, np.asarray(mask[start : start + step], float), method)
         for start in range(0, len(mask), step)
@@ -99,7 +105,7 @@ def _stack(parts: list[Subsets]) -> Subsets:
     )
 
 
-def _fit(rows: EffectRows, mask: Array, method: str | float | None) -> Subsets:
+def _fit(rows: EffectRows, mask: Parts, method: str | float | None) -> Subsets:
     profile, p = rows.profile, rows.p
     m = len(mask)
     count = mask.sum(1)
@@ -147,6 +153,8 @@ def _fit(rows: EffectRows, mask: Array, method: str | float | None) -> Subsets:
 def leave_out(rows: EffectRows, method: str | float | None) -> Subsets:
     """Fit without each study in turn; entry i is without study i."""
     studies = int(rows.study.max()) + 1
+    if studies >= _LARGE:
+        return _fit(rows, Stretches.without_each(rows.study), method)
     step = max(1, _CELLS // rows.n)
     parts = []
     for start in range(0, studies, step):
@@ -165,6 +173,8 @@ def cumulative(rows: EffectRows, order: Array, method: str | float | None) -> Su
     """
     rank = np.empty(len(order), int)
     rank[order] = np.arange(len(order))
+    if len(order) >= _LARGE:
+        return _fit(rows, Stretches.up_to_each(rank[rows.study]), method)
     step = max(1, _CELLS // rows.n)
     parts = []
     for start in range(0, len(order), step):
@@ -225,13 +235,6 @@ def influence(rows: EffectRows, method: str | float | None) -> Influence:
     from scipy.special import chdtr
 
     studies = int(rows.study.max()) + 1
-    # The weight of every row at the tau2 without every study, and the sum it is the inverse of.
-    refuse_without_room(
-        18 * studies * rows.n,
-        f"The influence of each of {studies:,} studies",
-        "Leave each out in turn (`leave_one_out`, `baujat`), which needs little memory, or take a part of "
-        "the studies (--where).",
-    )
     tau2 = between_studies.estimate(rows, method) if isinstance(method, str) else method or 0.0
     full = rows.profile.solve(tau2)
     without = leave_out(rows, method)
@@ -251,10 +254,9 @@ def influence(rows: EffectRows, method: str | float | None) -> Influence:
         dffits = np.einsum("ia,ia->i", x, change) / np.sqrt(hat * spread)
         cooks = np.einsum("ia,ab,ib->i", change, np.linalg.inv(full.covariance), change)
         ratio = np.linalg.det(without.covariance) / np.linalg.det(full.covariance)
-        everything = np.ones((1, rows.n))
         at_deleted = rows.profile.sums(
             np.where(np.isfinite(without.tau2), without.tau2, 0) / rows.profile.unit2,
-            np.broadcast_to(everything, (studies, rows.n)),
+            Stretches.whole(studies, rows.n) if studies >= _LARGE else np.ones((studies, rows.n)),
             order=1,
         )
         back = np.linalg.inv(rows.profile.triangle)

@@ -13,9 +13,13 @@ import numpy as np
 from analysis.pairwise.influence.deletion import fit_subsets
 from analysis.pairwise.model.rows import Array, EffectRows
 from evidence.errors import RefusedError
+from evidence.system.memory import refuse_without_room
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_DRAWN_AT_ONCE = 1 << 20
+"""Memberships drawn at once."""
 
 
 @dataclass(frozen=True)
@@ -113,9 +117,20 @@ def gosh(
         member = ((codes[:, None] >> np.arange(n, dtype=np.uint64)) & 1).astype(bool)
         member = member[member.sum(1) >= 2]
     else:
+        refuse_without_room(
+            1.5 * subsets * n,
+            f"A sample of {subsets:,} subsets of {n:,} studies",
+            "Draw fewer: gosh(subsets=1000).",
+        )
         rng = np.random.default_rng(seed)
-        member = rng.random((subsets, n)) < 0.5
+        member = np.empty((subsets, n), bool)
+        step = max(1, _DRAWN_AT_ONCE // n)
+        for start in range(0, subsets, step):
+            part = member[start : start + step]
+            part[:] = rng.random(part.shape) < 0.5
         while (small := member.sum(1) < 2).any():
             member[small] = rng.random((int(small.sum()), n)) < 0.5
-    part = fit_subsets(rows, member[:, rows.study], method)
-    return Gosh(studies, member, part.beta[:, 0], part.tau2, part.i2, part.h2, part.q, complete)
+    # Studies of one row each, in their order, are their own rows: no copy of the sample.
+    of_rows = member if np.array_equal(rows.study, np.arange(n)) else member[:, rows.study]
+    found = fit_subsets(rows, of_rows, method)
+    return Gosh(studies, member, found.beta[:, 0], found.tau2, found.i2, found.h2, found.q, complete)

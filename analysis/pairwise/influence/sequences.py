@@ -5,7 +5,7 @@ Rows of known variances are fitted all at once (`deletion`); other methods anew 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,8 +22,17 @@ if TYPE_CHECKING:
 
     from analysis.pairwise.fitting import PairwiseFit
 
+Columns = dict[str, Any]
+"""Columns of a frame, or the one value that all its rows have."""
+
 Fit = Callable[[EffectRows, str | float | None], Subsets]
 """Fits to all parts at once: rows and the estimator of tau2 (None for the common effect)."""
+
+
+def at_once(fit: PairwiseFit) -> bool:
+    """Whether all parts of the studies are fitted together, from sums over the rows."""
+    anew = isinstance(fit.pooling, CountLikelihood | ThreeLevel | EventTables)
+    return not anew and fit.options.ci != "CR2"
 
 
 def leave_one_out(fit: PairwiseFit) -> pd.DataFrame:
@@ -80,46 +89,50 @@ def parts(whole: PairwiseFit, order: Array, keep: Callable[[int], Array], fit: F
     DataFrame
         The frame leave_one_out: the common-effect model of all parts, then the random-effects model.
     """
+    import pandas as pd
+
     pooling, options = whole.pooling, whole.options
-    found: list[dict[str, Any]]
-    common: Iterable[dict[str, Any]]
+    names = [whole.studies[study] for study in order]
+    both: list[pd.DataFrame]
     if isinstance(pooling, CountLikelihood | ThreeLevel) or options.ci == "CR2":
-        both = [row for place in range(len(order)) for row in _anew(whole, keep(place))]
-        found = [*both[::2], *both[1::2]]
+        rows = [row for place in range(len(order)) for row in _anew(whole, keep(place))]
+        both = [_named(whole, names, rows[::2]), _named(whole, names, rows[1::2])]
     else:
         if isinstance(pooling, EventTables):
             first = whole.assembly.tables.first
-            common = (_of_tables(pooling, keep(place)[first]) for place in range(len(order)))
+            tables = [_of_tables(pooling, keep(place)[first]) for place in range(len(order))]
+            common = _named(whole, names, tables)
         else:
-            common = _at_once(fit(whole.rows, None), "common", "Wald")
+            common = _named(whole, names, _at_once(fit(whole.rows, None), "common", "Wald"))
         ci = options.ci if options.ci.startswith("HK") else "Wald"
-        found = [*common, *_at_once(fit(whole.rows, options.tau2), "random", ci)]
+        both = [common, _named(whole, names, _at_once(fit(whole.rows, options.tau2), "random", ci))]
+    return pd.concat(both, ignore_index=True)
+
+
+def _named(whole: PairwiseFit, names: list[str], found: Columns | list[dict[str, Any]]) -> pd.DataFrame:
+    """Rows of one model, with the study that names each and the question."""
+    import pandas as pd
+
     about = {"treatment": whole.contrasts.treatment, "versus": whole.contrasts.versus}
-    names = [whole.studies[study] for study in order] * 2
-    rows = [{"study": name} | about | row for name, row in zip(names, found, strict=True)]
-    return frame("leave_one_out", rows)
+    rows = frame("leave_one_out", found)
+    return rows.assign(study=pd.Series(names, rows.index), **about)
 
 
-def _at_once(subsets: Subsets, model: str, ci: str) -> Iterator[dict[str, Any]]:
+def _at_once(subsets: Subsets, model: str, ci: str) -> Columns:
     std_error, lower, upper, _ = subsets.intervals(ci)
-    for place, df in enumerate(subsets.df):
-        note = None
-        if df < 0:
-            note = "no effect is left"
-        elif df == 0 and model == "random":
-            note = "one effect: tau2 taken as 0"
-        yield {
-            "engine": ENGINE,
-            "model": model,
-            "estimate": subsets.beta[place, 0],
-            "std_error": std_error[place],
-            "ci_lower": lower[place],
-            "ci_upper": upper[place],
-            "tau": np.sqrt(subsets.tau2[place]),
-            "i2": subsets.i2[place],
-            "q": subsets.q[place],
-            "note": note,
-        }
+    alone = "one effect: tau2 taken as 0" if model == "random" else None
+    return {
+        "engine": ENGINE,
+        "model": model,
+        "estimate": subsets.beta[:, 0],
+        "std_error": std_error,
+        "ci_lower": lower,
+        "ci_upper": upper,
+        "tau": np.sqrt(subsets.tau2),
+        "i2": subsets.i2,
+        "q": subsets.q,
+        "note": ["no effect is left" if df < 0 else alone if df == 0 else None for df in subsets.df],
+    }
 
 
 def _of_tables(pooling: EventTables, keep: Array) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.pairwise.influence import deletion
-from analysis.pairwise.pooling import MISSING
-from analysis.pairwise.tables import quantities
+from analysis.pairwise.model.rows import Array
+from analysis.pairwise.pooling import ENGINE
 from analysis.results import frame
 
 if TYPE_CHECKING:
@@ -21,43 +21,63 @@ _Z = 1.959963984540054
 
 def influence(fit: PairwiseFit) -> pd.DataFrame:
     """Tabulate the influence of each study under both models."""
-    rows = []
-    for model, method in fit.models_and_methods():
-        found = deletion.influence(fit.rows, method)
-        for index, study in enumerate(fit.studies):
-            values = {
-                name: float(array[index, 0] if array.ndim == 2 else array[index])
-                for name, array in found.__dict__.items()
-            }
-            rows += quantities(model, "influence", study, values, study, fit.instead(model))
-    return frame("sensitivity", rows)
+    import pandas as pd
+
+    parts = []
+    for model, found in fit.influences.items():
+        values = {
+            name: array[:, 0] if array.ndim == 2 else array.astype(float)
+            for name, array in found.__dict__.items()
+        }
+        parts.append(_of_each(fit, model, "influence", values, fit.instead(model)))
+    return pd.concat(parts, ignore_index=True)
 
 
 def baujat(fit: PairwiseFit) -> pd.DataFrame:
     """Tabulate each study's contribution to Q and its influence on the pooled effect."""
-    rows = []
+    import pandas as pd
+
+    parts = []
     for model, method in fit.models_and_methods():
         contribution, moved = deletion.baujat(fit.rows, method)
-        for index, study in enumerate(fit.studies):
-            both = {"contribution": contribution[index], "influence": moved[index]}
-            rows += quantities(model, "Baujat", study, both, study, fit.instead(model))
-    return frame("sensitivity", rows)
+        values = {"contribution": contribution, "influence": moved}
+        parts.append(_of_each(fit, model, "Baujat", values, fit.instead(model)))
+    return pd.concat(parts, ignore_index=True)
 
 
 def outliers(fit: PairwiseFit) -> pd.DataFrame:
     """Flag outliers under both models."""
-    measured = influence(fit)
-    residuals = measured[measured["quantity"] == "rstudent"].set_index(["model", "study"])["value"]
+    import pandas as pd
+
     effects = fit.assembly.effects
     half, y = _Z * np.sqrt(effects.variance), effects.contrasts.frame["estimate"].to_numpy()
     of_study = fit.study_of_contrast[effects.first]
-    rows = []
+    parts = []
     for item in fit.pooled:
         apart = (y + half < item.effect.ci_lower[0]) | (y - half > item.effect.ci_upper[0])
-        for index, study in enumerate(fit.studies):
-            flags = {
-                "interval": float(apart[of_study == index].any()),
-                "residual": float(abs(residuals.get((item.model, study), MISSING)) > _Z),
-            }
-            rows += quantities(item.model, "outliers", study, flags, study)
-    return frame("sensitivity", rows)
+        flags = {
+            "interval": (np.bincount(of_study, apart, len(fit.studies)) > 0).astype(float),
+            "residual": (np.abs(fit.influences[item.model].rstudent) > _Z).astype(float),
+        }
+        parts.append(_of_each(fit, item.model, "outliers", flags, None))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _of_each(
+    fit: PairwiseFit, model: str, method: str, values: dict[str, Array], note: str | None
+) -> pd.DataFrame:
+    """Rows of the frame sensitivity: quantities that each study has, (studies,) each, study by study."""
+    study = np.repeat(np.array(fit.studies, object), len(values))
+    return frame(
+        "sensitivity",
+        {
+            "engine": ENGINE,
+            "model": model,
+            "method": method,
+            "item": study,
+            "study": study,
+            "quantity": np.tile(np.array(list(values), object), len(fit.studies)),
+            "value": np.column_stack(list(values.values())).ravel(),
+            "note": note,
+        },
+    )

@@ -14,10 +14,13 @@ from functools import cached_property
 
 import numpy as np
 
-Array = np.ndarray
+from analysis.pairwise.model.parts import Array, Parts, Stretches, at_each, of_all
 
 _CHUNK = 1 << 17
 """Largest number of weights held at once."""
+
+LARGE = 4096
+"""Rows from which on many subsets are summed at shared values of tau2; below, each cell has its weight."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +208,7 @@ class Profile:
         self._square[first, second] = self._square[second, first] = np.arange(len(first))
 
     def sums(
-        self, tau2: Array | float, mask: Array | None = None, batch: Array | None = None, order: int = 2
+        self, tau2: Array | float, mask: Parts | None = None, batch: Array | None = None, order: int = 2
     ) -> Sums:
         """Evaluate the sums.
 
@@ -213,13 +216,15 @@ class Profile:
         ----------
         tau2 : float or (m,) array
             In this profile's unit. A float is shared by all subsets of `mask`.
-        mask : (m, n) array, optional
+        mask : (m, n) array or Stretches, optional
             How often each row counts in each subset.
         batch : (m,) int array, optional
             Which permuted design belongs to each entry of `tau2`.
         order : {1, 2, 3}
             Highest power of the weights that is needed.
         """
+        if np.ndim(tau2) == 1 and mask is not None and self._at_shared_values(mask):
+            return self._of_parts(np.asarray(tau2), mask, order)
         products = self.products if batch is None else self.products[batch]
         weight = 1 / (self.v + np.atleast_1d(tau2)[:, None])
         shared = np.ndim(tau2) == 0 and mask is not None
@@ -234,6 +239,36 @@ class Profile:
             else:
                 totals.append(power @ products)
         return Sums([self.matrix(total) for total in totals], [total[:, -1] for total in totals])
+
+    def _at_shared_values(self, mask: Parts) -> bool:
+        """Whether sums of these parts are interpolated: no weights of every row at every part's tau2 then."""
+        return isinstance(mask, Stretches) or self.rows.n >= LARGE
+
+    def _of_parts(self, tau2: Array, mask: Parts, order: int) -> Sums:
+        """Evaluate the sums of parts, each at its own tau2."""
+        smallest = float(self.v.min())
+        if not len(tau2):
+            found = np.zeros((0, order * self.products.shape[1]))
+        elif isinstance(mask, Stretches) and mask.short:
+            left_out = mask.left_out(lambda rows, part: self._powers(rows, tau2[part], order))
+            every = np.arange(self.rows.n)
+            whole = of_all(tau2, smallest, lambda value: self._powers(every, value, order).sum(axis=0))
+            found = mask.rest(whole, left_out, lambda part: self._powers(every, tau2[part], order))
+        else:
+            every = np.arange(self.rows.n)
+            found = at_each(
+                tau2, smallest, lambda value, some: mask[some] @ self._powers(every, value, order)
+            )
+        totals = np.split(found, order, axis=1)
+        return Sums([self.matrix(total) for total in totals], [total[:, -1] for total in totals])
+
+    def _powers(self, rows: Array, tau2: Array | float, order: int) -> Array:
+        """Products of some rows times their weights to the first, second, ... power, side by side."""
+        weight = (1 / (self.v[rows] + tau2))[:, None]
+        powers = [self.products[rows] * weight]
+        for _ in range(1, order):
+            powers.append(powers[-1] * weight)
+        return np.concatenate(powers, axis=1)
 
     def matrix(self, total: Array) -> Array:
         """Put sums of `products`, (m, columns), into symmetric matrices, (m, p + 1, p + 1)."""
@@ -250,8 +285,14 @@ class Profile:
         before, after = np.r_[0, np.cumsum(part)[:-1]], np.r_[np.cumsum(part[::-1])[::-1][1:], 0]
         return float(np.sum(weight * (before + after)) / part.sum())
 
-    def log_determinant(self, tau2: Array, mask: Array | None = None) -> Array:
+    def log_determinant(self, tau2: Array, mask: Parts | None = None) -> Array:
         """Sum of ``log(v + tau2)`` over the rows of each entry, (m,)."""
+        if mask is not None and self._at_shared_values(mask):
+            return at_each(
+                np.asarray(tau2),
+                float(self.v.min()),
+                lambda value, members: mask[members] @ np.log(self.v + value)[:, None],
+            )[:, 0]
         logs = np.log(self.v + np.asarray(tau2)[:, None])
         return logs.sum(1) if mask is None else (logs * mask).sum(1)
 

@@ -19,6 +19,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from analysis.pairwise.model.parts import Parts
 from analysis.pairwise.model.rows import Array, EffectRows, Profile, Sums
 from evidence import facts
 
@@ -49,7 +50,7 @@ def estimate(rows: EffectRows, method: str = "REML") -> float:
     return float(estimates(rows.profile, method)[0])
 
 
-def estimates(profile: Profile, method: str, mask: Array | None = None, order: bool = False) -> Array:
+def estimates(profile: Profile, method: str, mask: Parts | None = None, order: bool = False) -> Array:
     """Estimate tau2 for each of m subsets or permuted designs.
 
     Parameters
@@ -58,7 +59,7 @@ def estimates(profile: Profile, method: str, mask: Array | None = None, order: b
         The sums of the data.
     method : str
         One of `METHODS`.
-    mask : (m, n) array, optional
+    mask : (m, n) array or Stretches, optional
         How often each row counts in each subset.
     order : bool
         True where the profile holds permuted designs, one batch each.
@@ -86,7 +87,7 @@ def estimates(profile: Profile, method: str, mask: Array | None = None, order: b
 class _Equation:
     """The estimating equations of one batch, in the profile's unit."""
 
-    def __init__(self, profile: Profile, mask: Array | None, batch: Array | None, count: Array) -> None:
+    def __init__(self, profile: Profile, mask: Parts | None, batch: Array | None, count: Array) -> None:
         self.profile = profile
         self.mask = mask
         self.batch = batch

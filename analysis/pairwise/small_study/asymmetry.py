@@ -26,8 +26,8 @@ from analysis.pairwise.model.coefficients import Coefficients, coefficients, t_p
 from analysis.pairwise.model.degenerate import determined
 from analysis.pairwise.model.inference import infer
 from analysis.pairwise.model.rows import Array, EffectRows, Solution
+from analysis.pairwise.small_study.rank import kendall
 from evidence.errors import CallError, RefusedError
-from evidence.system.memory import refuse_without_room
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -183,8 +183,6 @@ def begg(y: Array, v: Array, exact: bool | None = None) -> RankTest:
     exact : bool, optional
         Exact distribution of Kendall's tau; where there are no ties and fewer than 50 effects without it.
     """
-    from scipy.stats import kendalltau
-
     _few(len(y), 3, "Begg's test")
     y, v = np.asarray(y, float), np.asarray(v, float)
     weight = 1 / v
@@ -199,15 +197,8 @@ def begg(y: Array, v: Array, exact: bool | None = None) -> RankTest:
     ]
     ties = any(len(np.unique(values)) < len(values) for values in ranked)
     use_exact = not ties and len(y) < EXACT_BELOW if exact is None else exact and not ties
-    if use_exact:
-        # The distribution of up to k (k - 1) / 4 inversions, three times.
-        refuse_without_room(
-            6 * len(y) ** 2,
-            f"The exact distribution of Kendall's tau of {len(y):,} effects",
-            "Take the asymptotic one: exact=False.",
-        )
-    result = kendalltau(*ranked, method="exact" if use_exact else "asymptotic")
-    return RankTest(float(result.statistic), float(result.pvalue), use_exact, len(y))
+    tau, p_value = kendall(ranked[0], ranked[1], use_exact)
+    return RankTest(tau, p_value, use_exact, len(y))
 
 
 @determined("Peters' test")

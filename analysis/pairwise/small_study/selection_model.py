@@ -18,6 +18,9 @@ from analysis.pairwise.model.rows import Array, EffectRows
 from evidence.errors import CallError, RefusedError
 
 _SMALLEST_TAU = 1e-6
+MANY_EFFECTS, PART = 1000, 500
+"""Effects from which on the places to climb from are found on a part of them, and how many it has."""
+
 LEAST_EFFECTS = 10
 """Effects without which three parameters cannot be told apart (McShane et al. 2016 simulate from 20 on)."""
 
@@ -216,9 +219,7 @@ class _Likelihood:
         mean, tau : float
             Of the model without selection.
         """
-        starts = [(height, ratio) for height in (tau + 0.05, 1.0, 4.0) for ratio in (0.0, -1.5, -4.0, 2.5)]
-        found = [self.climb(np.array([mean, height, ratio])) for height, ratio in starts]
-        found += [self.climb(np.array([mean, 0.0, ratio]), free=(0, 2)) for _, ratio in starts[:4]]
+        found = self._from_a_part(mean, tau) if len(self.y) > MANY_EFFECTS else self._from_afar(mean, tau)
         kept: list[tuple[float, Array]] = []
         for value, point in sorted(found, key=lambda item: -item[0]):
             if point[1] < _SMALLEST_TAU:
@@ -227,3 +228,21 @@ class _Likelihood:
             if curvature < 0 and all(np.abs(point - other).max() > 1e-3 for _, other in kept):
                 kept.append((value, point))
         return kept or [max(found, key=lambda item: item[0])]
+
+    def _from_afar(self, mean: float, tau: float) -> list[tuple[float, Array]]:
+        """Climb from places all over."""
+        starts = [(height, ratio) for height in (tau + 0.05, 1.0, 4.0) for ratio in (0.0, -1.5, -4.0, 2.5)]
+        found = [self.climb(np.array([mean, height, ratio])) for height, ratio in starts]
+        return found + [self.climb(np.array([mean, 0.0, ratio]), free=(0, 2)) for _, ratio in starts[:4]]
+
+    def _from_a_part(self, mean: float, tau: float) -> list[tuple[float, Array]]:
+        """Climb from the maxima that a part of the effects has, spread evenly over variances and effects."""
+        order = np.lexsort((self.y, self.v))
+        part = order[:: -(-len(order) // PART)]
+        below = _Likelihood(self.y[part], self.v[part], self.cut[part], self.below[part])
+        found = []
+        for _, point in below.maxima(mean, tau):
+            found.append(self.climb(np.array([point[0], max(point[1], 0.05), point[2]])))
+            if point[1] == 0:
+                found.append(self.climb(point, free=(0, 2)))
+        return found

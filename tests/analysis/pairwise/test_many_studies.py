@@ -1,0 +1,99 @@
+"""Many studies: the same numbers as study by study, and work that grows as their number."""
+
+import numpy as np
+import pytest
+from scipy.stats import kendalltau
+
+from analysis.pairwise.influence import deletion
+from analysis.pairwise.influence.gosh import gosh
+from analysis.pairwise.model import rows as model_rows
+from analysis.pairwise.model.parts import Stretches
+from analysis.pairwise.model.rows import EffectRows
+from analysis.pairwise.small_study.asymmetry import begg, trim_fill
+from analysis.pairwise.small_study.rank import kendall
+from analysis.pairwise.small_study.selection_model import _Likelihood, selection_model
+
+
+def effects(k, tau2=0.1, seed=20230115):
+    draw = np.random.default_rng(seed)
+    v = draw.gamma(2, 0.05, k)
+    return draw.normal(0.3, np.sqrt(v + tau2)), v
+
+
+def _same(found, expected):
+    for name, value in found.__dict__.items():
+        other = getattr(expected, name)
+        atol = 1e-9 * np.nanmax(np.abs(other.astype(float)), initial=0)
+        assert value == pytest.approx(other, rel=1e-9, abs=atol, nan_ok=True), name
+
+
+@pytest.mark.parametrize("method", [None, "DL", "HE", "HS", "SJ", "PM", "ML", "REML", 0.05])
+@pytest.mark.parametrize("columns", [1, 2])
+def test_studies_left_out_together_give_what_each_left_out_alone_gives(monkeypatch, method, columns):
+    y, v = effects(120)
+    y[7] += 5
+    v[9] = 1e-4  # outweighs many others
+    x = np.random.default_rng(1).normal(size=(120, 1))
+    study = np.r_[np.arange(100), np.arange(20)]
+    rows = EffectRows.of(y, v, np.column_stack([np.ones(120), x])[:, :columns], study)
+    order = np.random.default_rng(2).permutation(100)
+    member = np.random.default_rng(3).random((40, 120)) < 0.5
+
+    def all_of_them():
+        yield deletion.leave_out(rows, method)
+        yield deletion.influence(rows, method)
+        yield deletion.cumulative(rows, order, method)
+        yield deletion.fit_subsets(rows, member, method)
+
+    expected = list(all_of_them())
+    monkeypatch.setattr(deletion, "_LARGE", 10)
+    monkeypatch.setattr(deletion, "LARGE", 10)
+    monkeypatch.setattr(model_rows, "LARGE", 10)
+    for one, other in zip(all_of_them(), expected, strict=True):
+        _same(one, other)
+
+
+def test_a_study_that_outweighs_all_others_takes_no_digits_of_them_with_it():
+    values = np.r_[1e15, np.arange(1.0, 500)][:, None]
+    parts = Stretches.without_each(np.arange(500))
+    assert parts.short
+    assert (parts @ values)[0, 0] == 499 * 500 / 2
+
+
+@pytest.mark.parametrize("n", [3, 10, 33, 49])
+def test_kendalls_tau_and_its_p_values_are_those_of_scipy(n):
+    draw = np.random.default_rng(n)
+    for trial in range(6):
+        x, y = draw.normal(size=n), draw.normal(size=n)
+        for exact, method in ((True, "exact"), (False, "asymptotic")):
+            other = kendalltau(x, y, method=method)
+            assert kendall(x, y, exact) == pytest.approx((other.statistic, other.pvalue), rel=1e-12)
+        x, y = draw.integers(0, n, n), draw.integers(0, 1 + trial, n)
+        other = kendalltau(x, y, method="asymptotic")
+        found = kendall(x, y, False)
+        assert found == pytest.approx((other.statistic, other.pvalue), rel=1e-12, abs=1e-300, nan_ok=True)
+
+
+def test_a_selection_model_of_many_effects_has_the_maximum_that_a_search_from_all_over_has(monkeypatch):
+    y, v = effects(1500)
+    seen = y / np.sqrt(v) > 1.96
+    keep = seen | (np.random.default_rng(1).random(1500) < 0.4)
+    monkeypatch.setattr("analysis.pairwise.small_study.selection_model.MANY_EFFECTS", 300)
+    monkeypatch.setattr("analysis.pairwise.small_study.selection_model.PART", 200)
+    fast = selection_model(y[keep], v[keep])
+    monkeypatch.setattr(_Likelihood, "_from_a_part", _Likelihood._from_afar)
+    slow = selection_model(y[keep], v[keep])
+    assert fast.log_likelihood == pytest.approx(slow.log_likelihood, rel=1e-12)
+    assert fast.effect.estimate == pytest.approx(slow.effect.estimate, rel=1e-6)
+
+
+def test_a_hundred_thousand_studies_are_left_out_ranked_filled_and_drawn_from(monkeypatch):
+    y, v = effects(100_000)
+    rows = EffectRows.of(y, v)
+    # Nothing takes an array of studies x studies: 80 GB.
+    assert np.isfinite(deletion.leave_out(rows, "DL").beta).all()
+    assert np.isfinite(deletion.influence(rows, "DL").dffits).all()
+    assert 0 <= begg(y, v).p_value <= 1
+    assert trim_fill(y, v, "DL", side="left").missing >= 0
+    names = tuple(map(str, range(100_000)))
+    assert np.isfinite(gosh(rows, names, "DL", subsets=5).estimate).all()
