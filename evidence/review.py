@@ -11,6 +11,7 @@ import os
 from collections.abc import Container, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -322,25 +323,7 @@ def _rows(sheet: Sheet) -> list[Rows]:
         ]
     tables = [Rows(file.table, columns | placed)]
     if file.further:
-        tables.append(
-            _table(
-                file.further,
-                [
-                    dict(zip(file.identity, key))
-                    | {
-                        "characteristic": name,
-                        "value": value,
-                        "source_file": file.name,
-                        "source_line": line,
-                    }
-                    for name in sheet.further
-                    for line, value, *key in zip(
-                        sheet.lines, sheet.values[name], *(columns[part] for part in file.identity)
-                    )
-                    if value is not None
-                ],
-            )
-        )
+        tables.append(_characteristics(sheet, {part: columns[part] for part in file.identity}))
     return tables
 
 
@@ -349,6 +332,21 @@ def _new_rows(file: File, columns: dict[str, list[Any]]) -> Rows:
     brought = {row[file.key[0]] for row in reference(file.table)}
     new = [index for index, key in enumerate(columns[file.key[0]]) if key not in brought]
     return Rows(file.table, {name: [values[index] for index in new] for name, values in columns.items()})
+
+
+def _characteristics(sheet: Sheet, identity: dict[str, list[Any]]) -> Rows:
+    """Rows of the table that takes a file's further columns, one for each cell that has a value."""
+    found: dict[str, list[Any]] = {
+        name: [] for name in (*identity, "characteristic", "value", "source_file", "source_line")
+    }
+    for name in sheet.further:
+        given = [value is not None for value in sheet.values[name]]
+        for part, column in (identity | {"value": sheet.values[name], "source_line": sheet.lines}).items():
+            found[part].extend(compress(column, given))
+        n = sum(given)
+        found["characteristic"] += [name] * n
+        found["source_file"] += [sheet.file.name] * n
+    return Rows(str(sheet.file.further), found)
 
 
 def _missing_values(sheets: Iterable[Sheet]) -> Rows:

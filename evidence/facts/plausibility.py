@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from evidence.facts import Measure
@@ -91,6 +91,60 @@ def arm_findings(given: Given, typed: Typed) -> Iterator[Finding]:
     n = given["n"]
     if n is not None and n != int(n):
         yield _warning("n", f"n is {n!r}, not a whole number", "right if it is an effective sample size")
+
+
+def remarkable(columns: Mapping[str, Sequence[float | None]]) -> set[int]:
+    """Find the rows of which `arm_findings` may say something.
+
+    Parameters
+    ----------
+    columns : mapping of statistic to (n,) sequence
+        What was reported; None where it was not.
+
+    Returns
+    -------
+    set of int
+        Some of these are right once the digits they were printed with are looked at; the others all are.
+    """
+    given = {name: column for name, column in columns.items() if any(value is not None for value in column)}
+    found: set[int] = set()
+
+    def rows(*names: str) -> Iterator[tuple[int, tuple[Any, ...]]]:
+        return enumerate(zip(*(columns[name] for name in names), strict=True))
+
+    for low, high in (*_PAIRS, *_ORDERED):
+        if low in given and high in given:
+            found.update(i for i, (a, b) in rows(low, high) if a is not None and b is not None and a > b)
+    for one, other in _PAIRS:
+        if one in given or other in given:
+            found.update(i for i, (a, b) in rows(one, other) if (a is None) != (b is None))
+    if "ci_lower" in given and "ci_upper" in given:
+        found.update(
+            i
+            for i, (mean, median, low, high) in rows("mean", "median", "ci_lower", "ci_upper")
+            if low is not None and high is not None
+            if (estimate := median if mean is None else mean) is not None and not low <= estimate <= high
+        )
+    if "sd" in given:
+        for name in ("se", "max"):
+            if name in given:
+                found.update(i for i, (sd, b) in rows("sd", name) if sd is not None and b is not None)
+    for name in ("sd", "se"):
+        if name in given:
+            found.update(i for i, value in enumerate(columns[name]) if value == 0)
+    if "n" in given:
+        found.update(i for i, n in enumerate(columns["n"]) if n is not None and n % 1)
+    return found
+
+
+def counted_as_usual(kind: str | None, given: Sequence[float | None]) -> bool:
+    """Whether n, mean, median, events and exposure are such that `kind_findings` says nothing of them."""
+    n, mean, median, events, exposure = given
+    if kind == "continuous":
+        return events is None or mean is not None or median is not None
+    if events is None or events % 1:
+        return False
+    return (kind == "binary" and n is not None and events <= n) or (kind == "rate" and exposure is not None)
 
 
 def _spread(given: Given, typed: Typed) -> Iterator[Finding]:

@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from evidence import facts
 from evidence.facts.appraisal import Tool, known, parts, tools
 from evidence.facts.hazard import contradiction, doubtful
-from evidence.facts.plausibility import STATISTICS, Finding, arm_findings, contrast_findings, kind_findings
+from evidence.facts.plausibility import (
+    STATISTICS,
+    Finding,
+    arm_findings,
+    contrast_findings,
+    counted_as_usual,
+    kind_findings,
+    remarkable,
+)
 from evidence.facts.reference import keyed
 from evidence.facts.scales import Printed, judge
 from evidence.folder.layout import FILES, Column
@@ -23,6 +31,8 @@ from evidence.names import difference, skeleton, suggestion
 
 Sheets = Mapping[str, Sheet]
 _OF_TOOLS = ("rob_tools.csv", "rob_items.csv", "rob_answers.csv")
+
+_ARM = ("study", "experiment", "arm")
 
 
 def check(sheets: Sheets, problems: Problems) -> None:
@@ -87,6 +97,8 @@ def _look_alikes(sheet: Sheet, problems: Problems) -> None:
     for column in sheet.file.columns:
         if column.type != "name" or column.references or column.allowed or column.name not in sheet.text:
             continue
+        if not _any_look_alike(sheet.values[column.name]):
+            continue
         scopes = [sheet.values[name] for name in column.scope]
         seen: dict[tuple[Any, ...], str] = {}
         told: set[tuple[Any, ...]] = set()
@@ -108,6 +120,8 @@ def _look_alikes(sheet: Sheet, problems: Problems) -> None:
         if sheet.file.name == "studies.csv":
             described += [c.name for c in sheet.file.columns if c.type == "text"]
         for label in described:
+            if not _any_look_alike(sheet.values[label]):
+                continue
             levels: dict[str, str] = {}
             for index, value in enumerate(sheet.values[label]):
                 if value is None:
@@ -122,11 +136,20 @@ def _look_alikes(sheet: Sheet, problems: Problems) -> None:
                     )
 
 
+def _any_look_alike(names: Iterable[str | None]) -> bool:
+    distinct = set(names) - {None}
+    return len({skeleton(name) for name in distinct if name is not None}) < len(distinct)
+
+
 def _consensus(sheet: Sheet, problems: Problems) -> None:
     """Refuse other spellings of the name of what was agreed on: each would be one more person."""
     for column in ("assessor", "extractor", "reviewer"):
-        for index, name in enumerate(sheet.values.get(column, ())):
-            if name is not None and name != "consensus" and skeleton(name) == "consensus":
+        names = sheet.values.get(column, ())
+        mistyped = {
+            name for name in set(names) - {None, "consensus"} if name and skeleton(name) == "consensus"
+        }
+        for index, name in enumerate(names if mistyped else ()):
+            if name in mistyped:
                 problems.error(
                     f"{name!r} looks like 'consensus', and would count as one more {column}",
                     "write 'consensus'",
@@ -137,6 +160,12 @@ def _consensus(sheet: Sheet, problems: Problems) -> None:
 def _duplicates(sheet: Sheet, problems: Problems) -> None:
     key = sheet.file.key
     names = key or tuple(sheet.values)
+    # Columns of one value tell no rows apart.
+    telling = [
+        column for column in map(sheet.values.get, names) if column and column.count(column[0]) < len(column)
+    ]
+    if len(set(zip(*telling))) == len(sheet):
+        return
     first: dict[tuple[Any, ...], int] = {}
     for index, cells in enumerate(zip(*(sheet.values[name] for name in names))):
         earlier = first.setdefault(cells, index)
@@ -164,9 +193,12 @@ def _unknown(
     synonyms: Mapping[str, str] | None,
 ) -> None:
     """Report names that do not exist, once each, with all their lines."""
+    if (values := set(sheet.values[column]) - {None}) <= set(known):
+        return
     strange: dict[str, list[int]] = defaultdict(list)
+    values -= set(known)
     for index, value in enumerate(sheet.values[column]):
-        if value is not None and value not in known:
+        if value in values:
             strange[value].append(index)
     for value, rows in strange.items():
         problems.error(
@@ -224,58 +256,77 @@ def _arms(sheets: Sheets, problems: Problems) -> None:
     """Arms belong to an experiment of a study, and what is measured belongs to an arm."""
     if not (arms := sheets.get("arms.csv")):
         return
-    of_experiment: dict[tuple[str, str], list[int]] = defaultdict(list)
-    experiments: dict[str, set[str]] = defaultdict(set)
-    names: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for index, (_, study, experiment, arm) in enumerate(arms.rows("study", "experiment", "arm")):
-        if study is None or experiment is None or arm is None:
-            continue
-        of_experiment[study, experiment].append(index)
-        experiments[study].add(experiment)
-        names[study, experiment].add(arm)
-    for (_, experiment), rows in of_experiment.items():
-        if len(rows) == 1:
+    keys = list(zip(*(arms.values[name] for name in _ARM), strict=True))
+    whole = [key for key in keys if None not in key]
+    known_arms = set(whole)
+    n_arms = Counter((study, experiment) for study, experiment, _ in whole)
+    for index, (study, experiment, arm) in enumerate(keys if 1 in n_arms.values() else ()):
+        if arm is not None and n_arms[study, experiment] == 1:
             problems.warning(
                 f"the only arm of the study's experiment {experiment!r}: it can be compared with nothing",
                 "add the arm it was compared with, or correct study or experiment",
-                **arms.place(rows[0]),
+                **arms.place(index),
             )
     known: set[str] = set()
     if studies := sheets.get("studies.csv"):
         known = set(studies.values["study"])
-        for index, (_, study) in enumerate(studies.rows("study")):
-            if study is not None and study not in experiments:
+        with_arms = {study for study, _ in n_arms}
+        for index, study in enumerate(studies.values["study"]):
+            if study is not None and study not in with_arms:
                 problems.warning("the study has no arm", "add its arms to arms.csv", **studies.place(index))
+    measured = [
+        (sheet, column)
+        for file, columns in (("measurements.csv", ("arm",)), ("contrasts.csv", ("arm_a", "arm_b")))
+        if (sheet := sheets.get(file))
+        for column in columns
+        if not known_arms.issuperset(zip(*(sheet.values[name] for name in (*_ARM[:2], column))))
+    ]
+    if measured or arms.values["shared_control_of"].count(None) < len(arms):
+        _arms_named(arms, known_arms, known, measured, problems)
+
+
+def _arms_named(
+    arms: Sheet,
+    known_arms: set[tuple[str, str, str]],
+    known: set[str],
+    measured: list[tuple[Sheet, str]],
+    problems: Problems,
+) -> None:
+    """Report arms and experiments that are named and do not exist."""
+    experiments: dict[str, set[str]] = defaultdict(set)
+    names: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for study, experiment, arm in known_arms:
+        experiments[study].add(experiment)
+        names[study, experiment].add(arm)
     for index, (_, study, shared) in enumerate(arms.rows("study", "shared_control_of")):
+        if shared is None:
+            continue
         choices = experiments[study] | {arm for e in experiments[study] for arm in names[study, e]}
-        if shared is not None and shared not in choices:
+        if shared not in choices:
             problems.error(
                 f"shared_control_of is {shared!r}, which is no experiment or arm of the study",
                 suggestion(shared, choices),
                 **arms.place(index, "shared_control_of"),
             )
-    for file, columns in (("measurements.csv", ("arm",)), ("contrasts.csv", ("arm_a", "arm_b"))):
-        if not (sheet := sheets.get(file)):
-            continue
-        for column in columns:
-            for index, (_, study, experiment, arm) in enumerate(sheet.rows("study", "experiment", column)):
-                if study not in experiments:
-                    if study in known:
-                        problems.error(
-                            "the study has no arm in arms.csv", "add its arms", **sheet.place(index, column)
-                        )
-                elif experiment not in experiments[study]:
+    for sheet, column in measured:
+        for index, (_, study, experiment, arm) in enumerate(sheet.rows("study", "experiment", column)):
+            if study not in experiments:
+                if study in known:
                     problems.error(
-                        f"unknown experiment {experiment!r} of this study",
-                        suggestion(experiment, experiments[study], "arms.csv"),
-                        **sheet.place(index, "experiment"),
+                        "the study has no arm in arms.csv", "add its arms", **sheet.place(index, column)
                     )
-                elif arm is not None and arm not in names[study, experiment]:
-                    problems.error(
-                        f"unknown arm {arm!r} of this study's experiment {experiment!r}",
-                        suggestion(arm, names[study, experiment], "arms.csv"),
-                        **sheet.place(index, column),
-                    )
+            elif experiment not in experiments[study]:
+                problems.error(
+                    f"unknown experiment {experiment!r} of this study",
+                    suggestion(experiment, experiments[study], "arms.csv"),
+                    **sheet.place(index, "experiment"),
+                )
+            elif arm is not None and arm not in names[study, experiment]:
+                problems.error(
+                    f"unknown arm {arm!r} of this study's experiment {experiment!r}",
+                    suggestion(arm, names[study, experiment], "arms.csv"),
+                    **sheet.place(index, column),
+                )
 
 
 def _outcomes(sheets: Sheets, units: Mapping[str, tuple[str, float]], problems: Problems) -> None:
@@ -340,7 +391,8 @@ def _measurements(sheets: Sheets, units: Mapping[str, tuple[str, float]], proble
         return
     n_of_arm: dict[tuple[Any, Any, Any], float | None] = {}
     if arms := sheets.get("arms.csv"):
-        n_of_arm = {(s, e, a): n for _, s, e, a, n in arms.rows("study", "experiment", "arm", "n")}
+        keys = zip(*(arms.values[name] for name in ("study", "experiment", "arm")), strict=True)
+        n_of_arm = dict(zip(keys, arms.values["n"], strict=True))
     outcomes: dict[str, tuple[Any, ...]] = {}
     if declared := sheets.get("outcomes.csv"):
         outcomes = {
@@ -350,14 +402,28 @@ def _measurements(sheets: Sheets, units: Mapping[str, tuple[str, float]], proble
         }
     _units_fit(sheet, sheets, units, problems)
     _times_fit(sheet, units, problems)
-    columns = ("study", "experiment", "arm", "outcome", "adjusted", "note", *STATISTICS)
     typed = {name: cells for name, cells in sheet.text.items() if name in STATISTICS}
-    for index, row in enumerate(sheet.rows(*columns)):
-        _, study, experiment, arm, outcome, adjusted, note, own_n, *rest = row
-        arm_n = n_of_arm.get((study, experiment, arm))
-        given = dict(zip(STATISTICS, (arm_n if own_n is None else own_n, *rest)))
-        kind, lower, upper = outcomes.get(outcome, (None, None, None))
-        documented = adjusted is not None or note is not None
+    values = sheet.values
+    sizes = values["n"]
+    if None in sizes:
+        measured = zip(values["study"], values["experiment"], values["arm"], strict=True)
+        sizes = [n_of_arm.get(arm) if n is None else n for n, arm in zip(sizes, measured, strict=True)]
+    statistics = {name: sizes if name == "n" else values[name] for name in STATISTICS}
+    # Looked at one by one are those rows of which something may have to be said.
+    looked_at = remarkable(statistics)
+    kinds = {outcome: kind for outcome, (kind, *bounds) in outcomes.items() if bounds == [None, None]}
+    asked = set(map(kinds.get, set(values["outcome"])))
+    if asked != {"continuous"} or statistics["events"].count(None) < len(sheet):
+        shown = (statistics[name] for name in ("n", "mean", "median", "events", "exposure"))
+        looked_at |= {
+            index
+            for index, (outcome, *given) in enumerate(zip(values["outcome"], *shown, strict=True))
+            if not counted_as_usual(kinds.get(outcome), given)
+        }
+    for index in sorted(looked_at):
+        given = {name: column[index] for name, column in statistics.items()}
+        kind, lower, upper = outcomes.get(values["outcome"][index], (None, None, None))
+        documented = values["adjusted"][index] is not None or values["note"][index] is not None
         for finding in (
             *arm_findings(given, {name: cells[index] for name, cells in typed.items()}),
             *kind_findings(kind, given, documented),
@@ -392,14 +458,23 @@ def _units_fit(
             outcomes[outcome] = (unit, units[unit][0] if unit in units else dimension)
     used: dict[str, Counter[str]] = defaultdict(Counter)
     without: dict[str, list[int]] = defaultdict(list)
-    for index, (_, outcome, unit) in enumerate(sheet.rows("outcome", "unit")):
-        if unit is None:
-            without[outcome].append(index)
+    pairs = Counter(zip(sheet.values["outcome"], sheet.values["unit"], strict=True))
+    wrong = set()
+    for (outcome, unit), n in pairs.items():
         if unit is None or unit not in units or outcome not in outcomes:
             continue
-        wanted_unit, wanted = outcomes[outcome]
-        used[outcome][unit] += 1
+        used[outcome][unit] = n
+        wanted = outcomes[outcome][1]
         if wanted is not None and units[unit][0] != wanted:
+            wrong.add((outcome, unit))
+    some_without = any(unit is None for _, unit in pairs)
+    for index, (_, outcome, unit) in enumerate(
+        sheet.rows("outcome", "unit") if wrong or some_without else ()
+    ):
+        if unit is None:
+            without[outcome].append(index)
+        if (outcome, unit) in wrong:
+            wanted_unit, wanted = outcomes[outcome]
             problems.error(
                 f"{unit!r} measures {units[unit][0]}; the outcome {outcome!r} is {wanted}"
                 + (f" in {wanted_unit}" if wanted_unit else ""),
@@ -430,11 +505,14 @@ def _times_fit(sheet: Sheet, units: Mapping[str, tuple[str, float]], problems: P
     """Check that time points can be compared, and that none comes in twice, as 7 d and as 1 wk."""
     with_unit: dict[Any, set[bool]] = defaultdict(set)
     several: dict[Any, set[str]] = defaultdict(set)
-    for _, outcome, timepoint, unit in sheet.rows("outcome", "timepoint", "timepoint_unit"):
+    columns = ("outcome", "timepoint", "timepoint_unit")
+    for outcome, timepoint, unit in set(zip(*(sheet.values[name] for name in columns), strict=True)):
         if timepoint is not None:
             with_unit[outcome].add(unit is not None)
             if unit is not None:
                 several[outcome].add(unit)
+    if not any(len(found) > 1 for found in (*with_unit.values(), *several.values())):
+        return
     told: set[tuple[Any, ...]] = set()
     seen: dict[tuple[Any, ...], int] = {}
     columns = ("study", "experiment", "arm", "outcome", "extractor", "timepoint", "timepoint_unit")

@@ -134,6 +134,11 @@ def _same(cell: str, code: str) -> bool:
     return cell == code
 
 
+def could_be_code(cell: str) -> bool:
+    """Whether a cell is written as codes for a missing value are."""
+    return _CODE.fullmatch(cell) is not None
+
+
 def doubtful(typed: Sequence[str], strong: bool = False) -> Iterator[tuple[int, str]]:
     """Find the cells of a column that are likely codes for a missing value, each with the reason.
 
@@ -228,7 +233,8 @@ def ask_statistics(sheets: Mapping[str, Sheet], problems: Problems) -> None:
         if (sheet := sheets.get(file)) is None:
             continue
         for name in names:
-            if name not in sheet.text:
+            codes = filter(_CODE.fullmatch, set(sheet.text.get(name, ())))
+            if not any(map(_STRONG.fullmatch, codes)):
                 continue
             groups: dict[tuple[Any, ...], list[int]] = defaultdict(list)
             keys = zip(*(sheet.values[part] for part in scope), strict=True)

@@ -24,6 +24,10 @@ csv.field_size_limit(MAX_CELL)
 _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 
 
+_STRETCH = 1 << 18
+"""Characters that are taken apart at a time."""
+
+
 class RecordError(ValueError):
     """A record that cannot be taken apart.
 
@@ -54,7 +58,7 @@ class Record(NamedTuple):
         return not "".join(self.cells).strip()
 
 
-def records(text: str, separator: str = ",") -> Iterator[Record]:
+def records(text: str, separator: str = ",", before: int = 0) -> Iterator[Record]:
     """Go through the records of a text; every line of it belongs to exactly one.
 
     Parameters
@@ -62,6 +66,8 @@ def records(text: str, separator: str = ",") -> Iterator[Record]:
     text : str
     separator : str
         What parts the cells.
+    before : int
+        Lines of the file that stand before the text.
 
     Raises
     ------
@@ -78,7 +84,7 @@ def records(text: str, separator: str = ",") -> Iterator[Record]:
 
     reader = csv.reader(lines(), delimiter=separator, strict=True)
     while True:
-        begin = reader.line_num
+        begin = before + reader.line_num
         try:
             cells = next(reader)
         except StopIteration:
@@ -87,6 +93,55 @@ def records(text: str, separator: str = ",") -> Iterator[Record]:
             raise _told(error, begin + 1, begin + len(taken), separator) from None
         yield Record(begin + 1, cells, tuple(taken))
         taken.clear()
+
+
+def stretches(text: str) -> Iterator[tuple[int, list[list[str]] | None, str]]:
+    """Part a text into stretches that end where a record ends.
+
+    Parameters
+    ----------
+    text : str
+        Records whose cells are parted by commas.
+
+    Yields
+    ------
+    line : int
+        Lines before the stretch.
+    rows : list of list of str, or None
+        Its records, each of one line; None where one takes several, or cannot be read: see `records`.
+    stretch : str
+    """
+    begin = line = 0
+    while begin < len(text):
+        # The first one is the header, which the others are held to.
+        end = _end_of_line(text, begin + (_STRETCH if begin else 0))
+        n_quotes = text.count('"', begin, end)
+        while end < len(text) and n_quotes % 2:  # Within a quoted cell no record ends.
+            counted, end = end, _end_of_line(text, end + _STRETCH)
+            n_quotes += text.count('"', counted, end)
+        rows, n_lines = _of_one_line_each(text[begin:end])
+        if rows is None and end < len(text):  # A quotation mark within a cell makes them even, too.
+            try:
+                n_lines = sum(len(record.lines) for record in records(text[begin:end]))
+            except RecordError:
+                end = len(text)
+        yield line, rows, text[begin:end]
+        begin, line = end, line + n_lines
+
+
+def _end_of_line(text: str, position: int) -> int:
+    found = text.find("\n", position)
+    return len(text) if found < 0 else found + 1
+
+
+def _of_one_line_each(text: str) -> tuple[list[list[str]] | None, int]:
+    """Take a text apart into records, None where one is not one line, and count its lines."""
+    lines = _LINE.findall(text) if "\r" in text else text.removesuffix("\n").split("\n")
+    try:
+        rows = list(csv.reader(lines, strict=True))
+    except csv.Error:
+        return None, len(lines)
+    return (rows if len(rows) == len(lines) else None), len(lines)
 
 
 def _told(error: csv.Error, line: int, last: int, separator: str) -> RecordError:

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,23 @@ from evidence.errors import Problem
 from evidence.facts.reference import keyed, reference
 from evidence.folder.column_names import AMBIGUOUS, hints, plain
 from evidence.folder.layout import Column, File
-from evidence.folder.records import UNQUOTE, Record, RecordError, bare, records, swallowed, told_swallowed
+from evidence.folder.records import (
+    UNQUOTE,
+    Record,
+    RecordError,
+    bare,
+    records,
+    stretches,
+    swallowed,
+    told_swallowed,
+)
 from evidence.names import INVISIBLE, nearest, skeleton, suggestion, visible
 from evidence.system.bounds import MAX_BYTES
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NUMBERS = re.compile(rf"(?:(?>{_NUMBER.pattern})(?:\n|\Z))++")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _GROUPED = re.compile(r"[+-]?\d{1,3}([,.'’\s]\d{3})+([.,]\d+)?")
-_MOST_KNOWN = 10_000
 _BOOLEAN = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 # "é", "µ" or a dash that was written as UTF-8 and read as Windows-1252 on the way here.
 _TWICE_ENCODED = re.compile(r"Ã[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ©±¼¶¡]|Â[µ°±]|â€.|�")
@@ -153,12 +163,13 @@ def read_sheet(path: Path, file: File, problems: Problems) -> Sheet | None:
     if taken is None:
         return None
     header, lines, cells, refused, sha256 = taken
+    is_ascii = content.isascii()
     del content
     names = _header(header, file, problems)
     if names is None:
         return None
     sheet = Sheet(file, lines, sha256=sha256, refused=refused)
-    sheet.text = {name: [cell.strip() for cell in column] for name, column in zip(names, cells) if name}
+    sheet.text = {name: list(map(str.strip, column)) for name, column in zip(names, cells) if name}
     if not lines:
         problems.warning("the file has a header and no row", "fill it, or delete it", file=file.name)
     raw = dict(zip(names, cells))
@@ -169,7 +180,8 @@ def read_sheet(path: Path, file: File, problems: Problems) -> Sheet | None:
             sheet.values[column.name] = [column.default] * len(sheet)
     for name in sheet.further:
         sheet.values[name] = _convert(sheet, Column(name), raw[name], problems)
-    _mojibake(sheet, problems)
+    if not is_ascii:
+        _mojibake(sheet, problems)
     return sheet
 
 
@@ -241,27 +253,29 @@ def _taken_apart(
     # A text that comes again and again is kept once.
     known: dict[str, str] = {}
     try:
-        for record in records(content):
-            if record.blank:
+        for before, rows, stretch in stretches(content):
+            if header is not None and rows is not None and _add_rows(rows, before, lines, columns, digest):
                 continue
-            if len(record.lines) > 1:
-                long.append(record)
-            if header is None:
-                header = list(record.cells)
-                while not header[-1].strip():
-                    header.pop()
-                columns = [[] for _ in header]
-                _add(digest, header)
-                continue
-            if row := _as_wide(record, len(header), name, problems):
-                lines.append(record.line)
-                for column, cell in zip(columns, row):
-                    column.append(known.setdefault(cell, cell))
-                _add(digest, row)
-                if len(known) > _MOST_KNOWN:
-                    known.clear()
-            else:
-                refused += 1
+            for record in records(stretch, before=before):
+                if record.blank:
+                    continue
+                if len(record.lines) > 1:
+                    long.append(record)
+                if header is None:
+                    header = list(record.cells)
+                    while not header[-1].strip():
+                        header.pop()
+                    columns = [[] for _ in header]
+                    _add(digest, header)
+                    continue
+                if row := _as_wide(record, len(header), name, problems):
+                    lines.append(record.line)
+                    for column, cell in zip(columns, row):
+                        column.append(known.setdefault(cell, cell))
+                    _add(digest, row)
+                else:
+                    refused += 1
+            known.clear()
     except RecordError as error:
         problems.error(str(error), error.remedy, file=name, line=error.line)
         return None
@@ -272,6 +286,29 @@ def _taken_apart(
     if refused and not lines:
         return None
     return header, lines, columns, refused, digest.hexdigest()
+
+
+def _add_rows(
+    rows: list[list[str]], before: int, lines: list[int], columns: list[list[str]], digest: hashlib._Hash
+) -> bool:
+    """Add the rows of a stretch, a line each, to those of a file, if all are as wide as its header."""
+    places: Sequence[int] = range(before + 1, before + 1 + len(rows))
+    width = len(columns)
+    if set(map(len, rows)) != {width} or not all(row[0].strip() for row in rows):
+        full = ["".join(row).strip() for row in rows]
+        places = list(compress(places, full))
+        rows = list(compress(rows, full))
+        if any(len(row) != width for row in rows):
+            return False
+    lines.extend(places)
+    if rows:
+        raw = list(zip(*rows, strict=True))
+        known: dict[str, str] = {}
+        for column, cells in zip(columns, raw, strict=True):
+            column.extend(map(known.setdefault, cells, cells))
+        stripped = zip(*(map(str.strip, cells) for cells in raw), strict=True)
+        digest.update(("".join(map("".join, stripped)) + "").encode())
+    return True
 
 
 def _otherwise_separated(content: str, name: str, problems: Problems) -> bool:
@@ -450,7 +487,10 @@ def _convert(sheet: Sheet, column: Column, raw: Sequence[str], problems: Problem
     values: dict[str, Any] = {"": column.default}
     wrong: dict[str, _UnreadableError] = {}
     stated: dict[str, str] = {}
-    for cell in set(text) - {""}:
+    distinct = set(text)
+    numbers = _plain_numbers(distinct, column) if column.type == "number" else {}
+    values |= numbers
+    for cell in distinct - numbers.keys() - {""}:
         if coded and (cell in codes or (column.type == "text" and cell.casefold() in meanings)):
             values[cell] = meanings[cell.casefold()] if column.type == "text" else None
             if column.type != "text" or column.required:
@@ -472,7 +512,7 @@ def _convert(sheet: Sheet, column: Column, raw: Sequence[str], problems: Problem
             if cell in stated:
                 study = studies[index] if studies else None
                 sheet.missing.append((sheet.lines[index], column.name, study, cell))
-    if column.required:
+    if column.required and ("" in distinct or stated):
         for index, cell in enumerate(text):
             if cell == "" or cell in stated:
                 problems.error(
@@ -480,7 +520,7 @@ def _convert(sheet: Sheet, column: Column, raw: Sequence[str], problems: Problem
                     f"every row needs its {column.name}",
                     **sheet.place(index, column.name),
                 )
-    if column.type == "name":
+    if column.type == "name" and text != raw:
         for index, (typed, cell) in enumerate(zip(raw, text)):
             if typed != cell and cell:
                 problems.error(
@@ -488,7 +528,28 @@ def _convert(sheet: Sheet, column: Column, raw: Sequence[str], problems: Problem
                     f"write {cell!r}",
                     **sheet.place(index, column.name),
                 )
-    return [values[cell] for cell in text]
+    return list(map(values.__getitem__, text))
+
+
+def _plain_numbers(cells: Collection[str], column: Column) -> dict[str, float]:
+    """Read all cells at once, if each is a number within bounds; else none: each is looked at then."""
+    typed = [cell for cell in cells if cell]
+    if not _NUMBERS.fullmatch("\n".join(typed)) or not set(keyed("missing_code")).isdisjoint(typed):
+        return {}
+    try:
+        values = list(map(float, typed))
+    except ValueError:  # A cell of several lines.
+        return {}
+    least, most = min(values), max(values)
+    within = (
+        math.isfinite(least)
+        and math.isfinite(most)
+        and (column.above is None or least > column.above)
+        and (column.at_least is None or least >= column.at_least)
+        and (column.below is None or most < column.below)
+        and (column.at_most is None or most <= column.at_most)
+    )
+    return dict(zip(typed, values, strict=True)) if within else {}
 
 
 def is_number(text: str) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evidence.errors import RefusedError
 from evidence.facts.reference import reference
-from evidence.folder.missing import Declared, ask
+from evidence.folder.missing import Declared, ask, could_be_code
 from evidence.folder.sheet import Problems, Sheet, is_number
 from evidence.names import suggestion
 from evidence.system.frames import cells
@@ -61,9 +61,15 @@ def variables(sheets: Mapping[str, Sheet], declared: Declared, problems: Problem
     """
     cells: dict[str, list[_Cell]] = defaultdict(list)
     files: dict[str, list[str]] = defaultdict(list)
+    plain: dict[str, str] = {}
     for name, sheet in described(sheets):
         files[name].append(sheet.file.name)
-        cells[name] += _values(sheet, name)
+    for name in files:
+        having = [sheet for other, sheet in described(sheets) if other == name]
+        if kind := _plain_type(name, having, declared):
+            plain[name] = kind
+        else:
+            cells[name] = [cell for sheet in having for cell in _values(sheet, name)]
     for name in {**declared.types, **declared.codes}:
         kind = declared.types.get(name, TYPES[0])
         if name not in files:
@@ -77,13 +83,13 @@ def variables(sheets: Mapping[str, Sheet], declared: Declared, problems: Problem
                 f"[variables] says {name} = {kind!r}", suggestion(str(kind), TYPES), file="review.toml"
             )
     for name in files:
-        if name not in declared.codes:
+        if name not in plain and name not in declared.codes:
             codes = ask(name, [(cell.sheet, cell.row) for cell in cells[name]], problems)
             cells[name] = [cell for place, cell in enumerate(cells[name]) if place not in codes]
     return [
         {
             "variable": name,
-            "type": _type(name, cells[name], declared.types.get(name), problems),
+            "type": plain.get(name) or _type(name, cells[name], declared.types.get(name), problems),
             "declared": name in declared.types or name in declared.codes,
             "files": ", ".join(files[name]),
         }
@@ -299,5 +305,23 @@ def _as_the_others(n: int) -> str:
     return "as the other 1 is" if n == 1 else f"as the other {n} are"
 
 
+def _plain_type(name: str, sheets: Sequence[Sheet], declared: Declared) -> str | None:
+    """Type of a variable by its distinct values; None where cells must be looked at one by one."""
+    if name not in declared.codes and any(
+        could_be_code(text) for sheet in sheets for text in set(sheet.text[name])
+    ):
+        return None
+    values = set().union(*(sheet.values[name] for sheet in sheets)) - {None} - missing_meanings()
+    kinds = {_is_numeric(value) for value in values}
+    said = declared.types.get(name, "numeric" if kinds == {True} else "category")
+    if len(kinds) > 1 or said not in TYPES or (said == "numeric" and False in kinds):
+        return None
+    return said
+
+
 def _numeric(cell: _Cell) -> bool:
-    return isinstance(cell.value, int | float) or is_number(str(cell.value))
+    return _is_numeric(cell.value)
+
+
+def _is_numeric(value: Any) -> bool:
+    return isinstance(value, int | float) or is_number(str(value))
