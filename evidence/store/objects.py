@@ -111,6 +111,11 @@ class SqlObject:
         return "Stored" in self.header
 
     @property
+    def constant(self) -> bool:
+        """Whether its rows are kept from the empty file on, for no review changes them."""
+        return self.header.get("Stored") == "when the empty file is made"
+
+    @property
     def rows_from(self) -> tuple[tuple[str, str], ...]:
         """Tables, each with a column or none: with no value in any, a view has no row; empty if not said."""
         named = filter(None, self.header.get("Rows from", "").split(", "))

@@ -8,7 +8,7 @@ tables; each stands on those before it. Their names, columns and documentation a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import duckdb
 
@@ -33,7 +33,9 @@ def keep_definitions(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"insert into {STORED}.definition values (?, ?)", [item.name, item.query])
 
 
-def refresh(connection: duckdb.DuckDBPyConnection, names: Iterable[str] | None = None) -> None:
+def refresh(
+    connection: duckdb.DuckDBPyConnection, names: Iterable[str] | None = None, without: Container[str] = ()
+) -> None:
     """Compute the stored views anew from what now stands in the tables.
 
     Parameters
@@ -42,6 +44,8 @@ def refresh(connection: duckdb.DuckDBPyConnection, names: Iterable[str] | None =
         An evidence base, open for writing; within a transaction where the old rows should come back.
     names : iterable of str, optional
         Only what these views stand on, and themselves.
+    without : container of str
+        Views to leave as they are.
 
     Raises
     ------
@@ -49,7 +53,11 @@ def refresh(connection: duckdb.DuckDBPyConnection, names: Iterable[str] | None =
         If a view cannot be computed.
     """
     for item in stored_views() if names is None else used_by(names):
-        if not item.stored:
+        if not item.stored or item.name in without:
+            continue
+        if item.constant and connection.execute(f"select exists (from {STORED}.{item.name})").fetchone() == (
+            True,
+        ):
             continue
         try:
             connection.execute(f"delete from {STORED}.{item.name}")

@@ -54,16 +54,22 @@ size as (
     group by outcome, measure, treatment_a, treatment_b, position
 ),
 
--- Once per number of degrees of freedom, not per row.
+-- Once per number of degrees of freedom, not per row; none has no quantile.
 quantile as (
     select
-        df,
-        t_quantile(0.975, df) as t
+        distinct_df.df,
+        case
+            when distinct_df.df <= 1000 then student_quantile.t
+            else 1.959963984540054 + (
+                2.372271230298562 + (2.8224986157396112 + (2.555849679507722 + 1.5895340533938225 / distinct_df.df) / distinct_df.df) / distinct_df.df
+            ) / distinct_df.df
+        end as t
     from (
         select k - 1 as df from size
         union
         select k - 2 as df from size
     ) as distinct_df
+    left join student_quantile on distinct_df.df = student_quantile.df
 ),
 
 ranged as (

@@ -1,6 +1,7 @@
 -- Title: Pooled estimates
 -- Grain: outcome x measure x pair of treatments
 -- Key: outcome, measure, treatment_a, treatment_b
+-- Stored: when the file is built
 -- Formula: common effect by inverse variance, random effects by DerSimonian and Laird, Hartung-Knapp, and the
 --   prediction interval of Higgins, Thompson and Spiegelhalter (t, k - 2 degrees of freedom): see `pooling`
 -- Reference: see `pooling`

@@ -11,7 +11,9 @@ list_transform([struct_pack(x := cast(x as double), df := cast(df as double))], 
         when q['df'] is null or isnan(q['df']) or q['df'] not between 0.1 and 1e9 then null
         when q['x'] < 1e-300 then 0e0
         when q['x'] > 20 * q['df'] + 3000 then 1e0
-        when q['x'] < q['df'] then gamma_tail(q['x'] / 2, q['df'] / 2)
-        else 1 - gamma_tail(q['x'] / 2, q['df'] / 2)
+        -- Named once: a macro is planned wherever it stands.
+        else list_transform([gamma_tail(q['x'] / 2, q['df'] / 2)], lambda tail:
+            case when q['x'] < q['df'] then tail else 1 - tail end
+        )[1]
     end
 )[1];
