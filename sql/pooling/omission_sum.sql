@@ -60,7 +60,8 @@ quantile as (
         distinct_df.df,
         case
             when distinct_df.df <= 1000 then student_quantile.t
-            else 1.959963984540054
+            else
+                1.959963984540054
                 + 2.372271230298562 / nullif(distinct_df.df, 0)
                 + 2.8224986157396112 / nullif(power(distinct_df.df, 2), 0)
                 + 2.555849679507722 / nullif(power(distinct_df.df, 3), 0)
