@@ -1,6 +1,8 @@
-"""100,000 measurements: how long the build takes, and the contrasts and pooled results over them."""
+"""How long the build, the views and a check take, and what memory: 100,000 measurements, and 1,000 to 1,000,000."""
 
 import csv
+import math
+import os
 import random
 import subprocess
 import sys
@@ -134,3 +136,55 @@ def test_build_of_100_000_measurements(benchmark, large_review, tmp_path):
 def test_views_over_100_000_measurements(benchmark, large_file, query):
     with evidence.open(large_file) as db:
         benchmark.pedantic(lambda: db.sql(query).fetchall(), rounds=3)
+
+
+SIZES = tuple(map(int, os.environ.get("SIZES", "1000,10000,100000,1000000").split(",")))
+"""Measurements."""
+
+WORK = {
+    "build": ("build", "{folder}", "-o", "{file}"),
+    "contrast": ("sql", "{file}", "select count(*), sum(estimate), sum(std_error) from contrast"),
+    "pooled": ("sql", "{file}", "select count(*), sum(random_estimate), sum(hk_p_value) from pooled"),
+    "exclusion": ("sql", "{file}", "select count(*), max(reason) from exclusion"),
+    "suspicion": ("sql", "{file}", "select count(*), max(cause) from suspicion"),
+    "check": ("check", "{file}"),
+    "export csv": ("export", "{file}", "--to", "{export}", "--format", "csv"),
+}
+
+
+def cost_of(call: list[str], folder: Path) -> tuple[float, float]:
+    """Seconds of CPU and megabytes of memory at most that a program takes, with the processes it starts."""
+    with (folder / "output.txt").open("w", encoding="utf-8") as output:
+        process = subprocess.Popen(call, stdout=output, stderr=subprocess.STDOUT)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    # `check` ends with 1 where it finds errors.
+    assert process.returncode in (0, 1), (folder / "output.txt").read_text(encoding="utf-8")[-500:]
+    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1000
+
+
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="measures the process that it starts")
+def test_work_over_reviews_of_all_sizes(benchmark, tmp_path):
+    """Print CPU from process start, peak of memory, and the slope of log CPU on log size at the largest."""
+
+    def run() -> dict[str, list[tuple[float, float]]]:
+        found: dict[str, list[tuple[float, float]]] = {name: [] for name in WORK}
+        for size in SIZES:
+            place = tmp_path / str(size)
+            place.mkdir()
+            folder = simulate(synthetic_shape(round(size / 2.1)), place / "review")
+            names = {"folder": folder, "file": place / "review.duckdb", "export": place / "csv"}
+            for name, words in WORK.items():
+                call = [sys.executable, "-m", "evidence.cli", *(word.format(**names) for word in words)]
+                found[name].append(cost_of(call, place))
+        return found
+
+    found = benchmark.pedantic(run, rounds=1)
+    print(f"\n{'work':12}" + "".join(f"{size:>22,}" for size in SIZES) + "   growth")
+    for name, costs in found.items():
+        cells = "".join(f"{seconds:>11.2f} s {memory:>6.0f} MB" for seconds, memory in costs)
+        exponent = ""
+        if len(costs) > 1:
+            grown = math.log(costs[-1][0] / costs[-2][0]) / math.log(SIZES[-1] / SIZES[-2])
+            exponent = f"{grown:9.2f}"
+        print(f"{name:12}{cells}{exponent}")
