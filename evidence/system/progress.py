@@ -13,8 +13,6 @@ from contextvars import ContextVar
 from time import monotonic
 from typing import TypeVar
 
-__all__ = ["counted", "listening", "tell"]
-
 T = TypeVar("T")
 
 _LISTENER: ContextVar[Callable[[str], None] | None] = ContextVar("listener", default=None)

@@ -802,14 +802,14 @@ def _word_groups(
         if first is None or second is None or first == second:
             return None
         return {"1": complete[first], "2": complete[second]}, {"1": treatment, "2": control}
-    other = next(word for word in complete if word != unknown[0])
-    if other != "2":
+    counterpart = next(word for word in complete if word != unknown[0])
+    if counterpart != "2":
         return None
-    if complete[unknown[0]].keys() != complete[other].keys():
+    if complete[unknown[0]].keys() != complete[counterpart].keys():
         return None
-    label = next((r.label for _, r in by_word[other] if r.label), "")
+    label = next((r.label for _, r in by_word[counterpart] if r.label), "")
     return (
-        {"1": complete[unknown[0]], "2": complete[other]},
+        {"1": complete[unknown[0]], "2": complete[counterpart]},
         {"1": _typed(columns, complete[unknown[0]], unknown[0][1:]), "2": label or CONTROL},
     )
 
