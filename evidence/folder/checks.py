@@ -511,12 +511,13 @@ def _times_fit(sheet: Sheet, units: Mapping[str, tuple[str, float]], problems: P
             with_unit[outcome].add(unit is not None)
             if unit is not None:
                 several[outcome].add(unit)
-    if not any(len(found) > 1 for found in (*with_unit.values(), *several.values())):
+    most = max(map(len, with_unit.values()), default=0), max(map(len, several.values()), default=0)
+    if max(most) < 2:
         return
     told: set[tuple[Any, ...]] = set()
     seen: dict[tuple[Any, ...], int] = {}
-    columns = ("study", "experiment", "arm", "outcome", "extractor", "timepoint", "timepoint_unit")
-    for index, (_, *key, timepoint, unit) in enumerate(sheet.rows(*columns)):
+    whole = ("study", "experiment", "arm", "outcome", "extractor", "timepoint", "timepoint_unit")
+    for index, (_, *key, timepoint, unit) in enumerate(sheet.rows(*whole)):
         outcome = key[3]
         if timepoint is not None and unit is None and len(with_unit[outcome]) > 1:
             problems.error(

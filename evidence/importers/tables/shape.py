@@ -798,10 +798,10 @@ def _word_groups(
             return None
         names = {word: word[1:] for word in unknown}
         sides = {name: word for word, name in names.items()}
-        first, second = sides.get(treatment.lower()), sides.get(control.lower())
-        if first is None or second is None or first == second:
+        treated, controls = sides.get(treatment.lower()), sides.get(control.lower())
+        if treated is None or controls is None or treated == controls:
             return None
-        return {"1": complete[first], "2": complete[second]}, {"1": treatment, "2": control}
+        return {"1": complete[treated], "2": complete[controls]}, {"1": treatment, "2": control}
     counterpart = next(word for word in complete if word != unknown[0])
     if counterpart != "2":
         return None
