@@ -3,8 +3,9 @@
 -- Key: box, reason
 -- Formula: Where records.csv has rows, the boxes that records and screening decisions give are counted: identified
 --   (each source), duplicates, screened, excluded (with reasons, where a decision on title and abstract has one),
---   sought, not retrieved, assessed, excluded with reasons, new reports and new studies. All other boxes, and all boxes where there are no records, are taken from flow.csv. Studies in the
---   evidence base, if there are any, are counted for total_studies unless flow.csv has that box.
+--   sought, not retrieved, assessed, excluded with reasons, new reports and new studies. All other boxes, and all boxes
+--   where there are no records, are taken from flow.csv. Studies in the evidence base, if there are any, are counted
+--   for total_studies unless flow.csv has that box.
 -- Reference: Page MJ et al. (2021), BMJ 372:n71.
 -- Caveats: Decisions are those of `screening_decision`. A record counts as screened once it has a decision on title and
 --   abstract; as sought if that decision is not exclude, or if it has a full-text decision; as assessed if sought,
