@@ -715,6 +715,16 @@ def same(one: dict[str, bytes], two: dict[str, bytes], place: Path) -> bool:
     )
 
 
+def unlike(one: dict[str, bytes], two: dict[str, bytes]) -> str:
+    """Which files of two folders differ, and for each the first place where it does, as either has it."""
+    told = []
+    for name in sorted(name for name in {*one, *two} if one.get(name) != two.get(name)):
+        a, b = one.get(name, b""), two.get(name, b"")
+        at = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+        told.append(f"{name} at {at}: {a[max(0, at - 60) : at + 60]!r} | {b[max(0, at - 60) : at + 60]!r}")
+    return "; ".join(told[:5])
+
+
 def stored(content: bytes, place: Path) -> dict[str, list]:
     (place / "looked-at").write_bytes(content)
     with connect(place / "looked-at") as db:
@@ -742,17 +752,15 @@ def fuzz_kill(draw: random.Random, place: Path, kills: Kills) -> str:
     process.kill()
     process.communicate()
     found = {name: content for name, content in content_of(place).items() if not name.startswith(".")}
-    assert found == before or same(found, first, place), (
-        f"{command} left {sorted(set(found) ^ set(first))[:5]}"
-    )
+    if found != before and not same(found, first, place):
+        raise AssertionError(f"{command} left other than before or whole: {unlike(found, first)}")
     if found == before or command not in ("new", "simulate", "import"):
         process = kills.run(command, place)
         said = process.communicate()[0]
         assert process.returncode == 0, f"{command} after a kill: {said[-500:]}"
         after = content_of(place)
         if not same(after, first, place):
-            unlike = [name for name in sorted({*after, *first}) if after.get(name) != first.get(name)]
-            raise AssertionError(f"{command} after a kill differs: {unlike[:5]}")
+            raise AssertionError(f"{command} after a kill differs: {unlike(after, first)}")
     return f"{command} {'before' if found == before else 'whole'}"
 
 
