@@ -145,6 +145,8 @@ create table estimator (
     label text not null,
     pairwise boolean not null,
     network boolean not null,
+    stata text,
+    stata_network text,
     reference text not null
 );
 comment on table estimator is 'Estimators of the between-study variance. Reference data; the first is the default.';
@@ -152,6 +154,8 @@ comment on column estimator.estimator is 'Abbreviation. As metafor writes it.';
 comment on column estimator.label is 'Printed name. Reference data.';
 comment on column estimator.pairwise is 'Pairwise analyses have it. Reference data.';
 comment on column estimator.network is 'The frequentist network has it. Reference data.';
+comment on column estimator.stata is 'Name in Stata''s meta summarize; its empirical Bayes is Paule and Mandel''s. Reference data.';
+comment on column estimator.stata_network is 'Name in Stata''s network meta; empty where it has none. Reference data.';
 comment on column estimator.reference is 'Where it stands. Citation.';
 
 create table interval_method (

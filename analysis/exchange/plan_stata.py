@@ -21,13 +21,7 @@ from evidence.system.frames import rows as rows_of
 if TYPE_CHECKING:
     from analysis.pairwise.data.assembly import Assembly
 
-_TAU2 = {
-    "REML": "reml", "ML": "mle", "DL": "dlaird", "PM": "ebayes", "EB": "ebayes", "SJ": "sjonkman",
-    "HE": "hedges", "HS": "hschmidt",
-}  # fmt: skip
-"""Estimators in Stata's words; its empirical Bayes is Paule and Mandel's."""
 _ERRORS = {"HK": " se(khartung)", "HK-adhoc": " se(khartung, truncated)", "Wald": ""}
-_NETWORK_TAU2 = {"REML": "reml", "ML": "ml", "DL": "mm"}
 _PAIRWISE = {
     "study": "study",
     "yi": "effect on the analysis scale (log for ratios), treatment minus comparator",
@@ -94,7 +88,7 @@ def _beyond(one: Planned) -> str | None:
 def _pairwise(selection: Selection, target: Path, one: Planned, add: Callable[[Path], None]) -> Iterator[str]:
     fit = one.fit
     assert fit is not None
-    tau2 = f"random({_TAU2[fit.options.tau2_method]}){_ERRORS[fit.options.ci]}"
+    tau2 = f"random({facts.estimators()[fit.options.tau2_method].stata}){_ERRORS[fit.options.ci]}"
     yield from _read(selection, target, one.file, _effects(fit.assembly), _PAIRWISE, add)
     yield "meta summarize, fixed(invvariance)"
     yield f"meta summarize, {tau2} predinterval"
@@ -215,7 +209,7 @@ def _network(selection: Selection, target: Path, one: Planned, add: Callable[[Pa
         f"{facts.name_in('stata', net.measure)}"
     )
     for model in one.models:
-        how = "fixed" if model == "common" else _NETWORK_TAU2[one.row["tau2"]]
+        how = "fixed" if model == "common" else facts.estimators()[one.row["tau2"]].stata_network
         yield f"network meta consistency, {how}"
     if net.lower_is_better is not None:
         yield f"network rank {'min' if net.lower_is_better else 'max'}"

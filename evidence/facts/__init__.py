@@ -191,6 +191,8 @@ class Estimator:
     label: str
     pairwise: bool
     network: bool
+    stata: str | None
+    stata_network: str | None
     reference: str
 
 

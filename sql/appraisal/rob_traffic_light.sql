@@ -47,10 +47,10 @@ ranked as (
         row_number() over (
             partition by judged.study, judged.tool, judged.item, judged.outcome
             order by
-                case when judged.assessor = 'consensus' then 0 else 1 end,
+                case when judged.assessor = 'consensus' then 0 else 1 end asc,
                 coalesce(rob_answer.severity, 1.5) desc,
                 rob_answer.position desc,
-                judged.rob_judgement_id
+                judged.rob_judgement_id asc
         ) as choice
     from rob_judgement as judged
     inner join rob_answer on judged.tool = rob_answer.tool and judged.judgement = rob_answer.judgement

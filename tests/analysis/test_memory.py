@@ -123,10 +123,6 @@ def counted(studies, draws):
     return lambda: network.fit(net, engine="counts", model="common", draws=draws)
 
 
-def pairwise_influence(k, _):
-    return pairwise.fit(table_of(k)).influence
-
-
 def begg(k, _):
     table = table_of(k)
     bias.begg(np.arange(5.0), np.arange(1.0, 6.0), exact=True)  # Imports are not the test's.
@@ -140,7 +136,7 @@ TAKEN = [
     (solve_exact, 3000, 60), (solve_exact, 600, 150), (effects, 300, 200), (effects, 500, 250),
     (influence, 4000, 10), (influence, 8000, 10), (exact_left_out, 3000, 10), (exact_left_out, 1000, 60),
     (ranks, 20_000, 150), (ranks, 80_000, 60), (counted, 100, 2**14), (counted, 60, 2**16),
-    (pairwise_influence, 1500, 0), (pairwise_influence, 2500, 0), (begg, 500, 0), (begg, 900, 0),
+    (begg, 500, 0), (begg, 900, 0),
 ]  # fmt: skip
 
 
@@ -150,7 +146,7 @@ def test_what_is_said_is_what_is_taken(monkeypatch, prepare, a, b):
     said = []
     for module in (
         "network.model.gls", "network.model.rows", "network.model.posterior", "network.exact.influence", "network.exact.fitted",
-        "network.tables", "network.counts.engine", "network.frequentist.contribution", "network.model.inconsistency", "pairwise.influence.deletion",
+        "network.tables", "network.counts.engine", "network.frequentist.contribution", "network.model.inconsistency",
         "pairwise.small_study.asymmetry",
     ):  # fmt: skip
         monkeypatch.setattr(
@@ -175,13 +171,13 @@ def test_what_is_said_is_what_is_taken(monkeypatch, prepare, a, b):
         (lambda: network.fit(net_of(600, 250), engine="exact"), "the engine frequentist"),
         (lambda: network.fit(net_of(100, 4), engine="counts"), "the engine exact or frequentist, one --model"),
         (lambda: bias.begg(*table_of(5000)[["yi", "vi"]].to_numpy().T, exact=True), "exact=False"),
-        (lambda: pairwise.fit(table_of(2500)).influence(), "leave_one_out"),
+        (lambda: pairwise.fit(table_of(2500)).gosh(), "gosh(subsets=1000)"),
         pytest.param(
             lambda: network.fit(net_of(2000, 4), engine="mcmc", model="random"), "the engine counts, exact or frequentist",
             marks=pytest.mark.skipif(find_spec("pymc") is None, reason="needs the extra mcmc"),
         ),
     ],
-    ids=["frequentist", "exact", "counts", "Begg", "influence", "mcmc"],
+    ids=["frequentist", "exact", "counts", "Begg", "GOSH", "mcmc"],
 )  # fmt: skip
 def test_refused_before_it_is_taken_with_what_would_work(monkeypatch, run, remedy):
     monkeypatch.setattr(memory, "available", lambda: 50e6)

@@ -11,10 +11,13 @@ import numpy as np
 
 from analysis.network.data.graph import splittable
 from analysis.network.data.network import Array, Network
-from analysis.network.model.downdate import LEAST, SHARP
+from analysis.network.model.downdate import LEAST, kept
 from analysis.network.model.gls import ESTIMATORS, Gls, Solution, moment_estimate
 from analysis.network.model.many_tau2 import at_each, tau2_of_each
 from analysis.network.model.sources import ALONE, DIRECT_ONLY, Sources, direct_estimates, held_together
+
+UNEVEN = 1e-4
+"""What is left to indirect evidence, in the condition of the direct evidence, below which digits are lost."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +106,10 @@ def separate_designs(net: Network, gls: Gls, tau2: float) -> Evidence:
         across = half @ half.swapaxes(1, 2)
         rest = np.eye(lower.shape[1]) - lower.swapaxes(1, 2) @ across @ lower
         least = np.linalg.eigvalsh(rest)[:, 0]
-        # Half the digits of a difference are gone where the root is far from both.
-        sharp = np.diagonal(across, axis1=1, axis2=2) > SHARP * size[group.treatment[:, 1:]]
-        sound = (least >= LEAST) & sharp.all(1)
+        reach = np.diagonal(across, axis1=1, axis2=2), size[group.treatment[:, 1:]]
+        # Arms of one study known very unequally well cost digits, too.
+        uneven = np.linalg.cond(group.precision)
+        sound = (kept(least[:, None], *reach).min(1) >= LEAST) & (least >= UNEVEN * uneven)
         rest[~sound] = np.eye(lower.shape[1])
         inverse = lower @ np.linalg.inv(rest) @ lower.swapaxes(1, 2)
         own = across[:, :, 0]
@@ -318,7 +322,7 @@ class Splits:
             contrast = (root[b] - root[a]).T
             spread = (contrast**2).sum(0)
             size = np.maximum((root[a] ** 2).sum(1), (root[b] ** 2).sum(1))
-            self.lost[members] |= ~((share >= LEAST) & (spread > SHARP * size))
+            self.lost[members] |= ~(kept(share, spread, size) >= LEAST)
             along = (contrast * half).sum(0)
             with np.errstate(divide="ignore", invalid="ignore"):
                 omega = pull / rest

@@ -8,8 +8,9 @@ them out does follows from U = V - A, the covariance of what is left of them onc
 - Q falls by r' U^-1 r;
 - the (restricted) likelihood of tau2 loses the density of the rows given the others.
 
-U is a difference. Where a ten thousandth or less of a row's variance is left, four of its digits are lost:
-such rows are named, and the network is to be solved without them.
+U is a difference, and so is A. Where a thousandth of a row's variance is left, three of its digits are lost,
+and as many where treatments know each other a thousand times better, in standard errors, than the root knows
+them: where both together cost more, the rows are named, and the network is to be solved without them.
 """
 
 from __future__ import annotations
@@ -23,12 +24,26 @@ import numpy as np
 from analysis.network.data.network import Array
 from analysis.network.model.gls import Gls, Solution, moment_estimate
 
-LEAST = 1e-4
-"""Share of some combination of rows that the others leave to them, below which they cannot be down-dated."""
+LEAST = 1e-3
+"""Share of some combination of rows that the others leave to them (`kept`), below which digits are lost."""
 SHARP = 1e-8
 """Share of a difference's variance in that of its treatments, below which it has lost digits."""
 AT_ONCE = 2_000_000
 """Numbers of one temporary array, some 16 MB."""
+
+
+def kept(left: Array, difference: Array, size: Array) -> Array:
+    """Take off a share that is left what the digits of differences cost it, to be held against `LEAST`.
+
+    Parameters
+    ----------
+    left : array
+        Share of a variance that is left.
+    difference, size : arrays
+        Variance of differences of treatments, and of the treatments themselves; of the same shape.
+    """
+    ratio = np.divide(difference, size, out=np.zeros_like(size), where=size > 0)
+    return left * np.sqrt(np.clip(ratio, 0.0, 1.0))
 
 
 @dataclass(frozen=True)
@@ -60,7 +75,7 @@ class Taken:
     log_left : (g,) array
         Log of |U| / |V|; zero for a bridge.
     left : (g,) array
-        Smallest eigenvalue of V^-1/2 U V^-1/2; 1 for a bridge, 0 where digits are lost.
+        Smallest eigenvalue of V^-1/2 U V^-1/2, as far as its digits are `kept`; 1 for a bridge.
     half : (g, q, T) array
         X times the root of the covariance.
     residual : (g, q) array
@@ -128,13 +143,10 @@ class Deletions:
         spread = half @ half.swapaxes(1, 2)
         # A difference of treatments that know each other far better than the root has lost its digits.
         of_treatments = (self.square[rows] @ (root**2).sum(1)).reshape(g, q)
-        sharp = (np.diagonal(spread, axis1=1, axis2=2) > SHARP * of_treatments).all(1)
         rest = np.eye(q) - weight[:, :, None] * spread * weight[:, None, :]
-        if q == 1:
-            left = rest[:, 0, 0]
-        else:
-            left = np.linalg.eigvalsh(rest)[:, 0]
-        left = np.where(group.bridge, 1.0, np.where(sharp, left, 0.0))
+        left = rest[:, 0, 0] if q == 1 else np.linalg.eigvalsh(rest)[:, 0]
+        left = kept(left[:, None], np.diagonal(spread, axis1=1, axis2=2), of_treatments).min(1)
+        left = np.where(group.bridge, 1.0, left)
         rest[(left < LEAST) | group.bridge] = np.eye(q)
         inverse = np.linalg.inv(rest) if q > 1 else 1.0 / rest
         log_left = np.linalg.slogdet(rest)[1] if q > 1 else np.log(rest[:, 0, 0])
