@@ -157,7 +157,7 @@ def test_worked_examples_work(copy, tmp_path):
     for line in (line for line in lines if line.startswith("python ")):
         run(*shlex.split(line)[1:])
     said = run("-c", RUN, given="\n".join(line for line in lines if line.startswith("evidence ")))
-    for word in ("studies of that decade", "AS", "flow and timing", "exponential(0.5)", "studies.csv: year"):
+    for word in ("studies of that decade", "AS", "predictors", "exponential(0.5)", "studies.csv: year"):
         assert word in said, word
     said = run("-c", "\n".join(step.code for step in tries if step.kind == "python"))
     assert "decades.svg" in said

@@ -127,9 +127,9 @@ def _read(selection: Selection) -> list[Planned]:
         try:
             if row["kind"] == "pairwise":
                 fit = planned_pairwise(db, row)
-                if fit.options.method != "inverse_variance":
+                if facts.pooling_methods()[fit.options.method].rests_on != "effects":
                     raise RefusedError(
-                        f"It is pooled by {fit.options.method}; the scripts pool by inverse variance: "
+                        f"It is pooled by {fit.options.method}; the scripts pool effects: "
                         "--format metafor writes the counts."
                     )
                 found.append(Planned(row, file, fit=fit, levels=_levels(fit, row)))

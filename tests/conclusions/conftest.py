@@ -1,7 +1,7 @@
 """The conclusions fuzz runs where it is asked for: ``CONCLUSIONS=2000 pytest -m slow -n 2 tests/conclusions``.
 
 It takes about a third of a second of CPU for each of the generated reviews (twins are counted), more than an ordinary
-run has; continuous integration asks for 2,000.
+run has; continuous integration asks for 600.
 """
 
 import os
