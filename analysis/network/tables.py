@@ -404,7 +404,7 @@ def weights(
     net = fit.network
     found = comparisons(net)
     refuse_without_room(
-        170 * len(treatment) * len(found.study) * len(fit.models),
+        85 * len(treatment) * len(found.study) * len(fit.models),
         f"The weights of {len(found.study):,} comparisons of studies in {len(treatment):,} effects",
         f"Ask for some effects only, in Python: fit.weights(pairs). {FEWER}",
     )

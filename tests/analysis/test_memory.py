@@ -147,7 +147,7 @@ def test_what_is_said_is_what_is_taken(monkeypatch, prepare, a, b):
     for module in (
         "network.model.gls", "network.model.rows", "network.model.posterior", "network.exact.influence", "network.exact.fitted",
         "network.tables", "network.counts.engine", "network.frequentist.contribution", "network.model.inconsistency",
-        "pairwise.small_study.asymmetry",
+        "pairwise.small_study.rank",
     ):  # fmt: skip
         monkeypatch.setattr(
             f"analysis.{module}.refuse_without_room", lambda needed, what, instead: said.append(needed)
