@@ -11,7 +11,7 @@ import datetime
 import io
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,27 @@ class Table:
         """All cells of one column."""
         position = self.header.index(name)
         return [cells[position] for _, cells in self.rows]
+
+    def refuse_without(self, missing: Sequence[str], what: str, remedy: str) -> None:
+        """Refuse a file that lacks columns which its layout always has.
+
+        Parameters
+        ----------
+        missing : sequence of str
+            Those that it lacks; nothing happens where there are none.
+        what : str
+            What the file is not: ``is not in the layout of MetaLab``.
+        remedy : str
+            What would be right.
+
+        Raises
+        ------
+        ReviewError
+            Naming every one.
+        """
+        if missing:
+            problems = [Problem(f"there is no column {name!r}", remedy, self.name, 1) for name in missing]
+            raise ReviewError(f"{self.name} {what}.", problems)
 
 
 Lines = list[tuple[int, list[str]]]

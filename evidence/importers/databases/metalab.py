@@ -68,14 +68,8 @@ def import_metalab(
     """
     table = read_table(file, sheet=sheet)
     names = [name.lower() for name in table.header]
-    if missing := [name for name in _NEEDED if name not in names]:
-        raise ReviewError(
-            f"{table.name} is not in the layout of MetaLab.",
-            [
-                Problem(f"there is no column {name!r}", "see metalab's field specification", table.name, 1)
-                for name in missing
-            ],
-        )
+    missing = [name for name in _NEEDED if name not in names]
+    table.refuse_without(missing, "is not in the layout of MetaLab", "see metalab's field specification")
     rows = [(line, dict(zip(names, cells))) for line, cells in table.rows]
     report = ImportReport(table.name, notes=list(table.notes))
     draft = Draft(into, title=Path(file).stem)

@@ -168,11 +168,8 @@ def import_syrf(
     every = _tools_of(draft)
     _refuse_mapping(table, chosen, every)
     known = _known(table, chosen)
-    if missing := [_COLUMNS[name][0] for name in _NEEDED if name not in known]:
-        raise ReviewError(
-            f"{table.name} is no quantitative data export of SyRF.",
-            [Problem(f"there is no column {name!r}", "export it again", table.name, 1) for name in missing],
-        )
+    missing = [_COLUMNS[name][0] for name in _NEEDED if name not in known]
+    table.refuse_without(missing, "is no quantitative data export of SyRF", "export it again")
     rows = [_Line(line, {name: cells[at] for name, at in known.items()}, cells) for line, cells in table.rows]
     unit_of_time = _time_unit(table, rows, known, time_unit, report)
     rows = _reconciled(table, rows, annotator, report)
