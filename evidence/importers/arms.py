@@ -8,7 +8,6 @@ describes the study, the arm or the measurement; what cannot be decided is asked
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,9 +23,10 @@ from evidence.importers.tables.effects import Scale, fill_contrasts, refuse_scal
 from evidence.importers.tables.melt import LongForm, converted, long_form
 from evidence.importers.tables.prepare import chosen_rows, filled_down, holds, taken_apart, without_totals
 from evidence.importers.tables.rows import Arms, report_sources
-from evidence.importers.tables.shape import CENTRES, Shape, understand
+from evidence.importers.tables.shape.result import CENTRES, Shape, undecided
+from evidence.importers.tables.shape.understand import understand
 from evidence.importers.tables.suggest import Suggestion, no_shape, with_suggestions
-from evidence.importers.tables.targets import is_target, refuse_unknown
+from evidence.importers.tables.targets import as_options, is_target, refuse_unknown
 from evidence.names import suggestion
 from evidence.store.bulk import uncollected
 
@@ -436,7 +436,7 @@ def _refuse_doubled(table: Table, mapping: Mapping[str, str]) -> None:
     problems = [
         Problem(
             f"column {first!r} is given twice",
-            f"leave one of them out: --map {shlex.quote(f'{first}=')} or --map {shlex.quote(f'{again}=')}",
+            f"leave one of them out: {as_options({first: ''})} or {as_options({again: ''})}",
             table.name,
             1,
         )
@@ -472,25 +472,16 @@ def _ask_about_ambiguous(form: LongForm, chosen: Mapping[str, str]) -> None:
     """Ask what a spread of unknown kind is, where the means have no other."""
     if form.known.keys() & {"sd", "se", "ci_lower", "events"}:
         return
-    header = form.table.header
-    problems = [
-        Problem(
-            f"column {header[i]!r} may hold standard deviations, standard errors or variances",
-            "say which: "
-            + (
-                f"--map {shlex.quote(f'{header[i]}=sd^2')} (a variance of the values) or --map"
-                f" {shlex.quote(f'{header[i]}=se^2')} (of the mean)"
-                if plain(header[i]) in ("variance", "var")
-                else f"--map {header[i]}=sd or --map {header[i]}=se"
-            ),
-            file=form.table.name,
-            line=1,
-        )
-        for i in form.further
-        if plain(header[i]) in AMBIGUOUS and header[i] not in chosen
-    ]
-    if problems:
-        raise ReviewError("What a column holds cannot be decided.", problems)
+    said = []
+    for name in (form.table.header[i] for i in form.further):
+        if plain(name) in AMBIGUOUS and name not in chosen:
+            squared = plain(name) in ("variance", "var")
+            sd, se = (as_options({name: kind + "^2" * squared}) for kind in ("sd", "se"))
+            options = f"{sd} (a variance of the values) or {se} (of the mean)" if squared else f"{sd} or {se}"
+            may = "may hold standard deviations, standard errors or variances"
+            said.append((f"column {name!r} {may}", f"say which: {options}"))
+    if said:
+        raise undecided(form.table, *said)
 
 
 def _rows_of_outcome(

@@ -14,6 +14,7 @@ from evidence.importers.draft import Draft, ImportReport
 from evidence.importers.table import Table
 from evidence.importers.tables.melt import LongForm
 from evidence.importers.tables.rows import report_columns
+from evidence.importers.tables.shape.result import undecided
 from evidence.importers.tables.variables import say_mixed, variables
 
 _IDENTITY = ("study", "experiment", "outcome", "arm_a", "arm_b", "measure")
@@ -172,7 +173,7 @@ def _written(table: Table, known: Mapping[str, int], said: Scale, report: Import
         )
         scale = verdict.scale
         if scale is None:
-            raise _undecided(
+            raise _either(
                 table,
                 names["estimate"],
                 f"{label}s as printed or their natural logarithms: {verdict.reason}",
@@ -203,7 +204,7 @@ def _written(table: Table, known: Mapping[str, int], said: Scale, report: Import
             errors = [_power(text, 0.5, table, 1) for text in errors]
         se_scale = fits_se(zip(typed("estimate"), typed("ci_lower"), typed("ci_upper"), errors), scale)
         if se_scale is None and not _has_limits(typed):
-            raise _undecided(
+            raise _either(
                 table,
                 names[error],
                 f"the {'standard errors' if error == 'se' else 'variances'} of the {label}s themselves, or of"
@@ -221,11 +222,8 @@ def _has_limits(typed: Callable[[str], list[str]]) -> bool:
     return all(low and high for low, high in zip(typed("ci_lower"), typed("ci_upper"), strict=True))
 
 
-def _undecided(table: Table, column: str, what: str, remedy: str) -> ReviewError:
-    return ReviewError(
-        "What a column holds cannot be decided.",
-        [Problem(f"column {column!r} may hold {what}", f"say which: {remedy}", table.name, 1)],
-    )
+def _either(table: Table, column: str, what: str, remedy: str) -> ReviewError:
+    return undecided(table, (f"column {column!r} may hold {what}", f"say which: {remedy}"))
 
 
 def _base_rows(table: Table, known: Mapping[str, int]) -> dict[str, tuple[str, str]]:

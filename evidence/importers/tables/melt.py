@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from evidence.importers.draft import ColumnMapping
 from evidence.importers.table import Table
 from evidence.importers.tables.cells import can_be, sample
 from evidence.importers.tables.header import CONVERTED, STATISTICS, group_of, readings, words
-from evidence.importers.tables.shape import OF_EFFECT, Shape
+from evidence.importers.tables.shape.result import OF_EFFECT, Shape, undecided
+from evidence.importers.tables.targets import as_options
 
 _APART = ("study", "experiment", "outcome", "timepoint", "timepoint_unit")
 """What tells the rows of one study apart."""
@@ -57,7 +57,7 @@ def long_form(table: Table, shape: Shape, chosen: Mapping[str, str]) -> LongForm
     ----------
     table : Table
     shape : Shape
-        What `evidence.importers.tables.shape.understand` found it to be.
+        What `evidence.importers.tables.shape.understand.understand` found it to be.
     chosen : mapping of str to str
         What a person says that columns stand for; an empty target leaves a column out.
 
@@ -270,31 +270,22 @@ def _refuse_spreads(table: Table, columns: Mapping[str, str]) -> None:
     """Ask whether columns hold SDs, SEs or variances; `columns` gives the group of each."""
     squared = all({"var", "variance"} & set(words(column)) for column in columns)
     kinds = ("sd^2", "se^2") if squared else ("sd", "se")
-    options = [
-        " ".join(f"--map {shlex.quote(f'{column}={kind}{side}')}" for column, side in columns.items())
-        for kind in kinds
-    ]
+    options = [as_options({column: f"{kind}{side}" for column, side in columns.items()}) for kind in kinds]
     what = "variances of the values or of the mean" if squared else (
         "standard deviations, standard errors or variances"
     )  # fmt: skip
-    raise ReviewError(
-        "What a column holds cannot be decided.",
-        [
-            Problem(
-                f"column{'s' * (len(columns) > 1)} {' and '.join(map(repr, columns))} may hold {what}",
-                f"say which: {' or '.join(options)}",
-                file=table.name,
-                line=1,
-            )
-        ],
+    raise undecided(
+        table,
+        (
+            f"column{'s' * (len(columns) > 1)} {' and '.join(map(repr, columns))} may hold {what}",
+            f"say which: {' or '.join(options)}",
+        ),
     )
 
 
 def _unknown_of_arm(column: str) -> str:
     _, group = group_of(column) or ("", "1")
-    return (
-        f"no known meaning; it is about one arm: name it with --map {shlex.quote(f'{column}=sd{group}')}, say"
-    )
+    return f"no known meaning; it is about one arm: name it with {as_options({column: f'sd{group}'})}, say"
 
 
 def _about_effect(table: Table, position: int) -> str:
@@ -321,8 +312,8 @@ def _about_effect(table: Table, position: int) -> str:
     } & (STATISTICS - {"n", "exposure"})
     if any(can_be(what, sample(table, position)) for what in options) and len(plain(name)) > 1:
         first = sorted(options)[0]
-        option = shlex.quote(f"{name}={first}1")
-        return f"no group is named: about the study or its effect, not an arm; else --map {option}, say"
+        option = as_options({name: f"{first}1"})
+        return f"no group is named: about the study or its effect, not an arm; else {option}, say"
     return ""
 
 

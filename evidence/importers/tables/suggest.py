@@ -13,7 +13,7 @@ from evidence.folder.column_names import hints, plain, targets
 from evidence.importers.table import Table
 from evidence.importers.tables.cells import are_counts, are_names, number, sample
 from evidence.importers.tables.header import STATISTICS, group_words, readings, words
-from evidence.importers.tables.shape import is_complete
+from evidence.importers.tables.shape.result import is_complete
 from evidence.importers.tables.targets import as_options, said
 
 _MOST = 2
