@@ -63,7 +63,11 @@ def _pairs(context: click.Context, parameter: click.Parameter, given: tuple[str,
 
     if bad := [item for item in given if "=" not in item]:
         raise CallError(f"--map {bad[0]!r} has no '=': write SOURCE=TARGET, for example 'SD diff=sd'.")
-    return dict(item.rsplit("=", 1) for item in given)
+    pairs = [item.rsplit("=", 1) for item in given]
+    for source, target in pairs:
+        if others := [other for name, other in pairs if name == source and other != target]:
+            raise CallError(f"{source!r} is mapped twice, to {target!r} and to {others[0]!r}: map it once.")
+    return dict(pairs)
 
 
 MAP = click.option(

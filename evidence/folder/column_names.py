@@ -105,6 +105,20 @@ def measure_names() -> tuple[tuple[str, str], ...]:
     return tuple(sorted(found.items(), key=lambda item: -len(item[0])))
 
 
+@cache
+def differences_called() -> dict[str, frozenset[str]]:
+    """Return what columns of differences are called as plain names (``smd``, ``hedgesg``), by measure."""
+    found = {
+        measure.code: {plain(measure.code), plain(measure.label)}
+        for measure in facts.measures(given=facts.REVIEW)
+        if not measure.is_ratio
+    }
+    for row in reference("measure_name"):
+        if row["tool"] == "column" and str(row["measure"]) in found:
+            found[str(row["measure"])].add(plain(str(row["name"])))
+    return {measure: frozenset(names) for measure, names in found.items()}
+
+
 def effect_name(name: str) -> EffectName | None:
     """Read the name of a column of effects: ``aOR``, ``ln HR``, ``se(logRR)``, ``OR_lower``, ``RR (95% CI)``.
 

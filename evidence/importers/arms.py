@@ -246,6 +246,7 @@ class Call:
                 self,
                 treatment=self.treatment or suggestion.treatment,
                 control=self.control or suggestion.control,
+                measure=self.measure or suggestion.measure,
             )
             return call.reads(table, {**mapping, **suggestion.mapping})
 

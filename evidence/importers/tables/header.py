@@ -48,10 +48,11 @@ _TREATMENT = frozenset(
 _NOISE = frozenset(
     ("group", "grp", "arm", "of", "the", "in", "for", "value", "values", "total", "score", "study")
 )
-_FIRST_READING = frozenset(
-    ("pre", "baseline", "base", "bl", "before", "initial", "pretest", "preop", "start", "t0", "admission")
-)
-"""Words for a measurement before the treatment: never the outcome."""
+NEVER_OUTCOME = frozenset(
+    ("pre", "baseline", "base", "bl", "before", "initial", "pretest", "preop", "start", "t0", "admission",
+     "age", "ages", "aged")
+)  # fmt: skip
+"""Words for a measurement before the treatment, and for an age: never the outcome."""
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|\^2|%")
 _BARE = re.compile(r"[^0-9a-z^%]")
 _MAX_WORDS = 5
@@ -83,8 +84,8 @@ class Reading(NamedTuple):
 
     @property
     def is_first(self) -> bool:
-        """Whether it is a measurement from before the treatment."""
-        return bool(_FIRST_READING & set(self.rest.split()))
+        """Whether it is a measurement from before the treatment, or an age."""
+        return bool(NEVER_OUTCOME & set(self.rest.split()))
 
 
 @cache
@@ -109,6 +110,11 @@ def statistics() -> dict[str, frozenset[str]]:
 def words(name: str) -> list[str]:
     """Words of a name, in small letters: parted by signs, by capitals and by digits."""
     return [word.lower() for word in _WORD.findall(name)]
+
+
+def only_names(name: str) -> bool:
+    """Whether a name says that its cells name treatments, and nothing else: no dose, no type of one."""
+    return set(words(name)) <= _TREATMENT | _NOISE | {"name", "label", "allocated", "assigned", "received"}
 
 
 @cache
@@ -193,7 +199,7 @@ def _is_group(word: str, around: list[str]) -> bool:
 
 def _run_together(name: str) -> list[Reading]:
     """Read a name without anything between statistic and group: ``sdc``, ``nexp``, ``nTi``."""
-    if not name.isalpha() or len(name) > 24:
+    if not name.isalpha() or len(name) > 24 or name in group_words():
         return []
     found = []
     for at in range(1, len(name)):
@@ -204,6 +210,7 @@ def _run_together(name: str) -> list[Reading]:
                 found.append(Reading(options, side, "", label))
         if (
             (len(head) > 1 or len(tail) > 1)
+            and tail != "s"  # References and controls are several, not the SD of one.
             and head in group_words()
             and (options := _options(tail) & STATISTICS)
         ):

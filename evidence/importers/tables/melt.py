@@ -12,6 +12,8 @@ from evidence.importers.draft import ColumnMapping
 from evidence.importers.table import Table
 from evidence.importers.tables.cells import can_be, sample
 from evidence.importers.tables.header import CONVERTED, STATISTICS, group_of, readings, words
+from evidence.importers.tables.occasions import refuse_untold_times
+from evidence.importers.tables.shape.claims import likely_studies
 from evidence.importers.tables.shape.result import OF_EFFECT, Shape, undecided
 from evidence.importers.tables.targets import as_options
 
@@ -75,6 +77,8 @@ def long_form(table: Table, shape: Shape, chosen: Mapping[str, str]) -> LongForm
     taken = shape.taken
     further = tuple(i for i in range(len(table.header)) if i not in taken and i not in asked)
     known, notes = dict(shape.known), list(shape.notes)
+    who = ("arm" if "arm" in known else "treatment",) if shape.rows == "arms" else ("arm_a", "arm_b")
+    refuse_untold_times(table, known, [known[what] for what in who if what in known], further)
     made: dict[str, tuple[str, ...]] = {}
     if shape.rows == "effects":
         labels = shape.labels
@@ -107,6 +111,8 @@ def _one_row_an_arm(
     counts = next((i for i, name in enumerate(table.header) if plain(name) == "na" and i not in used), None)
     aside, kept = _others(table, shape, chosen, used, set(given), counts)
     study = shape.known.get("study")
+    named = [group["treatment"] for group in groups.values() if "treatment" in group]
+    refuse_untold_times(table, shape.known, named, [at for at in kept if at not in shape.known.values()])
     repeats = _repeats(table, shape.known)
     rows, problems = _arm_rows(table, groups, labels, kept, given, counts, study is None, repeats)
     if problems:
@@ -154,12 +160,15 @@ def _one_row_an_arm(
 
 
 def _no_study(table: Table) -> ReviewError:
+    likely = likely_studies(table, [name for name in table.header if name])[:2]
+    asked = " or ".join(as_options({name: "study"}) for name in likely)
     return ReviewError(
         f"{table.name} does not say which study a row is.",
         [
             Problem(
                 f"columns: {', '.join(table.header)}",
-                "name the column of the study: --map COLUMN=study",
+                f"name the column of the study{f', perhaps {asked}' if asked else ', --map COLUMN=study'}; a"
+                " table without one needs a column that numbers them",
                 file=table.name,
                 line=1,
             )

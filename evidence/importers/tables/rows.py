@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Container, Mapping
 
@@ -165,32 +164,8 @@ class Arms:
             notes.append(
                 f"{len(self.further) - _MOST_NOTES} further rows of a treatment that a study has already"
             )
-        if self.further and (telling := self._telling()):
-            notes.append(
-                f"if the column {telling!r} tells these rows apart: --map"
-                f" {shlex.quote(f'{telling}=timepoint')}"
-                f" (times), or --map {shlex.quote(f'{telling}=experiment')} (groups of their own)"
-            )
         say_mixed(self.form, self.variables, self.report)
         report_columns(self.form, self.variables, self.report, homes, self.aside)
-
-    def _telling(self) -> str | None:
-        """Name a column that differs between all rows of one treatment in a study, if there is one."""
-        if "timepoint" in self.known:
-            return None
-        keys = [
-            self.known[name] for name in ("study", "experiment", "treatment", "outcome") if name in self.known
-        ]
-        header, rows = self.form.table.header, self.form.table.rows
-        times = [
-            at
-            for at in self.form.further
-            if any(w in header[at].lower() for w in ("time", "week", "day", "month", "follow"))
-        ]
-        for at in times:
-            if len({(*(cells[i] for i in keys), cells[at]) for _, cells in rows}) == len(rows):
-                return header[at]
-        return None
 
 
 def report_columns(

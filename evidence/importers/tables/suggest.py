@@ -9,10 +9,18 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from evidence.errors import Problem, ReviewError
-from evidence.folder.column_names import hints, plain, targets
+from evidence.folder.column_names import differences_called, effect_name, hints, plain, targets
 from evidence.importers.table import Table
 from evidence.importers.tables.cells import are_counts, are_names, number, sample
-from evidence.importers.tables.header import STATISTICS, group_words, readings, words
+from evidence.importers.tables.header import (
+    NEVER_OUTCOME,
+    STATISTICS,
+    group_words,
+    only_names,
+    readings,
+    words,
+)
+from evidence.importers.tables.shape.claims import likely_studies
 from evidence.importers.tables.shape.result import is_complete
 from evidence.importers.tables.targets import as_options, said
 
@@ -30,13 +38,11 @@ class Suggestion(NamedTuple):
     mapping: dict[str, str]
     treatment: str | None = None
     control: str | None = None
+    measure: str | None = None
 
     def __str__(self) -> str:
-        names = [
-            f"--{option} {shlex.quote(name)}"
-            for option, name in (("treatment", self.treatment), ("control", self.control))
-            if name
-        ]
+        said = (("measure", self.measure), ("treatment", self.treatment), ("control", self.control))
+        names = [f"--{option} {shlex.quote(name)}" for option, name in said if name]
         return " ".join(filter(None, [as_options(self.mapping), *names]))
 
 
@@ -89,10 +95,10 @@ def with_suggestions(
 
 def _candidates(table: Table, mapping: Mapping[str, str]) -> Iterator[Suggestion]:
     free = [name for name in table.header if name and name not in mapping]
-    known = targets("arm level").keys() | targets("contrast level").keys()
-    study = _study(table, free, mapping)
-    by_words = hints([name for name in free if plain(name) not in known])
-    if study and "study" in by_words.values() and study not in by_words:
+    likely = [] if "study" in mapping.values() else likely_studies(table, free)[:1]
+    study = dict.fromkeys(likely, "study")
+    by_words = _by_words(table, free)
+    if "study" in by_words.values():
         study = {}
     yield Suggestion(by_words)
     yield Suggestion({**study, **by_words})
@@ -100,37 +106,49 @@ def _candidates(table: Table, mapping: Mapping[str, str]) -> Iterator[Suggestion
     for pair in _word_pairs(table, free):
         yield pair
         yield Suggestion({**study, **pair.mapping}, pair.treatment, pair.control)
-    for counts in _counts(table, free):
-        yield Suggestion(counts)
-        yield Suggestion({**study, **counts})
     for groups in _counts_of_groups(table, free):
         yield Suggestion(groups)
         yield Suggestion({**study, **groups})
+    yield Suggestion(_events_called_e(table, free))
+    # A table with numbers of groups has the effects that follow from them beside.
+    for measure in _measures(table, free):
+        yield Suggestion({}, measure=measure)
+        yield Suggestion(study, measure=measure)
+    for counts in _counts(table, free):
+        yield Suggestion(counts)
+        yield Suggestion({**study, **counts})
 
 
-def _study(table: Table, free: list[str], mapping: Mapping[str, str]) -> dict[str, str]:
-    """Guess the column of the study, where none has its name: names of which most are there once or twice."""
-    meanings = targets("arm level")
-    if "study" in mapping.values() or any("study" in meanings.get(plain(name), ()) for name in free):
-        return {}
+def _by_words(table: Table, free: list[str]) -> dict[str, str]:
+    """Guess by words in the names, where nothing else in a name speaks against it.
+
+    A mean age is not the outcome's, the SE of an effect is of no arm, and a dose of the intervention does not
+    name it.
+    """
+    known = targets("arm level").keys() | targets("contrast level").keys()
+    found = hints(
+        name
+        for name in free
+        if plain(name) not in known and effect_name(name) is None and NEVER_OUTCOME.isdisjoint(words(name))
+    )
+    return {
+        name: target
+        for name, target in found.items()
+        if target != "treatment" or (only_names(name) and are_names(sample(table, table.header.index(name))))
+    }
+
+
+def _measures(table: Table, free: list[str]) -> list[str]:
+    """Effect measures whose names are those of columns."""
+    found = []
     for name in free:
-        cells = sample(table, table.header.index(name))
-        if (
-            plain(name) not in targets("arm level")
-            and {"study", "author", "trial", "paper", "reference", "id", "article", "citation"}
-            & set(words(name))
-            and cells
-        ):
-            return {name: "study"}
-    for name in free:
-        cells = sample(table, table.header.index(name))
-        if (
-            plain(name) not in targets("arm level")
-            and are_names(cells)
-            and 2 * len(set(cells)) >= len(cells) > 2
-        ):
-            return {name: "study"}
-    return {}
+        if len(plain(name)) == 1 and are_counts(sample(table, table.header.index(name))):
+            continue  # The dead, not Cohen's d.
+        effect = effect_name(name)
+        if effect is not None and effect.measure and effect.target in ("estimate", "estimate and interval"):
+            found.append(effect.measure)
+        found += [measure for measure, names in differences_called().items() if plain(name) in names]
+    return list(dict.fromkeys(found))
 
 
 def _word_pairs(table: Table, free: list[str]) -> Iterator[Suggestion]:
@@ -142,6 +160,9 @@ def _word_pairs(table: Table, free: list[str]) -> Iterator[Suggestion]:
             if reading.group.startswith("=") and len(options) == 1 and not reading.is_first:
                 found[reading.group[1:]].setdefault(next(iter(options)), name)
     complete = [word for word, columns in found.items() if is_complete(columns.keys())]
+    parts = [part for word in complete for part in set(word.split())]
+    if len(complete) > 2 and len(set(parts)) < len(parts):
+        return  # Several outcomes of two groups, not several groups.
     for i, first in enumerate(complete):
         for second in complete[i + 1 :]:
             if found[first].keys() == found[second].keys():
@@ -178,6 +199,19 @@ def _counts(table: Table, free: list[str]) -> Iterator[dict[str, str]]:
                 for name, what in ((events, "events"), (n, "n"))
                 if what not in meanings.get(plain(name), ())
             }
+
+
+def _events_called_e(table: Table, free: list[str]) -> dict[str, str]:
+    """Events that are called E, as person-time is: ``Ee Ne Ec Nc``."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for name in free:
+        for reading in readings(name):
+            for what in reading.options & {"n", "exposure"}:
+                found[reading.group][what] = name
+    of_groups = {side: found[side] for side in "12" if found[side].keys() == {"n", "exposure"}}
+    if len(of_groups) < 2 or not all(_never_above(table, g["exposure"], g["n"]) for g in of_groups.values()):
+        return {}
+    return {group["exposure"]: f"events{side}" for side, group in of_groups.items()}
 
 
 def _never_above(table: Table, events: str, n: str) -> bool:

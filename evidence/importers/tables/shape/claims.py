@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 
 from evidence.errors import CallError
 from evidence.facts.reference import keyed
 from evidence.folder.column_names import plain, targets
 from evidence.importers.table import Table
-from evidence.importers.tables.cells import are_codes, are_numbers, are_years, can_be, sample
-from evidence.importers.tables.header import STATISTICS, words
-from evidence.importers.tables.shape.result import left_out, undecided
+from evidence.importers.tables.cells import are_codes, are_names, are_numbers, are_years, can_be, sample
+from evidence.importers.tables.header import STATISTICS, Reading, readings, words
+from evidence.importers.tables.shape.result import is_complete, left_out, undecided
 from evidence.importers.tables.targets import as_options
 
 _STUDY_NAMES = (
@@ -25,6 +26,8 @@ _STUDY_NAMES = (
 )  # fmt: skip
 """What may name the study, the best first: an ``id`` beside a ``study`` is a number, and authors have
 several."""
+_OF_STUDY = ("study", "trial", "paper", "article", "publication", "author", "reference", "citation")
+"""Words for a study, or what reports it, in the name of a column; the best first."""
 WEAK_TREATMENT = ("arm", "group", "condition", "cohort", "allocation")
 WEAK_SIDE = ("control", "comparison", "versus", "vs", "reference")
 """Names of a comparator that are those of other things as well."""
@@ -32,6 +35,8 @@ _NAMING = frozenset(("treatment", "arm", "arm_a", "arm_b", "outcome", "experimen
 _READ_FROM = frozenset(("text", "table", "figure", "author"))
 MAPPED, FULL, USUAL, SHORT, WEAK = range(5)
 """How good the right of a column to a meaning is: said by a person, or by its name."""
+
+_LETTERED = {"=a": "1", "=b": "2"}
 
 Claims = dict[str, dict[int, int]]
 """Rank of every column that may hold a meaning, by meaning and position."""
@@ -55,6 +60,24 @@ class Columns:
         if position not in self._cells:
             self._cells[position] = sample(self.table, position)
         return self._cells[position]
+
+    def readings(self, position: int) -> tuple[Reading, ...]:
+        """Ways to read a column's name; the groups of a table that letters both (A and B) are 1 and 2."""
+        found = readings(self.names[position])
+        if not self._are_lettered:
+            return found
+        return tuple(r._replace(group=_LETTERED.get(r.group, r.group)) for r in found)
+
+    @cached_property
+    def _are_lettered(self) -> bool:
+        """Whether the same statistics are there for a group A and a group B."""
+        own: dict[str, set[str]] = {group: set() for group in _LETTERED}
+        for _, name in self:
+            for reading in readings(name):
+                if reading.group in own:
+                    own[reading.group] |= reading.options & STATISTICS
+        first, second = own.values()
+        return first == second and is_complete(first)
 
     def can_be(self, position: int, meaning: str) -> bool:
         """Whether a column's cells allow a meaning; what a person says they are, they are."""
@@ -144,6 +167,8 @@ def of_row(columns: Columns, but: Collection[str] = ()) -> tuple[Claims, dict[in
     for position, name in columns:
         options = meanings.get(plain(name), frozenset())
         unit = time_unit(columns.header[position])
+        if position in columns.mapped and "timepoint" in options:
+            unit = unit or _unit_in(columns.header[position])
         if unit and (not options or (position in columns.mapped and "timepoint" in options)):
             units[position] = unit
             options = frozenset(("timepoint",))
@@ -168,9 +193,45 @@ def time_unit(name: str) -> str | None:
     unit = parts[-1]
     if parts[1:-1] not in ([], ["point"], ["in"]) or unit in ("point", "in"):
         return None
-    unit = str(keyed("unit_alias").get(unit, {}).get("unit") or unit)
+    return _as_unit(unit)
+
+
+def _as_unit(word: str) -> str | None:
+    """Return the unit of time that a word stands for."""
+    unit = str(keyed("unit_alias").get(word, {}).get("unit") or word)
     known = keyed("unit").get(unit)
     return unit if known is not None and known.get("dimension") == "time" else None
+
+
+def _unit_in(name: str) -> str | None:
+    """Read the one unit of time in the name of a column that a person says holds times: ``weeks``."""
+    found = {unit for word in words(name) if len(word) > 1 and (unit := _as_unit(word))}
+    return found.pop() if len(found) == 1 else None
+
+
+def likely_studies(table: Table, names: Iterable[str]) -> list[str]:
+    """Guess which columns may name the study, where none has its name: by words, else by cells.
+
+    Returns
+    -------
+    list of str
+        Columns whose names are of papers or authors; else those of names most of which are there once or
+        twice; none where a column is known to name the study.
+    """
+    meanings = targets("arm level")
+    free = [name for name in names if plain(name) not in meanings]
+    if any("study" in meanings.get(plain(name), ()) for name in names):
+        return []
+    filled = {name: cells for name in free if (cells := sample(table, table.header.index(name)))}
+    by_word = [
+        name
+        for word in _OF_STUDY
+        for name in filled
+        if word in (part.removesuffix("s") for part in words(name))
+    ]
+    return list(dict.fromkeys(by_word)) or [
+        name for name, cells in filled.items() if are_names(cells) and 2 * len(set(cells)) >= len(cells) > 2
+    ]
 
 
 def differs_within_studies(columns: Columns, position: int) -> bool:

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 
 from evidence import facts
 from evidence.errors import CallError
-from evidence.facts.reference import reference
-from evidence.folder.column_names import effect_name, plain, targets
+from evidence.folder.column_names import differences_called, effect_name, plain, targets
 from evidence.folder.layout import FILE
 from evidence.importers.tables.cells import are_names
 from evidence.importers.tables.header import readings
@@ -81,9 +80,7 @@ def _names_one(name: str) -> str:
 def _of_effect(name: str, measure: str | None) -> set[str]:
     """Tell what a column is by the name of a ratio in it: only of the measure asked for."""
     if measure is not None and not facts.measure(measure).is_ratio:
-        others = [row for row in reference("measure_name") if row["tool"] == "column"]
-        called = {plain(measure), plain(facts.measure(measure).label)}
-        called |= {plain(str(row["name"])) for row in others if row["measure"] == measure}
+        called = differences_called()[measure]
         if plain(name) in called:
             return {"estimate"}
         if plain(name) in {f"{prefix}{word}" for word in called for prefix in ("se", "seof")}:

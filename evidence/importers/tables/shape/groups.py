@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from evidence.folder.column_names import plain
 from evidence.importers.tables.cells import are_counts, are_numbers
-from evidence.importers.tables.header import STATISTICS, Reading, readings, words
+from evidence.importers.tables.header import STATISTICS, Reading, words
 from evidence.importers.tables.shape.claims import FULL, MAPPED, USUAL, WEAK, Columns, decide, of_row, rivals
 from evidence.importers.tables.shape.contrasts import OF_ARM
 from evidence.importers.tables.shape.named import named_groups, treatments_of
@@ -44,7 +44,7 @@ def rows_of_studies(columns: Columns, treatment: str | None, control: str | None
     entries = [
         Entry(at, reading)
         for at, name in columns
-        for reading in readings(name)
+        for reading in columns.readings(at)
         if reading.group and reading.options & STATISTICS and name.lower() not in OF_EFFECT
     ]
     known_words = [entry for entry in entries if not entry.reading.group.startswith("=")]

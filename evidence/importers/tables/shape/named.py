@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from evidence.folder.column_names import plain, targets
 from evidence.importers.tables.cells import are_codes, are_names, are_numbers
-from evidence.importers.tables.header import STATISTICS, Reading, group_words, readings
+from evidence.importers.tables.header import STATISTICS, Reading, group_words
 from evidence.importers.tables.shape.claims import (
     FULL,
     MAPPED,
@@ -149,7 +149,7 @@ def _names_side(columns: Columns, position: int, name: str) -> tuple[str, int]:
     """Tell of which group a column names the treatment, and how well its name says so."""
     short = plain(name)
     mapped = position in columns.mapped
-    for reading in readings(name):
+    for reading in columns.readings(position):
         if "treatment" in reading.options and reading.group.isdigit() and not reading.rest:
             rank = MAPPED if mapped else SHORT if len(short.rstrip("0123456789")) == 1 else USUAL
             return reading.group, rank
