@@ -67,6 +67,7 @@ def run_pairwise(
     versus: str,
     analysis: str | None = None,
     progress: Progress | None = None,
+    printed: bool = False,
     **options: Any,
 ) -> Run:
     """Carry out one pairwise meta-analysis.
@@ -80,6 +81,9 @@ def run_pairwise(
         Name in the review's plan.
     progress : callable, optional
         Called with a few words before each step.
+    printed : bool
+        Make only what is printed to be read: no weights, no contrasts, and of the frame sensitivity only the
+        tests between subgroups and meta-regression. Such a run is not to be kept.
     **options
         Options of a pairwise analysis as `evidence.folder.options` declares them (timepoint, where,
         exclude_high_rob, moderators and reference_levels of a meta-regression, whose rows stand in the frame
@@ -89,8 +93,8 @@ def run_pairwise(
     Returns
     -------
     Run
-        With frames estimates, heterogeneity, leave_one_out, weights, sensitivity, notes, contrasts (what
-        entered) and exclusions.
+        With frames estimates, heterogeneity, leave_one_out, sensitivity, notes, exclusions, weights and
+        contrasts (what entered).
 
     Raises
     ------
@@ -110,7 +114,11 @@ def run_pairwise(
     say = progress or (lambda step: None)
     say("1/4 reading and pooling")
     fit = pairwise.fit(db, **{name: asked[name] for name in _OF_PAIRWISE}, **of_fit)
-    frames = _pairwise_frames(db, fit, moderators, asked["reference_levels"], say)
+    frames = _pairwise_frames(fit, moderators, asked["reference_levels"], say, printed)
+    if not printed:
+        frames["weights"] = fit.weights()
+    if not printed or facts.forms(measure):
+        frames["contrasts"] = entered.of_pairwise(db, fit, moderators)
     contrasts = fit.contrasts
     return Run(
         kind="pairwise",
@@ -150,16 +158,17 @@ def _about(db: EvidenceBase, asked: Mapping[str, Any], analysis: str | None) -> 
 
 
 def _pairwise_frames(
-    db: EvidenceBase,
     fit: PairwiseFit,
     moderators: Sequence[str],
     levels: Mapping[str, str] | None,
     say: Progress,
+    printed: bool,
 ) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
     say("2/4 analyses of sensitivity")
-    sensitivity, exclusions, notes = [fit.sensitivity()], [fit.exclusions()], [fit.notes()]
+    sensitivity = [fit.sensitivity(("subgroups",) if printed else None)]
+    exclusions, notes = [fit.exclusions()], [fit.notes()]
     if moderators:
         regression = fit.meta_regression(*moderators, reference_levels=levels)
         sensitivity.append(regression.frame())
@@ -178,10 +187,8 @@ def _pairwise_frames(
         "estimates": fit.estimates(),
         "heterogeneity": fit.heterogeneity(),
         "leave_one_out": left_out,
-        "weights": fit.weights(),
         "sensitivity": _stacked("sensitivity", sensitivity),
         "notes": _stacked("notes", notes),
-        "contrasts": entered.of_pairwise(db, fit, moderators),
         "exclusions": pd.concat([part for part in exclusions if len(part)] or exclusions[:1]),
     }
 
@@ -193,6 +200,7 @@ def run_network(
     measure: str,
     analysis: str | None = None,
     progress: Progress | None = None,
+    printed: bool = False,
     **options: Any,
 ) -> Run:
     """Carry out one network meta-analysis.
@@ -206,6 +214,9 @@ def run_network(
         Name in the review's plan.
     progress : callable, optional
         Called with a few words before each step.
+    printed : bool
+        Make only what is printed to be read: no weights, contrasts, probabilities of ranks or convergence.
+        Such a run is not to be kept.
     **options
         Options of a network as `evidence.folder.options` declares them: reference, timepoint, where,
         treatments, smd, exclude_high_rob (as in `analysis.network.data.load`), engine, model (as in
@@ -250,7 +261,14 @@ def run_network(
         frames = _network_frames(
             fit, splits if asked["node_split"] else None, asked["leave_one_out"], asked["league"], say
         )
-    frames["contrasts"] = entered.of_network(db, net)
+    if not printed:
+        frames |= {
+            "rank_probabilities": fit.rank_probabilities(),
+            "weights": fit.weights(),
+            "convergence": fit.convergence(),
+        }
+    if not printed or facts.forms(measure):
+        frames["contrasts"] = entered.of_network(db, net)
     frames |= _forms_mixed(frames, measure, asked["smd"])
     if asked["chains"]:
         say("drawing Markov chains")
@@ -449,9 +467,11 @@ def engine_options(engine: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _forms_mixed(frames: Mapping[str, pd.DataFrame], measure: str, form: str) -> dict[str, pd.DataFrame]:
     """Add a note that names the studies whose SMD is of whatever form their authors printed."""
+    if not facts.forms(measure):
+        return {}
     rows = frames["contrasts"]
     reported = rows[rows["reported_contrast_id"].notna()]
-    if not facts.forms(measure) or reported.empty:
+    if reported.empty:
         return {}
     which = " or ".join(str(known.form_name) for known in facts.forms(measure))
     said = (
@@ -476,11 +496,8 @@ def _network_frames(
         "estimates": fit.estimates(),
         "heterogeneity": fit.heterogeneity(),
         "ranking": fit.ranking(),
-        "rank_probabilities": fit.rank_probabilities(),
         "inconsistency": inconsistency,
-        "weights": fit.weights(),
         "diagnostics": fit.diagnostics(),
-        "convergence": fit.convergence(),
         "fit": fit.fit_statistics(),
         "sensitivity": _importantly_better(fit),
         "notes": fit.notes(),

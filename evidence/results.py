@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import metadata
+from json.encoder import encode_basestring
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,7 @@ import evidence
 from evidence.errors import CallError, EvidenceError
 from evidence.names import nearest
 from evidence.system.files import locked, replacing
-from evidence.system.frames import plain, records
+from evidence.system.frames import cells, plain, records
 
 if TYPE_CHECKING:
     import duckdb
@@ -169,8 +171,28 @@ def _version(package: str) -> str:
 def hash_rows(rows: pd.DataFrame) -> str:
     """Hash of the values of a frame, independent of the order of its rows and columns."""
     columns = sorted(rows.columns)
-    lines = sorted(_json(list(row.values())) for row in records(rows[columns]))
-    return hashlib.sha256("\n".join([_json(columns), *lines]).encode()).hexdigest()
+    # Column by column, each kind of value by its own writer: a tenth of what JSON takes for rows.
+    texts = [_json_cells(cells(rows[name])) for name in columns]
+    lines = [f"[{','.join(row)}]" for row in zip(*texts, strict=True)] if texts else ["[]"] * len(rows)
+    return hashlib.sha256("\n".join([_json(columns), *sorted(lines)]).encode()).hexdigest()
+
+
+def _json_cells(values: list[Any]) -> list[str]:
+    """Write each cell of a column as JSON."""
+    writers = {
+        kind: _WRITERS.get(kind.__name__, lambda value: _json(plain(value)))
+        for kind in set(map(type, values))
+    }
+    return [writers[type(value)](value) for value in values]
+
+
+_WRITERS: dict[str, Callable[[Any], str]] = {
+    "str": encode_basestring,
+    "int": repr,
+    "float": lambda value: repr(value) if isfinite(value) else "null",
+    **dict.fromkeys(("NoneType", "NAType", "NaTType"), lambda value: "null"),
+}
+"""How values of each type are written."""
 
 
 def save(path: str | Path, runs: Iterable[Run]) -> None:

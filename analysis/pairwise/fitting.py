@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -417,15 +417,20 @@ class PairwiseFit:
 
     # --- all of these, and moderators -----------------------------------------------------------------------
 
-    def sensitivity(self) -> pd.DataFrame:
+    def sensitivity(self, methods: Collection[str] | None = None) -> pd.DataFrame:
         """Run every sensitivity analysis that applies, one under the other, as rows of the frame sensitivity.
 
         Influence, Baujat, outliers (up to `sensitivity.LARGE` studies), for odds ratios Peters and Harbord,
         Egger (both forms), Begg, trim and fill (L0, R0), PET-PEESE, the selection model, between-group tests,
         and for odds ratios the tests on 2 x 2 tables. One that the data do not allow, or with which it does
         not hold its level, has a row with the quantity ``refused`` and the reason in its note.
+
+        Parameters
+        ----------
+        methods : collection of str, optional
+            Only those of these names, as they stand in the column method.
         """
-        return sensitivity.every(self)
+        return sensitivity.every(self, methods)
 
     def meta_regression(
         self, *terms: str, reference_levels: Mapping[str, str] | None = None

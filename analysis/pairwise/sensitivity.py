@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from analysis.pairwise.model.degenerate import determined
@@ -21,8 +21,8 @@ LARGE = 1000
 """Studies above which analyses of each study, with many rows for each, run only when asked for by name."""
 
 
-def every(fit: PairwiseFit) -> pd.DataFrame:
-    """Run what applies; what is refused has a row with the quantity ``refused`` and the reason."""
+def every(fit: PairwiseFit, methods: Collection[str] | None = None) -> pd.DataFrame:
+    """Run what applies, or of that some; see `PairwiseFit.sensitivity`."""
     import pandas as pd
 
     asked: dict[str, Callable[[], pd.DataFrame]] = {
@@ -47,8 +47,10 @@ def every(fit: PairwiseFit) -> pd.DataFrame:
         asked["subgroups"] = fit.subgroups
     if fit.contrasts.measure == "OR":
         asked["tests on tables"] = fit.table_tests
-    frames = []
+    frames = [frame("sensitivity")]
     for method, run in asked.items():
+        if methods is not None and method not in methods:
+            continue
         try:
             with determined(method):
                 frames.append(run())

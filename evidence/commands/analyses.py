@@ -45,7 +45,14 @@ def pool(
     given = {key: value for key, value in options.items() if value is not None}
     with status() as say, open_base(file) as db:
         levels = dict(map(_level, reference_levels))
-        run = run_pairwise(db, tau2=_number(tau2), reference_levels=levels, progress=say, **given)
+        run = run_pairwise(
+            db,
+            tau2=_number(tau2),
+            reference_levels=levels,
+            progress=say,
+            printed=form == "table" and not save,
+            **given,
+        )
     _finish(file, run, form, save)
 
 
@@ -82,6 +89,7 @@ def nma(
             treatments=ALL_OUTCOMES if treatments == (ALL_OUTCOMES,) else list(treatments) or None,
             tau2=None if tau2 is None else _number(tau2),
             progress=say,
+            printed=form == "table" and not save,
             **options,
         )
     _finish(file, run, form, save)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from evidence import facts
 from evidence.output import SYNTHETIC, display, p_value, percent, significant, write_table
 from evidence.results import IMPORTANTLY_BETTER, OVER_ALL
-from evidence.system.frames import records
+from evidence.system.frames import cells, records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -271,29 +272,29 @@ def _diagnostics(run: Run, stream: TextIO) -> None:
 
 def _leave_one_out(run: Run, stream: TextIO) -> None:
     """Say how far each effect moves when one study is left out, and what then has none."""
-    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-    lost: dict[tuple[str, str], dict[str, None]] = {}
-    for row in _records(run, "leave_one_out"):
-        if row["estimate"] is not None:
-            groups.setdefault((row["model"], row["treatment"], row["versus"]), []).append(row)
-        elif row["note"]:
-            lost.setdefault((row["study"], row["note"]), {})[row["treatment"]] = None
-    cells = []
-    for (model, treatment, versus), rows in groups.items():
-        low, high = min(rows, key=_estimate), max(rows, key=_estimate)
-        ends = [_effect(run, row["estimate"]) for row in (low, high)]
+    frame = run.frames.get("leave_one_out")
+    if frame is None or frame.empty:
+        return
+    question = ["model", "treatment", "versus"]
+    estimate = frame["estimate"].astype(float)
+    known = estimate.abs() < math.inf
+    found = frame.assign(estimate=estimate)[known].reset_index(drop=True)
+    groups = found.groupby(question, sort=False, dropna=False)["estimate"]
+    table = []
+    lowest, highest = groups.idxmin(), groups.idxmax()
+    for names, low, high in zip(lowest.index.tolist(), lowest, highest, strict=True):
+        ends = [_effect(run, float(found["estimate"][place])) for place in (low, high)]
         # What no study moves is the same but for rounding.
-        named = [row["study"] if ends[0] != ends[1] else "" for row in (low, high)]
-        cells.append([model, treatment, versus, ends[0], named[0], ends[1], named[1]])
-    if groups or lost:
+        named = [found["study"][place] if ends[0] != ends[1] else "" for place in (low, high)]
+        table.append([*names, ends[0], named[0], ends[1], named[1]])
+    lost: dict[tuple[str, str], dict[str, None]] = {}
+    for row in records(frame[~known & frame["note"].notna()]):
+        lost.setdefault((row["study"], row["note"]), {})[row["treatment"]] = None
+    if table or lost:
         stream.write("Leaving out one study:\n")
-    _table(("model", "treatment", "versus", "lowest", "without", "highest", "without"), cells, stream)
+    _table((*question, "lowest", "without", "highest", "without"), table, stream)
     for (study, note), treatments in lost.items():
         stream.write(f"{', '.join(treatments)}: {note} ({study}).\n")
-
-
-def _estimate(row: dict[str, Any]) -> float:
-    return row["estimate"]
 
 
 def _notes(run: Run) -> Iterable[str]:
@@ -302,10 +303,10 @@ def _notes(run: Run) -> Iterable[str]:
 
 
 def _exclusions(run: Run) -> Iterable[str]:
-    counts: dict[tuple[str, str], int] = {}
-    for row in _records(run, "exclusions"):
-        key = (row["reason"], row["remedy"] or "")
-        counts[key] = counts.get(key, 0) + 1
+    frame = run.frames.get("exclusions")
+    if frame is None or frame.empty:
+        return
+    counts = Counter(zip(cells(frame["reason"]), cells(frame["remedy"].fillna("")), strict=True))
     for (reason, remedy), n in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
         yield f"Not used, {n} x: {reason}" + (f" -> {remedy}" if remedy else "")
 

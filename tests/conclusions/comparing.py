@@ -105,7 +105,7 @@ def _lean():
     usual = gc.get_threshold()
     gc.set_threshold(10 * usual[0], *usual[1:])
     with pytest.MonkeyPatch.context() as patch, pandas.option_context("mode.string_storage", "python"):
-        patch.setattr(PairwiseFit, "sensitivity", lambda fit: frame("sensitivity", []))
+        patch.setattr(PairwiseFit, "sensitivity", lambda fit, methods=None: frame("sensitivity", []))
         patch.setattr(display, "write_table", _write_cells)
         yield
     gc.set_threshold(*usual)

@@ -6,7 +6,7 @@ import io
 import math
 import re
 import traceback
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import evidence
+from analysis import plan
 from analysis.charts.base.files import specification
 from analysis.plan import run_network, run_pairwise, run_planned
 from analysis.report import words
@@ -145,9 +146,18 @@ def typed(file: Path, kind: str, question: Mapping[str, Any]) -> tuple[str, Run 
     out, err, shown = io.StringIO(), io.StringIO(), []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(display, "show_run", lambda run, stream: (shown.append(run), show_run(run, stream)))
+        for whole in (
+            run_pairwise,
+            run_network,
+        ):  # with the frames that a command leaves out, to compare them
+            patch.setattr(plan, whole.__name__, _with_every_frame(whole))
         with redirect_stdout(out), redirect_stderr(err), suppress(SystemExit):
             main(words)
     return _of_any_folder(out.getvalue() + err.getvalue()), shown[0] if shown else None
+
+
+def _with_every_frame(run: Callable[..., Run]) -> Callable[..., Run]:
+    return lambda *given, printed, **options: run(*given, **options)
 
 
 def _drawn(material: Material, run: Run) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import pytest
 
 import evidence
 from analysis import plan
+from evidence.cli import main
 from evidence.commands.progress import remaining, status
 
 
@@ -34,3 +35,38 @@ def test_a_pairwise_analysis_says_its_steps():
     with evidence.open("diabetes") as db:
         plan.run_pairwise(db, **asked, progress=said.append)
     assert [step.split()[0] for step in said] == ["1/4", "2/4", "3/4", "4/4"]
+
+
+@pytest.mark.parametrize(
+    ("words", "further", "unseen"),
+    [
+        ("pool diabetes --outcome hba1c --measure MD --treatment metf --versus plac", ["--by", "design"],
+         ("weights", "selection_model", "trim_fill", "influence")),
+        ("nma smoking --outcome cessation --measure OR", [], ("weights", "rank_probabilities", "convergence")),
+    ],
+    ids=["pool", "nma"],
+)  # fmt: skip
+def test_a_printed_analysis_computes_nothing_that_is_not_printed(monkeypatch, capsys, words, further, unseen):
+    from analysis import entered
+    from analysis.network.frequentist.fitted import FrequentistFit
+    from analysis.pairwise.fitting import PairwiseFit
+
+    def printed():
+        with pytest.raises(SystemExit):
+            main([*words.split(), *further])
+        return capsys.readouterr().out
+
+    kind = words.split()[0]
+    run = plan.run_pairwise if kind == "pool" else plan.run_network
+    monkeypatch.setattr(plan, run.__name__, lambda *given, printed, **named: run(*given, **named))
+    everything = printed()
+    monkeypatch.setattr(plan, run.__name__, run)
+    fits = PairwiseFit if kind == "pool" else FrequentistFit
+    for place, name in [
+        (entered, "of_pairwise"),
+        (entered, "of_network"),
+        *((fits, name) for name in unseen),
+    ]:
+        monkeypatch.setattr(place, name, None)
+    assert printed() == everything
+    assert len(everything.splitlines()) > 10

@@ -1,8 +1,10 @@
+import hashlib
 import json
 import math
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -13,6 +15,7 @@ from evidence.database import connect
 from evidence.errors import CallError, EvidenceError
 from evidence.results import CONTENT, TABLES, Run, hash_rows, listing, plain, read, save, versions
 from evidence.store.stored import refresh
+from evidence.system.frames import records
 
 
 def estimates(**changes):
@@ -168,6 +171,24 @@ def test_hashes_of_rows_ignore_their_order_and_nothing_else():
     assert hash_rows(rows) != hash_rows(rows.assign(a=[1.0, 2.0, 0.0]))
     assert hash_rows(rows) != hash_rows(rows.rename(columns={"b": "c"}))
     assert hash_rows(rows) != hash_rows(rows.head(2))
+
+
+def test_hashes_of_rows_are_those_of_each_row_written_as_json():
+    rows = pd.DataFrame(
+        {
+            "text": ['a"é\n', None, "\u2028"],
+            "number": [0.1, -0.0, math.inf],
+            "whole": pd.array([1, None, 3], "Int64"),
+            "mixed": [1, True, 1.0],
+            "listed": [[1, "x"], pd.NaT, np.float64(2.5)],
+        }
+    )
+    for part in (rows, rows[[]], rows.head(0), rows.head(2)):
+        columns = sorted(part.columns)
+        written = (json.dumps([row[name] for name in columns], ensure_ascii=False, separators=(",", ":"))
+                   for row in records(part))  # fmt: skip
+        text = "\n".join([json.dumps(columns, separators=(",", ":")), *sorted(written)])
+        assert hash_rows(part) == hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_the_tables_are_those_of_the_schema(diabetes_file):

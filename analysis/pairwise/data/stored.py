@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from analysis.pairwise.data.contrasts import Contrasts, finish
 from evidence.question import BodyOfEvidence, Question, read
+from evidence.system.frames import cells
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,9 +42,12 @@ def from_database(db: EvidenceBase, question: Question) -> Contrasts:
 
 def _with_counts(body: BodyOfEvidence) -> pd.DataFrame:
     """Add events and exposure of both arms, where the contrast was computed from arms."""
-    counts = body.arms.set_index(["block", "arm"])[["events", "exposure"]]
+    place = {arm: i for i, arm in enumerate(zip(cells(body.arms["block"]), cells(body.arms["arm"])))}
+    # What has no arm takes the row below the last.
+    counts = np.vstack([body.arms[["events", "exposure"]].to_numpy(float), [np.nan, np.nan]])
     rows = body.contrasts.copy()
     for side in "ab":
-        cells = list(zip(rows["block"], rows[f"arm_{side}"], strict=True))
-        rows[[f"events_{side}", f"exposure_{side}"]] = counts.reindex(cells).to_numpy(float)
+        arms = zip(cells(rows["block"]), cells(rows[f"arm_{side}"]))
+        found = counts[[place.get(arm, -1) for arm in arms]]
+        rows[f"events_{side}"], rows[f"exposure_{side}"] = found[:, 0], found[:, 1]
     return rows

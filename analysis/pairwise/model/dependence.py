@@ -177,14 +177,16 @@ def multilevel(rows: EffectRows, ci: str = "Wald", level: float = 0.95) -> Multi
     constant = np.log(2 * np.pi)
     log_information = float(-np.linalg.slogdet(fit.covariance)[1])
     log_design = float(np.linalg.slogdet(rows.X.T @ rows.X)[1])
+    about = fit.log_determinant + fit.residual_ss
     solution = Solution(
         tau2=within * unit2,
         beta=fit.beta,
         covariance=fit.covariance,
         residual_ss=fit.residual_ss,
-        log_likelihood=-0.5 * (rows.n * constant + fit.log_determinant + fit.residual_ss),
-        restricted_log_likelihood=-0.5
-        * (rows.df * constant + fit.log_determinant + log_information - log_design + fit.residual_ss),
+        likelihoods=lambda: (
+            -0.5 * (rows.n * constant + about),
+            -0.5 * (rows.df * constant + about + log_information - log_design),
+        ),
     )
     if ci == "CR2":
         result = cluster_robust(rows, solution, between * unit2, level)

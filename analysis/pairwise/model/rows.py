@@ -8,8 +8,8 @@ common and random effects, meta-regression, deletions, subsets and permutations.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +18,9 @@ from analysis.pairwise.model.parts import Array, Parts, Stretches, at_each, of_a
 
 _CHUNK = 1 << 17
 """Largest number of weights held at once."""
+
+_PIECE = 1 << 14
+"""Rows summed at once: few enough for the processor's cache."""
 
 LARGE = 4096
 """Rows from which on many subsets are summed at shared values of tau2; below, each cell has its weight."""
@@ -55,7 +58,8 @@ class EffectRows:
         return cls(
             y,
             np.asarray(v, float),
-            np.ones((len(y), 1)) if X is None else np.asarray(X, float),
+            # One cell seen n times: no column of ones is written, or read.
+            np.broadcast_to(1.0, (len(y), 1)) if X is None else np.asarray(X, float),
             np.arange(len(y)) if study is None else np.asarray(study),
         )
 
@@ -135,8 +139,9 @@ def rotate(
 def _orthonormal(X: Array) -> tuple[Array, Array]:
     """Orthonormal basis of the columns and the triangle that gives them back: QR, by hand for one column."""
     if X.shape[1] == 1:
-        length = np.sqrt(X[:, 0] @ X[:, 0])
-        return X / length, np.array([[length]])
+        same = X.strides[0] == 0 and len(X)
+        length = np.sqrt(len(X)) * abs(X[0, 0]) if same else np.sqrt(X[:, 0] @ X[:, 0])
+        return np.broadcast_to(X[0] / length, X.shape) if same else X / length, np.array([[length]])
     return np.linalg.qr(X)
 
 
@@ -154,16 +159,25 @@ class Solution:
         ``(X' W X)^-1``.
     residual_ss : float
         Weighted sum of squared residuals: Cochran's Q at tau2 = 0.
-    log_likelihood, restricted_log_likelihood : float
-        With all constants (metafor's convention for the restricted one, which adds ``log|X'X| / 2``).
+    likelihoods : callable
+        Gives `log_likelihood` and `restricted_log_likelihood`, which take the logarithm of every row.
     """
 
     tau2: float
     beta: Array
     covariance: Array
     residual_ss: float
-    log_likelihood: float
-    restricted_log_likelihood: float
+    likelihoods: Callable[[], tuple[float, float]] = field(repr=False, compare=False)
+
+    @property
+    def log_likelihood(self) -> float:
+        """With all constants."""
+        return self.likelihoods()[0]
+
+    @property
+    def restricted_log_likelihood(self) -> float:
+        """With all constants, in metafor's convention, which adds ``log|X'X| / 2``."""
+        return self.likelihoods()[1]
 
 
 class Profile:
@@ -181,31 +195,37 @@ class Profile:
     """
 
     def __init__(self, rows: EffectRows, order: Array | None = None) -> None:
-        self.rows = rows
+        self.rows, self.p = rows, rows.p
         self.unit = 2.0 ** np.round(0.5 * np.log2(np.mean(rows.v))) if rows.n else 1.0
         self.unit2 = self.unit**2
         self.v = rows.v / self.unit2
         y = rows.y / self.unit
         self.basis, self.triangle = _orthonormal(rows.X)
-        weighted = self.basis / self.v[:, None]
-        self.start = np.linalg.solve(weighted.T @ self.basis, weighted.T @ y)
-        self.z = y - self.basis @ self.start
-        self.p = rows.p
-        if order is None:
+        self._long = self.p == 1 and rows.n >= LARGE
+        if self._long:
+            self.start = np.divide(*self._about(0.0, y))
+        else:
+            weighted = self.basis / self.v[:, None]
+            self.start = np.linalg.solve(weighted.T @ self.basis, weighted.T @ y)
+        self._order = order
+        self._about_mean = None if order is None else y - np.average(y, weights=1 / self.v)
+        self.z = np.subtract(y, self._combined(self.start), out=y)
+        self._upper = first, second = np.triu_indices(self.p + 1)
+        self._square = np.zeros((self.p + 1, self.p + 1), int)
+        self._square[first, second] = self._square[second, first] = np.arange(len(first))
+
+    @cached_property
+    def products(self) -> Array:
+        """Products of the columns of (basis, z), upper triangle by rows, and ones for the traces."""
+        if self._order is None or self._about_mean is None:
             augmented = np.column_stack([self.basis, self.z])
         else:
             # A permuted design asks for residuals that do not rest on the original one: y about its own mean.
-            z = y - np.average(y, weights=1 / self.v)
-            augmented = np.concatenate(
-                [self.basis[order], np.broadcast_to(z, order.shape)[:, :, None]], axis=2
-            )
-        first, second = np.triu_indices(self.p + 1)
-        self.products = np.concatenate(
-            [augmented[..., first] * augmented[..., second], np.ones((*augmented.shape[:-1], 1))], axis=-1
-        )
-        """Products of the columns of (basis, z), upper triangle by rows, and ones for the traces."""
-        self._square = np.zeros((self.p + 1, self.p + 1), int)
-        self._square[first, second] = self._square[second, first] = np.arange(len(first))
+            z = np.broadcast_to(self._about_mean, self._order.shape)[:, :, None]
+            augmented = np.concatenate([self.basis[self._order], z], axis=2)
+        first, second = self._upper
+        ones = np.ones((*augmented.shape[:-1], 1))
+        return np.concatenate([augmented[..., first] * augmented[..., second], ones], axis=-1)
 
     def sums(
         self, tau2: Array | float, mask: Parts | None = None, batch: Array | None = None, order: int = 2
@@ -225,6 +245,8 @@ class Profile:
         """
         if np.ndim(tau2) == 1 and mask is not None and self._at_shared_values(mask):
             return self._of_parts(np.asarray(tau2), mask, order)
+        if self._long and mask is None and batch is None and np.size(tau2) == 1:
+            return self._of_one_column(float(np.ravel(tau2)[0]), order)
         products = self.products if batch is None else self.products[batch]
         weight = 1 / (self.v + np.atleast_1d(tau2)[:, None])
         shared = np.ndim(tau2) == 0 and mask is not None
@@ -239,6 +261,53 @@ class Profile:
             else:
                 totals.append(power @ products)
         return Sums([self.matrix(total) for total in totals], [total[:, -1] for total in totals])
+
+    def _of_one_column(self, tau2: float, order: int) -> Sums:
+        """Evaluate the sums of all rows at one value, without columns of products."""
+
+        def of_piece(x: Array, v: Array, z: Array) -> Array:
+            weight = 1 / (v + tau2)
+            power, found = weight, []
+            for degree in range(order):
+                power = power * weight if degree else power
+                of_x, of_z = power * x, power * z
+                found.append((of_x @ x, of_x @ z, of_z @ z, power.sum()))
+            return np.array(found)
+
+        totals = self._of_pieces(of_piece, self.z).sum(axis=0)[:, None]
+        return Sums([self.matrix(total) for total in totals], [total[:, -1] for total in totals])
+
+    def _about(self, tau2: float, z: Array) -> Array:
+        """Add up x z and x^2 times the weights: of one column, score and information, (2, 1)."""
+
+        def of_piece(x: Array, v: Array, z: Array) -> Array:
+            weighted = x / (v + tau2)
+            return np.array([[weighted @ z], [weighted @ x]])
+
+        return self._of_pieces(of_piece, z).sum(axis=0)
+
+    def _residual_ss(self, tau2: float, shift: float) -> float:
+        """Add up weighted squares of what one column's coefficient leaves."""
+
+        def of_piece(x: Array, v: Array, z: Array) -> Array:
+            residual = z - x * shift
+            return np.asarray((residual / (v + tau2)) @ residual)
+
+        return float(self._of_pieces(of_piece, self.z).sum())
+
+    def _of_pieces(self, of_piece: Callable[[Array, Array, Array], Array], z: Array) -> Array:
+        """Evaluate pieces of the basis's one column, of v and of z, (pieces, ...): each fits in the cache."""
+        pieces = (slice(start, start + _PIECE) for start in range(0, self.rows.n, _PIECE))
+        return np.stack([of_piece(self.basis[piece, 0], self.v[piece], z[piece]) for piece in pieces])
+
+    def _combined(self, coefficients: Array) -> Array:
+        """Add up the columns of the basis times their coefficients, (n,)."""
+        if self.p > 1:
+            return self.basis @ coefficients
+        # For a matrix of one column, NumPy's product takes ten times as long.
+        column = self.basis[:, 0]
+        same = column.strides[0] == 0
+        return np.broadcast_to(column[:1] * coefficients, column.shape) if same else column * coefficients
 
     def _at_shared_values(self, mask: Parts) -> bool:
         """Whether sums of these parts are interpolated: no weights of every row at every part's tau2 then."""
@@ -276,6 +345,17 @@ class Profile:
 
     def trace_of_p(self) -> float:
         """Trace of P at tau2 = 0, without the cancellation of `Sums.trace_p` where one row outweighs all."""
+        if self._long:
+
+            def of_piece(x: Array, v: Array, z: Array) -> Array:
+                weight = 1 / v
+                part = weight * x * x
+                return np.array([weight.sum(), part.sum(), weight @ part, part.max()])
+
+            found = self._of_pieces(of_piece, self.z)
+            total, information, lost, _ = found.sum(axis=0)
+            if 2 * found[:, 3].max() <= information:
+                return float(total - lost / information)
         weight = 1 / self.v
         if self.p > 1:
             _, triangle = _orthonormal(self.basis * np.sqrt(weight)[:, None])
@@ -304,23 +384,32 @@ class Profile:
     def solve(self, tau2: float) -> Solution:
         """Fit by weighted least squares at `tau2` (in the data's unit) by an orthogonal decomposition."""
         t = tau2 / self.unit2
-        root = 1 / np.sqrt(self.v + t)
-        weighted, triangle = _orthonormal(self.basis * root[:, None])
-        shift = np.linalg.solve(triangle, weighted.T @ (self.z * root))
-        residual = (self.z - self.basis @ shift) * root
+        if self._long:
+            score, information = self._about(t, self.z)
+            triangle, shift = np.sqrt(information)[:, None], score / information
+            residual_ss = self._residual_ss(t, float(shift[0]))
+        else:
+            root = 1 / np.sqrt(self.v + t)
+            weighted, triangle = _orthonormal(self.basis * root[:, None])
+            shift = np.linalg.solve(triangle, weighted.T @ (self.z * root))
+            residual = (self.z - self._combined(shift)) * root
+            residual_ss = float(residual @ residual)
         back = np.linalg.inv(triangle @ self.triangle)
-        residual_ss = float(residual @ residual)
         n, p = self.rows.n, self.p
-        log_det = float(np.sum(np.log(self.v + t))) + 2 * n * np.log(self.unit)
-        log_information = 2 * float(np.sum(np.log(np.abs(np.diag(triangle))))) - 2 * p * np.log(self.unit)
-        constant = np.log(2 * np.pi)
+
+        def likelihoods() -> tuple[float, float]:
+            log_det = float(np.sum(np.log(self.v + t))) + 2 * n * np.log(self.unit)
+            log_information = 2 * float(np.sum(np.log(np.abs(np.diag(triangle))))) - 2 * p * np.log(self.unit)
+            constant = np.log(2 * np.pi)
+            restricted = (n - p) * constant + log_det + log_information + residual_ss
+            return -0.5 * (n * constant + log_det + residual_ss), -0.5 * restricted
+
         return Solution(
             tau2=float(tau2),
             beta=np.linalg.solve(self.triangle, self.start + shift) * self.unit,
             covariance=back @ back.T * self.unit2,
             residual_ss=residual_ss,
-            log_likelihood=-0.5 * (n * constant + log_det + residual_ss),
-            restricted_log_likelihood=-0.5 * ((n - p) * constant + log_det + log_information + residual_ss),
+            likelihoods=likelihoods,
         )
 
 

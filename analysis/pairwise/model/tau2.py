@@ -124,8 +124,9 @@ class _Equation:
         return about_design, trace, about_intercept
 
     def dl(self) -> Array:
-        sums = self.shared(0.0)
-        trace = sums.trace_p if self.mask is not None or self.batch is not None else self.profile.trace_of_p()
+        whole = self.mask is None and self.batch is None
+        sums = self.shared(0.0, order=1 if whole else 2)
+        trace = self.profile.trace_of_p() if whole else sums.trace_p
         with np.errstate(divide="ignore", invalid="ignore"):
             found = (sums.q - self.df) / trace
         # A part of the effects that one of them outweighs altogether shows no variance between studies.

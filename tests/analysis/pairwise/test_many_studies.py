@@ -7,8 +7,9 @@ from scipy.stats import kendalltau
 from analysis.pairwise.influence import deletion
 from analysis.pairwise.influence.gosh import gosh
 from analysis.pairwise.model import rows as model_rows
+from analysis.pairwise.model import tau2
 from analysis.pairwise.model.parts import Stretches
-from analysis.pairwise.model.rows import EffectRows
+from analysis.pairwise.model.rows import EffectRows, Profile
 from analysis.pairwise.small_study.asymmetry import begg, trim_fill
 from analysis.pairwise.small_study.rank import kendall
 from analysis.pairwise.small_study.selection_model import _Likelihood, selection_model
@@ -97,3 +98,41 @@ def test_a_hundred_thousand_studies_are_left_out_ranked_filled_and_drawn_from(mo
     assert trim_fill(y, v, "DL", side="left").missing >= 0
     names = tuple(map(str, range(100_000)))
     assert np.isfinite(gosh(rows, names, "DL", subsets=5).estimate).all()
+
+
+@pytest.mark.parametrize("case", ["plain", "one outweighs all", "a covariate alone", "far from zero"])
+def test_rows_summed_piece_by_piece_give_what_they_give_at_once(monkeypatch, case):
+    y, v = effects(300)
+    x = np.random.default_rng(4).normal(size=(300, 1)) if case == "a covariate alone" else None
+    v[7] = 1e-13 if case == "one outweighs all" else v[7]
+    y = y + (1e6 if case == "far from zero" else 0)
+
+    def of_all():
+        rows = EffectRows.of(y, v, x)
+        for method in ("DL", "HE", "HS", "SJ", "PM", "ML", "REML"):
+            solution = rows.profile.solve(value := tau2.estimate(rows, method))
+            yield [
+                value,
+                *solution.beta,
+                *solution.covariance[0],
+                solution.residual_ss,
+                *solution.likelihoods(),
+            ]
+        yield [*tau2.interval(rows), tau2.typical_variance(rows)]
+
+    expected = list(of_all())
+    monkeypatch.setattr(model_rows, "LARGE", 100)
+    monkeypatch.setattr(model_rows, "_PIECE", 64)
+    for one, other in zip(of_all(), expected, strict=True):
+        assert one == pytest.approx(other, rel=1e-12)
+
+
+def test_dersimonian_and_laird_go_over_very_many_effects_five_times_and_write_no_products(monkeypatch):
+    seen = []
+    whole = Profile._of_pieces
+    monkeypatch.setattr(Profile, "_of_pieces", lambda *given: seen.append(1) or whole(*given))
+    monkeypatch.setattr(Profile, "products", None)
+    rows = EffectRows.of(*effects(5000))
+    assert rows.profile.solve(tau2.estimate(rows, "DL")).tau2 == pytest.approx(0.1, rel=0.1)
+    assert len(seen) == 5
+    assert rows.X.strides[0] == rows.profile.basis.strides[0] == 0
