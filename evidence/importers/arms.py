@@ -21,7 +21,14 @@ from evidence.importers.draft import Draft, ImportReport
 from evidence.importers.table import Table, read_table
 from evidence.importers.tables.effects import Scale, fill_contrasts, refuse_scale
 from evidence.importers.tables.melt import LongForm, converted, long_form
-from evidence.importers.tables.prepare import chosen_rows, filled_down, holds, taken_apart, without_totals
+from evidence.importers.tables.prepare import (
+    chosen_rows,
+    filled_down,
+    holds,
+    taken_apart,
+    without_per_cent_signs,
+    without_totals,
+)
 from evidence.importers.tables.rows import Arms, report_sources
 from evidence.importers.tables.shape.result import CENTRES, Shape, undecided
 from evidence.importers.tables.shape.understand import understand
@@ -233,6 +240,8 @@ class Call:
         notes = list(table.notes)
         aside = {table.header[at]: why for at, why in shape.aside.items()}
         form = converted(_with_unit_of_time(long_form(table, shape, chosen), shape, table))
+        told = without_per_cent_signs(form.table, form.further)
+        form = replace(form, table=told, notes=(*form.notes, *told.notes[len(form.table.notes) :]))
         is_relative = shape.rows in ("contrasts", "effects")
         if not is_relative:
             _ask_about_ambiguous(form, chosen)

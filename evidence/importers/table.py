@@ -7,9 +7,6 @@ stores as a number: it is written with as many digits as it takes to read it bac
 
 from __future__ import annotations
 
-import datetime
-import io
-import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,14 +16,15 @@ from typing import Any
 from evidence.errors import CallError, Problem, ReviewError
 from evidence.folder.records import UNQUOTE, RecordError, records, swallowed, told_swallowed
 from evidence.importers.sources import read_text
-from evidence.system.bounds import check_members, check_size, counted, parsing, read_bytes, unreadable
+from evidence.importers.workbook import Lines, as_text, read_workbook
+from evidence.system.bounds import check_size, counted, parsing
 
 MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "."})
 """Texts that other tools write for a missing cell."""
 
 
-_FORMULA_ERRORS = frozenset(("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"))
-_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
+"""What may be thousands parted by points, or a number with three decimals."""
 _BUGS_HEADER = re.compile(r"\s*[A-Za-z][\w.]*\[,?\d*\](\s+[A-Za-z][\w.]*\[,?\d*\])*\s*$")
 
 
@@ -81,10 +79,6 @@ class Table:
             raise ReviewError(f"{self.name} {what}.", problems)
 
 
-Lines = list[tuple[int, list[str]]]
-"""Line number and cells of every line that is not blank, that of the header first."""
-
-
 def read_table(
     path: str | Path,
     *,
@@ -101,7 +95,7 @@ def read_table(
     path : path
         The file; its ending says what it is (anything unknown is read as text).
     sheet : str, optional
-        Sheet of a workbook; the first one without it.
+        Sheet of a workbook; without it, the first one in sight that holds something.
     header : int, optional
         Line that names the columns; the lines above it are not read. The first line without it. A line of
         group names over several columns, and one of names below it, are read together.
@@ -125,7 +119,7 @@ def read_table(
     file = Path(path)
     if not file.is_file():
         raise ReviewError(f"There is no file {str(path)!r}.")
-    readers = {".xlsx": _read_xlsx, ".xlsm": _read_xlsx, ".dta": _read_stata, ".parquet": _read_parquet}
+    readers = {".xlsx": read_workbook, ".xlsm": read_workbook, ".dta": _read_stata, ".parquet": _read_parquet}
     reader = readers.get(file.suffix.lower())
     if reader is None:
         text, notes = read_text(file, encoding)
@@ -234,7 +228,7 @@ def _refuse_points(file: Path, lines: Lines) -> None:
         )
         for line, cells in lines[1:]
         for cell in map(str.strip, cells)
-        if _THOUSANDS.fullmatch(cell)
+        if THOUSANDS.fullmatch(cell)
     ]
     if problems:
         raise ReviewError(f"{file.name} cannot be imported.", problems)
@@ -247,83 +241,6 @@ def _read_bugs(text: str) -> Lines:
     return [(i, cells) for i, cells in lines[:end] if cells]
 
 
-def _read_xlsx(file: Path, sheet: str | None) -> tuple[Lines, list[str]]:
-    from zipfile import ZipFile
-
-    import openpyxl
-
-    pages = []
-    with parsing(file, "a readable XLSX workbook", "save it again as .xlsx or CSV UTF-8"):
-        content = io.BytesIO(read_bytes(file))
-        with ZipFile(content) as archive:
-            check_members(file, archive)
-        for values_only in (True, False):
-            book = openpyxl.load_workbook(content, read_only=True, data_only=values_only)
-            try:
-                if sheet is not None and sheet not in book.sheetnames:
-                    raise unreadable(file, f"has no sheet {sheet!r}", f"sheets: {', '.join(book.sheetnames)}")
-                page = book[sheet if sheet is not None else book.sheetnames[0]]
-                # What the file says of its own extent can be wrong, and would cut rows off unsaid.
-                page.reset_dimensions()
-                pages.append(counted(file, page.iter_rows(values_only=True)))
-                title = page.title
-                others = [name for name in book.sheetnames if name != title]
-                place = getattr(page, "_worksheet_path", None)
-            finally:
-                book.close()
-            hidden = _hidden_rows(content, place)
-    notes = [f"sheet {title!r}" + (f"; not read: {', '.join(map(repr, others))} (--sheet)" if others else "")]
-    if hidden:
-        notes.append(
-            f"{len(hidden)} row{'s' * (len(hidden) != 1)} of the sheet hidden in the workbook"
-            f" ({', '.join(map(str, hidden[:10]))}{' ...' * (len(hidden) > 10)}) were read like the others"
-        )
-    _check_formulas(file, *pages)
-    lines = [(i, [_text(value) for value in row]) for i, row in enumerate(pages[0], 1)]
-    lines = [(i, cells) for i, cells in lines if any(cell.strip() for cell in cells)]
-    if not lines:
-        raise unreadable(file, "is empty", "it needs a header line and one row per arm or contrast")
-    return lines, notes
-
-
-def _hidden_rows(content: io.BytesIO, place: str | None) -> list[int]:
-    """Find the rows of a sheet that a filter, or a person, has hidden."""
-    from zipfile import ZipFile
-
-    if place is None:
-        return []
-    with ZipFile(content) as archive:
-        text = archive.read(place.lstrip("/"))
-    rows = re.findall(rb"<(?:\w+:)?row\b[^>]*>", text)
-    return sorted(
-        int(number[1])
-        for row in rows
-        if re.search(rb'\bhidden="(?:1|true)"', row) and (number := re.search(rb'\br="(\d+)"', row))
-    )
-
-
-def _check_formulas(file: Path, values: list[list[Any]], formulas: list[list[Any]]) -> None:
-    """Refuse formulas whose result was never stored, and results that are errors."""
-    problems = []
-    for line, (stored, typed) in enumerate(zip(values, formulas), 1):
-        for value, formula in zip(stored, typed):
-            if isinstance(formula, str) and formula.startswith("=") and value is None:
-                problems.append(
-                    Problem(
-                        f"the formula {formula!r} has no stored result",
-                        "open the workbook, let it calculate, and save it; or paste the values",
-                        file=file.name,
-                        line=line,
-                    )
-                )
-            elif isinstance(value, str) and value in _FORMULA_ERRORS:
-                problems.append(
-                    Problem(f"a formula gives {value}", "correct it, or empty the cell", file.name, line)
-                )
-    if problems:
-        raise ReviewError(f"{file.name} cannot be imported.", problems)
-
-
 def _read_stata(file: Path, sheet: str | None) -> tuple[Lines, list[str]]:
     import warnings
 
@@ -332,7 +249,9 @@ def _read_stata(file: Path, sheet: str | None) -> tuple[Lines, list[str]]:
     with parsing(file, "a readable Stata file", "save it with saveold"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         data = pd.read_stata(file, convert_categoricals=True)
-    rows = [(i, [_text(v) for v in row]) for i, row in enumerate(data.itertuples(index=False, name=None), 2)]
+    rows = [
+        (i, [as_text(v) for v in row]) for i, row in enumerate(data.itertuples(index=False, name=None), 2)
+    ]
     return [(1, [str(column) for column in data.columns]), *rows], []
 
 
@@ -342,7 +261,7 @@ def _read_parquet(file: Path, sheet: str | None) -> tuple[Lines, list[str]]:
     with parsing(file, "a readable Parquet file", "write it again"), connect() as connection:
         cursor = connection.execute("select * from read_parquet(?)", [str(file)])
         header = [column[0] for column in cursor.description]
-        rows = [(i, [_text(v) for v in row]) for i, row in enumerate(counted(file, _fetched(cursor)), 2)]
+        rows = [(i, [as_text(v) for v in row]) for i, row in enumerate(counted(file, _fetched(cursor)), 2)]
     return [(1, header), *rows], []
 
 
@@ -369,7 +288,7 @@ def _table(
         else:
             notes.append(f"line {header} names the columns; what stands above it was not read")
     else:
-        _refuse_title(name, lines)
+        _refuse_title(name, lines, other_sheets(notes))
     if len(lines) > 2 and _is_heading(lines[0], lines[1:]):
         notes.append(f"lines {lines[0][0]} and {lines[1][0]} name the columns together")
         lines = [(lines[1][0], _two_lines(lines[0][1], lines[1][1])), *lines[2:]]
@@ -410,6 +329,7 @@ def _too_wide(name: str, line: int, cells: int, width: int, notes: list[str]) ->
     remedy = "put cells that hold the separator in quotation marks"
     if any(note.startswith("sheet ") for note in notes):
         remedy = "name every column in the header; where another line names them, say which: --header LINE"
+        remedy += other_sheets(notes)
     return Problem(f"the row has {cells} cells, the header {width}", remedy, file=name, line=line)
 
 
@@ -477,7 +397,13 @@ def _names(lines: Lines, notes: list[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _refuse_title(name: str, lines: Lines) -> None:
+def other_sheets(notes: Sequence[str]) -> str:
+    """Say, for a message of what is wrong with a sheet, that the workbook has others."""
+    found = next((note for note in notes if note.startswith("sheet ") and "; not read: " in note), "")
+    return f"; or the table stands in another sheet: {found.split('; not read: ')[1]}" if found else ""
+
+
+def _refuse_title(name: str, lines: Lines, others: str) -> None:
     """Refuse a table whose first line is a title, and say where the header seems to stand."""
     filled = [(sum(bool(cell.strip()) for cell in cells), line) for line, cells in lines[:20]]
     likely = next((line for count, line in filled if count >= 3), None)
@@ -490,24 +416,12 @@ def _refuse_title(name: str, lines: Lines) -> None:
         [
             Problem(
                 f"the first line is {title!r}, which names no columns",
-                f"say which line does: --header {likely}, it seems",
+                f"say which line does: --header {likely}, it seems{others}",
                 name,
                 line,
             )
         ],
     )
-
-
-def _text(value: Any) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
-        return value.date().isoformat()
-    return str(value)
 
 
 def _is_number(text: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from evidence.errors import Problem, ReviewError
 from evidence.facts.plausibility import rounding
-from evidence.importers.table import Table
+from evidence.importers.table import THOUSANDS, Table
 from evidence.importers.tables.cells import WHOLE, number
 
 Cells = dict[str, str]
@@ -61,6 +61,7 @@ class Converter:
             notes.append(f"{becomes} was reckoned from {name!r}" + _OF.get(what, ""))
         for what in ("events", "n"):
             if what in self.known:
+                self._refuse_thousands(table, what)
                 table = self._whole(table, self.known[what])
                 if rounded := self.counted.pop("rounded", 0):
                     notes.append(
@@ -98,6 +99,21 @@ class Converter:
             return table
         self.counted["rounded"] = sum(cells[at] in changed for _, cells in table.rows)
         return self._changed(table, at, lambda cell, cells, line: changed.get(cell, cell))
+
+    def _refuse_thousands(self, table: Table, what: str) -> None:
+        """Refuse 1.204 people, unless other cells show that the column has decimals."""
+        at = self.known[what]
+        pointed = {cell for _, cells in table.rows if "." in (cell := cells[at])}
+        if all(THOUSANDS.fullmatch(cell) or (number(cell) or 0.5) % 1 == 0 for cell in pointed):
+            for line, cells in table.rows:
+                if THOUSANDS.fullmatch(cells[at]):
+                    digits = cells[at].replace(".", "")
+                    self._wrong(
+                        f"{cells[at]!r} as {what}: its point may part thousands, or decimals",
+                        f"write {digits}, or {cells[at]}0 if it is no whole number",
+                        line,
+                        what,
+                    )
 
     def _wrong(self, message: str, remedy: str, line: int, at: str) -> str:
         name = self.table.header[self.known[at]].strip() if at in self.known else at

@@ -19,11 +19,14 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
 _TOTAL = re.compile(
-    r"(grand |sub|overall |pooled )?totals?\b.{0,20}|(overall|pooled)( effect| estimate)?|sum|summary"
-    r"|combined|all (studies|trials)|heterogeneity.*|test for .*|(random|fixed|common)[ -]effects?.*",
+    r"(grand |sub|overall |pooled )?totals?\b.{0,20}|(overall|pooled)( .{0,20})?|pooled\b.{0,20}|sum|summary"
+    r"|combined|all (studies|trials)|(weighted )?(mean|average|median)|heterogeneity.*|test for .*"
+    r"|(random|fixed|common)[ -]effects?.*|meta[ -]analy.*"
+    r"|summe|gesamt|insgesamt|somme|totale|promedio|media|итого|合计",
     re.IGNORECASE,
 )
 """What stands in the study's column of a row that is none."""
+_PER_CENT = re.compile(r"[+-]?\d+(\.\d+)? ?%")
 _MOST_SUMMED = 10_000
 """Rows of a table that may have a row of sums."""
 
@@ -268,6 +271,24 @@ def holds(cells: Iterable[str], n: int) -> bool:
     """Whether every cell that is not empty holds so many numbers, and one does."""
     parts = [_numbers(cell) for cell in cells if cell]
     return bool(parts) and all(len(found) == n and all(map(_NUMBER.fullmatch, found)) for found in parts)
+
+
+def without_per_cent_signs(table: Table, positions: Iterable[int]) -> Table:
+    """Take the signs off columns all of whose cells are in per cent: the women of a study, say."""
+    signed = [
+        at
+        for at in positions
+        if any(cells[at] for _, cells in table.rows)
+        and all(not cells[at] or _PER_CENT.fullmatch(cells[at]) for _, cells in table.rows)
+    ]
+    if not signed:
+        return table
+    rows = tuple(
+        (line, tuple(cell.rstrip("% ") if i in signed else cell for i, cell in enumerate(cells)))
+        for line, cells in table.rows
+    )
+    names = " and ".join(repr(table.header[at]) for at in signed)
+    return replace(table, rows=rows, notes=(*table.notes, f"per cent signs were taken off {names}"))
 
 
 def filled_down(table: Table, position: int) -> Table:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from evidence.errors import Problem, ReviewError
 from evidence.folder.column_names import differences_called, effect_name, hints, plain, targets
-from evidence.importers.table import Table
+from evidence.importers.table import Table, other_sheets
 from evidence.importers.tables.cells import are_counts, are_names, number, sample
 from evidence.importers.tables.header import (
     NEVER_OUTCOME,
@@ -85,7 +85,7 @@ def with_suggestions(
                     " and exposure; a contrast-level table has study, treat1, treat2, TE and seTE; a"
                     " table with"
                     " one row per study has study, t1, r1, n1, t2, r2, n2 or ai, n1i, ci, n2i; say with --map"
-                    f" SOURCE=TARGET what a column holds (targets {said()})",
+                    f" SOURCE=TARGET what a column holds (targets {said()}){other_sheets(table.notes)}",
                     file=table.name,
                     line=1,
                 )

@@ -201,3 +201,31 @@ def test_no_header_ends_in_anything_but_a_folder_or_a_message(tmp_path):
         )
         with contextlib.suppress(EvidenceError):
             import_arms(table, tmp_path / "none", outcome="y", dry_run=True)
+
+
+@pytest.mark.parametrize("column", ["n", "events"])
+def test_thousands_parted_by_points_are_no_decimals(tmp_path, column):
+    text = "study,treatment,n,events\nA,x,1204,104\nA,y,1198,119\n"
+    number = "1204" if column == "n" else "104"
+    wrong = text.replace(f",{number}", ",1.204", 1)
+    code, said, _ = take(tmp_path, wrong)
+    assert code == 1
+    assert f"'1.204' as {column}: its point may part thousands, or decimals -> write 1204, or 1.2040" in said
+    # An effective sample size is none that is meant to be thousands.
+    text = "study,treatment,n,mean,sd\nA,x,45.333,1,1\nA,y,27.12,2,1\n"
+    code, said, folder = take(tmp_path, text)
+    assert code == 0, said
+    assert [r["n"] for r in rows(folder, "measurements")] == ["45.333", "27.12"]
+
+
+@pytest.mark.parametrize(
+    "name", ["Gesamt", "Pooled (random)", "Mean", "Random effects model", "Overall (I2 = 30%)", "Summe"]
+)
+def test_a_row_of_totals_is_none_in_any_words(tmp_path, name):
+    text = f"study,ai,n1i,ci,n2i\nA,5,20,8,21\nB,3,33,4,31\n{name},9,50,10,50\n"
+    code, said, folder = take(tmp_path, text)
+    assert code == 1
+    assert "called like a row of totals" in said
+    code, said, folder = take(tmp_path, text, "--rows", f"study <> '{name}'")
+    assert code == 0, said
+    assert {r["study"] for r in rows(folder, "studies")} == {"A", "B"}

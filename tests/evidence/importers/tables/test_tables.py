@@ -472,8 +472,8 @@ def test_a_row_of_totals_is_no_study(desk, name):
 
 
 def test_a_sum_under_another_name_and_a_study_called_total_are_asked_about(desk):
-    text = "Study,ai,n1i,ci,n2i\nA,3,20,7,20\nB,5,30,10,30\nC,1,10,2,10\nGesamt,9,60,19,60\n"
-    assert "'Gesamt' holds the sums of the rows above it" in desk.refused(text)
+    text = "Study,ai,n1i,ci,n2i\nA,3,20,7,20\nB,5,30,10,30\nC,1,10,2,10\nEnsemble,9,60,19,60\n"
+    assert "'Ensemble' holds the sums of the rows above it" in desk.refused(text)
     desk.follow(text)
     assert {row[0] for row in desk.measured()} == {"A", "B", "C"}
     named = TOTAL.format("TOTAL").replace("8,50", "9,51")
