@@ -109,16 +109,16 @@ def _bound(connection: duckdb.DuckDBPyConnection, n_rows: int, spill: Path) -> N
 
 
 def _empty(path: Path) -> duckdb.DuckDBPyConnection:
-    """Write an empty evidence base and open it, for one thread: of several, the first to end writes first."""
+    """Write an empty evidence base and open it."""
     copy_blank(path)
     try:
-        return connect(path, write=True, threads=1)
+        return connect(path, write=True)
     except CallError:
         # The cached file was damaged.
         discard_blank()
         _remove(path)
         copy_blank(path)
-        return connect(path, write=True, threads=1)
+        return connect(path, write=True)
 
 
 def fill(connection: duckdb.DuckDBPyConnection, review: Review) -> None:

@@ -59,7 +59,8 @@ def connect(
     allowed_path : path, optional
         With `locked`: the one file that may be written and read all the same.
     threads : int, optional
-        Number of threads; DuckDB's own choice without it.
+        Number of threads. Without it DuckDB's own choice, but one where the file is written: of several, the
+        first to end writes first, and equal content would not be equal bytes.
     memory_limit : str, optional
         For example ``"2GB"``.
 
@@ -73,8 +74,8 @@ def connect(
         If the file to read does not exist, is not a DuckDB file, or is open for writing elsewhere.
     """
     config = dict(_ALWAYS)
-    if threads is not None:
-        config["threads"] = threads
+    if threads is not None or write:
+        config["threads"] = threads or 1
     if memory_limit is not None:
         config["memory_limit"] = memory_limit
     connection = duckdb.connect(":memory:", config=config)

@@ -552,7 +552,8 @@ def time_rule(
     rule, origin = _rule_of(db, outcome, measure, timepoint)
     typed = db.rows(
         "select timepoint_unit from measurement where outcome = $1 and timepoint is not null union "
-        "select timepoint_unit from reported_contrast where outcome = $1 and timepoint is not null",
+        "select timepoint_unit from reported_contrast where outcome = $1 and timepoint is not null "
+        "order by timepoint_unit",
         [outcome],
     )
     settled, note = rule.settled(outcome, (row["timepoint_unit"] for row in typed))

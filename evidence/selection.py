@@ -185,7 +185,7 @@ def select(path: Path, conditions: Conditions = Conditions()) -> Iterator[Select
             copy = folder / "selection.duckdb"
             # What is open has the views of this package, whatever the file had: these may be run unlocked.
             shutil.copyfile(str(db.path), copy)
-            connection = connect(copy, write=True, threads=1)
+            connection = connect(copy, write=True)
             try:
                 # Conditions of the plan are tried in a process of their own, which needs a file of its own.
                 asked = path if db.path is None else Path(db.path)

@@ -216,10 +216,10 @@ def _of_estimate(db: EvidenceBase, name: str, row: dict[str, Any]) -> Trace:
 def _of_line(db: EvidenceBase, file: str, line: int) -> Trace:
     name = f"{file}:{line}"
     where = "where source_file = ? and source_line = ?"
-    found = db.rows(f"select measurement_id from measurement {where}", [file, line])
+    found = db.rows(f"select measurement_id from measurement {where} order by measurement_id", [file, line])
     if found:
         return _of_measurements(db, name, [row["measurement_id"] for row in found])
-    reported = db.rows(f"select * from reported_contrast {where}", [file, line])
+    reported = db.rows(f"select * from reported_contrast {where} order by reported_contrast_id", [file, line])
     if not reported:
         raise CallError(f"No measurement and no reported contrast was loaded from {name}.")
     reading = _reported(reported)
@@ -228,7 +228,9 @@ def _of_line(db: EvidenceBase, file: str, line: int) -> Trace:
 
 
 def _of_measurements(db: EvidenceBase, name: str, ids: list[int]) -> Trace:
-    rows = db.rows(f"select * from measurement where measurement_id in ({', '.join(map(str, ids))})")
+    rows = db.rows(
+        f"from measurement where measurement_id in ({', '.join(map(str, ids))}) order by measurement_id"
+    )
     if not rows:
         raise CallError(f"There is no measurement {name}.")
     part = Part(rows[0]["study"], rows[0]["experiment"], None, None, None, None, _readings(db, ids))
@@ -243,7 +245,7 @@ def _part(db: EvidenceBase, row: dict[str, Any], weight: float | None) -> Part:
         readings = _reported(
             db.rows(
                 "select reported_contrast.* from contrast inner join reported_contrast "
-                "using (reported_contrast_id) where contrast.contrast_id = ?",
+                "using (reported_contrast_id) where contrast.contrast_id = ? order by reported_contrast_id",
                 [row["contrast_id"]],
             )
         )

@@ -18,6 +18,7 @@ from evidence.errors import EvidenceError, Problem
 Progress = Callable[[str], None]
 
 _PAGE = Path(__file__).resolve().parent / "page"
+_PALETTE = "select distinct color, color_blind_safe from rob_answer order by all"
 
 
 def write(
@@ -77,7 +78,7 @@ def write(
             page = folder / _write(db, staged, said, database.name, say).name
             failed = db.rows(
                 "select text, found, expected from published_claim_check"
-                " where publication is null and verdict <> 'holds'"
+                " where publication is null and verdict <> 'holds' order by all"
             )
     if strict and failed:
         raise EvidenceError(
@@ -254,7 +255,9 @@ def _page(
         "readings": readings(material.db, material.studies),
         "palette": {
             row["color"].lower(): row["color_blind_safe"]
-            for row in material.db.rows("select distinct color, color_blind_safe from rob_answer")
+            for row in material.db.rows(
+                "select distinct color, color_blind_safe from rob_answer order by all"
+            )
         },
         "database": f"{material.info.get('review', 'review')}.duckdb",
     }

@@ -53,6 +53,8 @@ def run_audits(db: EvidenceBase) -> list[Problem]:
             problem.file or "",
             problem.line or 0,
             problem.study or "",
+            problem.arm or "",
             problem.message,
+            problem.remedy,
         ),
     )

@@ -110,7 +110,7 @@ def _said(db: EvidenceBase, printed: PrintedNetwork) -> Iterator[str]:
     yield from printed.notes()["message"]
     for row in db.rows(
         "select treatment, versus from league_cell_check where verdict = 'suspect'"
-        " and publication = ? and outcome = ? and measure = ?",
+        " and publication = ? and outcome = ? and measure = ? order by all",
         [printed.publication, printed.outcome, printed.measure],
     ):
         yield f"The cell {row['treatment']} vs {row['versus']} does not fit the others."

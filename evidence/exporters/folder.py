@@ -53,7 +53,7 @@ def _rows(
     found = selection.db.rows(f"select * from {file.table} order by source_line")
     further: dict[tuple[Any, ...], dict[str, str]] = defaultdict(dict)
     if file.further:
-        for row in selection.db.rows(f"select * from {file.further} order by source_line"):
+        for row in selection.db.rows(f"select * from {file.further} order by rowid"):
             further[tuple(row[key] for key in file.identity)][row["characteristic"]] = row["value"]
     rows = []
     for row in found:

@@ -112,7 +112,7 @@ def write_duckdb(selection: Selection, directory: Path) -> list[Path]:
                 selection.db.connection.execute(
                     "insert into subset.build_info values ('subset', ?)", [str(selection.conditions)]
                 )
-        with connect(temporary, write=True, threads=1) as connection:
+        with connect(temporary, write=True) as connection:
             refresh(connection)
         if selection.storage != STORAGE_VERSION:
             selection.lose("duckdb", *write_older(temporary, selection.storage))

@@ -83,7 +83,7 @@ def _make(blank: Path) -> None:
 
 def _create_file(path: Path) -> None:
     """Create the file; of the same definitions and version its bytes are the same."""
-    with connect(path, write=True, threads=1) as connection:
+    with connect(path, write=True) as connection:
         create(connection)
         connection.execute("checkpoint")
     name_by_content(path)

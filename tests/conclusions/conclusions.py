@@ -103,7 +103,7 @@ def keep(connection: duckdb.DuckDBPyConnection, runs: Iterable[Run]) -> None:
 def speak(file: Path, conclusions: Mapping[Any, Conclusion], draw: Container[Any]) -> None:
     """Add sentences, printed text and ranks to each conclusion that has a run, and figures to some."""
     said = {key: one for key, one in conclusions.items() if one.run is not None}
-    with connect(file, write=True, threads=1) as connection:
+    with connect(file, write=True) as connection:
         keep(connection, (one.run for one in said.values()))
     remember(file)
     with evidence.open(file) as db:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
@@ -20,6 +21,9 @@ FORMATS = ("svg", "png", "pdf", "html", "csv", "json")
 # vl-convert resolves links within the page against this address.
 _BASE = "https://vega.github.io/vega-datasets/#"
 
+_TAG = re.compile(r"<[^<>]*>")
+_COUNTED = re.compile(r'(\s(?:id="|[\w:-]+="url\(#))((?:clip|gradient_)\d+)(?=["\)])')
+
 
 def specification(chart: Any) -> dict[str, Any]:
     """Vega-Lite specification of a chart, with its data; a specification is given back as it is."""
@@ -30,13 +34,24 @@ def specification(chart: Any) -> dict[str, Any]:
 def svg(chart: Any) -> str:
     """Draw a chart as SVG: text stays text, and the alternative text is its title."""
     spec = specification(chart)
-    drawn = vl_convert.vegalite_to_svg(spec).replace(_BASE, "#")
+    drawn = _renumbered(vl_convert.vegalite_to_svg(spec).replace(_BASE, "#"))
     # Vega names the fonts at every single text; said once, at the top, they make a file half as large.
     fonts = escape(FONTS, quote=True).replace("&#x27;", "'")
     drawn = drawn.replace(f' font-family="{fonts}"', "")
     head, _, rest = drawn.partition(">")
     label = escape(spec.get("description", ""), quote=True)
     return f'{head} font-family="{fonts}" role="img" aria-label="{label}"><title>{label}</title>{rest}'
+
+
+def _renumbered(drawn: str) -> str:
+    """Count clip paths and gradients from one: Vega counts on through all that a process has drawn."""
+    numbers: dict[str, str] = {}
+
+    def number(match: re.Match[str]) -> str:
+        return match[1] + numbers.setdefault(match[2], f"{match[2].rstrip('0123456789')}{len(numbers) + 1}")
+
+    # Within tags only: what a text says is somebody's words.
+    return _TAG.sub(lambda tag: _COUNTED.sub(number, tag[0]), drawn)
 
 
 def png(chart: Any, scale: float = 2) -> bytes:

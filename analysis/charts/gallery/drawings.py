@@ -135,18 +135,20 @@ def _comparison_adjusted_funnel(bench: Bench) -> Any:
 
 
 def _edges(bench: Bench) -> pd.DataFrame:
-    return bench.db("diabetes").frame("select * from network_edge where outcome = 'hba1c' and measure = 'MD'")
+    return bench.db("diabetes").frame(
+        "from network_edge where outcome = 'hba1c' and measure = 'MD' order by all"
+    )
 
 
 def _network_diagram(bench: Bench) -> Any:
     db = bench.db("diabetes")
     arms: dict[str, list[str]] = {}
     for row in db.rows(
-        "select * from network_arm where outcome = 'hba1c' and measure = 'MD' and n_study_arms > 2"
+        "from network_arm where outcome = 'hba1c' and measure = 'MD' and n_study_arms > 2 order by all"
     ):
         arms.setdefault(row["study"], []).append(row["treatment"])
     return charts.network_diagram(
-        db.frame("select * from network_node where outcome = 'hba1c' and measure = 'MD'"),
+        db.frame("from network_node where outcome = 'hba1c' and measure = 'MD' order by all"),
         _edges(bench),
         labels=bench.labels("diabetes", "treatment"),
         order=list(bench.labels("diabetes", "treatment")),
@@ -327,12 +329,12 @@ def _traffic_light(bench: Bench) -> Any:
 
 
 def _rob_summary(bench: Bench) -> Any:
-    frame = bench.db("alf-simulated").frame("select * from rob_summary")
+    frame = bench.db("alf-simulated").frame("from rob_summary order by all")
     return charts.mark_synthetic(charts.rob_summary(frame))
 
 
 def _evidence_map(bench: Bench) -> Any:
-    frame = bench.db("maternal-diet").frame("select * from network_node where measure = 'SMD'")
+    frame = bench.db("maternal-diet").frame("from network_node where measure = 'SMD' order by all")
     return charts.evidence_map(
         frame,
         treatments=bench.labels("maternal-diet", "treatment"),

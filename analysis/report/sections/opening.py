@@ -15,7 +15,7 @@ from analysis.report.material import Material
 
 def studies_section(material: Material, links: Links) -> Section:
     """Tabulate the included studies."""
-    frame = material.frame("select * from study_characteristics order by year nulls last, label")
+    frame = material.frame("select * from study_characteristics order by year nulls last, label, study")
     frame["linked_label"] = [
         mark(label, links.study(study)) for study, label in zip(frame["study"], frame["label"], strict=True)
     ]
@@ -138,7 +138,7 @@ def coverage_section(material: Material) -> Section | None:
         from study cross join outcome
         left join reading on study.study = reading.study and outcome.outcome = reading.outcome
         group by study.study, outcome.outcome, study.year, study.label, outcome.source_line
-        order by study.year nulls last, study.label, outcome.source_line
+        order by study.year nulls last, study.label, study.study, outcome.source_line, outcome.outcome
         """
     )
     if len(status):

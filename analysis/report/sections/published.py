@@ -185,7 +185,7 @@ def _published_checks(material: Material) -> Iterator[Block]:
     lines = []
     wrong: list[dict[str, Any]] = []
     for view, (what, right, said) in views.items():
-        rows = material.db.rows(f"select * from {view}")
+        rows = material.db.rows(f"from {view} order by all")
         bad = [row for row in rows if row["verdict"] != right]
         if rows:
             lines.append(f"{count(len(rows) - len(bad))} of {count(len(rows))} {what} {said}.")

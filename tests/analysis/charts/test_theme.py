@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+from html import unescape
 
 import altair as alt
 import pytest
@@ -151,3 +153,17 @@ def test_the_same_chart_gives_the_same_bytes():
 def test_an_unknown_format_is_refused_by_name(tmp_path):
     with pytest.raises(CallError, match=r"'gif'.*svg, png"):
         save(small_chart(), tmp_path / "x", ("gif",))
+
+
+def test_a_chart_drawn_again_has_the_same_bytes_whatever_was_drawn_before_and_keeps_the_words_of_its_texts():
+    words = 'see id="clip77" url(#clip77)'
+    rows = [{"a": 1, "b": 2, "c": words}, {"a": 2, "b": 5, "c": words}]
+    base = alt.Chart(alt.Data(values=rows)).encode(x="a:Q", y="b:Q")
+    chart = base.mark_line(clip=True).encode(color="b:Q") + base.mark_text().encode(text="c:N")
+    first = svg(chart)
+    assert svg(chart) == first
+    counted = re.findall(r'<clipPath id="(\w+)"', first)
+    assert set(re.findall(r'clip-path="url\(#(\w+)\)"', first)) <= set(counted)
+    assert counted == ["clip1", "clip2"][: len(counted)]
+    assert len(counted) > 0
+    assert f">{words}<" in unescape(first)

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 import evidence
 from evidence.cli import cli
+from evidence.database import connect
 from evidence.errors import CallError, ReviewError
 from evidence.system import files
 
@@ -292,3 +293,11 @@ def test_duckdb_locks_files_as_we_read_it(tmp_path):
     path = tmp_path / "x.duckdb"
     duckdb.connect(str(path)).close()
     assert files._writer(path) is None
+
+
+def test_what_writes_a_database_has_one_thread_for_of_several_the_first_to_end_writes_first(tmp_path):
+    asked = "select current_setting('threads')"
+    with connect(tmp_path / "x.duckdb", write=True) as connection:
+        assert connection.execute(asked).fetchone() == (1,)
+    with connect(tmp_path / "x.duckdb", write=True, threads=2) as connection:
+        assert connection.execute(asked).fetchone() == (2,)
