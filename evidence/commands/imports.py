@@ -51,10 +51,18 @@ def importer_command(
     def carry_out(file: Path, into: Path, **given: Any) -> None:
         click.echo(str(IMPORTERS[name].load()(file, into, **given)))
 
-    command: Callable[..., Any] = carry_out
-    for decorate in reversed((source_and_folder, *options)):
-        command = decorate(command)
-    return importer(name, *examples, more=more)(command)
+    return importer(name, *examples, more=more)(having(source_and_folder, *options)(carry_out))
+
+
+def having(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command options, in their order."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
 
 
 def _pairs(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
@@ -80,39 +88,31 @@ MAP = click.option(
     help="What a column stands for where its name does not say; SOURCE= leaves it out, SOURCE=mean+sd takes"
     " cells such as '210 (31)' apart. May be repeated.",
 )
-SCALE = click.option(
-    "--scale",
-    type=click.Choice(("natural", "log")),
-    help="Whether ratios stand as printed (natural) or as logarithms; judged by the columns without it.",
-)
-SE_SCALE = click.option(
-    "--se-scale",
-    type=click.Choice(("natural", "log")),
-    help="Whether the SE beside ratios is that of the ratio itself (natural) or of its logarithm.",
-)
-SHEET = click.option("--sheet", metavar="NAME", help="Sheet of a workbook.")
-HEADER = click.option(
-    "--header", type=int, metavar="LINE", help="Line that names the columns; else the first."
-)
-DRY_RUN = click.option("--dry-run", is_flag=True, help="Check and report, write nothing.")
-
-
 ENCODING = click.option(
     "--encoding", metavar="NAME", help="Encoding of a text file that is not UTF-8: cp1252, latin-1, utf-16."
 )
+READING = (
+    click.option("--sheet", metavar="NAME", help="Sheet of a workbook."),
+    click.option("--header", type=int, metavar="LINE", help="Line that names the columns; else the first."),
+    ENCODING,
+)
+"""How a table is opened: `evidence.importers.table.Reading`."""
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Check and report, write nothing.")
 
 
-arms = importer_command(
-    "arms",
-    click.option(
-        "--outcome",
-        metavar="OUTCOME",
-        help="Outcome that the table is about; without it, all those of a table with a column of outcomes.",
-    ),
+OF_ARMS = (
     click.option("--unit", metavar="UNIT", help="Unit of the outcome."),
     click.option("--measure", metavar="MEASURE", help="Effect measure of a table of contrasts."),
-    SCALE,
-    SE_SCALE,
+    click.option(
+        "--scale",
+        type=click.Choice(("natural", "log")),
+        help="Whether ratios stand as printed (natural) or as logarithms; judged by the columns without it.",
+    ),
+    click.option(
+        "--se-scale",
+        type=click.Choice(("natural", "log")),
+        help="Whether the SE beside ratios is that of the ratio itself (natural) or of its logarithm.",
+    ),
     click.option(
         "--lower-is-better/--higher-is-better", default=None, help="Direction of benefit of the outcome."
     ),
@@ -130,10 +130,20 @@ arms = importer_command(
     ),
     click.option("--treatment", metavar="NAME", help="Name of the first group, where the table has none."),
     click.option("--control", metavar="NAME", help="Name of the second group, where the table has none."),
-    SHEET,
-    HEADER,
-    ENCODING,
     click.option("--fill-down", is_flag=True, help="An empty study means the one above it (merged cells)."),
+)
+"""What a table of arms or contrasts is read with, whichever program wrote it."""
+
+
+arms = importer_command(
+    "arms",
+    click.option(
+        "--outcome",
+        metavar="OUTCOME",
+        help="Outcome that the table is about; without it, all those of a table with a column of outcomes.",
+    ),
+    *OF_ARMS,
+    *READING,
     DRY_RUN,
     examples=[
         "evidence import arms trials.csv --into my-review --outcome hba1c --unit % --lower-is-better",
@@ -148,7 +158,7 @@ references = importer_command(
     click.option("--database", metavar="NAME", help="Database or register that was searched."),
     click.option("--date", metavar="DATE", help="Day of the search, year-month-day."),
     click.option("--query", metavar="TEXT", help="Query as typed there."),
-    click.option("--encoding", metavar="NAME", help="Of a text that is not UTF-8: cp1252, latin-1 ..."),
+    *READING,
     DRY_RUN,
     examples=[
         "evidence import references pubmed.nbib --into my-review --database PubMed --date 2024-05-03",
@@ -172,8 +182,10 @@ references = importer_command(
     is_flag=True,
     help="With --propose: fill in yes where nothing speaks against it, so that the doubtful pairs are left.",
 )
-@DRY_RUN
-def duplicates(file: Path | None, into: Path, propose: Path | None, accept_sure: bool, dry_run: bool) -> None:
+@having(*READING, DRY_RUN)
+def duplicates(
+    file: Path | None, into: Path, propose: Path | None, accept_sure: bool, dry_run: bool, **reading: Any
+) -> None:
     """Carry out the importer `duplicates`."""
     from evidence.errors import CallError
     from evidence.importers.duplicates import confirm, write_proposals
@@ -188,7 +200,7 @@ def duplicates(file: Path | None, into: Path, propose: Path | None, accept_sure:
             " ask); nothing was marked."
         )
     elif file is not None:
-        click.echo(str(confirm(file, into, dry_run=dry_run)))
+        click.echo(str(confirm(file, into, dry_run=dry_run, **reading)))
 
 
 screening = importer_command(
@@ -198,7 +210,7 @@ screening = importer_command(
         "--stage", metavar="STAGE", help="title_abstract or full_text, where the table does not say."
     ),
     MAP,
-    SHEET,
+    *READING,
     DRY_RUN,
     examples=[
         "evidence import screening decisions-ab.csv --into my-review --reviewer AB --stage title_abstract"
@@ -221,7 +233,7 @@ syrf = importer_command(
         help="A question to an item of a tool ('Blinded?=SYRCLE:7'), or a column to what SyRF's own stands"
         " for; SOURCE= leaves it out. May be repeated.",
     ),
-    SHEET,
+    *READING,
     DRY_RUN,
     examples=["evidence import syrf export.csv --into my-review --time-unit d --control vehicle"],
 )
@@ -233,8 +245,7 @@ extraction = importer_command(
         "--extractor", required=True, metavar="NAME", help="Who read it; consensus for what was agreed on."
     ),
     MAP,
-    SHEET,
-    HEADER,
+    *READING,
     DRY_RUN,
     examples=["evidence import extraction table-bw.csv --into my-review --extractor BW"],
 )
@@ -260,8 +271,7 @@ robvis = importer_command(
         " cell to a judgement ('x=high'); a study's name to the folder's. SOURCE= leaves it out. May be"
         " repeated.",
     ),
-    SHEET,
-    HEADER,
+    *READING,
     DRY_RUN,
     examples=["evidence import robvis rob2.csv --into my-review --assessor AB"],
 )
@@ -269,6 +279,7 @@ robvis = importer_command(
 
 prisma = importer_command(
     "prisma",
+    *READING,
     DRY_RUN,
     examples=["evidence import prisma PRISMA.csv --into my-review"],
 )
@@ -289,7 +300,7 @@ prisma = importer_command(
     help="Of study data: RevMan's table of what each arm was given.",
 )
 @click.option("--outcome", metavar="OUTCOME", help="Outcome of study data that names none.")
-@DRY_RUN
+@having(*READING, DRY_RUN)
 def revman(file: Path, into: Path, dry_run: bool, **options: Any) -> None:
     """Carry out the importer `revman`."""
     from evidence.commands.revman import beside_revman
@@ -300,18 +311,14 @@ def revman(file: Path, into: Path, dry_run: bool, **options: Any) -> None:
         beside_revman(analyses, into)
 
 
-OF_OUTCOME = (
-    click.option("--outcome", required=True, metavar="OUTCOME", help="Outcome that the data are about."),
-    click.option("--unit", metavar="UNIT", help="Unit of the outcome."),
-    click.option(
-        "--lower-is-better/--higher-is-better", default=None, help="Direction of benefit of the outcome."
-    ),
-)
+OUTCOME = click.option("--outcome", required=True, metavar="OUTCOME", help="Outcome that the data are about.")
 
 
 gemtc = importer_command(
     "gemtc",
-    *OF_OUTCOME,
+    OUTCOME,
+    *OF_ARMS,
+    ENCODING,
     DRY_RUN,
     examples=["evidence import gemtc network.gemtc.xml --into my-review --outcome death"],
 )
@@ -319,7 +326,8 @@ gemtc = importer_command(
 
 bugs = importer_command(
     "bugs",
-    *OF_OUTCOME,
+    OUTCOME,
+    *OF_ARMS,
     click.option(
         "--name",
         "names",
@@ -333,7 +341,7 @@ bugs = importer_command(
         default=None,
         help="Order of the matrices, where the file's form does not tell.",
     ),
-    MAP,
+    ENCODING,
     DRY_RUN,
     examples=[
         "evidence import bugs data.txt --into my-review --outcome death --name 1=placebo --name 2=drug"
@@ -357,7 +365,7 @@ metalab = importer_command(
         show_default=True,
         help="What stands in x_2, or chance.",
     ),
-    SHEET,
+    *READING,
     DRY_RUN,
     examples=["evidence import metalab gaze_following.csv --into my-review --outcome 'gaze following'"],
 )
@@ -368,7 +376,7 @@ metapsy = importer_command(
     click.option(
         "--control", "controls", multiple=True, metavar="NAME", help="A condition that is a control."
     ),
-    SHEET,
+    *READING,
     DRY_RUN,
     examples=["evidence import metapsy depression.xlsx --into my-review --control wl --control cau"],
 )

@@ -8,7 +8,6 @@ views ``study_variable``, ``arm_variable``, ``measurement_variable`` and ``contr
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -285,8 +284,7 @@ def _type(name: str, cells: list[_Cell], declared: str | None, problems: Problem
             problems.error(
                 f"{cell.value!r} is no number, {why}",
                 "write a number, leave the cell empty or write NR, or declare the column a category: "
-                f'{name} = "category" under [variables] in review.toml; an import can leave it out: '
-                f"--map {shlex.quote(f'{name}=')}",
+                f'{name} = "category" under [variables] in review.toml',
                 **cell.sheet.place(cell.row, name),
             )
         return "numeric"

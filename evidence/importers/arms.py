@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Unpack
 
 from evidence import facts
 from evidence.errors import CallError, Problem, ReviewError
@@ -18,7 +19,7 @@ from evidence.facts import hazard
 from evidence.facts.hazard import contradiction
 from evidence.folder.column_names import AMBIGUOUS, effect_name, plain
 from evidence.importers.draft import Draft, ImportReport
-from evidence.importers.table import Table, read_table
+from evidence.importers.table import Reading, Table, read_table
 from evidence.importers.tables.effects import Scale, fill_contrasts, refuse_scale
 from evidence.importers.tables.melt import LongForm, converted, long_form
 from evidence.importers.tables.prepare import (
@@ -89,11 +90,9 @@ def import_arms(
     rows: str | None = None,
     treatment: str | None = None,
     control: str | None = None,
-    sheet: str | None = None,
-    header: int | None = None,
-    encoding: str | None = None,
     fill_down: bool = False,
     dry_run: bool = False,
+    **reading: Unpack[Reading],
 ) -> ImportReport:
     """Make or extend a review folder from a table of arms or contrasts, long or wide.
 
@@ -133,16 +132,12 @@ def import_arms(
     treatment, control : str, optional
         Names of the two groups of a table that does not name them (``ai bi ci di``, ``yi vi``);
         ``'treatment'`` and ``'control'`` without them.
-    sheet : str, optional
-        Sheet of a workbook.
-    header : int, optional
-        Line that names the columns, where it is not the first.
-    encoding : str, optional
-        Encoding of a text file that is not UTF-8.
     fill_down : bool
         An empty cell of the study's column means the study above it.
     dry_run : bool
         Check and report, write nothing.
+    **reading
+        How the table is opened (`evidence.importers.table.Reading`): sheet, header, encoding.
 
     Returns
     -------
@@ -157,11 +152,7 @@ def import_arms(
         written
         then.
     """
-    table = (
-        file
-        if isinstance(file, Table)
-        else read_table(file, sheet=sheet, header=header, encoding=encoding, doubled="keep")
-    )
+    table = file if isinstance(file, Table) else read_table(file, doubled="keep", **reading)
     if measure is not None:
         facts.review_measure(measure)
     refuse_scale(measure, scale, se_scale)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Unpack
 
 from evidence.errors import CallError, Problem, ReviewError
 from evidence.folder.column_names import plain, targets
 from evidence.folder.layout import FILE
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport, Row
-from evidence.importers.table import Table, read_table
+from evidence.importers.table import Reading, Table, read_table
 from evidence.names import suggestion
 
 _MEASUREMENTS = FILE["measurements.csv"]
@@ -27,9 +28,8 @@ def import_extraction(
     *,
     extractor: str,
     mapping: Mapping[str, str] | None = None,
-    sheet: str | None = None,
-    header: int | None = None,
     dry_run: bool = False,
+    **reading: Unpack[Reading],
 ) -> ImportReport:
     """Add one extractor's measurements to a review folder that others have extracted into.
 
@@ -44,12 +44,10 @@ def import_extraction(
         Who read the numbers; ``consensus`` for what extractors agreed on.
     mapping : mapping of str to str, optional
         Source column to column of ``measurements.csv``; an empty target leaves it out.
-    sheet : str, optional
-        Sheet of a workbook.
-    header : int, optional
-        Line that names the columns, where it is not the first.
     dry_run : bool
         Check and report, write nothing.
+    **reading
+        How the table is opened (`evidence.importers.table.Reading`): sheet, header, encoding.
 
     Returns
     -------
@@ -63,7 +61,7 @@ def import_extraction(
     ReviewError
         If the extractor has read a cell before and now reads another number, or the folder would have errors.
     """
-    table = read_table(file, sheet=sheet, header=header)
+    table = read_table(file, **reading)
     columns = _columns(table, mapping or {})
     if missing := [name for name in ("study", "arm", "outcome") if name not in columns]:
         raise CallError(

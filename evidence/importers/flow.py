@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Unpack
 
 from evidence.errors import Problem, ReviewError
 from evidence.facts.reference import keyed
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
-from evidence.importers.table import read_table
+from evidence.importers.table import Reading, read_table
 from evidence.names import nearest, suggestion
 
 _LISTS = frozenset(
@@ -20,7 +21,9 @@ _STAGES = frozenset(("identification", "screening", "included"))
 _PLACEHOLDERS = frozenset(("", "xxx", "na"))
 
 
-def import_prisma(file: str | Path, into: str | Path, *, dry_run: bool = False) -> ImportReport:
+def import_prisma(
+    file: str | Path, into: str | Path, *, dry_run: bool = False, **reading: Unpack[Reading]
+) -> ImportReport:
     """Add the boxes of a PRISMA 2020 flow diagram to ``flow.csv``.
 
     Parameters
@@ -33,6 +36,8 @@ def import_prisma(file: str | Path, into: str | Path, *, dry_run: bool = False) 
         Review folder; it needs neither studies nor records.
     dry_run : bool
         Check and report, write nothing.
+    **reading
+        How the table is opened (`evidence.importers.table.Reading`): sheet, header, encoding.
 
     Returns
     -------
@@ -43,7 +48,7 @@ def import_prisma(file: str | Path, into: str | Path, *, dry_run: bool = False) 
     ReviewError
         If the columns are missing, a number cannot be read, or the table holds no number.
     """
-    table = read_table(file)
+    table = read_table(file, **reading)
     missing = [name for name in ("data", "n") if name not in table.header]
     if missing:
         raise ReviewError(

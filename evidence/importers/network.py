@@ -15,7 +15,7 @@ from typing import Any
 from evidence.errors import CallError, Problem, ReviewError
 from evidence.importers.arms import import_arms
 from evidence.importers.draft import ImportReport
-from evidence.importers.sources import read_text, read_xml
+from evidence.importers.sources import read_text, read_xml, refuse_unused
 from evidence.importers.table import Table, table_of
 from evidence.system.bounds import MAX_DEPTH, parse_json, unreadable, whole
 
@@ -39,9 +39,8 @@ def import_gemtc(
     into: str | Path,
     *,
     outcome: str,
-    unit: str | None = None,
-    lower_is_better: bool | None = None,
-    dry_run: bool = False,
+    encoding: str | None = None,
+    **of_arms: Any,
 ) -> ImportReport:
     """Make or extend a review folder from a data file of GeMTC.
 
@@ -49,7 +48,7 @@ def import_gemtc(
     ----------
     file : path
         XML (``<network><treatments/><studies/></network>``), or JSON with ``entries`` and ``treatments``.
-    into, outcome, unit, lower_is_better, dry_run
+    into, outcome, encoding, **of_arms
         See `evidence.importers.arms.import_arms`.
 
     Returns
@@ -62,10 +61,12 @@ def import_gemtc(
         If the file is hostile, damaged, or names treatments that it does not list.
     """
     path = Path(file)
-    table = _gemtc_json(path) if path.suffix.lower() == ".json" else _gemtc_xml(path)
-    return import_arms(
-        table, into, outcome=outcome, unit=unit, lower_is_better=lower_is_better, dry_run=dry_run
-    )
+    if path.suffix.lower() == ".json":
+        table = _gemtc_json(path, encoding)
+    else:
+        refuse_unused(path, "XML, which says how it is written", encoding=encoding)
+        table = _gemtc_xml(path)
+    return import_arms(table, into, outcome=outcome, **of_arms)
 
 
 def _gemtc_xml(path: Path) -> Table:
@@ -84,8 +85,8 @@ def _gemtc_xml(path: Path) -> Table:
     return _entries(path, entries, names)
 
 
-def _gemtc_json(path: Path) -> Table:
-    text, _ = read_text(path)
+def _gemtc_json(path: Path, encoding: str | None) -> Table:
+    text, _ = read_text(path, encoding)
     content = parse_json(path, text)
     entries = content.get("entries", content.get("data.ab")) if isinstance(content, dict) else content
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
@@ -147,12 +148,10 @@ def import_bugs(
     into: str | Path,
     *,
     outcome: str,
-    unit: str | None = None,
-    lower_is_better: bool | None = None,
     names: Mapping[str, str] | None = None,
     by_column: bool | None = None,
-    mapping: Mapping[str, str] | None = None,
-    dry_run: bool = False,
+    encoding: str | None = None,
+    **of_arms: Any,
 ) -> ImportReport:
     """Make or extend a review folder from the data of a BUGS or JAGS model.
 
@@ -160,7 +159,7 @@ def import_bugs(
     ----------
     file : path
         ``list(...)``, R's ``dput`` or ``dump``, or a list followed by a rectangular table.
-    into, outcome, unit, lower_is_better, mapping, dry_run
+    into, outcome, encoding, **of_arms
         See `evidence.importers.arms.import_arms`; the columns are ``t[,1]``, ``r[,1]`` and so on.
     names : mapping of str to str, optional
         Treatment by its number.
@@ -178,7 +177,7 @@ def import_bugs(
         If the text is no data, a matrix does not have its dimensions, or its order contradicts ``na``.
     """
     path = Path(file)
-    text, notes = read_text(path)
+    text, notes = read_text(path, encoding)
     values, rest, order = _parse(path, text, by_column)
     columns = _columns_of(path, values)
     if rest:
@@ -207,15 +206,7 @@ def import_bugs(
         rows = tuple((line, (f"Study {i}", *cells)) for i, (line, cells) in enumerate(rows, 1))
         notes.append("the studies have no names; they are numbered in their order")
     table = Table(table.name, header, rows, (*table.notes, *notes))
-    return import_arms(
-        table,
-        into,
-        outcome=outcome,
-        unit=unit,
-        lower_is_better=lower_is_better,
-        mapping=mapping,
-        dry_run=dry_run,
-    )
+    return import_arms(table, into, outcome=outcome, **of_arms)
 
 
 Values = dict[str, tuple[list[str], tuple[int, ...]]]
@@ -227,7 +218,8 @@ def _parse(path: Path, text: str, by_column: bool | None) -> tuple[Values, str, 
     values: Values = {}
     while not parser.at_end():
         if parser.rectangular():
-            return values, text[parser.position :].strip(), parser.order
+            lines = text.count("\n", 0, parser.position)
+            return values, "\n" * lines + text[parser.position :].rstrip(), parser.order
         if parser.peek() == "list" or parser.peek() == "structure":
             parser.take()
             values.update(parser.members())

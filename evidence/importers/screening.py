@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Unpack
 
 from evidence.errors import CallError, Problem, ReviewError
 from evidence.folder.column_names import plain
@@ -18,7 +19,7 @@ from evidence.folder.layout import STAGES
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport, Row
 from evidence.importers.duplicates import plain_title
 from evidence.importers.references import normal_doi
-from evidence.importers.table import Table, read_table
+from evidence.importers.table import Reading, Table, read_table
 
 _ALIASES = {
     "record": "record",
@@ -54,8 +55,8 @@ def import_screening(
     reviewer: str | None = None,
     stage: str | None = None,
     mapping: Mapping[str, str] | None = None,
-    sheet: str | None = None,
     dry_run: bool = False,
+    **reading: Unpack[Reading],
 ) -> ImportReport:
     """Add screening decisions to a review folder.
 
@@ -71,10 +72,10 @@ def import_screening(
         Stage, where the table has no such column.
     mapping : mapping of str to str, optional
         Source column to record, doi, pmid, title, decision, reason, stage or reviewer.
-    sheet : str, optional
-        Sheet of a workbook.
     dry_run : bool
         Check and report, write nothing.
+    **reading
+        How the table is opened (`evidence.importers.table.Reading`): sheet, header, encoding.
 
     Returns
     -------
@@ -87,7 +88,7 @@ def import_screening(
     ReviewError
         If a decision cannot be read, or a reviewer's earlier one says something else.
     """
-    table = read_table(file, sheet=sheet)
+    table = read_table(file, **reading)
     known = _columns(table, mapping or {})
     if "decision" not in known or not known.keys() & {"record", "doi", "pmid", "title"}:
         raise CallError(

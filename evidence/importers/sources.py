@@ -40,6 +40,18 @@ def read_text(path: str | Path, encoding: str | None = None) -> tuple[str, list[
     return decode(file, read_bytes(file), encoding)
 
 
+def refuse_unused(file: Path, kind: str, **said: object) -> None:
+    """Refuse options of reading that a file of its kind has no use for: what a person says is not ignored.
+
+    Raises
+    ------
+    CallError
+    """
+    for name, value in said.items():
+        if value is not None:
+            raise CallError(f"{file.name} is {kind}: it has no --{name} to choose.")
+
+
 def decode(file: Path, raw: bytes, encoding: str | None = None) -> tuple[str, list[str]]:
     """Decode the bytes of a text file; see `read_text`."""
     notes: list[str] = []

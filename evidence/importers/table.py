@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from evidence.errors import CallError, Problem, ReviewError
 from evidence.folder.records import UNQUOTE, RecordError, records, swallowed, told_swallowed
-from evidence.importers.sources import read_text
+from evidence.importers.sources import read_text, refuse_unused
 from evidence.importers.workbook import Lines, as_text, read_workbook
 from evidence.system.bounds import check_size, counted, parsing
 
@@ -79,6 +79,24 @@ class Table:
             raise ReviewError(f"{self.name} {what}.", problems)
 
 
+class Reading(TypedDict, total=False):
+    """How a table is opened: what every importer of tables takes, and hands to `read_table`.
+
+    Attributes
+    ----------
+    sheet : str or None
+        Sheet of a workbook; the first one without it.
+    header : int or None
+        Line that names the columns, where it is not the first.
+    encoding : str or None
+        Encoding of a text file that is not UTF-8.
+    """
+
+    sheet: str | None
+    header: int | None
+    encoding: str | None
+
+
 def read_table(
     path: str | Path,
     *,
@@ -122,10 +140,12 @@ def read_table(
     readers = {".xlsx": read_workbook, ".xlsm": read_workbook, ".dta": _read_stata, ".parquet": _read_parquet}
     reader = readers.get(file.suffix.lower())
     if reader is None:
+        refuse_unused(file, "no workbook", sheet=sheet)
         text, notes = read_text(file, encoding)
         return table_of(file, text, notes, header, doubled, missing)
-    if encoding is not None:
-        raise CallError(f"{file.name} is no text file: it has no --encoding to choose.")
+    refuse_unused(file, "no text file", encoding=encoding)
+    if reader is not read_workbook:
+        refuse_unused(file, "no workbook", sheet=sheet)
     check_size(file)
     lines, notes = reader(file, sheet)
     return _table(file.name, lines, notes, header, doubled, missing)
@@ -144,7 +164,8 @@ def table_of(
     first = next((line for line in text.split("\n")[(header or 1) - 1 :] if line.strip()), "")
     if _BUGS_HEADER.match(first):
         notes.append("read as a rectangular data table of WinBUGS")
-        return _table(file.name, _read_bugs(text), notes, header, doubled, missing)
+        found = _read_bugs(text)
+        return _table(file.name, found, notes, header or found[0][0], doubled, missing)
     if (lines := _written_by_r(text, first, notes)) is not None:
         return _table(file.name, lines, notes, header, doubled, missing)
     separator = max(",;\t", key=lambda mark: (first.count(mark), mark == ","))
@@ -285,7 +306,7 @@ def _table(
         lines = [(line, cells) for line, cells in lines if line >= header]
         if above and _is_heading(above[-1], lines):
             lines = [above[-1], *lines]
-        else:
+        elif above:
             notes.append(f"line {header} names the columns; what stands above it was not read")
     else:
         _refuse_title(name, lines, other_sheets(notes))

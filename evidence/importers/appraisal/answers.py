@@ -92,7 +92,7 @@ class Answers:
         by_sign = [j for j in item.answers if signs and signs in self.tool.answers[j].codes]
         return by_sign[0] if len(by_sign) == 1 else None
 
-    def note(self) -> str:
+    def say_symbols(self) -> str:
         """Say how symbols were read, and what another chart would mean by them."""
         if not self.found or not self.found <= self.symbols.keys():
             return ""
@@ -108,7 +108,7 @@ class Answers:
                 return f"{text}; {chart} draws {said}: if yours is of that kind, {how}"
         return text
 
-    def remedy(self, item: Item, cell: str) -> str:
+    def say_answers(self, item: Item, cell: str) -> str:
         """Say what would be right in place of a cell that cannot be read."""
         known = ", ".join(item.answers)
         return f"one of {known}; or say what it stands for: --map {shlex.quote(f'{cell}=JUDGEMENT')}"

@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Unpack
 
 from evidence.errors import CallError, Problem, ReviewError
 from evidence.facts.appraisal import OVERALL, Tool, completed, tools
@@ -19,7 +20,7 @@ from evidence.folder.column_names import plain
 from evidence.importers.appraisal.answers import Answers
 from evidence.importers.appraisal.items import ItemNames
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
-from evidence.importers.table import MISSING, Table, read_table
+from evidence.importers.table import MISSING, Reading, Table, read_table
 from evidence.names import nearest, suggestion
 
 _STUDY = (
@@ -133,9 +134,8 @@ def import_robvis(
     assessor: str | None = None,
     outcome: str | None = None,
     mapping: Mapping[str, str] | None = None,
-    sheet: str | None = None,
-    header: int | None = None,
     dry_run: bool = False,
+    **reading: Unpack[Reading],
 ) -> ImportReport:
     """Add the judgements of a table of risk of bias to ``risk_of_bias.csv``.
 
@@ -154,12 +154,10 @@ def import_robvis(
     mapping : mapping of str to str, optional
         Column to item of the tool, ``ITEM support``, or one of `TARGETS`, an empty one leaving it out; cell
         to judgement; name of a study to the folder's.
-    sheet : str, optional
-        Sheet of a workbook.
-    header : int, optional
-        Line that names the columns, where it is not the first.
     dry_run : bool
         Check and report, write nothing.
+    **reading
+        How the table is opened (`evidence.importers.table.Reading`): sheet, header, encoding.
 
     Returns
     -------
@@ -173,9 +171,7 @@ def import_robvis(
         If a judgement is none of the tool's, a study is probably another's name, or one item of a study is
         judged twice; names line and column.
     """
-    table = _without_help(
-        read_table(file, sheet=sheet, header=header, doubled="keep", missing=MISSING - _ANSWERS)
-    )
+    table = _without_help(read_table(file, doubled="keep", missing=MISSING - _ANSWERS, **reading))
     draft = Draft(into, title=Path(file).stem)
     every = _tools_of(draft)
     chosen = dict(mapping or {})
@@ -183,13 +179,13 @@ def import_robvis(
     about = {"assessor": assessor, "outcome": outcome}
     problems: list[Problem] = []
     for name, part in _parts(table, chosen, tool):
-        source, reading = _read(part, chosen, _named_tools(name, every), name)
-        source.check_mapping(reading)
-        taker = _Taker(source, reading, draft, report, about)
+        source, understood = _read(part, chosen, _named_tools(name, every), name)
+        source.check_mapping(understood)
+        taker = _Taker(source, understood, draft, report, about)
         taker.take_all()
         problems += taker.problems
         if not report.mappings:
-            source.report(reading, report)
+            source.report(understood, report)
     draft.place = None
     if problems:
         raise ReviewError(f"{table.name} cannot be imported.", problems)
@@ -623,7 +619,7 @@ class _Taker:
         if _TURNED in self.source.table.notes:
             self.report.notes.append(_TURNED)
         answers = self.reading.answers
-        self.report.notes += [note for note in (answers.note(), self._merged()) if note]
+        self.report.notes += [note for note in (answers.say_symbols(), self._merged()) if note]
         if answers.skipped:
             self.report.notes.append(
                 f"{answers.skipped} cell{'s' * (answers.skipped != 1)} 'not applicable' of items that do not"
@@ -683,7 +679,7 @@ class _Taker:
             self.problems.append(
                 Problem(
                     f"{entry.cell!r} is no judgement of {self.tool.tool}",
-                    answers.remedy(item, entry.cell),
+                    answers.say_answers(item, entry.cell),
                     self.name,
                     entry.line,
                     entry.column,

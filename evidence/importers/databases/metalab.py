@@ -10,11 +10,12 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Unpack
 
 from evidence.errors import Problem, ReviewError
 from evidence.importers.databases.moderators import is_words, level_of, named_in
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
-from evidence.importers.table import Table, read_table
+from evidence.importers.table import Reading, Table, read_table
 
 _NEEDED = ("study_id", "participant_design", "n_1", "x_1")
 _ARM = {"n": "n", "x": "mean", "sd": "sd"}
@@ -34,8 +35,8 @@ def import_metalab(
     lower_is_better: bool | None = None,
     treatment: str = "treatment",
     control: str = "control",
-    sheet: str | None = None,
     dry_run: bool = False,
+    **reading: Unpack[Reading],
 ) -> ImportReport:
     """Make or extend a review folder from a data set of MetaLab.
 
@@ -52,10 +53,10 @@ def import_metalab(
         Direction of benefit.
     treatment, control : str
         Names of what stands in ``x_1`` and in ``x_2`` (or chance).
-    sheet : str, optional
-        Sheet of a workbook.
     dry_run : bool
         Check and report, write nothing.
+    **reading
+        How the table is opened (`evidence.importers.table.Reading`): sheet, header, encoding.
 
     Returns
     -------
@@ -66,7 +67,7 @@ def import_metalab(
     ReviewError
         If needed columns are missing, no row can be taken, or the folder would have errors.
     """
-    table = read_table(file, sheet=sheet)
+    table = read_table(file, **reading)
     names = [name.lower() for name in table.header]
     missing = [name for name in _NEEDED if name not in names]
     table.refuse_without(missing, "is not in the layout of MetaLab", "see metalab's field specification")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Unpack
 
 from evidence.errors import Problem, ReviewError
 from evidence.facts.appraisal import tools
@@ -17,7 +18,7 @@ from evidence.folder.column_names import Spellings
 from evidence.importers.appraisal.answers import Answers
 from evidence.importers.databases.moderators import is_words, level_of, named_in
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
-from evidence.importers.table import Table, read_table
+from evidence.importers.table import Reading, Table, read_table
 
 _NEEDED = ("study", "condition_arm1", "condition_arm2", "outcome_type", "instrument")
 _GROUPS = {
@@ -48,8 +49,8 @@ def import_metapsy(
     into: str | Path,
     *,
     controls: Iterable[str] = (),
-    sheet: str | None = None,
     dry_run: bool = False,
+    **reading: Unpack[Reading],
 ) -> ImportReport:
     """Make or extend a review folder from a database in the Metapsy data standard.
 
@@ -63,10 +64,10 @@ def import_metapsy(
         Review folder to make or extend.
     controls : iterable of str
         Conditions that are controls, such as ``wl`` and ``cau``.
-    sheet : str, optional
-        Sheet of a workbook.
     dry_run : bool
         Check and report, write nothing.
+    **reading
+        How the table is opened (`evidence.importers.table.Reading`): sheet, header, encoding.
 
     Returns
     -------
@@ -77,7 +78,7 @@ def import_metapsy(
     ReviewError
         If needed columns are missing, no row can be taken, or the folder would have errors.
     """
-    table = read_table(file, sheet=sheet)
+    table = read_table(file, **reading)
     names = [name.lower() for name in table.header]
     missing = [name for name in _NEEDED if name not in names]
     table.refuse_without(missing, "is not in the Metapsy data standard", "see docs.metapsy.org")

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 from evidence.errors import CallError, Problem, ReviewError
 from evidence.facts.appraisal import Tool, completed, tools
@@ -21,7 +22,7 @@ from evidence.importers.appraisal.answers import Answers
 from evidence.importers.appraisal.items import ItemNames, words
 from evidence.importers.databases.moderators import is_words, level_of, named_in
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
-from evidence.importers.table import Table, read_table
+from evidence.importers.table import Reading, Table, read_table
 from evidence.names import skeleton, suggestion
 
 _COLUMNS = {
@@ -122,8 +123,8 @@ def import_syrf(
     control: str | None = None,
     iqr_to_sd: bool = False,
     mapping: Mapping[str, str] | None = None,
-    sheet: str | None = None,
     dry_run: bool = False,
+    **reading: Unpack[Reading],
 ) -> ImportReport:
     """Make or extend a review folder from SyRF's quantitative data export.
 
@@ -145,10 +146,10 @@ def import_syrf(
     mapping : mapping of str to str, optional
         Column to an item of a tool (``SYRCLE:5``, a tool of the folder's own among them) or to what one of
         SyRF's columns stands for (the names in `_COLUMNS`); an empty target leaves it out.
-    sheet : str, optional
-        Sheet of a workbook.
     dry_run : bool
         Check and report, write nothing.
+    **reading
+        How the table is opened (`evidence.importers.table.Reading`): sheet, header, encoding.
 
     Returns
     -------
@@ -161,7 +162,7 @@ def import_syrf(
     ReviewError
         If columns are missing, something must be decided, or cells cannot be read.
     """
-    table = read_table(file, sheet=sheet, doubled="keep")
+    table = read_table(file, doubled="keep", **reading)
     report = ImportReport(table.name, notes=list(table.notes))
     draft = Draft(into, title=Path(file).stem)
     chosen = dict(mapping or {})

@@ -11,13 +11,14 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 from evidence.errors import CallError, Problem, ReviewError
 from evidence.importers.draft import Draft, ImportReport, Row
 from evidence.importers.duplicates.likeness import Candidate, Certainty, candidate
 from evidence.importers.duplicates.likeness import plain_title as plain_title
 from evidence.importers.duplicates.pairs import matches
-from evidence.importers.table import read_table
+from evidence.importers.table import Reading, read_table
 from evidence.system.files import replacing
 
 SIDES = ("title", "year", "authors", "journal", "volume", "pages", "doi", "pmid")
@@ -172,7 +173,9 @@ def write_proposals(into: str | Path, output: str | Path, *, accept_sure: bool =
     return proposals
 
 
-def confirm(file: str | Path, into: str | Path, *, dry_run: bool = False) -> ImportReport:
+def confirm(
+    file: str | Path, into: str | Path, *, dry_run: bool = False, **reading: Unpack[Reading]
+) -> ImportReport:
     """Mark as duplicates the records that a person has confirmed, and remember every answer.
 
     Parameters
@@ -184,6 +187,8 @@ def confirm(file: str | Path, into: str | Path, *, dry_run: bool = False) -> Imp
         an earlier one, and groups are made anew from all of them.
     dry_run : bool
         Check and report, write nothing.
+    **reading
+        How the table is opened (`evidence.importers.table.Reading`): sheet, header, encoding.
 
     Returns
     -------
@@ -194,7 +199,7 @@ def confirm(file: str | Path, into: str | Path, *, dry_run: bool = False) -> Imp
     ReviewError
         If a record is unknown, an answer is neither yes nor no, or answers contradict each other.
     """
-    table = read_table(file)
+    table = read_table(file, **reading)
     missing = [name for name in ("confirmed", "record", "duplicate_of") if name not in table.header]
     if missing:
         raise CallError(f"{table.name} is no list of proposals: it has no column {', '.join(missing)}.")

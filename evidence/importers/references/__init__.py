@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Unpack
 
 from evidence.errors import CallError, Problem
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
@@ -31,7 +32,8 @@ from evidence.importers.references.reference import (
 from evidence.importers.references.structured import read_bibtex, read_endnote_xml
 from evidence.importers.references.tables import labels_of, read_reference_table
 from evidence.importers.references.tagged import read_endnote, read_nbib, read_ris, read_wos
-from evidence.importers.sources import decode
+from evidence.importers.sources import decode, refuse_unused
+from evidence.importers.table import Reading
 from evidence.system.bounds import read_bytes, unreadable
 
 
@@ -42,8 +44,8 @@ def import_references(
     database: str | None = None,
     date: str | None = None,
     query: str | None = None,
-    encoding: str | None = None,
     dry_run: bool = False,
+    **reading: Unpack[Reading],
 ) -> ImportReport:
     """Add the references of one export to ``records.csv``, and the search they come from to ``searches.csv``.
 
@@ -57,10 +59,11 @@ def import_references(
     database, date, query : str, optional
         The search that found them: database, day (year-month-day) and query. Without a database the records
         count as found by other methods.
-    encoding : str, optional
-        Of a text that is not UTF-8; UTF-16 is recognised.
     dry_run : bool
         Check and report, write nothing.
+    **reading
+        How the file is opened (`evidence.importers.table.Reading`): its encoding, where it is not UTF-8
+        (UTF-16 is recognised); sheet and header of a table.
 
     Returns
     -------
@@ -75,7 +78,7 @@ def import_references(
     path = Path(file)
     if database is None and (date or query):
         raise CallError("A search has a database: say which with --database, for example --database PubMed.")
-    references, layout, notes = _read(path, encoding)
+    references, layout, notes = _read(path, reading)
     report = ImportReport(path.name, notes=[f"read as {layout.name}", *notes])
     draft = Draft(into, title=path.stem)
     search = " ".join(part for part in (database, date) if part)
@@ -127,25 +130,30 @@ _ENDINGS = {".bib": "BibTeX", ".bibtex": "BibTeX", ".nbib": "nbib", ".ris": "RIS
 _TABLES = frozenset((".csv", ".tsv", ".tab", ".xlsx", ".xlsm"))
 
 
-def _read(path: Path, encoding: str | None) -> tuple[list[Reference], Layout, list[str]]:
+def _read(path: Path, reading: Reading) -> tuple[list[Reference], Layout, list[str]]:
     """Read the references of a file, told apart by how it begins, then by its ending."""
     ending = path.suffix.lower()
     if ending in (".xlsx", ".xlsm"):
-        return read_reference_table(path, None, [])
+        return read_reference_table(path, None, [], reading)
     raw = read_bytes(path)
     if raw.removeprefix(b"\xef\xbb\xbf").lstrip()[:5].lower() in (b"<?xml", b"<xml>", b"<reco"):
+        refuse_unused(path, "XML, which says how it is written", **reading)
         references, notes = read_endnote_xml(path, raw)
         return references, ENDNOTE, ["EndNote's XML", *notes]
-    text, notes = _text(path, raw, encoding)
+    is_utf16 = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
+    text, notes = decode(path, raw, reading.get("encoding") or ("utf-16" if is_utf16 else None))
+    tabular = {name: value for name, value in reading.items() if name != "encoding"}
     kind = next((name for name, start in _BEGINNINGS if re.match(start, text)), None) or _ENDINGS.get(ending)
     if (ending in _TABLES and kind in (None, "RIS", "BibTeX")) or (kind is None and _is_table(text)):
-        return read_reference_table(path, text, notes)
+        refuse_unused(path, "no workbook", sheet=reading.get("sheet"))
+        return read_reference_table(path, text, notes, reading)
     if kind is None:
         raise unreadable(
             path,
             "is neither RIS, nbib, BibTeX, Web of Science, EndNote nor a table with a column Title",
             "export the references in one of these",
         )
+    refuse_unused(path, f"no table, but {kind}", **tabular)
     references, more = _READERS[kind](path, text)
     if not references:
         raise unreadable(path, f"holds no reference in {kind}", "export it again")
@@ -155,20 +163,6 @@ def _read(path: Path, encoding: str | None) -> tuple[list[Reference], Layout, li
 def _is_table(text: str) -> bool:
     first = text.lstrip().split("\n", 1)[0]
     return max(map(first.count, ",;\t")) > 1
-
-
-def _text(path: Path, raw: bytes, encoding: str | None) -> tuple[str, list[str]]:
-    if encoding is None and raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encoding = "utf-16"
-    if encoding is None:
-        return decode(path, raw)
-    try:
-        text = raw.decode(encoding).removeprefix("\ufeff")
-    except LookupError:
-        raise CallError(f"There is no encoding {encoding!r}: write latin-1, cp1252 or utf-16, say.") from None
-    except UnicodeError:
-        raise CallError(f"{path.name} is not in {encoding}: name another with --encoding.") from None
-    return text, [f"read as {encoding}"]
 
 
 def _names(references: list[Reference], layout: Layout, prefix: str, tally: Tally) -> list[str]:

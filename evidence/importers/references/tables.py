@@ -8,7 +8,7 @@ from pathlib import Path
 from evidence.folder.column_names import plain
 from evidence.importers.references.decisions import LABEL_DECISIONS
 from evidence.importers.references.reference import Layout, Reference
-from evidence.importers.table import Table, read_table, table_of
+from evidence.importers.table import Reading, Table, read_table, table_of
 from evidence.system.bounds import unreadable
 
 _NAMES: dict[str, tuple[str, ...]] = {
@@ -79,7 +79,7 @@ _SURNAME_INITIALS = re.compile(r"[^\d;,]+?[\s-](?:[A-Z]\.?-?){1,5}\.?")
 
 
 def read_reference_table(
-    path: Path, raw: str | None, notes: list[str]
+    path: Path, raw: str | None, notes: list[str], reading: Reading
 ) -> tuple[list[Reference], Layout, list[str]]:
     """Read a table of references.
 
@@ -90,6 +90,8 @@ def read_reference_table(
         Its text; None for a workbook.
     notes : list of str
         What was done to read the text.
+    reading : Reading
+        Sheet and header, where a person says them.
 
     Returns
     -------
@@ -105,9 +107,9 @@ def read_reference_table(
         If no column holds titles, or it is no table.
     """
     if raw is None:
-        table = read_table(path, doubled="keep")
+        table = read_table(path, doubled="keep", **reading)
     else:
-        table = table_of(path, raw, notes, _header_line(path, raw), doubled="keep")
+        table = table_of(path, raw, notes, reading.get("header") or _header_line(path, raw), doubled="keep")
     layout = _layout(table)
     if not layout.one["title"] and not layout.doi and not layout.pmid:
         raise unreadable(

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
 from evidence import facts
 from evidence.errors import Problem
@@ -28,13 +29,14 @@ from evidence.importers.revman.tables import (
     is_study_data,
     read_export,
 )
-from evidence.importers.table import read_table
+from evidence.importers.sources import refuse_unused
+from evidence.importers.table import Reading, read_table
 from evidence.system.bounds import unreadable
 
 _TABLES = frozenset((".csv", ".tsv", ".xlsx", ".xlsm"))
 
 
-def read_revman(path: str | Path) -> Content:
+def read_revman(path: str | Path, **reading: Unpack[Reading]) -> Content:
     """Read the analyses of a review.
 
     Parameters
@@ -42,6 +44,8 @@ def read_revman(path: str | Path) -> Content:
     path : path
         ``.rm5``, the ZIP archive of a data package (as downloaded, or the one within), or RevMan 5's CSV
         export.
+    **reading
+        See `import_revman`.
 
     Returns
     -------
@@ -56,9 +60,10 @@ def read_revman(path: str | Path) -> Content:
     file = Path(path)
     ending = file.suffix.lower()
     if ending == ".rm5":
+        refuse_unused(file, "XML, which says how it is written", **reading)
         return read_rm5(file)
     if ending in _TABLES:
-        table = read_table(file)
+        table = read_table(file, **reading)
         if is_export(table):
             return read_export(table)
         raise unreadable(
@@ -66,7 +71,9 @@ def read_revman(path: str | Path) -> Content:
             "is neither an export of RevMan 5's analyses nor study data of RevMan",
             "give columns Study, Arm and Sample size or Cases, or use evidence import arms",
         )
-    return read_package(file)
+    encoding = reading.pop("encoding", None)
+    refuse_unused(file, "an archive of tables of its own", **reading)
+    return read_package(file, encoding)
 
 
 def import_revman(
@@ -78,6 +85,7 @@ def import_revman(
     arms: str | Path | None = None,
     outcome: str | None = None,
     dry_run: bool = False,
+    **reading: Unpack[Reading],
 ) -> tuple[ImportReport, list[Analysis]]:
     """Make or extend a review folder from a review made with RevMan.
 
@@ -95,6 +103,9 @@ def import_revman(
         Of study data that names no outcome.
     dry_run : bool
         Check and report, write nothing.
+    **reading
+        How tables are opened (`evidence.importers.table.Reading`): sheet, header; encoding of those of an
+        archive, too.
 
     Returns
     -------
@@ -110,14 +121,14 @@ def import_revman(
     path = Path(file)
     report = ImportReport(path.name)
     if path.suffix.lower() in _TABLES:
-        table = read_table(path)
+        table = read_table(path, **reading)
         if is_study_data(table):
             draft = Draft(into, title=path.stem)
             report.notes += table.notes
-            given = read_table(arms) if arms is not None else None
+            given = read_table(arms, encoding=reading.get("encoding")) if arms is not None else None
             add_study_data(table, draft, report, arms=given, outcome=outcome)
             return draft.finish(report, dry_run=dry_run), []
-    content = read_revman(path)
+    content = read_revman(path, **reading)
     report.notes += content.notes
     draft = Draft(into, title=content.title or path.stem)
     named = _named(content.analyses, treatment, control)

@@ -28,7 +28,7 @@ _KINDS = {"dichotomous": "dichotomous", "continuous": "continuous", "oeandvarian
 _UNJUDGED = frozenset(("", "notapplicable", "na"))
 
 
-def read_package(file: Path) -> Content:
+def read_package(file: Path, encoding: str | None = None) -> Content:
     """Read the data package of a review.
 
     Raises
@@ -46,7 +46,7 @@ def read_package(file: Path) -> Content:
                 f"holds {len(names) or 'no'} files ...{ending}",
                 "give the data package of one review of interventions, as downloaded",
             )
-        tables[ending] = _member(file, names[0], members[names[0]])
+        tables[ending] = _member(file, names[0], members[names[0]], encoding)
     rows: dict[str, list[StudyRow]] = {}
     for place, row in dictionaries(tables["-data-rows.csv"]):
         rows.setdefault(_number(row), []).append(
@@ -67,10 +67,10 @@ def read_package(file: Path) -> Content:
     judgements, studies = [], []
     for name, raw in members.items():
         if name.endswith("-risk-of-bias.csv"):
-            judgements += _judgements(_member(file, name, raw))
+            judgements += _judgements(_member(file, name, raw, encoding))
         elif name.endswith("-study-information.csv"):
-            studies += _studies(_member(file, name, raw))
-    _add_reports(file, members, studies)
+            studies += _studies(_member(file, name, raw, encoding))
+    _add_reports(file, members, studies, encoding)
     return Content(analyses, judgements, studies, source=f"{file.name} (RevMan Web)")
 
 
@@ -94,9 +94,9 @@ def _data(file: Path, members: dict[str, bytes]) -> dict[str, bytes]:
     return packages[0] if packages else members
 
 
-def _member(file: Path, name: str, raw: bytes) -> Table:
+def _member(file: Path, name: str, raw: bytes, encoding: str | None) -> Table:
     member = inside(file, name)
-    text, _ = decode(member, raw)
+    text, _ = decode(member, raw, encoding)
     return table_of(member, text)
 
 
@@ -166,14 +166,16 @@ def _studies(table: Table) -> list[StudyInfo]:
     return found
 
 
-def _add_reports(file: Path, members: dict[str, bytes], studies: list[StudyInfo]) -> None:
+def _add_reports(
+    file: Path, members: dict[str, bytes], studies: list[StudyInfo], encoding: str | None
+) -> None:
     """Add the publications that the package has as RIS; tag NS says which study each is of."""
     by_name = {study.name: study for study in studies}
     for name, raw in members.items():
         if not name.endswith("-included.ris") or not raw.strip():
             continue
         member = inside(file, name)
-        for reference in read_ris(member, decode(member, raw)[0])[0]:
+        for reference in read_ris(member, decode(member, raw, encoding)[0])[0]:
             row = record_of(reference, RIS, Tally())
             study = by_name.get(reference.first("NS"))
             if study is not None and (row["title"] or row["doi"] or row["pmid"]):

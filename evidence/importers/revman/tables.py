@@ -136,11 +136,8 @@ def add_study_data(
             continue
         if row.get("Reference arm"):
             what = "an effect against a reference arm"
-            report.left_out.append(
-                Problem(
-                    what, "give it with evidence import arms --measure", table.name, line, study=row["Study"]
-                )
-            )
+            remedy = "give it in a table of contrasts, with evidence import arms"
+            report.left_out.append(Problem(what, remedy, table.name, line, study=row["Study"]))
             continue
         wrong = [c for c in _MEASURED if row.get(c) and number(row[c]) is None]
         problems += [
