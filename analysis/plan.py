@@ -153,7 +153,7 @@ def _about(db: EvidenceBase, asked: Mapping[str, Any], analysis: str | None) -> 
     return {name: asked[name] for name in ("outcome", "measure", "where")} | {
         "analysis": analysis,
         "synthetic": _synthetic(db),
-        "content_hash": db.value(CONTENT),
+        "content_hash": next((row["value"] for row in db.kept_rows(CONTENT)), None),
     }
 
 

@@ -32,6 +32,7 @@ _EXPLAIN = re.compile(
 _BATCH = 2048
 
 Parameters = Sequence[Any] | dict[str, Any] | None
+_Asked = tuple[str, tuple[Any, ...]]
 
 
 class EvidenceBase:
@@ -68,8 +69,8 @@ class EvidenceBase:
         self.path = path
         self.left_behind = tuple(left_behind)
         self._folder = folder
-        self._kept: dict[str, list[dict[str, Any]]] = {}
-        self._kept_frames: dict[tuple[str, tuple[Any, ...]], pd.DataFrame] = {}
+        self._kept: dict[_Asked, list[dict[str, Any]]] = {}
+        self._kept_frames: dict[_Asked, pd.DataFrame] = {}
 
     def sql(self, query: str, params: Parameters = None) -> duckdb.DuckDBPyRelation:
         """Run a query.
@@ -124,13 +125,16 @@ class EvidenceBase:
         except duckdb.Error as error:
             raise explain(self, query, error) from None
 
-    def kept_rows(self, query: str) -> list[dict[str, Any]]:
-        """Rows of a query that is asked again and again: an open file does not change, so once is enough."""
+    def kept_rows(self, query: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Rows of a query that is asked more than once: an open file does not change, so once is enough.
+
+        Whoever asks is given the same rows: they are not to be changed in place.
+        """
         if self.path is None:
-            return self.rows(query)
-        if query not in self._kept:
-            self._kept[query] = self.rows(query)
-        return self._kept[query]
+            return self.rows(query, params)
+        if (key := (query, tuple(params))) not in self._kept:
+            self._kept[key] = self.rows(query, params)
+        return self._kept[key]
 
     def kept_frame(self, query: str, params: Sequence[Any] = ()) -> pd.DataFrame:
         """Give the rows of a query as a frame, kept as `kept_rows` keeps them; not to be changed in place."""

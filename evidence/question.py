@@ -196,7 +196,7 @@ def read(db: EvidenceBase, question: Question) -> BodyOfEvidence:
     elif asked.measure == "SMD":
         name = facts.measure("SMD", asked.smd).form_name
         notes.append(("info", f"Standardised by the SD pooled over all arms of a study; {name}."))
-    about = db.rows("select * from outcome where outcome = ?", [asked.outcome])[0]
+    about = db.kept_rows("select * from outcome where outcome = ?", [asked.outcome])[0]
     how = facts.measure(asked.measure)
     treatments = db.kept_rows("select treatment, label from treatment order by treatment")
     labels = {row["treatment"]: row["label"] for row in treatments}
@@ -422,7 +422,9 @@ def _kept(
         left_out += _unmet(asked.where, rows, meets)
         rows = rows[meets]
     if asked.exclude_high_rob:
-        high = db.rows("select distinct study from high_risk_study where outcome = ?", [asked.outcome])
+        high = db.rows(
+            "select distinct study from high_risk_study where outcome = ? order by study", [asked.outcome]
+        )
         risky = rows["study"].isin([row["study"] for row in high])
         left_out += _excluded_by(rows[risky], words("risk_of_bias", "high"))
         rows = rows[~risky]
@@ -550,7 +552,7 @@ def time_rule(
         If `timepoint` is no rule, or its number could mean several times.
     """
     rule, origin = _rule_of(db, outcome, measure, timepoint)
-    typed = db.rows(
+    typed = db.kept_rows(
         "select timepoint_unit from measurement where outcome = $1 and timepoint is not null union "
         "select timepoint_unit from reported_contrast where outcome = $1 and timepoint is not null "
         "order by timepoint_unit",
@@ -565,7 +567,7 @@ def _rule_of(
 ) -> tuple[TimepointRule, str]:
     if timepoint is not None:
         return TimepointRule.parse(timepoint), "as asked"
-    planned = db.rows(
+    planned = db.kept_rows(
         "select timepoint, origin from plan where outcome = ? "
         "order by case when measure = ? then 0 else 1 end, position, analysis limit 1",
         [outcome, measure],

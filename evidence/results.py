@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import metadata
+from itertools import repeat
 from json.encoder import encode_basestring
 from math import isfinite
 from pathlib import Path
@@ -244,8 +245,7 @@ def save(path: str | Path, runs: Iterable[Run]) -> None:
         connection = connect(copy, write=True)
         try:
             _refuse_other_data(path, connection, runs)
-            for run in runs:
-                _replace(connection, run)
+            _replace(connection, runs)
             connection.execute("checkpoint")
         finally:
             connection.close()
@@ -254,8 +254,8 @@ def save(path: str | Path, runs: Iterable[Run]) -> None:
 
 
 def listing(db: EvidenceBase) -> list[dict[str, Any]]:
-    """Rows of ``result_run``, planned analyses first, in the plan's order."""
-    return db.rows(
+    """Rows of ``result_run``, planned analyses first, in the plan's order; not to be changed in place."""
+    return db.kept_rows(
         "select result_run.* from result_run left join plan using (analysis) "
         "order by plan.position nulls last, result_run.analysis nulls last, result_run.run_id"
     )
@@ -324,23 +324,40 @@ def _other(value: Any) -> Any:
     return plain(value) if hasattr(value, "item") else str(value)
 
 
-def _replace(connection: duckdb.DuckDBPyConnection, run: Run) -> None:
+def _replace(connection: duckdb.DuckDBPyConnection, runs: Sequence[Run]) -> None:
+    """Put runs in the place of those with their ids and of the same planned analyses, the last of each."""
     from evidence.build import insert
 
+    kept = [
+        run for place, run in enumerate(runs) if not any(_same(run, later) for later in runs[place + 1 :])
+    ]
+    if not kept:
+        return
+    named = [run.analysis for run in kept if run.analysis is not None]
     stale = [
         row[0]
         for row in connection.execute(
-            "select run_id from result_run where run_id = ? or analysis = ?", [run.run_id, run.analysis]
+            "select run_id from result_run where list_contains(?, run_id) or list_contains(?, analysis)",
+            [[run.run_id for run in kept], named],
         ).fetchall()
     ]
     # Statement by statement: DuckDB checks a foreign key against rows deleted in the same transaction.
-    for table in (*TABLES.values(), "result_run"):
-        for run_id in stale:
-            connection.execute(f"delete from {table} where run_id = ?", [run_id])
-    insert(connection, "result_run", {name: [value] for name, value in run.row().items()})
+    for table in (*TABLES.values(), "result_run") if stale else ():
+        connection.execute(f"delete from {table} where list_contains(?, run_id)", [stale])
+    described = [run.row() for run in kept]
+    insert(connection, "result_run", {name: [row[name] for row in described] for name in described[0]})
     for name, table in TABLES.items():
-        frame = run.frames.get(name)
-        if frame is None or frame.empty:
-            continue
-        columns = {column: [plain(value) for value in frame[column]] for column in frame.columns}
-        insert(connection, table, {"run_id": [run.run_id] * len(frame)} | columns)
+        frames = [(run.run_id, frame) for run in kept if (frame := run.frames.get(name)) is not None]
+        columns: dict[str, list[Any]] = {"run_id": [run for run, frame in frames for _ in range(len(frame))]}
+        for column in dict.fromkeys(column for _, frame in frames for column in frame.columns):
+            columns[column] = [
+                plain(value)
+                for _, frame in frames
+                for value in (frame[column] if column in frame else repeat(None, len(frame)))
+            ]
+        insert(connection, table, columns)
+
+
+def _same(one: Run, other: Run) -> bool:
+    """Tell whether of two runs one takes the other's place."""
+    return one.run_id == other.run_id or (one.analysis is not None and one.analysis == other.analysis)

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from analysis.charts.base.effect import Effect
+from analysis.report.links import readings
 from evidence import results
 from evidence.checking.audit import run_audits
 from evidence.errors import CallError, Problem
@@ -148,6 +149,11 @@ class Material:
         return run_audits(self.db)
 
     @cached_property
+    def readings(self) -> list[dict[str, Any]]:
+        """Every measurement and reported contrast as it was read (`links.readings`)."""
+        return readings(self.db, self.studies)
+
+    @cached_property
     def info(self) -> dict[str, str]:
         """What the file was made from."""
         return {row["key"]: row["value"] for row in self.db.rows("select key, value from build_info")}
@@ -203,9 +209,9 @@ class Material:
 
     def with_data(self, outcome: str) -> list[str]:
         """Studies with data on an outcome, in any measure; the oldest first."""
-        rows = self.db.rows(
+        rows = self.db.kept_rows(
             "select study from measurement where outcome = ? "
-            "union select study from reported_contrast where outcome = ?",
+            "union select study from reported_contrast where outcome = ? order by study",
             [outcome, outcome],
         )
         known = {row["study"] for row in rows}

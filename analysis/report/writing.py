@@ -236,7 +236,7 @@ def _page(
 
     from analysis.charts.tables import Table
     from analysis.report import typeset
-    from analysis.report.links import as_html, readings, resolve
+    from analysis.report.links import as_html, resolve
     from analysis.report.sections.whole import Figure, Text, everything
 
     environment = Environment(
@@ -252,7 +252,7 @@ def _page(
     environment.tests["table"] = lambda block: isinstance(block, Table)
     environment.tests["text"] = lambda block: isinstance(block, Text)
     panel = links.panel(material.db, material.studies) | {
-        "readings": readings(material.db, material.studies),
+        "readings": material.readings,
         "palette": {
             row["color"].lower(): row["color_blind_safe"]
             for row in material.db.rows(

@@ -40,7 +40,9 @@ def write_revman(selection: Selection, directory: Path) -> list[Path]:
     db = selection.db
     left_out = {
         f"{row['outcome']} by {row['measure']} is not written: RevMan has no such measure"
-        for row in db.rows("select distinct outcome, measure from comparison_contrast")
+        for row in db.rows(
+            "select distinct outcome, measure from comparison_contrast order by outcome, measure"
+        )
         if facts.name_in("revman", row["measure"]) is None and not _has_other(db, row["outcome"])
     }
     selection.lose("revman", *sorted(left_out))
@@ -124,7 +126,9 @@ def _settings(pair: Mapping[str, Any], a: str, b: str, kind: str, measure: str) 
 
 
 def _has_other(db: Any, outcome: str) -> bool:
-    found = db.rows("select distinct measure from comparison_contrast where outcome = ?", [outcome])
+    found = db.rows(
+        "select distinct measure from comparison_contrast where outcome = ? order by measure", [outcome]
+    )
     return any(facts.name_in("revman", row["measure"]) for row in found)
 
 

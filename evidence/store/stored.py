@@ -52,6 +52,7 @@ def refresh(
     EvidenceError
         If a view cannot be computed.
     """
+    filled: dict[tuple[str, str], bool] = {}
     for item in stored_views() if names is None else used_by(names):
         if not item.stored or item.name in without:
             continue
@@ -61,7 +62,7 @@ def refresh(
             continue
         try:
             connection.execute(f"delete from {STORED}.{item.name}")
-            if _has_rows(connection, item):
+            if _has_rows(connection, item, filled):
                 _store(connection, f"insert into {STORED}.{item.name} {_ordered(item)}")
         except duckdb.Error as error:
             raise EvidenceError(f"View {item.name} cannot be computed: {error}") from None
@@ -88,13 +89,16 @@ def differing(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return found
 
 
-def _has_rows(connection: duckdb.DuckDBPyConnection, item: SqlObject) -> bool:
+def _has_rows(
+    connection: duckdb.DuckDBPyConnection, item: SqlObject, filled: dict[tuple[str, str], bool]
+) -> bool:
     """Whether a view can have rows: planning it, to find that it has none, is what takes long."""
-    found = [
-        f"exists (select 1 from {table}{f' where {column} is not null' * bool(column)})"
-        for table, column in item.rows_from
-    ]
-    return not found or connection.execute(f"select {' or '.join(found)}").fetchone() == (True,)
+    for table, column in item.rows_from:
+        if (table, column) not in filled:
+            where = f" where {column} is not null" if column else ""
+            found = connection.execute(f"select exists (select 1 from {table}{where})").fetchone()
+            filled[table, column] = found == (True,)
+    return not item.rows_from or any(filled[place] for place in item.rows_from)
 
 
 def _ordered(item: SqlObject) -> str:

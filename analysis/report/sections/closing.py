@@ -9,7 +9,7 @@ from analysis.charts import tables
 from analysis.charts.base.theme import count, missing
 from analysis.charts.tables import Column, Table
 from analysis.report.blocks import Section, Text
-from analysis.report.links import Links, mark, readings
+from analysis.report.links import Links, mark
 from analysis.report.material import Material
 from evidence.results import Run
 
@@ -199,7 +199,7 @@ def places_of(places: Iterable[tuple[Any, Any]]) -> str:
 
 def measurements_section(material: Material, links: Links) -> Section:
     """Tabulate every reading with its source and place."""
-    rows = readings(material.db, material.studies)
+    rows = material.readings
     shown = [
         row
         | {

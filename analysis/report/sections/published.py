@@ -20,7 +20,7 @@ from evidence import facts
 def checked_claims(material: Material) -> list[dict[str, Any]]:
     """Rows of ``published_claim_check``: those that hold first."""
     order = {"holds": 0, "does not hold": 1}
-    rows = material.db.rows(
+    rows = material.db.kept_rows(
         "select checked.* from published_claim_check as checked inner join claim using (claim)"
         " order by claim.source_line"
     )
@@ -162,7 +162,7 @@ def _rebuilt(material: Material, units: Mapping[tuple[str, str, str], str | None
 
 def _printed_effect(material: Material, outcome: str, measure: str, unit: str | None) -> Effect:
     """Say what a printed table holds; its unit is the one that is printed, if any."""
-    row = material.db.rows(
+    row = material.db.kept_rows(
         "select lower_is_better from outcome_direction where outcome = ? and measure = ?", [outcome, measure]
     )
     known = any(measure == found.code for found in facts.measures())

@@ -7,9 +7,12 @@ import json
 import math
 import re
 import shutil
+from collections import Counter
 from html.parser import HTMLParser
+from itertools import count
 from pathlib import Path
 
+import duckdb
 import pytest
 
 import evidence
@@ -60,9 +63,45 @@ def folder(tmp_path_factory) -> Path:
     return copy
 
 
+class Heard:
+    """A connection that writes down what it is asked: for itself, its cursors and their relations."""
+
+    def __init__(self, connection, number: int, asked: list[tuple[int, str, str]]) -> None:
+        self._connection, self._number, self._asked = connection, number, asked
+
+    def __getattr__(self, name):
+        return getattr(self._connection, name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self._connection.close()
+
+    def execute(self, query, parameters=None):
+        self._asked.append((self._number, " ".join(query.split()), repr(parameters or [])))
+        return self._connection.execute(query, parameters)
+
+    def sql(self, query, *, params=None):
+        self._asked.append((self._number, " ".join(query.split()), repr(params or [])))
+        return self._connection.sql(query, params=params)
+
+    def cursor(self):
+        return Heard(self._connection.cursor(), self._number, self._asked)
+
+
 @pytest.fixture(scope="module")
-def report(folder, tmp_path_factory) -> Path:
-    return write(folder, tmp_path_factory.mktemp("report")).parent
+def asked() -> list[tuple[int, str, str]]:
+    """Connection, text and parameters of every statement that is sent while `report` is written."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def report(folder, asked, tmp_path_factory) -> Path:
+    connect, number = duckdb.connect, count()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(duckdb, "connect", lambda *a, **k: Heard(connect(*a, **k), next(number), asked))
+        return write(folder, tmp_path_factory.mktemp("report")).parent
 
 
 class Page(HTMLParser):
@@ -116,6 +155,11 @@ def test_the_page_loads_nothing_and_is_small(report, page, html):
     assert not re.search(r"url\((?!#)", html)
     assert "default-src 'none'" in html
     assert (report / "index.html").stat().st_size < 5e6
+
+
+def test_no_statement_is_sent_twice_while_a_report_is_written(report, asked):
+    assert len(asked) > 200
+    assert [statement for statement, times in Counter(asked).items() if times > 1] == []
 
 
 def test_ids_are_unique_and_every_link_within_the_page_leads_somewhere(page, panel):

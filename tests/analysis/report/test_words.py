@@ -272,9 +272,8 @@ def test_checks_of_our_own_are_not_printed_as_claims_of_a_publication():
         | {"needs": None, "publication": "ours"}
         for i, (kind, verdict) in enumerate(verdicts)
     ]
-    material = SimpleNamespace(
-        db=SimpleNamespace(rows=lambda query: rows if "claim" in query else []), has=lambda name: True
-    )
+    answer = lambda query: rows if "claim" in query else []  # noqa: E731
+    material = SimpleNamespace(db=SimpleNamespace(rows=answer, kept_rows=answer), has=lambda name: True)
     claims, said, checks = published_section(material, Links()).blocks
     assert {row["text"] for row in claims.rows} == {"claim 0", "claim 1"}
     assert {row["text"] for row in checks.rows} == {"check 2", "check 3"}
