@@ -253,12 +253,7 @@ def _page(
     environment.tests["text"] = lambda block: isinstance(block, Text)
     panel = links.panel(material.db, material.studies) | {
         "readings": material.readings,
-        "palette": {
-            row["color"].lower(): row["color_blind_safe"]
-            for row in material.db.rows(
-                "select distinct color, color_blind_safe from rob_answer order by all"
-            )
-        },
+        "palette": {row["color"].lower(): row["color_blind_safe"] for row in material.db.rows(_PALETTE)},
         "database": f"{material.info.get('review', 'review')}.duckdb",
     }
     # "</script" would end the element, "<!--<script" keep it open: no "<" stands in it.
