@@ -236,14 +236,22 @@ def formats() -> str:
 
     text = f"# Formats\n\n{_HEAD.format('matrix of formats')}\n## What comes back equal\n\n"
     text += (
-        "`=`: exported and read back it is the same; NAME is an outcome and a measure. Where the outcome has "
-        "no arms, their columns are not there.\n\n"
+        "`=`: exported and read back it is the same; `.`: it stands in the files, and no command reads it "
+        "from there. An export says by name what its format has no place for. NAME is an outcome and a "
+        "measure M. A change from baseline is an outcome of its own; correlations are in no review.\n\n"
     )
-    text += "".join(f"- **{name}**: {said}\n" for name, said in CONTENT.items())
-    text += f"\n| format | {' | '.join(CONTENT)} | read back by |\n|{'---|' * (len(CONTENT) + 2)}\n"
+    text += "".join(f"- **{name}**: {content.said}\n" for name, content in CONTENT.items())
+    formats = [f"`{name}`" for name in WAYS_BACK]
+    text += f"\n| content | {' | '.join(formats)} |\n|{'---|' * (len(formats) + 1)}\n"
+    for what in CONTENT:
+        cells = (
+            "=" if what in way.equal else "." if what in way.holds else " " for way in WAYS_BACK.values()
+        )
+        text += f"| {what} | {' | '.join(cells)} |\n"
+    text += "\n| format | read back by | effects without arms |\n|---|---|---|\n"
     for name, way in WAYS_BACK.items():
-        cells = " | ".join("=" if what in way.equal else " " for what in CONTENT)
-        text += f"| `{name}` | {cells} | {way.command} |\n"
+        without = way.contrasts or ("" if "contrasts" in way.equal else "not at all")
+        text += f"| `{name}` | {way.command} | {without} |\n"
     text += "\nOf one part of a review:\n\n"
     text += "".join(f"- `{name}`: {said}\n" for name, said in PARTS.items())
     others = [f"`{name}`" for name in WRITERS if name not in WAYS_BACK and name not in PARTS]

@@ -12,6 +12,7 @@ from pathlib import Path
 from evidence.database import STORAGE, STORAGE_VERSION
 from evidence.errors import CallError, RefusedError
 from evidence.exporters import LOSSES, WRITERS
+from evidence.exporters.ways_back import lost
 from evidence.names import nearest
 from evidence.opening import resolve
 from evidence.output import SYNTHETIC
@@ -85,7 +86,7 @@ def export(
         files: list[Path] = []
         refused: list[str] = []
         for name, write in writers.items():
-            selection.lose(name, *([LOSSES[name]] if name in LOSSES else []))
+            selection.lose(name, *([LOSSES[name]] if name in LOSSES else lost(selection, name)))
             try:
                 files += write(selection, staged)
             except RefusedError as error:

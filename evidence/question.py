@@ -428,6 +428,7 @@ def _kept(
         risky = rows["study"].isin([row["study"] for row in high])
         left_out += _excluded_by(rows[risky], words("risk_of_bias", "high"))
         rows = rows[~risky]
+        notes += _unknown_risk(db, asked.outcome, set(rows["study"]))
     a, b = rows["treatment_a"], rows["treatment_b"]
     if asked.pairwise:
         # Of a class, each member against the comparator; members against each other answer another question.
@@ -441,6 +442,30 @@ def _kept(
         return rows.reset_index(drop=True), left_out, notes
     left_out += _excluded_by(rows[~among], why)
     return rows[among].reset_index(drop=True), left_out, notes
+
+
+def _unknown_risk(db: EvidenceBase, outcome: str, studies: set[str]) -> list[tuple[str, str]]:
+    """Say which studies stay in although nobody knows how high their risk of bias is."""
+    judged = db.rows(
+        """
+        select study, tool, bool_or(severity is not null) as told from (
+            select study, tool, severity from rob_by_outcome where outcome = $1
+            union all select study, tool, severity from rob_points where outcome = $1
+        ) group by study, tool order by tool, study
+        """,
+        [outcome],
+    )
+    told = {row["study"] for row in judged if row["told"]}
+    notes = []
+    for tool in dict.fromkeys(row["tool"] for row in judged if not row["told"]):
+        silent = [row["study"] for row in judged if row["tool"] == tool and row["study"] in studies - told]
+        if silent:
+            why = db.value("select note from rob_tool where tool = ?", [tool])
+            text = f"The judgements by {tool} do not say how high the risk of bias is of {', '.join(silent)}"
+            notes.append(("warning", f"{text}: they stay in.{f' {why}' if why else ''}"))
+    if unjudged := sorted(studies - {row["study"] for row in judged}):
+        notes.append(("info", f"The risk of bias is not judged of {', '.join(unjudged)}: they stay in."))
+    return notes
 
 
 def _meets(

@@ -230,13 +230,15 @@ create table rob_tool (
     tool text primary key,
     label text not null,
     citation text,
-    aliases text
+    aliases text,
+    note text
 );
 comment on table rob_tool is 'Instruments for risk of bias. Reference data; a review adds its own in rob_tools.csv.';
 comment on column rob_tool.tool is 'Short name. As in risk_of_bias.csv.';
 comment on column rob_tool.label is 'Full name. Reference data.';
 comment on column rob_tool.citation is 'Paper that defines it. Reference data.';
 comment on column rob_tool.aliases is 'Other names that it goes by, parted by |. Reference data, read by the importer robvis.';
+comment on column rob_tool.note is 'When a study is one at high risk by it, where not each answer says how high the risk is. Reference data.';
 
 create table rob_item (
     tool text not null references rob_tool (tool),
@@ -271,6 +273,7 @@ create table rob_answer (
     color text not null,
     color_blind_safe text not null,
     codes text,
+    points double,
     primary key (tool, judgement)
 );
 comment on table rob_answer is 'Judgements an instrument knows. Reference data; a review adds those of its own tools in rob_answers.csv.';
@@ -283,6 +286,24 @@ comment on column rob_answer.symbol is 'Symbol in a traffic-light plot; it carri
 comment on column rob_answer.color is 'Colour of the Cochrane set. Reference data.';
 comment on column rob_answer.color_blind_safe is 'Colour of a set that colour-blind readers can tell apart. Reference data.';
 comment on column rob_answer.codes is 'Abbreviations that tables write for it, parted by |. Reference data, read by the importer robvis.';
+comment on column rob_answer.points is 'What it counts in a sum, in tools that count: stars. Reference data.';
+
+create table rob_threshold (
+    tool text not null references rob_tool (tool),
+    domain text not null,
+    sum_item text not null,
+    good_from double not null,
+    poor_below double not null,
+    source text not null,
+    primary key (tool, domain)
+);
+comment on table rob_threshold is 'From which points on a domain is good or poor, in tools that count. Reference data, read by the view rob_points.';
+comment on column rob_threshold.tool is 'Instrument. Reference data.';
+comment on column rob_threshold.domain is 'Domain whose items are counted. Reference data.';
+comment on column rob_threshold.sum_item is 'Item that holds their sum, where it was typed in place of them. Reference data.';
+comment on column rob_threshold.good_from is 'Points from which on it is good. Reference data.';
+comment on column rob_threshold.poor_below is 'Points below which it is poor; between the two it is fair. Reference data.';
+comment on column rob_threshold.source is 'Where the threshold stands. Citation.';
 
 create table rob_symbol (
     tool text not null references rob_tool (tool),

@@ -79,7 +79,7 @@ comment on column record_pair.source_line is 'Line of that file on which the row
 
 create table screening (
     record text not null references record (record),
-    stage text not null check (stage in ('title_abstract', 'full_text')),
+    stage text not null check (stage in ('title_abstract', 'full_text', 'listed')),
     reviewer text not null,
     decision text not null check (decision in ('include', 'exclude', 'unclear', 'not_retrieved')),
     reason text,
@@ -89,7 +89,7 @@ create table screening (
 );
 comment on table screening is 'Screening decisions. One row per record, stage and reviewer.';
 comment on column screening.record is 'Record. Key from records.csv.';
-comment on column screening.stage is 'Stage. title_abstract or full_text.';
+comment on column screening.stage is 'Stage. title_abstract or full_text; listed for what a published review lists, which is never all of them and stays out of the flow.';
 comment on column screening.reviewer is 'Who decided. Initials; consensus for what two agreed on.';
 comment on column screening.decision is 'Decision. include, exclude, unclear or not_retrieved.';
 comment on column screening.reason is 'Reason for exclusion. One of the protocol''s reasons, the same words each time.';

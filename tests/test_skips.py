@@ -21,18 +21,32 @@ def test_needs_the_directory(oracle_directory):
 
 def test_of_another_version():
     pytest.skip("not in this version: psislw")
+
+@pytest.fixture(scope="module")
+def made_with_a_package():
+    pytest.importorskip("no_such_package")
+
+def test_needs_a_package(made_with_a_package):
+    raise AssertionError("not reached")
 """
 
 
 @pytest.mark.parametrize(
     ("required", "failed", "skipped"),
     [
-        (("REQUIRE_TOOLS",), ["test_needs_a_tool"], 3),
-        (("REQUIRE_TOOLS", "REQUIRE_ORACLES"), ["test_needs_a_tool", "test_needs_the_directory"], 2),
+        (("REQUIRE_TOOLS",), ["test_needs_a_tool", "test_needs_a_package"], 3),
+        (
+            ("REQUIRE_TOOLS", "REQUIRE_ORACLES"),
+            ["test_needs_a_tool", "test_needs_the_directory", "test_needs_a_package"],
+            2,
+        ),
     ],
 )
 def test_a_skip_fails_where_all_must_be_there(tmp_path, required, failed, skipped):
-    """But for benchmarks, and for what another version of a package lacks."""
+    """Be it the test, or a package that its fixture is made with, as in test_crate.py.
+
+    But for benchmarks, and for what another version of a package lacks.
+    """
     here = tmp_path / "checkout" / "tests"
     (here / "benchmarks").mkdir(parents=True)
     shutil.copyfile(Path(__file__).with_name("conftest.py"), here / "conftest.py")
@@ -45,5 +59,5 @@ def test_a_skip_fails_where_all_must_be_there(tmp_path, required, failed, skippe
         env=kept | dict.fromkeys(required, "1"), cwd=here, capture_output=True, text=True, check=False,
     )  # fmt: skip
     lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    assert [line.split("::")[1].split(" ")[0] for line in lines] == failed, done.stdout
+    assert sorted(line.split("::")[1].split(" ")[0] for line in lines) == sorted(failed), done.stdout
     assert f" {skipped} skipped" in done.stdout

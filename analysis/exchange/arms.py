@@ -32,11 +32,6 @@ _OF_KIND: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "cinema": {"continuous": ("y:mean", "sd", "n"), "binary": ("r:events", "n")},
     "metainsight": {"continuous": ("Mean:mean", "SD:sd", "N:n"), "binary": ("R:events", "N:n")},
-    "metafor": {
-        "continuous": ("mi:mean", "sdi:sd", "ni:n"),
-        "binary": ("xi:events", "ni:n"),
-        "rate": ("xi:events", "ti:exposure"),
-    },
     "stata": {
         "continuous": ("mean", "sd", "n"),
         "binary": ("events", "n"),
@@ -150,15 +145,12 @@ def write_gemtc(selection: Selection, directory: Path) -> list[Path]:
             f"gemtc/{dataset.name}-treatments.csv",
             {"id": "treatment, in letters that gemtc takes", "description": "its printed name"},
         )
-        if shape == "data.ab":
-            entries = [{k: _jsonable(v) for k, v in row.items() if v is not None} for row in rows]
-            named = [
-                {"id": item["id"], "name": name} for item, name in zip(treatments, dataset.net.treatments)
-            ]
-            text = json.dumps({"entries": entries, "treatments": named}, ensure_ascii=False, indent=1)
-            problem = target / f"{dataset.name}.json"
-            problem.write_text(text + "\n", encoding="utf-8")
-            files.append(problem)
+        entries = [{k: _jsonable(v) for k, v in row.items() if v is not None} for row in rows]
+        named = [{"id": item["id"], "name": name} for item, name in zip(treatments, dataset.net.treatments)]
+        text = json.dumps({"entries": entries, "treatments": named}, ensure_ascii=False, indent=1)
+        problem = target / f"{dataset.name}.json"
+        problem.write_text(text + "\n", encoding="utf-8")
+        files.append(problem)
         files.append(_script(target, dataset, _gemtc_script(dataset, shape, ids)))
     return files
 

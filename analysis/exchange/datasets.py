@@ -263,21 +263,26 @@ def _means(db: EvidenceBase, net: Network) -> tuple[ArmBlock, ...] | None:
 
 
 def risk_of_bias(db: EvidenceBase) -> dict[str, int]:
-    """Overall judgement of each study where its tool has one, else the worst item: 1, 2 or 3."""
+    """Overall judgement of each study where its tool has one, else the worst item or domain: 1, 2 or 3."""
     return {
         row["study"]: row["level"]
         for row in db.rows(
             """
-            select study, least(3, coalesce(
-                max(severity) filter (where lower(item) = 'overall'), max(severity)
-            )) as level
-            from rob_traffic_light where severity is not null group by study
+            select study, least(3, coalesce(max(severity) filter (where overall), max(severity))) as level
+            from (
+                select study, severity, lower(item) = 'overall' as overall
+                from rob_traffic_light where severity is not null
+                union all
+                select study, max(severity), true from rob_points
+                inner join (select tool, count(*) as n from rob_threshold group by tool) as whole using (tool)
+                group by study, outcome, tool, n having max(severity) = 3 or count(*) = n
+            ) group by study
             """
         )
     }
 
 
-TAILS = ("{}-arms", "{}-codebook", "{}-covariance", "{}-treatments")
+TAILS = ("{}-codebook", "{}-covariance", "{}-treatments")
 """Files that stand beside those of a data set's name."""
 
 

@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from analysis import pairwise
-from analysis.exchange.arms import arm_rows
-from analysis.exchange.datasets import TAILS, computed, datasets, file_name, questions, write_rows
+from analysis.exchange.datasets import TAILS, computed, file_name, questions, write_rows
 from analysis.pairwise import PairwiseFit
 from evidence import facts
 from evidence.errors import EvidenceError, RefusedError
 from evidence.names import apart
 from evidence.question import comparisons, measured
 from evidence.selection import Selection
-from evidence.system.frames import records
+from evidence.system.frames import plain, records
 from evidence.system.frames import rows as rows_of
 
 _RAW = {
@@ -25,8 +24,9 @@ _RAW = {
 
 
 def write_metafor(selection: Selection, directory: Path) -> list[Path]:
-    """Write the contrasts of each outcome and measure, the arms behind them, and a script that pools them.
+    """Write the contrasts of each outcome and measure, and a script that pools them.
 
+    A row is a pair of arms, with the numbers of both, and the variables of its study, arms and measurements.
     The script gives what ``evidence pool`` gives: random effects by the plan's estimator with the interval of
     Hartung and Knapp, the effects of one study combined by their sampling covariance.
     """
@@ -36,7 +36,7 @@ def write_metafor(selection: Selection, directory: Path) -> list[Path]:
     taken: set[str] = set()
     for plan in questions(db):
         outcome, measure = plan["outcome"], plan["measure"]
-        rows, covariances = [], []
+        rows, covariances, unused = [], [], set()
         for treatment, versus in comparisons(db, outcome, measure):
             try:
                 fit = pairwise.fit(db, outcome=outcome, measure=measure, treatment=treatment, versus=versus)
@@ -47,11 +47,19 @@ def write_metafor(selection: Selection, directory: Path) -> list[Path]:
                 continue
             rows += _rows(selection, fit, plan["kind"])
             covariances += _covariances(fit)
+            unused |= _unused(fit)
         if not rows:
             continue
+        if unused:
+            selection.lose(
+                "metafor",
+                f"{outcome} by {measure}: {len(unused)} rows that the analysis does not use (see the view "
+                "exclusion)",
+            )
         name = apart(file_name(f"{outcome}-{measure}"), taken, *TAILS)
-        raw = [column for column in rows[0] if column not in _LAST]
-        columns = [*raw, *_LAST]
+        filled = {column for row in rows for column, value in row.items() if value is not None}
+        ordered = dict.fromkeys((*_COLUMNS, *(column for row in rows for column in row)))
+        columns = [column for column in ordered if column in filled and column not in _LAST] + list(_LAST)
         files.append(
             write_rows(
                 target / f"{name}.csv",
@@ -70,22 +78,6 @@ def write_metafor(selection: Selection, directory: Path) -> list[Path]:
         files.append(script)
     if not files:
         raise RefusedError("There is no direct comparison to write for metafor.")
-    return files + _arms(selection, target)
-
-
-def _arms(selection: Selection, target: Path) -> list[Path]:
-    """Write the arms of each network once, whatever the comparisons they stand in: a way back."""
-    files = []
-    for dataset in datasets(selection, "metafor"):
-        rows = arm_rows(dataset, "metafor", "study", "treatment")
-        if rows is not None:
-            name = f"{dataset.name}-arms.csv"
-            columns = list(rows[0])
-            files.append(write_rows(target / name, columns, [list(row.values()) for row in rows], "NA"))
-            meanings = {"study": "study", "treatment": "treatment of the arm"}
-            selection.describe(
-                f"metafor/{name}", {c: meanings.get(c) or _STATISTIC[c.rstrip("i")] for c in columns}
-            )
     return files
 
 
@@ -100,6 +92,8 @@ _COLUMNS = {
     "contrast": "contrast_id of the view contrast",
     "study": "study",
     "experiment": "experiment of the study",
+    "timepoint": "when it was measured",
+    "timepoint_unit": "unit of that time",
     "treat1": "first treatment",
     "treat2": "second treatment",
     "first_arm": "arm of the first treatment",
@@ -107,6 +101,10 @@ _COLUMNS = {
     "yi": "effect on the analysis scale (log for ratios)",
     "sei": "standard error of yi",
 }
+_OF_ESCALC = frozenset(
+    column.partition(":")[0].format(place, letter=letter)
+    for columns in _RAW.values() for column in columns for place, letter in ((1, "a"), (2, "c"))
+)  # fmt: skip
 _STATISTIC = {"m": "mean", "sd": "standard deviation", "n": "n", "a": "events", "c": "events", "x": "events",
               "t": "time at risk"}  # fmt: skip
 
@@ -115,26 +113,31 @@ def _meaning(column: str) -> str:
     """Say what a column holds: names of `escalc` are a statistic, the number of its arm, and i."""
     if column in _COLUMNS:
         return _COLUMNS[column]
+    if column not in _OF_ESCALC:
+        return f"the variable {column}"
     statistic = _STATISTIC[column.rstrip("i").rstrip("12")]
     arm = "second_arm" if "2" in column or column == "ci" else "first_arm"
     return f"{statistic} of {arm}, as escalc of metafor calls it"
 
 
 def _rows(selection: Selection, fit: PairwiseFit, kind: str) -> list[dict[str, Any]]:
-    """One row per contrast, with the statistics of both arms where they are known."""
+    """One row per contrast, with its variables and, where they are known, the statistics of both arms."""
     contrasts = fit.assembly.contrasts
+    variables = _variables(selection, contrasts.variables)
     outcome = str(contrasts.outcome)
     arms = selection.once(
         f"measurements of {outcome}",
         lambda: {row["measurement_id"]: row for row in records(measured(selection.db, outcome))},
     )
     rows = []
-    for contrast in rows_of(contrasts.frame):
+    for contrast, described in zip(rows_of(contrasts.frame), variables, strict=True):
         row: dict[str, Any] = {
             "comparison": f"{contrasts.treatment} - {contrasts.versus}",
             "contrast": contrast["contrast_id"],
             "study": contrast["study"],
             "experiment": contrast["experiment"],
+            "timepoint": plain(contrast["timepoint"]),
+            "timepoint_unit": plain(contrast["timepoint_unit"]),
             "treat1": contrasts.treatment,
             "treat2": contrasts.versus,
             "first_arm": contrast["arm_a"],
@@ -148,8 +151,35 @@ def _rows(selection: Selection, fit: PairwiseFit, kind: str) -> list[dict[str, A
             for column in _RAW.get(kind, ()):
                 column, _, ours = column.partition(":")
                 row[column.format(place, letter=letter)] = arm.get(ours)
-        rows.append({**row, "yi": contrast["estimate"], "sei": contrast["std_error"]})
+        rows.append({**row, "yi": contrast["estimate"], "sei": contrast["std_error"], **described})
     return rows
+
+
+def _variables(selection: Selection, frame: Any) -> list[dict[str, Any]]:
+    """Give each contrast its variables by the name of their column; of arms and rows those of first_arm."""
+    whole = selection.once(
+        "variables of whole contrasts",
+        lambda: {
+            row["name"]
+            for row in selection.db.rows(
+                "select variable as name from study_variable union select characteristic "
+                "from contrast_characteristic"
+            )
+        },
+    )
+    taken = {*_COLUMNS, *_OF_ESCALC}
+    names = {
+        name: apart(name if name in whole else f"{name} of first_arm", taken)
+        for name in frame.columns
+        if name not in ("timepoint", "timepoint_unit", "treatment")
+    }
+    return [{names[name]: plain(row[name]) for name in names} for row in rows_of(frame)]
+
+
+def _unused(fit: PairwiseFit) -> set[tuple[str, ...]]:
+    """List what the analysis does not use, by all that is said of it."""
+    left_out = fit.assembly.contrasts.exclusions
+    return set() if left_out is None else {tuple(map(str, row.values())) for row in rows_of(left_out)}
 
 
 def _covariances(fit: PairwiseFit) -> list[tuple[str, str, float]]:

@@ -36,8 +36,8 @@ WRITERS = {
 """Module and function of each format's writer, by name."""
 
 _ANALYSED = (
-    "holds what is analysed: one time point of each study and outcome, derived means and SDs; not the "
-    "statistics as reported, sources, characteristics, risk of bias by item, searches"
+    "holds what is analysed: one time point of each study and outcome, derived means and SDs, moderators "
+    "that the plan asks for; not the statistics as reported, sources, risk of bias by item, searches"
 )
 LOSSES = {
     "robvis": "holds judgements; not their support, nor those of assessors whose judgement does not count",
@@ -48,8 +48,6 @@ LOSSES = {
     ),
     "revman": "holds pairs of arms at one time point, derived means and SDs, and risk of bias by RoB 2; not "
     "the covariance of pairs that share an arm, sources, nor other tools",
-    **dict.fromkeys(
-        (name for name, writer in WRITERS.items() if writer.startswith("analysis.exchange.")), _ANALYSED
-    ),
+    **dict.fromkeys(("plan-r", "plan-stata"), _ANALYSED),
 }
-"""What a format cannot hold of any review; those not named hold all of it."""
+"""What a format cannot hold of any review; of those not named, `evidence.exporters.ways_back` says it."""

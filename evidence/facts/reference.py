@@ -28,6 +28,7 @@ REFERENCE_TABLES = (
     "rob_item",
     "rob_answer",
     "rob_symbol",
+    "rob_threshold",
     "prisma_box",
 )
 """Tables filled from ``schema/reference/TABLE.csv``, in load order."""

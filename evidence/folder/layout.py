@@ -12,7 +12,7 @@ from functools import cached_property
 ROLES = ("active", "control", "sham")
 KINDS = ("continuous", "binary", "rate", "time_to_event")
 SCALES = ("log", "natural")
-STAGES = ("title_abstract", "full_text")
+STAGES = ("title_abstract", "full_text", "listed")
 DECISIONS = ("include", "exclude", "unclear", "not_retrieved")
 OPERATORS = ("=", "<>", "<", "<=", ">", ">=", "between", "is empty", "is true", "is false")
 

@@ -100,12 +100,12 @@ IMPORTERS = {
     ),
     "references": Importer(
         "evidence.importers.references:import_references",
-        "RIS, nbib, Web of Science text, EndNote XML, BibTeX, CSV, XLSX",
+        "RIS, nbib, Web of Science text, EndNote XML, RefWorks' tags, BibTeX, CSV, XLSX",
         "Read references as records: RIS (Ovid, EndNote, Zotero, Cochrane ...), PubMed's nbib, Web of "
-        "Science's text, EndNote's XML, BibTeX, and tables of Scopus, Embase, PubMed, Zotero, Rayyan, "
-        "ASReview.\n\n"
+        "Science's text, EndNote's XML, RefWorks' tagged format, BibTeX, and tables of Scopus, Embase, "
+        "PubMed, Lens, Zotero, Rayyan, Covidence, ASReview.\n\n"
         "Decisions that Rayyan or ASReview wrote into them are read as screening decisions at title and "
-        "abstract.",
+        "abstract, Covidence's reasons of exclusion as those at full text.",
     ),
     "duplicates": Importer(
         "evidence.importers.duplicates:confirm",

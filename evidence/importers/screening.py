@@ -68,7 +68,7 @@ def import_screening(
         Review folder with ``records.csv``.
     reviewer : str, optional
         Who decided, where the table has no such column.
-    stage : {"title_abstract", "full_text"}, optional
+    stage : {"title_abstract", "full_text", "listed"}, optional
         Stage, where the table has no such column.
     mapping : mapping of str to str, optional
         Source column to record, doi, pmid, title, decision, reason, stage or reviewer.

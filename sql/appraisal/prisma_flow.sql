@@ -9,7 +9,8 @@
 -- Reference: Page MJ et al. (2021), BMJ 372:n71.
 -- Caveats: Decisions are those of `screening_decision`. A record counts as screened once it has a decision on title and
 --   abstract; as sought if that decision is not exclude, or if it has a full-text decision; as assessed if sought,
---   retrieved and decided on. Records without a search count under 'other methods' (citations_results).
+--   retrieved and decided on. Records without a search count under 'other methods' (citations_results). What a published
+--   review lists (stage listed) is never all of them: a record of which nothing else is known is not counted.
 -- Columns:
 --   box, position, section, label: the box
 --   reason: reason of exclusion, or source of the records; empty for the box itself
@@ -31,6 +32,14 @@ with found as (
     left join search on record.search = search.search
     left join screening_decision as title on record.record = title.record and title.stage = 'title_abstract'
     left join screening_decision as full_text on record.record = full_text.record and full_text.stage = 'full_text'
+    where
+        search.search is not null
+        or title.record is not null
+        or full_text.record is not null
+        or not exists (
+            select 1 from screening
+            where screening.record = record.record and screening.stage = 'listed'
+        )
 ),
 
 staged as (
@@ -153,7 +162,7 @@ boxed as (
         n,
         'counted' as origin
     from counted
-    where exists (select 1 from record)
+    where exists (select 1 from found)
     union all
     select
         box,
@@ -162,7 +171,7 @@ boxed as (
         'typed' as origin
     from flow
     where
-        not exists (select 1 from record)
+        not exists (select 1 from found)
         or box not in (select box from counted)
     union all
     select

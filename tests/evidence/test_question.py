@@ -516,6 +516,8 @@ HONEST = {
     "analysis/charts/gallery/drawings.py", "analysis/recipes/query_and_export.py",
     "analysis/report/sections/closing.py", "analysis/report/links.py", "analysis/report/sections/opening.py",
     "evidence/folder/simulate.py", "evidence/trace.py",
+    # Names what a format has no place for.
+    "evidence/exporters/ways_back.py",
     # Evaluates conditions on contrasts for the reader.
     "evidence/checking/condition.py",
     # Writes what the view `pooled` pooled, beside its rows.

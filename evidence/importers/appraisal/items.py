@@ -18,6 +18,8 @@ _SAYS_NOTHING = """
 _STOP = frozenset(_SAYS_NOTHING.split())
 _STEM = 5
 _KEY = re.compile(r"(?:d|q|domain|item|question|criterion)?[\s._-]*(\d{1,2}[a-z]?)(?![\d.])[\s._:)/-]*(.*)")
+_CHECK = re.compile(r"(?:d|q|sq|item|check)?[\s._-]*(\d)[._](\d{1,2})(?!\d)(.*)", re.IGNORECASE)
+"""Number of a check within its domain: 4.11, d4_11."""
 _LETTER = re.compile(r"([a-z]\d|ds)(?![a-z0-9])[\s._:)/-]*(.*)")
 _FRAME = re.compile(
     r"^\W*(?:\(?(?:rob|risk[ _]of[ _]bias|syrcle)\)?[\s:_-]+)?"
@@ -90,6 +92,11 @@ class ItemNames:
         A name with a key (``D2``, ``Q4``, ``D5_reporting``) is that item, unless its words mean another.
         """
         text = spelled(name)
+        if match := _CHECK.fullmatch(name.strip()):
+            if (check := f"{match[1]}.{match[2]}") in self.tool.items:
+                return check
+            if not words(match[3]):
+                return None
         applies = "applicab" in text or re.match(r"ac[\s:_-]", text) is not None
         for pattern in (_KEY, _LETTER):
             if match := pattern.fullmatch(text):

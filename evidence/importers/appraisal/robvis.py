@@ -58,6 +58,8 @@ _SUPPORTS = re.compile(
     re.IGNORECASE,
 )
 _SIGNAL = re.compile(r"(?:sq|q)?\s*(\d)\.(\d{1,2})\b.*", re.IGNORECASE)
+_PERHAPS_ITEMS = ("outcome", "sum", "signal")
+"""Roles that a name gives to a column which is an item in some tools."""
 _NAMELESS = re.compile(r"column \d+")
 """What a column without a name is called: numbers of rows stand in it."""
 _AUTHORS = ("author", "authors", "firstauthor")
@@ -412,9 +414,11 @@ class _Source:
         found = []
         names = ItemNames(tool)
         for i, name in enumerate(self.table.header):
-            if self.is_long or name in self.columns or self.roles.get(i) not in ("outcome", "sum"):
+            if self.is_long or name in self.columns or self.roles.get(i) not in _PERHAPS_ITEMS:
                 continue
-            key = names.find(name)
+            signal = _SIGNAL.fullmatch(name) if self.roles[i] == "signal" else None
+            # The checks of INSPECT-SR have the numbers that signalling questions have elsewhere.
+            key = names.find(f"{signal[1]}.{signal[2]}" if signal else name)
             cells = [cells[i] for _, cells in self.table.rows if cells[i]]
             if key and cells:
                 answers = Answers(tool, cells, self.mapping)
@@ -514,11 +518,7 @@ class _Source:
             role: i for i, role in self.roles.items() if role in TARGETS and role not in ("item", "support")
         }
         for name in reading.items:
-            if (
-                name in header
-                and not self.is_long
-                and self.roles.get(header.index(name)) in ("outcome", "sum")
-            ):
+            if name in header and not self.is_long and self.roles.get(header.index(name)) in _PERHAPS_ITEMS:
                 about = {role: i for role, i in about.items() if i != header.index(name)}
         names = ItemNames(reading.tool)
         supports: dict[str, list[int]] = defaultdict(list)
@@ -536,18 +536,18 @@ class _Source:
                     support = [cells[i] for i in said if cells[i]]
                     yield _Entry(line, cells[self._item], cells[judged], support, told)
                 continue
-            signals = self._signals(cells)
+            signals = self._signals(cells, reading.items)
             for name, key in reading.items.items():
                 support = [cells[i] for i in supports[key] if cells[i]]
                 support += [signals[key]] if key in signals else []
                 yield _Entry(line, name, cells[header.index(name)], support, told)
 
-    def _signals(self, cells: Sequence[str]) -> dict[str, str]:
-        """Answers to signalling questions, by domain."""
+    def _signals(self, cells: Sequence[str], items: Mapping[str, str]) -> dict[str, str]:
+        """Answers to signalling questions that are no items of the tool, by domain."""
         found: dict[str, list[str]] = defaultdict(list)
         for i, role in self.roles.items():
             match = _SIGNAL.fullmatch(self.table.header[i])
-            if role == "signal" and match and cells[i]:
+            if role == "signal" and match and cells[i] and self.table.header[i] not in items:
                 found[f"D{match[1]}"].append(f"{match[1]}.{match[2]} {cells[i]}")
         return {key: ", ".join(answers) for key, answers in found.items()}
 

@@ -1,9 +1,9 @@
 """References exported from databases and reference managers become records of a review.
 
 RIS (with the habits of Ovid, EndNote, Zotero, Rayyan, Covidence, Cochrane and ASReview), PubMed's nbib, Web
-of Science's plain text, EndNote's XML and export format, BibTeX, and tables (Scopus, Embase, PubMed, Zotero,
-Rayyan, ASReview). Nothing is merged: what may be the same reference found twice is proposed by
-`evidence.importers.duplicates`.
+of Science's plain text, EndNote's XML and export format, RefWorks' tagged format, BibTeX, and tables (Scopus,
+Embase, PubMed, Lens, Zotero, Rayyan, Covidence, ASReview). Nothing is merged: what may be the same reference
+found twice is proposed by `evidence.importers.duplicates`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from typing import Unpack
 
 from evidence.errors import CallError, Problem
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
-from evidence.importers.references.decisions import ASREVIEW, decisions_in
+from evidence.importers.references.decisions import decisions_in, labelled
 from evidence.importers.references.identifiers import normal_doi as normal_doi
 from evidence.importers.references.reference import (
     BIBTEX,
     ENDNOTE,
     NBIB,
+    REFWORKS,
     RIS,
     WOS,
     Layout,
@@ -31,7 +32,13 @@ from evidence.importers.references.reference import (
 )
 from evidence.importers.references.structured import read_bibtex, read_endnote_xml
 from evidence.importers.references.tables import labels_of, read_reference_table
-from evidence.importers.references.tagged import read_endnote, read_nbib, read_ris, read_wos
+from evidence.importers.references.tagged import (
+    read_endnote,
+    read_nbib,
+    read_refworks,
+    read_ris,
+    read_wos,
+)
 from evidence.importers.sources import decode, refuse_unused
 from evidence.importers.table import Reading
 from evidence.system.bounds import read_bytes, unreadable
@@ -53,7 +60,8 @@ def import_references(
     ----------
     file : path
         RIS, nbib (or PubMed's text format), Web of Science's plain text, EndNote XML or export format,
-        BibTeX, or a table with a column of titles; told apart by content, then by ending.
+        RefWorks' tagged format, BibTeX, or a table with a column of titles; told apart by content, then by
+        ending.
     into : path
         Review folder to make or extend; it needs neither studies nor arms.
     database, date, query : str, optional
@@ -101,19 +109,20 @@ def import_references(
             problem = f"record {name!r} stands in records.csv already"
             report.left_out.append(Problem(problem, "", path.name, reference.line))
         for decision in _decisions(reference, layout, tally, label, labels):
-            draft.add("screening.csv", {"record": name, "stage": "title_abstract", **decision})
+            draft.add("screening.csv", {"record": name, **decision})
     _report_tags(references, layout, tally, report)
     _report_doubts(tally, report)
     return draft.finish(report, dry_run=dry_run)
 
 
 _Reader = Callable[[Path, str], tuple[list[Reference], list[str]]]
-_FORMATS: dict[str, Layout] = {layout.name: layout for layout in (RIS, NBIB, WOS, ENDNOTE, BIBTEX)}
+_FORMATS: dict[str, Layout] = {layout.name: layout for layout in (RIS, NBIB, WOS, ENDNOTE, REFWORKS, BIBTEX)}
 _READERS: dict[str, _Reader] = {
     "RIS": read_ris,
     "nbib": read_nbib,
     "Web of Science": read_wos,
     "EndNote": read_endnote,
+    "RefWorks": read_refworks,
     "BibTeX": read_bibtex,
 }
 _BEGINNINGS = (
@@ -122,8 +131,9 @@ _BEGINNINGS = (
     ("EndNote", r"\s*%[0A] "),
     ("BibTeX", r"\s*(%[^\n]*\n\s*)*@\w+\s*[{(]"),
     ("RIS", r"(?s).{0,5000}?(?:^|\n)[ \t]{0,3}TY  ?-"),
+    ("RefWorks", r"(?s).{0,5000}?(?:^|\n)RT [A-Z][a-z]"),
 )
-"""How a file of each format begins; Ovid and Cochrane write lines of their own before the first TY."""
+"""How a file of each format begins; Ovid, Cochrane and RefWorks write lines of their own before the first."""
 
 _ENDINGS = {".bib": "BibTeX", ".bibtex": "BibTeX", ".nbib": "nbib", ".ris": "RIS", ".ciw": "Web of Science",
             ".enw": "EndNote"}  # fmt: skip
@@ -150,7 +160,7 @@ def _read(path: Path, reading: Reading) -> tuple[list[Reference], Layout, list[s
     if kind is None:
         raise unreadable(
             path,
-            "is neither RIS, nbib, BibTeX, Web of Science, EndNote nor a table with a column Title",
+            "is neither RIS, nbib, BibTeX, Web of Science, EndNote, RefWorks nor a table with a column Title",
             "export the references in one of these",
         )
     refuse_unused(path, f"no table, but {kind}", **tabular)
@@ -192,7 +202,7 @@ def _decisions(
             found += decisions
     if reference.line in labels:
         tally.used[label]["decision"] += 1
-        found.append({"reviewer": ASREVIEW, "decision": labels[reference.line], "reason": ""})
+        found.append(labelled(labels[reference.line]))
     return found
 
 

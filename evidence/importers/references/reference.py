@@ -207,6 +207,29 @@ ENDNOTE = Layout(
     key=("%F", "label", "%M", "accession-num", "rec-number"),
     notes=("%Z", "notes", "research-notes"),
 )  # fmt: skip
+REFWORKS = Layout(
+    "RefWorks",
+    one={
+        "title": ("T1", "OT"),
+        "journal": ("JF", "T2", "JO"),
+        "year": ("YR", "FD"),
+        "type": ("RT",),
+        "volume": ("VO",),
+        "issue": ("IS",),
+        "pages": ("SP",),
+        "abstract": ("AB",),
+        "url": ("UL", "LK"),
+    },
+    many={"authors": ("A1", "A2"), "keywords": ("K1",)},
+    last_page=("OP",),
+    doi=("DO", "LK", "UL", "NO"),
+    pmid=("PMID",),
+    pmid_text=("NO", "AN", "LK", "UL", *(f"U{n}" for n in range(1, 10))),
+    accession=("AN",),
+    database=("DB", "DS", "SF"),
+    key=("ID", "AN"),
+    notes=("NO",),
+)
 BIBTEX = Layout(
     "BibTeX",
     one={

@@ -1,4 +1,4 @@
-"""References of lines with tags: RIS, PubMed's nbib, Web of Science, EndNote's export format.
+"""References of lines with tags: RIS, PubMed's nbib, Web of Science, EndNote's export format, RefWorks.
 
 What stands between two references, as Ovid and others print it there, is passed over with a note; a reference
 that does not end is an error.
@@ -16,6 +16,10 @@ from evidence.system.bounds import parsing, unreadable
 _RIS_LINE = re.compile(r"\s{0,3}(?P<tag>[A-Z][A-Z0-9])  ?-(?:\s+(?P<value>.*))?$")
 _NBIB_LINE = re.compile(r"(?P<tag>[A-Z]{2,4}) *- (?P<value>.*)$")
 _WOS_LINE = re.compile(r"(?P<tag>[A-Z][A-Z0-9])(?: (?P<value>.*))?$")
+_REFWORKS_LINE = re.compile(
+    r"(?P<tag>RT|SR|ID|A[1-6BDNV]|T[123]|J[FO]|YR|FD|V[OW]|I[SP]|[SOP]P|K1|NO|E[DP]|PB|S[FLNT]|L[AKL]|C[LNR]|O[LT]"
+    r"|D[BOS]|RD|U\d{1,2}|UL|W[TVP]|PMC?ID) (?P<value>.*)$"
+)
 _ENDNOTE_LINE = re.compile(r"(?P<tag>%[0-9A-Za-z~@!#$&*^\[\]<>+=?(){}:;,.|'\"_-]) ?(?P<value>.*)$")
 
 
@@ -188,13 +192,29 @@ def read_wos(path: Path, text: str) -> tuple[list[Reference], list[str]]:
 
 def read_endnote(path: Path, text: str) -> tuple[list[Reference], list[str]]:
     """Take EndNote's export format (refer) apart: a reference begins with %0."""
+    return _begun_by("%0", _ENDNOTE_LINE, text)
+
+
+def read_refworks(path: Path, text: str) -> tuple[list[Reference], list[str]]:
+    """Take RefWorks' tagged format apart: a reference begins with RT, a legend may stand before the first."""
+    begin = re.search(r"^RT ", text, re.MULTILINE)
+    ahead = text[: begin.start()].splitlines() if begin else []
+    references, notes = _begun_by(
+        "RT", _REFWORKS_LINE, "\n" * len(ahead) + text[begin.start() if begin else 0 :]
+    )
+    said = [f"{len(ahead)} lines before the first reference were passed over"] if any(ahead) else []
+    return references, [*said, *notes]
+
+
+def _begun_by(first: str, form: re.Pattern[str], text: str) -> tuple[list[Reference], list[str]]:
+    """Take references apart, each of which begins with a tag; a line without one goes on with the last."""
     references: list[Reference] = []
     between = Between()
     last: list[str] | None = None
     for number, line in enumerate(text.splitlines(), 1):
-        match = _ENDNOTE_LINE.match(line)
+        match = form.match(line)
         if match:
-            if match["tag"] == "%0" or not references:
+            if match["tag"] == first or not references:
                 references.append(Reference(number))
             last = references[-1].fields.setdefault(match["tag"], [])
             last.append(match["value"].strip())

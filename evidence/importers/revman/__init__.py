@@ -19,7 +19,15 @@ from evidence.errors import Problem
 from evidence.folder.column_names import Spellings
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
 from evidence.importers.revman.judgements import add_judgements
-from evidence.importers.revman.model import STATISTICS, Analysis, Content, StudyInfo, StudyRow, number
+from evidence.importers.revman.model import (
+    STATISTICS,
+    Analysis,
+    Content,
+    Listed,
+    StudyInfo,
+    StudyRow,
+    number,
+)
 from evidence.importers.revman.package import read_package
 from evidence.importers.revman.rm5 import read_rm5
 from evidence.importers.revman.tables import (
@@ -136,6 +144,7 @@ def import_revman(
     taken = [analysis for analysis in named if _add_analysis(path, analysis, active, draft, report)]
     for study in content.studies:
         _add_study(study, draft)
+    _add_listed(content.listed, draft, report)
     add_judgements(content.judgements, draft, report)
     draft.protocol = _protocol(content, taken)
     _report_columns(path, content.analyses, report)
@@ -172,6 +181,29 @@ def _add_study(study: StudyInfo, draft: Draft) -> None:
     for report in study.reports:
         draft.add(
             "reports.csv", {"study": study.name, **report}, key=("study", "title", "doi", "pmid", "year")
+        )
+
+
+def _add_listed(listed: Iterable[Listed], draft: Draft, report: ImportReport) -> None:
+    """Keep studies that were not included as records, with the reason that the review gives."""
+    n = 0
+    for study in listed:
+        n += 1
+        for nth, publication in enumerate(study.reports or [{"title": study.study}], 1):
+            record = f"listed {study.study}" + (f" ({nth})" if nth > 1 else "")
+            cells = {"title": study.study, "year": "", **publication}
+            draft.add("records.csv", {"record": record, **cells})
+            decided = {
+                "record": record,
+                "stage": "listed",
+                "decision": study.decision,
+                "reason": study.reason,
+            }
+            draft.add("screening.csv", decided)
+    if n:
+        report.notes.append(
+            f"{n} studies that the review lists and does not include are records, with its reasons in"
+            " screening.csv (stage listed); such a list is no flow, and none is counted from it"
         )
 
 

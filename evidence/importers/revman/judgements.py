@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
 from evidence.errors import Problem
-from evidence.facts.reference import keyed, reference
+from evidence.facts.appraisal import tools
 from evidence.folder.column_names import plain
-from evidence.folder.layout import FILE
+from evidence.importers.appraisal.answers import Answers
+from evidence.importers.appraisal.items import ItemNames
 from evidence.importers.draft import Draft, ImportReport
 from evidence.importers.revman.model import Judgement
 
 _TOOLS = ("RoB 1", "RoB 2")
 _OWN = "RoB of this review"
 _ANSWERS = ("low", "unclear", "high")
-_IN_BRACKETS = re.compile(r"\s*\([^()]*\bbias[^()]*\)\s*\??\s*$")
-"""What RevMan adds to the names of items: (selection bias)."""
-
-_WITH = re.compile(r"(?:risk|of|bias)")
 
 
 def add_judgements(judgements: Sequence[Judgement], draft: Draft, report: ImportReport) -> None:
@@ -27,7 +23,8 @@ def add_judgements(judgements: Sequence[Judgement], draft: Draft, report: Import
     if not judgements:
         return
     outcomes = _outcomes(draft)
-    tools = _tools(judgements)
+    known = tools()
+    given = _by_use(judgements, [ItemNames(known[tool]) for tool in _TOOLS])
     several = Counter((j.study, j.item) for j in judgements)
     left: Counter[str] = Counter()
     own: dict[str, None] = {}
@@ -35,19 +32,18 @@ def add_judgements(judgements: Sequence[Judgement], draft: Draft, report: Import
     for judgement in judgements:
         outcome = outcomes.get(plain(judgement.group), "") if judgement.group else ""
         tool, item = next(
-            (
-                (tool, items[name])
-                for tool, items in tools.items()
-                if (name := _plain_item(judgement.item)) in items
-            ),
+            ((tool, item) for tool, names in given.items() if (item := names.find(judgement.item))),
             ("", None),
         )
         # A judgement for a group of outcomes that is no outcome of the folder is an item of its own.
         in_tool = item is not None and (outcome or not judgement.group or several[judgement[:2]] == 1)
-        answer = _answer(tool if in_tool else "", judgement.answer)
+        # Items of the review's own take the answers of RoB 1.
+        judging = given[tool].tool if in_tool else known[_TOOLS[0]]
+        asked = judging.items[item] if in_tool and item else next(iter(judging.items.values()))
+        answer = Answers(judging, [judgement.answer], {}).read(asked, judgement.answer) or None
         name = judgement.item + (f": {judgement.group}" if judgement.group and not outcome else "")
-        if answer is None or (not in_tool and "rob_tools.csv" not in FILE):
-            left[f"{name} ({judgement.answer})" if answer is None else name] += 1
+        if answer is None:
+            left[f"{name} ({judgement.answer})"] += 1
             continue
         if not in_tool:
             own[name] = None
@@ -76,42 +72,11 @@ def _outcomes(draft: Draft) -> dict[str, str]:
     return found
 
 
-def _plain_item(name: str) -> str:
-    return plain(_IN_BRACKETS.sub("", name))
-
-
-def _items(tool: str) -> dict[str, str]:
-    """Items of a tool by their names, without the bias in brackets."""
-    found: dict[str, str] = {}
-    for row in reference("rob_item"):
-        if row["tool"] == tool:
-            names = [str(row["label"]), *(row.get("aliases") or "").split("|")]
-            for name in filter(None, names):
-                found.setdefault(_plain_item(name), str(row["item"]))
-            if str(row["item"]) == "Overall":
-                found |= {"overall": "Overall", "overallbias": "Overall", "overallriskofbias": "Overall"}
-    return found
-
-
-def _tools(judgements: Sequence[Judgement]) -> dict[str, dict[str, str]]:
-    """Give the items of each tool, the tool first that most items of the file are of."""
-    names = {_plain_item(judgement.item) for judgement in judgements}
-    items = {tool: _items(tool) for tool in _TOOLS if tool in keyed("rob_tool")}
-    return dict(sorted(items.items(), key=lambda found: -len(names & found[1].keys())))
-
-
-def _answer(tool: str, words: str) -> str | None:
-    """Give the tool's own word for a judgement; of a tool of the review's own, low, unclear or high."""
-    text = _WITH.sub("", plain(words))
-    if not tool:
-        return next((answer for answer in _ANSWERS if plain(answer) == text), None)
-    answers: dict[str, str] = {}
-    for row in reference("rob_answer"):
-        if row["tool"] == tool:
-            answers |= {
-                _WITH.sub("", plain(str(row[key]))): str(row["judgement"]) for key in ("judgement", "label")
-            }
-    return answers.get(text)
+def _by_use(judgements: Sequence[Judgement], given: Sequence[ItemNames]) -> dict[str, ItemNames]:
+    """Order tools, the one first that most items of the file are of."""
+    items = {judgement.item for judgement in judgements}
+    hits = {names.tool.tool: sum(names.find(item) is not None for item in items) for names in given}
+    return {names.tool.tool: names for names in sorted(given, key=lambda names: -hits[names.tool.tool])}
 
 
 def _declare(items: dict[str, None], draft: Draft, report: ImportReport) -> None:

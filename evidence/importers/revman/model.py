@@ -148,6 +148,31 @@ class Judgement(NamedTuple):
     support: str
 
 
+class Listed(NamedTuple):
+    """A study that a review lists and does not include.
+
+    Attributes
+    ----------
+    study, decision, reason : str
+        Name; exclude, or unclear for one that waits or goes on; why.
+    reports : list of dict
+        Publications, as in `StudyInfo`.
+    """
+
+    study: str
+    decision: str
+    reason: str
+    reports: list[dict[str, str]]
+
+
+LISTS = {
+    "excluded": ("exclude", ""),
+    "awaiting": ("unclear", "awaiting classification"),
+    "ongoing": ("unclear", "ongoing"),
+}
+"""Decision, and reason where none is given, of the studies that RevMan lists besides those included."""
+
+
 class Content(NamedTuple):
     """What was read from a file.
 
@@ -157,6 +182,8 @@ class Content(NamedTuple):
     judgements : sequence of Judgement
     studies : sequence of StudyInfo
         Studies included, also those without a result.
+    listed : sequence of Listed
+        Studies that were not included.
     title, source : str
         Of the review; source says where it comes from, with its footnotes.
     notes : sequence of str
@@ -166,6 +193,7 @@ class Content(NamedTuple):
     analyses: list[Analysis]
     judgements: Sequence[Judgement] = ()
     studies: Sequence[StudyInfo] = ()
+    listed: Sequence[Listed] = ()
     title: str = ""
     source: str = ""
     notes: Sequence[str] = ()

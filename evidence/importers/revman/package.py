@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from evidence.folder.column_names import plain
 from evidence.importers.references.reference import RIS, Tally, record_of
 from evidence.importers.references.tagged import read_ris
 from evidence.importers.revman.model import (
+    LISTS,
     STATISTICS,
     Analysis,
     Content,
     Judgement,
+    Listed,
     StudyInfo,
     StudyRow,
     measure_named,
@@ -25,6 +29,7 @@ from evidence.system.bounds import check_members, parsing, unreadable
 from evidence.system.files import scratch
 
 _KINDS = {"dichotomous": "dichotomous", "continuous": "continuous", "oeandvariance": "o-e"}
+_REASON = "reason_for_exclusion"
 _UNJUDGED = frozenset(("", "notapplicable", "na"))
 
 
@@ -70,8 +75,14 @@ def read_package(file: Path, encoding: str | None = None) -> Content:
             judgements += _judgements(_member(file, name, raw, encoding))
         elif name.endswith("-study-information.csv"):
             studies += _studies(_member(file, name, raw, encoding))
-    _add_reports(file, members, studies, encoding)
-    return Content(analyses, judgements, studies, source=f"{file.name} (RevMan Web)")
+    by_name = {study.name: study for study in studies}
+    for study, report in _publications(file, members, "included", encoding):
+        if study in by_name:
+            by_name[study].reports.append(report)
+    listed = _listed(file, members, studies, encoding)
+    source = f"{file.name} (RevMan Web)"
+    included = [study for study in studies if not study.texts.get(_REASON)]
+    return Content(analyses, judgements, included, listed, source=source)
 
 
 def _data(file: Path, members: dict[str, bytes]) -> dict[str, bytes]:
@@ -166,18 +177,35 @@ def _studies(table: Table) -> list[StudyInfo]:
     return found
 
 
-def _add_reports(
-    file: Path, members: dict[str, bytes], studies: list[StudyInfo], encoding: str | None
-) -> None:
-    """Add the publications that the package has as RIS; tag NS says which study each is of."""
-    by_name = {study.name: study for study in studies}
+def _publications(
+    file: Path, members: dict[str, bytes], which: str, encoding: str | None
+) -> Iterable[tuple[str, dict[str, str]]]:
+    """Study and publication, of those that the package has as RIS; tag NS says which study each is of."""
     for name, raw in members.items():
-        if not name.endswith("-included.ris") or not raw.strip():
+        if not re.search(rf"-{which}[\w-]*\.ris$", name) or not raw.strip():
             continue
         member = inside(file, name)
         for reference in read_ris(member, decode(member, raw, encoding)[0])[0]:
             row = record_of(reference, RIS, Tally())
-            study = by_name.get(reference.first("NS"))
-            if study is not None and (row["title"] or row["doi"] or row["pmid"]):
+            if row["title"] or row["doi"] or row["pmid"]:
                 names = ("doi", "pmid", "title", "authors", "journal", "year")
-                study.reports.append({column: row[column] for column in names if row[column]})
+                yield reference.first("NS"), {column: row[column] for column in names if row[column]}
+
+
+def _listed(
+    file: Path, members: dict[str, bytes], studies: Iterable[StudyInfo], encoding: str | None
+) -> list[Listed]:
+    """Studies not included, by the publications and characteristics that say so."""
+    reasons = {study.name: study.texts[_REASON] for study in studies if study.texts.get(_REASON)}
+    found = []
+    for which, (decision, otherwise) in LISTS.items():
+        reports: dict[str, list[dict[str, str]]] = {}
+        for study, report in _publications(file, members, which, encoding):
+            reports.setdefault(study or report.get("title", ""), []).append(report)
+        if which == "excluded":
+            reports |= {study: [] for study in reasons if study not in reports}
+        found += [
+            Listed(study, decision, reasons.get(study, otherwise), publications)
+            for study, publications in reports.items()
+        ]
+    return found

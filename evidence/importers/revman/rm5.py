@@ -9,10 +9,12 @@ from typing import Any
 from evidence.errors import Problem, ReviewError
 from evidence.importers.references.identifiers import normal_doi
 from evidence.importers.revman.model import (
+    LISTS,
     STATISTICS,
     Analysis,
     Content,
     Judgement,
+    Listed,
     StudyInfo,
     StudyRow,
     measure_named,
@@ -56,14 +58,16 @@ def read_rm5(file: Path) -> Content:
         raise unreadable(file, "holds no analysis", "export a review of interventions with its analyses")
     footnotes = [_text(note) for note in root.iter("FOOTNOTES") if _text(note)]
     said = f"{file.name} (RevMan 5)" + (f". Footnotes: {' / '.join(footnotes)}" if footnotes else "")
-    notes = []
-    for tag, what in (("EXCLUDED_CHAR", "reasons of exclusion"), ("SOF_TABLE", "tables of findings")):
-        if count := len(list(root.iter(tag))):
-            notes.append(f"{count} {what} are not kept: a review folder has no place for them")
+    notes = [
+        f"the table of findings {_text(table.find('TITLE')) or table.get('ID', '')!r} is not kept: a review"
+        " folder has no place for its words and grades, and its numbers follow from the analyses"
+        for table in root.iter("SOF_TABLE")
+    ]
     return Content(
         analyses,
         list(_judgements(root, names)),
         _studies(root),
+        list(_listed(root)),
         title=_text(root.find("COVER_SHEET/TITLE")),
         source=said,
         notes=notes,
@@ -152,6 +156,18 @@ def _studies(root: Any) -> list[StudyInfo]:
         about = texts.get(study.get("ID", ""), {})
         found.append(StudyInfo(name, study.get("YEAR", ""), about, [report for report in reports if report]))
     return found
+
+
+def _listed(root: Any) -> Iterable[Listed]:
+    for name, (decision, otherwise) in LISTS.items():
+        reasons = {
+            entry.get("STUDY_ID", ""): _text(entry.find("CHAR_REASON_FOR_EXCLUSION"))
+            for entry in root.iter(f"{name.upper()}_CHAR")
+        }
+        for study in root.findall(f"STUDIES_AND_REFERENCES/STUDIES/{name.upper()}_STUDIES/STUDY"):
+            reports = [_report(reference) for reference in study.findall("REFERENCE")]
+            reason = reasons.get(study.get("ID", ""), "") or otherwise
+            yield Listed(study.get("NAME") or study.get("ID", ""), decision, reason, reports)
 
 
 def _report(reference: Any) -> dict[str, str]:

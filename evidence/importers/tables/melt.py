@@ -13,12 +13,14 @@ from evidence.importers.table import Table
 from evidence.importers.tables.cells import can_be, sample
 from evidence.importers.tables.header import CONVERTED, STATISTICS, group_of, readings, words
 from evidence.importers.tables.occasions import refuse_untold_times
+from evidence.importers.tables.pairs import Key, name_of, studies_in_pairs, with_names
 from evidence.importers.tables.shape.claims import likely_studies
 from evidence.importers.tables.shape.result import OF_EFFECT, Shape, undecided
 from evidence.importers.tables.targets import as_options
 
 _APART = ("study", "experiment", "outcome", "timepoint", "timepoint_unit")
 """What tells the rows of one study apart."""
+_TELLING = (*_APART, "extractor")
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def long_form(table: Table, shape: Shape, chosen: Mapping[str, str]) -> LongForm
 def _one_row_an_arm(
     table: Table, shape: Shape, chosen: Mapping[str, str], left_out: list[ColumnMapping]
 ) -> LongForm:
-    groups, labels = shape.groups, shape.labels
+    groups, labels = with_names(table, shape.groups), shape.labels
     per_arm = list(dict.fromkeys(what for group in groups.values() for what in group if what != "treatment"))
     given = ["treatment", *dict.fromkeys("n" if what == "non_events" else what for what in per_arm)]
     used = {at for group in groups.values() for at in group.values()}
@@ -113,13 +115,21 @@ def _one_row_an_arm(
     study = shape.known.get("study")
     named = [group["treatment"] for group in groups.values() if "treatment" in group]
     refuse_untold_times(table, shape.known, named, [at for at in kept if at not in shape.known.values()])
-    repeats = _repeats(table, shape.known)
-    rows, problems = _arm_rows(table, groups, labels, kept, given, counts, study is None, repeats)
+    telling = [at for what, at in shape.known.items() if what in _TELLING and study is not None]
+    pairs = studies_in_pairs(table, groups, telling)
+    repeats = ["" if pair else nth for nth, pair in zip(_repeats(table, shape.known), pairs)]
+    repeats = repeats if any(repeats) else []
+    rows, problems = _arm_rows(table, groups, labels, kept, given, counts, study is None, repeats, pairs)
     if problems:
         raise ReviewError(f"{table.name} cannot be imported.", problems)
     header = [table.header[position] for position in kept]
     known = {what: kept.index(at) for what, at in shape.known.items() if at in kept}
     notes = list(shape.notes)
+    if n := sum(rows > 1 for pair, rows in Counter(pairs).items() if pair is not None):
+        notes.append(
+            f"{n} stud{'y stands' if n == 1 else 'ies stand'} in pairs of arms: each arm is taken once"
+        )
+    notes += _effects_alone(table, groups, aside)
     if study is None:
         if counts is None:
             raise _no_study(table)
@@ -159,6 +169,27 @@ def _one_row_an_arm(
     )
 
 
+def _effects_alone(
+    table: Table, groups: Mapping[str, Mapping[str, int]], aside: Sequence[ColumnMapping]
+) -> list[str]:
+    """Say which rows have an effect that does not follow from their arms, which have no numbers."""
+    effects = [table.header.index(item.column) for item in aside if "follows from the arms" in item.note]
+    numbers = [
+        at for group in groups.values() for what, at in group.items() if what not in ("treatment", "arm")
+    ]
+    lines = [
+        line
+        for line, cells in table.rows
+        if any(cells[at] for at in effects) and not any(cells[at] for at in numbers)
+    ]
+    if not lines:
+        return []
+    where = f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines[:5]))}{' ...' * (len(lines) > 5)}"
+    return [
+        f"{where}: an effect and no numbers of its arms; NOT TAKEN: import them as a table of effects alone"
+    ]
+
+
 def _no_study(table: Table) -> ReviewError:
     likely = likely_studies(table, [name for name in table.header if name])[:2]
     asked = " or ".join(as_options({name: "study"}) for name in likely)
@@ -185,10 +216,12 @@ def _arm_rows(
     counts: int | None,
     numbered: bool,
     repeats: Sequence[str] | None,
+    pairs: Sequence[Key | None],
 ) -> tuple[list[tuple[int, tuple[str, ...]]], list[Problem]]:
     """Make a row of each arm: the cells that all arms of a row share, its treatment, its numbers."""
     rows: list[tuple[int, tuple[str, ...]]] = []
     problems: list[Problem] = []
+    seen: set[tuple[Key, str]] = set()
     for number, (line, cells) in enumerate(table.rows, 1):
         present = 0
         shared = [cells[position] for position in kept]
@@ -198,7 +231,7 @@ def _arm_rows(
             shared.append(repeats[number - 1])
         for group, columns in groups.items():
             arm = {what: cells[position] for what, position in columns.items()}
-            filled = [what for what, cell in arm.items() if cell and what != "treatment"]
+            filled = [what for what, cell in arm.items() if cell and what not in ("treatment", "arm")]
             name = labels.get(group) or arm.get("treatment", "")
             if not filled and (group in labels or not name):
                 continue
@@ -208,6 +241,10 @@ def _arm_rows(
                 problems.append(Problem(said, remedy, file=table.name, line=line))
                 continue
             present += 1
+            if (pair := pairs[number - 1]) is not None:
+                if (pair, name_of(arm)) in seen:
+                    continue
+                seen.add((pair, name_of(arm)))
             if "non_events" in arm and not arm.get("n"):
                 arm["n"] = _sum(arm.get("events", ""), arm["non_events"], table, line, problems)
             rows.append((line, (*shared, name, *(arm.get(what, "") for what in given[1:]))))
@@ -328,7 +365,7 @@ def _about_effect(table: Table, position: int) -> str:
 
 def _repeats(table: Table, known: Mapping[str, int], also: Sequence[str] = ()) -> list[str]:
     """Name an experiment for each further row of one study, unless a column tells the rows apart."""
-    telling = [known[what] for what in (*_APART, "extractor", *also) if what in known]
+    telling = [known[what] for what in (*_TELLING, *also) if what in known]
     if "study" not in known or "experiment" in known:
         return []
     seen: Counter[tuple[str, ...]] = Counter()

@@ -299,7 +299,11 @@ def test_syrcle_has_ten_items_of_six_types():
         # Hayden et al. 2013, Ann Intern Med 158:280; "no information" as in robvis
         ("QUIPS", DOMAINS[:6], ["low", "moderate", "high", "no information"]),
         # Wilkinson et al. 2025
-        ("INSPECT-SR", [*DOMAINS[:4], "Overall"], ["no concerns", "some concerns", "serious concerns"]),
+        (
+            "INSPECT-SR",
+            [*DOMAINS[:4], "Overall"],
+            ["no concerns", "some concerns", "serious concerns", "no", "not applicable", "unclear", "yes"],
+        ),
         ("NOS cohort", [], [f"{n} star{'s' * (n != 1)}" for n in range(9, -1, -1)]),
         *(
             (
@@ -325,6 +329,39 @@ def test_syrcle_has_ten_items_of_six_types():
 def test_a_tool_has_the_items_and_answers_of_its_paper(tool, keys, judgements):
     assert needed(tool) == keys
     assert answers(tool) == judgements
+
+
+def test_inspect_sr_has_its_21_checks_in_four_domains():
+    # Wilkinson et al. 2025: 3, 5, 2 and 11 checks, answered yes (something may be wrong), no, unclear or not applicable
+    checks = [row for row in items("INSPECT-SR") if "." in str(row["item"])]
+    assert [row["item"] for row in checks] == [
+        f"{domain}.{check}" for domain, n in ((1, 3), (2, 5), (3, 2), (4, 11)) for check in range(1, n + 1)
+    ]
+    assert {row["answers"] for row in checks} == {"yes|no|unclear|not applicable"}
+    assert {row["answers"] for row in items("INSPECT-SR") if row not in checks} == {
+        "no concerns|some concerns|serious concerns"
+    }
+
+
+def test_a_tool_says_how_it_tells_a_high_risk_or_its_answers_do():
+    """Of each tool: every answer of its items has a severity, or the tool's row says what decides."""
+    severe = {(row["tool"], row["judgement"]): row["severity"] for row in reference("rob_answer")}
+    for tool in reference("rob_tool"):
+        silent = [
+            judgement
+            for row in items(str(tool["tool"]))
+            for judgement in (
+                str(row["answers"]).split("|") if row["answers"] else answers(str(tool["tool"]))
+            )
+            if severe[tool["tool"], judgement] is None
+            and judgement not in ("no information", "not applicable")
+        ]
+        assert bool(silent) == bool(tool["note"]), (tool["tool"], set(silent))
+    assert {row["tool"] for row in reference("rob_threshold")} == {"NOS cohort", "NOS case-control"}
+    for row in reference("rob_threshold"):
+        known = {item["item"]: item["domain"] for item in items(str(row["tool"]))}
+        assert row["sum_item"] in known
+        assert row["domain"] in known.values()
 
 
 def test_stars_of_the_newcastle_ottawa_scale_have_their_limits():

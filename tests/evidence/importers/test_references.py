@@ -504,3 +504,117 @@ def test_the_commands_say_what_they_did(folder, tmp_path):
     result = CliRunner().invoke(cli, ["import", "duplicates", str(output), "--into", str(folder)])
     assert result.exit_code == 0, result.output
     assert "0 records marked" in result.output
+
+
+# --- exports of programs, by their own columns and tags -----------------------------------------------------------
+
+COVIDENCE = (
+    "Title,Authors,Abstract,Published Year,Published Month,Journal,Volume,Issue,Pages,Accession Number,DOI,Ref,"
+    "Covidence #,Study,Notes,Tags\n"
+    '"Cells, and mice","Zheng, Sheng; Yang, Juan",They lived.,2019,3,Stem cells,37,4,501-9,31000001,'
+    "10.1002/stem.0001,17,#204,Zheng 2019,Exclusion reason: Wrong study design; ,Ongoing study\n"
+    'Cords in rats,"Wu, Li",,2020,,Liver,,,,rayyan-12,,18,#205,Wu 2020,,\n'
+)
+LENS = (
+    "Lens ID,Title,Date Published,Publication Year,Publication Type,Source Title,ISSNs,Publisher,Source Country,"
+    "Author/s,Abstract,Volume,Issue Number,Start Page,End Page,Fields of Study,Keywords,MeSH Terms,Chemicals,Funding,"
+    "Source URLs,External URL,PMID,DOI,Microsoft Academic ID,PMCID,Citing Patents Count,References,"
+    "Citing Works Count,Is Open Access,Open Access License,Open Access Colour\n"
+    "000-001-002-003-00X,Cells and mice,2019-03-04,2019,journal article,Stem cells,10665099,Wiley,United Kingdom,"
+    "Sheng Zheng; Juan Yang,They lived.,37,4,501,509,Medicine,stem cells; liver,Mice,,,"
+    "https://pubmed.ncbi.nlm.nih.gov/31000001,https://doi.org/10.1002/stem.0001,31000001,10.1002/STEM.0001,2901,"
+    "PMC6430000,0,,12,true,cc-by,gold\n"
+)
+REFWORKS = """Refworks Export Tagged Format
+
+Character Set=utf-8
+
+Tag legend
+*****
+RT=Reference Type
+T1=Primary Title
+
+*****
+
+RT Journal Article
+SR Electronic(1)
+ID 271
+A1 Zheng,Sheng
+A1 Yang,Juan
+T1 Cells and mice
+JF Stem cells
+JO Stem Cells
+YR 2019
+FD Mar
+VO 37
+IS 4
+SP 501
+OP 509
+K1 stem cells
+K1 liver
+AB They lived.
+IN THIS TRIAL it goes on.
+NO PO: Human
+AN 31000001
+DB PubMed
+DO 10.1002/stem.0001
+LK https://doi.org/10.1002/stem.0001
+OL English (30)
+
+RT Dissertation
+SR Print(0)
+ID 272
+A1 Wu,Li
+T1 Cords in rats
+YR 2020
+"""
+EXPECTED = {
+    "authors": ("Zheng, Sheng; Yang, Juan", "Sheng Zheng; Juan Yang", "Zheng,Sheng; Yang,Juan"),
+    "year": ("2019",), "journal": ("Stem cells",), "volume": ("37",), "issue": ("4",), "pages": ("501-9", "501-509"),
+    "doi": ("10.1002/stem.0001",), "pmid": ("31000001",),
+    "abstract": ("They lived.", "They lived. IN THIS TRIAL it goes on."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "key", "others"),
+    [
+        ("review_1_excluded_csv.csv", COVIDENCE, "#204", 1),
+        ("lens-export.csv", LENS, "000-001-002-003-00X", 0),
+        ("refworks.txt", REFWORKS, "271", 1),
+    ],
+)
+def test_exports_of_covidence_lens_and_refworks_keep_what_they_hold(tmp_path, name, text, key, others):
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    report = import_references(tmp_path / name, tmp_path / "review", database="PubMed")
+    found = rows(tmp_path / "review" / "records.csv")
+    assert len(found) == 1 + others
+    assert found[0]["record"] == f"PubMed:{key}"
+    assert found[0]["title"] in ("Cells, and mice", "Cells and mice")
+    for column, values in EXPECTED.items():
+        assert found[0][column] in values, (column, found[0][column])
+    assert not report.left_out
+    # Every column or tag is accounted for: kept, or said why not.
+    assert all(item.became or item.note for item in report.mappings)
+
+
+def test_the_reason_of_exclusion_of_covidence_is_a_decision_at_full_text(tmp_path):
+    (tmp_path / "c.csv").write_text(COVIDENCE, encoding="utf-8")
+    import_references(tmp_path / "c.csv", tmp_path / "review")
+    decided = [tuple(row.values()) for row in rows(tmp_path / "review" / "screening.csv")]
+    assert decided == [("c:#204", "full_text", "Covidence", "exclude", "Wrong study design")]
+
+
+def test_the_ris_of_refworks_is_read_by_its_habits(tmp_path):
+    """ID from 1, Y2 beside Y1, authors without a blank behind the comma, the link as a further DOI."""
+    (tmp_path / "rw.ris").write_text(
+        "TY  - JOUR\nID  - 271\nT1  - Cells and mice\nA1  - Zheng,Sheng\nA1  - Yang,Juan\nY1  - 2019///Mar\n"
+        "JF  - Stem cells\nJA  - Stem Cells\nVL  - 37\nIS  - 4\nSP  - 501\nEP  - 509\nN2  - They lived.\n"
+        "U2  - 31000001\nUR  - https://doi.org/10.1002/stem.0001\nDO  - 10.1002/stem.0001\nAN  - 31000001\n"
+        "M1  - Journal Article\nER  - \n",
+        encoding="utf-8",
+    )
+    import_references(tmp_path / "rw.ris", tmp_path / "review", database="PubMed")
+    (found,) = rows(tmp_path / "review" / "records.csv")
+    for column, values in EXPECTED.items():
+        assert found[column] in values, (column, found[column])

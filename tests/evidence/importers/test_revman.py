@@ -151,12 +151,12 @@ def package(tmp_path) -> Path:
     labels = ["Analysis group", "Experimental group label", "Control group label", *header]
     domain = "Domain (judgement): Bias arising from the randomization process: All outcomes"
     rob = _csv(
-        ["Study", domain, "Domain (judgement): Blinding (performance bias)"],
+        ["Study", domain, "Domain (judgement): Blinding (performance bias and detection bias)"],
         [
             {
                 "Study": "Aronson",
                 domain: "Low risk of bias",
-                "Domain (judgement): Blinding (performance bias)": "High risk",
+                "Domain (judgement): Blinding (performance bias and detection bias)": "High risk",
             }
         ],
     )
@@ -208,10 +208,17 @@ WHOLE = """<?xml version="1.0" encoding="ISO-8859-1"?><COCHRANE_REVIEW><COVER_SH
 </COVER_SHEET><STUDIES_AND_REFERENCES><STUDIES><INCLUDED_STUDIES>
 <STUDY ID="A" NAME="Adams 2001" YEAR="2001"><REFERENCE TYPE="JOURNAL_ARTICLE"><AU>Adams A</AU><TI>A title</TI>
 <SO>J</SO><YR>2001</YR><IDENTIFIERS><IDENTIFIER TYPE="DOI" VALUE="10.1000/X"/></IDENTIFIERS></REFERENCE></STUDY>
-<STUDY ID="B" NAME="Brown 2002" YEAR="2002"/></INCLUDED_STUDIES></STUDIES></STUDIES_AND_REFERENCES>
+<STUDY ID="B" NAME="Brown 2002" YEAR="2002"/></INCLUDED_STUDIES><EXCLUDED_STUDIES>
+<STUDY ID="X" NAME="Xu 1999" YEAR="1999"><REFERENCE TYPE="JOURNAL_ARTICLE"><AU>Xu X</AU><TI>Not random</TI><SO>J</SO>
+<YR>1999</YR></REFERENCE><REFERENCE TYPE="JOURNAL_ARTICLE"><TI>Again</TI></REFERENCE></STUDY>
+<STUDY ID="Y" NAME="Yi 1998" YEAR="1998"/></EXCLUDED_STUDIES><ONGOING_STUDIES><STUDY ID="Z" NAME="Zuse" YEAR="2030"/>
+</ONGOING_STUDIES></STUDIES></STUDIES_AND_REFERENCES><SOF_TABLES><SOF_TABLE ID="SOF-01"><TITLE>Drug for men</TITLE>
+<TABLE><TR><TD><P>Death</P></TD></TR></TABLE></SOF_TABLE></SOF_TABLES>
 <CHARACTERISTICS_OF_STUDIES><CHARACTERISTICS_OF_INCLUDED_STUDIES><INCLUDED_CHAR STUDY_ID="A"><CHAR_METHODS><P>Open
 study</P></CHAR_METHODS><CHAR_PARTICIPANTS><P>20 men</P></CHAR_PARTICIPANTS></INCLUDED_CHAR>
-<FOOTNOTES><P>F: Fahrenheit</P></FOOTNOTES></CHARACTERISTICS_OF_INCLUDED_STUDIES></CHARACTERISTICS_OF_STUDIES>
+<FOOTNOTES><P>F: Fahrenheit</P></FOOTNOTES></CHARACTERISTICS_OF_INCLUDED_STUDIES><CHARACTERISTICS_OF_EXCLUDED_STUDIES>
+<EXCLUDED_CHAR STUDY_ID="X"><CHAR_REASON_FOR_EXCLUSION><P>Not randomised</P></CHAR_REASON_FOR_EXCLUSION></EXCLUDED_CHAR>
+</CHARACTERISTICS_OF_EXCLUDED_STUDIES></CHARACTERISTICS_OF_STUDIES>
 <QUALITY_ITEMS><QUALITY_ITEM LEVEL="STUDY"><NAME>Allocation concealment (selection bias)</NAME><QUALITY_ITEM_DATA>
 <QUALITY_ITEM_DATA_ENTRY RESULT="YES" STUDY_ID="A"><DESCRIPTION><P>Sealed envelopes</P></DESCRIPTION>
 </QUALITY_ITEM_DATA_ENTRY><QUALITY_ITEM_DATA_ENTRY RESULT="NO" STUDY_ID="B"><DESCRIPTION/></QUALITY_ITEM_DATA_ENTRY>
@@ -263,6 +270,36 @@ def test_one_empty_analysis_stops_nothing_and_the_review_comes_over_whole(tmp_pa
     assert [(p["outcome"], p["measure"], p.get("method"), p["treatment"]) for p in planned] == [
         ("1.1 Death", "RR", "MH", "Drug"), ("1.2 Relapse", "RR", None, "Drug"),
     ]  # fmt: skip
+
+
+def test_studies_that_a_review_lists_and_does_not_include_keep_their_reasons_and_make_no_flow(tmp_path):
+    (tmp_path / "a.rm5").write_text(WHOLE, encoding="latin-1")
+    report, _ = import_revman(tmp_path / "a.rm5", tmp_path / "review")
+    assert "the table of findings 'Drug for men' is not kept" in str(report)
+    with evidence.open(tmp_path / "review") as db:
+        found = db.rows(
+            "select title, year, decision, reason from record inner join screening using (record) order by record"
+        )
+        assert [tuple(row.values()) for row in found] == [
+            ("Not random", 1999, "exclude", "Not randomised"), ("Again", None, "exclude", "Not randomised"),
+            ("Yi 1998", None, "exclude", None), ("Zuse", None, "unclear", "ongoing"),
+        ]  # fmt: skip
+        # Nobody knows how many records there were: the list says nothing of that.
+        assert {row["box"] for row in db.rows("from prisma_flow")} == {"total_studies"}
+
+
+def test_a_package_has_the_studies_that_were_not_included_as_ris(package, tmp_path):
+    other = tmp_path / "other.zip"
+    with zipfile.ZipFile(package) as old, zipfile.ZipFile(other, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+        new.writestr("CD1-excluded.ris", "TY  - JOUR\nTI  - Not random\nPY  - 1999\nNS  - Xu 1999\nER  - \n")
+    import_revman(other, tmp_path / "review")
+    assert [(row["record"], row["title"]) for row in rows_of(tmp_path / "review" / "records.csv")] == [
+        ("listed Xu 1999", "Not random")
+    ]
+    decided = rows_of(tmp_path / "review" / "screening.csv")
+    assert [(row["stage"], row["decision"]) for row in decided] == [("listed", "exclude")]
 
 
 def test_the_plan_that_comes_of_it_is_carried_out_by_the_review_s_own_method(tmp_path):
@@ -347,7 +384,7 @@ def test_the_judgements_of_a_package(package, tmp_path):
     # Old reviews have items of their own: a tool of the folder holds them.
     assert sorted(found) == [
         ("Aronson", "RoB 2", "D1", "low"),
-        ("Aronson", "RoB of this review", "Blinding (performance bias)", "high"),
+        ("Aronson", "RoB of this review", "Blinding (performance bias and detection bias)", "high"),
     ]
     assert "items that no tool here has" in str(report)
 
