@@ -29,12 +29,14 @@ from evidence.importers.tables.prepare import (
     taken_apart,
     without_per_cent_signs,
     without_totals,
+    years_read,
 )
 from evidence.importers.tables.rows import Arms, report_sources
 from evidence.importers.tables.shape.result import CENTRES, Shape, undecided
 from evidence.importers.tables.shape.understand import understand
 from evidence.importers.tables.suggest import Suggestion, no_shape, with_suggestions
 from evidence.importers.tables.targets import as_options, is_target, refuse_unknown
+from evidence.importers.tables.ways_out import dispensable, with_a_way_out
 from evidence.names import suggestion
 from evidence.store.bulk import uncollected
 
@@ -187,12 +189,16 @@ def import_arms(
     if not kinds:
         raise _no_row(name, report)
     report_sources(report, form)
+    can_go = dispensable(form)
     # The rows are in the draft now; a large table need not be in memory twice while the folder is checked.
     del form, understood
     _refuse_shared(kinds, of_outcome)
     for key, kind in kinds.items():
         _add_outcome(draft, report, name, key, kind, of_outcome)
-    return draft.finish(report, dry_run=dry_run)
+    try:
+        return draft.finish(report, dry_run=dry_run)
+    except ReviewError as error:
+        raise with_a_way_out(error, can_go) from None
 
 
 @dataclass(frozen=True)
@@ -232,6 +238,8 @@ class Call:
         aside = {table.header[at]: why for at, why in shape.aside.items()}
         form = converted(_with_unit_of_time(long_form(table, shape, chosen), shape, table))
         told = without_per_cent_signs(form.table, form.further)
+        if "year" in form.known:
+            told = years_read(told, form.known["year"])
         form = replace(form, table=told, notes=(*form.notes, *told.notes[len(form.table.notes) :]))
         is_relative = shape.rows in ("contrasts", "effects")
         if not is_relative:

@@ -27,6 +27,12 @@ _TOTAL = re.compile(
 )
 """What stands in the study's column of a row that is none."""
 _PER_CENT = re.compile(r"[+-]?\d+(\.\d+)? ?%")
+_YEAR = re.compile(r"\(?((?:1[89]|20)\d\d) ?[a-z]?\)?")
+_NO_YEAR = re.compile(
+    r"\(?(in (press|prep(aration)?|review|revision)|unpub(lished)?|n\.? ?d\.?|submitted|forthcoming|preprint"
+    r"|accepted|ongoing|ahead of print|online first|under review)\.?\)?",
+    re.IGNORECASE,
+)
 _MOST_SUMMED = 10_000
 """Rows of a table that may have a row of sums."""
 
@@ -289,6 +295,33 @@ def without_per_cent_signs(table: Table, positions: Iterable[int]) -> Table:
     )
     names = " and ".join(repr(table.header[at]) for at in signed)
     return replace(table, rows=rows, notes=(*table.notes, f"per cent signs were taken off {names}"))
+
+
+def years_read(table: Table, position: int) -> Table:
+    """Read the years of ``2000a`` and ``(2000)``; what is in press has none yet.
+
+    Two studies of one year are told apart by letters in a list of references, and by names here.
+    """
+    read, none = {}, set()
+    for cell in {cells[position] for _, cells in table.rows}:
+        if match := _YEAR.fullmatch(cell):
+            read[cell] = match[1]
+        elif _NO_YEAR.fullmatch(cell):
+            read[cell] = ""
+            none.add(cell)
+    if all(cell == year for cell, year in read.items()):
+        return table
+    rows = tuple(
+        (line, (*cells[:position], read.get(cells[position], cells[position]), *cells[position + 1 :]))
+        for line, cells in table.rows
+    )
+    name = table.header[position]
+    notes = []
+    if lettered := [cell for cell, year in read.items() if year not in (cell, "")]:
+        notes.append(f"{name!r} was read without its letter: {min(lettered)!r} as {read[min(lettered)]}")
+    if none:
+        notes.append(f"{name!r} is no year yet, and left empty: {', '.join(map(repr, sorted(none)))}")
+    return replace(table, rows=rows, notes=(*table.notes, *notes))
 
 
 def filled_down(table: Table, position: int) -> Table:

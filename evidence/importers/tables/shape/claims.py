@@ -9,6 +9,7 @@ from functools import cached_property
 from evidence.errors import CallError
 from evidence.facts.reference import keyed
 from evidence.folder.column_names import plain, targets
+from evidence.folder.layout import FILE
 from evidence.importers.table import Table
 from evidence.importers.tables.cells import are_codes, are_names, are_numbers, are_years, can_be, sample
 from evidence.importers.tables.header import STATISTICS, Reading, readings, words
@@ -33,6 +34,13 @@ WEAK_SIDE = ("control", "comparison", "versus", "vs", "reference")
 """Names of a comparator that are those of other things as well."""
 _NAMING = frozenset(("treatment", "arm", "arm_a", "arm_b", "outcome", "experiment", "class"))
 _READ_FROM = frozenset(("text", "table", "figure", "author"))
+_ALLOWED = {
+    column.name: frozenset(column.allowed)
+    for file in ("arms.csv", "measurements.csv", "contrasts.csv")
+    for column in FILE[file].columns
+    if column.allowed
+}
+"""What may stand in columns with a fixed list: one of that name that holds other words is another."""
 MAPPED, FULL, USUAL, SHORT, WEAK = range(5)
 """How good the right of a column to a meaning is: said by a person, or by its name."""
 
@@ -173,16 +181,20 @@ def of_row(columns: Columns, but: Collection[str] = ()) -> tuple[Claims, dict[in
             units[position] = unit
             options = frozenset(("timepoint",))
         for meaning in options - STATISTICS - {"treatment"} - set(but):
-            if position in columns.mapped or _is_what_it_says(meaning, columns.cells(position)):
+            if position in columns.mapped or is_what_it_says(meaning, columns.cells(position)):
                 claims[meaning][position] = columns.rank(position, meaning)
     return claims, units
 
 
-def _is_what_it_says(meaning: str, cells: Sequence[str]) -> bool:
-    """Whether cells are what a name says: not every method is one of reading, nor every year one."""
+def is_what_it_says(meaning: str, cells: Sequence[str]) -> bool:
+    """Whether cells are what a name says: not every method is one of reading, nor a scale log or natural."""
+    if meaning == "year":
+        return are_years(cells)
     if meaning == "method":
         return not _READ_FROM.isdisjoint(cell.lower() for cell in cells)
-    return meaning != "year" or are_years(cells)
+    if meaning in _ALLOWED:
+        return not cells or 2 * sum(cell.lower() in _ALLOWED[meaning] for cell in cells) >= len(cells)
+    return True
 
 
 def time_unit(name: str) -> str | None:

@@ -11,7 +11,15 @@ from evidence.folder.column_names import differences_called, effect_name, plain,
 from evidence.folder.layout import FILE
 from evidence.importers.tables.cells import are_names
 from evidence.importers.tables.header import readings
-from evidence.importers.tables.shape.claims import USUAL, WEAK_SIDE, Claims, Columns, decide, of_row
+from evidence.importers.tables.shape.claims import (
+    USUAL,
+    WEAK_SIDE,
+    Claims,
+    Columns,
+    decide,
+    is_what_it_says,
+    of_row,
+)
 from evidence.importers.tables.shape.result import CONTROL, TREATED, Shape
 
 OF_ARM = frozenset(column.name for column in FILE["arms.csv"].columns) - {"study", "experiment", "n"}
@@ -55,13 +63,14 @@ def _relative(columns: Columns, measure: str | None) -> tuple[Claims, dict[int, 
         options = targets("contrast level").get(short, frozenset()) or frozenset(_of_effect(name, measure))
         if not options and (side := _names_one(name)) and columns.can_be(position, "treatment"):
             claims[side][position] = USUAL
-        for meaning in options - {"method"}:
+        for meaning in options:
             of_side = len(short) == 1 and meaning not in ("estimate", "study")
             if of_side and not columns.can_be(position, "treatment"):
                 continue
             if meaning == "arm_b" and short in WEAK_SIDE and not are_names(columns.cells(position)):
                 continue
-            claims[meaning][position] = columns.rank(position, meaning)
+            if position in columns.mapped or is_what_it_says(meaning, columns.cells(position)):
+                claims[meaning][position] = columns.rank(position, meaning)
     for meaning, ranks in rows.items():
         # What a study is described by has no column in contrasts.csv.
         if meaning in FILE["contrasts.csv"].by_name or meaning in FILE["studies.csv"].by_name:

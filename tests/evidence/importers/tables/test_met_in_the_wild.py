@@ -229,3 +229,40 @@ def test_a_row_of_totals_is_none_in_any_words(tmp_path, name):
     code, said, folder = take(tmp_path, text, "--rows", f"study <> '{name}'")
     assert code == 0, said
     assert {r["study"] for r in rows(folder, "studies")} == {"A", "B"}
+
+
+@pytest.mark.parametrize(("text", "column"), [
+    ("study,treatment,n,mean,sd,unit\nA,x,9,5,2,blinks\nA,y,9,6,2,blinks\n", "unit"),
+    ("study,treatment,n,mean,sd,se\nA,x,9,5,2,0.2\nA,y,9,6,2,.67\n", "se"),
+    ("study,n_e,mean_e,sd_e,se_e,n_c,mean_c,sd_c,se_c\nA,9,5,2,0.2,9,6,2,.67\n", "se_e"),
+    ("study,treatment,year,n,mean,sd\nA,x,c1999,9,5,2\nA,y,c1999,9,6,2\nB,x,2001,9,1,1\nB,y,2001,9,1,1\n", "year"),
+])  # fmt: skip
+def test_wrong_cells_of_a_column_that_can_go_have_a_way_out_that_works(tmp_path, text, column):
+    code, said, folder = take(tmp_path, text)
+    assert code == 1
+    assert said.count("an import can leave it out") == 1
+    way = shlex.split(said.split("an import can leave it out: ")[1].splitlines()[0])
+    assert f"{column}=" in way
+    code, said, folder = take(tmp_path, text, *way)
+    assert code == 0, said
+    assert len(rows(folder, "arms")) >= 2
+
+
+def test_a_column_called_like_one_with_a_fixed_list_is_another_where_it_holds_other_words(tmp_path):
+    text = "study,treat1,treat2,smd,se,scale\nA,x,y,0.5,0.2,BDI\nB,x,y,0.4,0.2,HAMD\n"
+    code, said, folder = take(tmp_path, text, "--measure", "SMD")
+    assert code == 0, said
+    assert [r["scale"] for r in rows(folder, "studies")] == ["BDI", "HAMD"]
+    text = "study,treat1,treat2,OR,ci_lower,ci_upper,scale\nA,x,y,-0.7,-1.4,0,log\n"
+    (tmp_path / "other").mkdir()
+    code, said, folder = take(tmp_path / "other", text, "--measure", "OR")
+    assert code == 0, said
+    assert rows(folder, "contrasts")[0]["scale"] == "log"
+
+
+def test_years_with_letters_are_years_and_what_is_in_press_has_none(tmp_path):
+    text = "study,year,ai,n1i,ci,n2i\nA,2000a,5,20,8,21\nB,(2001),3,33,4,31\nC,in press,3,33,4,31\nD,n.d.,3,33,4,31\n"
+    code, said, folder = take(tmp_path, text)
+    assert code == 0, said
+    assert [r["year"] for r in rows(folder, "studies")] == ["2000", "2001", "", ""]
+    assert "left empty: 'in press', 'n.d.'" in said
