@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
@@ -12,6 +13,7 @@ _LOOKED_AT = 4000
 """Cells that are looked at to tell what a column is: the fifth of them that may be wrong does not change
 it."""
 
+_CITATION = re.compile(r"\b(1[89]|20)\d\d[a-z]?\b|\bet al\b", re.IGNORECASE)
 WHOLE = 1e-3
 """Distance from a whole number that is a program's noise: 10.000004 animals are ten."""
 
@@ -55,6 +57,11 @@ def are_years(cells: Sequence[str]) -> bool:
 def are_names(cells: Sequence[str]) -> bool:
     """Whether most cells hold something other than numbers."""
     return bool(cells) and not are_numbers(cells)
+
+
+def are_citations(cells: Sequence[str]) -> bool:
+    """Whether most cells name papers, by their year or their further authors: no treatments."""
+    return bool(cells) and 2 * sum(bool(_CITATION.search(cell)) for cell in cells) >= len(cells)
 
 
 def can_be(meaning: str, cells: Sequence[str]) -> bool:

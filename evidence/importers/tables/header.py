@@ -158,10 +158,19 @@ def _by_words(parts: list[str]) -> list[Reading]:
         for start in range(len(parts) - length + 1):
             options = _options("".join(parts[start : start + length]))
             if options:
-                found += _with_group(options, parts[:start], parts[start + length :])
+                found += [
+                    reading
+                    for reading in _with_group(options, parts[:start], parts[start + length :])
+                    if parts[start] == "n" or len(parts[start]) > 1 or not _is_code(reading.rest)
+                ]
         if found:
             return found
     return []
+
+
+def _is_code(rest: str) -> bool:
+    """Whether what remains of a name makes a letter in it no statistic: R2D is no count called r."""
+    return any(len(word) == 1 for word in rest.split())
 
 
 def _with_group(options: frozenset[str], before: list[str], after: list[str]) -> list[Reading]:

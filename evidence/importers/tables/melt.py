@@ -191,7 +191,7 @@ def _effects_alone(
 
 
 def _no_study(table: Table) -> ReviewError:
-    likely = likely_studies(table, [name for name in table.header if name])[:2]
+    likely = likely_studies(table, [name for name in table.header if name], by_cells=False)[:2]
     asked = " or ".join(as_options({name: "study"}) for name in likely)
     return ReviewError(
         f"{table.name} does not say which study a row is.",
@@ -238,6 +238,9 @@ def _arm_rows(
             if not name:
                 said = f"arm {group} has {', '.join(filled)} and no treatment"
                 remedy = "name its treatment, or empty its cells"
+                if not problems:
+                    way = as_options({table.header[columns["treatment"]]: ""})
+                    remedy += f"; an import can do without these names: {way}"
                 problems.append(Problem(said, remedy, file=table.name, line=line))
                 continue
             present += 1

@@ -243,7 +243,12 @@ def _counts_of_groups(table: Table, free: list[str]) -> Iterator[dict[str, str]]
             if name not in sizes.values() and rest and len(rest) + len(group) == len(parts):
                 stems[" ".join(rest)][group] = name
     for columns in stems.values():
-        if len(columns) == 2 and all(_never_above(table, columns[g], sizes[g]) for g in ordered):
+        flags = all({*table.column(name)} <= {"0", "1", ""} for name in columns.values())
+        if (
+            len(columns) == 2
+            and not flags
+            and all(_never_above(table, columns[g], sizes[g]) for g in ordered)
+        ):
             yield {
                 name: f"{what}{side}"
                 for side, g in enumerate(ordered, 1)

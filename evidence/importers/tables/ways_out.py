@@ -22,8 +22,10 @@ _CAN_GO = frozenset(
 
 
 def dispensable(form: LongForm) -> dict[str, tuple[str, ...]]:
-    """Return the table's columns of each meaning that an import can do without."""
-    names = {what: form.table.header[form.known[what]] for what in form.known.keys() & _CAN_GO}
+    """Return the table's columns of each meaning that an import can do without; and those without one."""
+    header = form.table.header
+    names = {what: header[form.known[what]] for what in form.known.keys() & _CAN_GO}
+    names |= {header[at]: header[at] for at in form.further}
     return {what: form.sources.get(name, (name,)) for what, name in names.items()}
 
 

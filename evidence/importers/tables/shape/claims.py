@@ -221,14 +221,14 @@ def _unit_in(name: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def likely_studies(table: Table, names: Iterable[str]) -> list[str]:
+def likely_studies(table: Table, names: Sequence[str], *, by_cells: bool = True) -> list[str]:
     """Guess which columns may name the study, where none has its name: by words, else by cells.
 
     Returns
     -------
     list of str
-        Columns whose names are of papers or authors; else those of names most of which are there once or
-        twice; none where a column is known to name the study.
+        Columns whose names are of papers or authors; else, last, those whose cells are names most of which
+        are there once or twice; none where a column is known to name the study.
     """
     meanings = targets("arm level")
     free = [name for name in names if plain(name) not in meanings]
@@ -241,7 +241,9 @@ def likely_studies(table: Table, names: Iterable[str]) -> list[str]:
         for name in filled
         if word in (part.removesuffix("s") for part in words(name))
     ]
-    return list(dict.fromkeys(by_word)) or [
+    if by_word or not by_cells:
+        return list(dict.fromkeys(by_word))
+    return [
         name for name, cells in filled.items() if are_names(cells) and 2 * len(set(cells)) >= len(cells) > 2
     ]
 

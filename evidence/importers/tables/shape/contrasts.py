@@ -9,7 +9,7 @@ from evidence import facts
 from evidence.errors import CallError
 from evidence.folder.column_names import differences_called, effect_name, plain, targets
 from evidence.folder.layout import FILE
-from evidence.importers.tables.cells import are_names
+from evidence.importers.tables.cells import are_citations, are_names
 from evidence.importers.tables.header import readings
 from evidence.importers.tables.shape.claims import (
     USUAL,
@@ -67,7 +67,8 @@ def _relative(columns: Columns, measure: str | None) -> tuple[Claims, dict[int, 
             of_side = len(short) == 1 and meaning not in ("estimate", "study")
             if of_side and not columns.can_be(position, "treatment"):
                 continue
-            if meaning == "arm_b" and short in WEAK_SIDE and not are_names(columns.cells(position)):
+            cells = columns.cells(position)
+            if meaning == "arm_b" and short in WEAK_SIDE and (not are_names(cells) or are_citations(cells)):
                 continue
             if position in columns.mapped or is_what_it_says(meaning, columns.cells(position)):
                 claims[meaning][position] = columns.rank(position, meaning)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from evidence.folder.column_names import plain, targets
-from evidence.importers.tables.cells import are_codes, are_names, are_numbers
+from evidence.importers.tables.cells import are_citations, are_codes, are_names, are_numbers
 from evidence.importers.tables.header import STATISTICS, Reading, group_words
 from evidence.importers.tables.shape.claims import (
     FULL,
@@ -160,10 +160,10 @@ def _names_side(columns: Columns, position: int, name: str) -> tuple[str, int]:
         if mapped or short in ("arma", "armb"):
             return side, MAPPED if mapped else FULL
         # One column for the drug, or for the comparator, of each row: names, not codes of a subgroup.
-        if are_names(columns.cells(position)):
+        if are_names(columns.cells(position)) and not are_citations(columns.cells(position)):
             return side, WEAK + (_WEAKEST.index(short) + 1 if short in _WEAKEST else 0)
     if "treatment" in targets("arm level").get(short, ()) and (mapped or are_names(columns.cells(position))):
         return "1", MAPPED if mapped else WEAK
     if group_words().get(short, ("",))[0] == "2" and len(short) > 2 and are_names(columns.cells(position)):
-        return "2", WEAK
+        return ("", WEAK) if are_citations(columns.cells(position)) else ("2", WEAK)
     return "", WEAK

@@ -17,7 +17,7 @@ from evidence.errors import EvidenceError
 from evidence.facts.reference import reference
 from evidence.importers.arms import import_arms
 from evidence.importers.table import Table
-from evidence.importers.tables.header import group_words, readings
+from evidence.importers.tables.header import STATISTICS, group_words, readings
 
 
 def rows(folder: Path, name: str) -> list[dict[str, str]]:
@@ -266,3 +266,26 @@ def test_years_with_letters_are_years_and_what_is_in_press_has_none(tmp_path):
     assert code == 0, said
     assert [r["year"] for r in rows(folder, "studies")] == ["2000", "2001", "", ""]
     assert "left empty: 'in press', 'n.d.'" in said
+
+
+def test_citations_are_no_treatments(tmp_path):
+    text = (
+        "study_ID,Reference,control,exp_mean,exp_se,exp_n,con_mean,con_se,con_n\n"
+        "s1,Reyes et al. (2012a),20%,13.9,1.28,8,11.97,1.28,8\ns2,Mayer 2009,,1,.5,8,2,.5,8\n"
+    )
+    code, said, _ = take(tmp_path, text)
+    assert code == 1
+    assert "arm 2 has mean, se, n and no treatment" in said
+    code, said, folder = take(
+        tmp_path, text, *shlex.split(said.split("without these names: ")[1].splitlines()[0])
+    )
+    assert code == 0, said
+    assert {r["treatment"] for r in rows(folder, "treatments")} == {"treatment", "control"}
+    assert [r["Reference"] for r in rows(folder, "studies")] == ["Reyes et al. (2012a)", "Mayer 2009"]
+
+
+def test_a_code_with_a_letter_is_no_statistic(tmp_path):
+    assert not any(reading.options & STATISTICS for reading in readings("R2D_TX"))
+    assert {r.group for r in readings("post_m_exp")} == {"1"}
+    code, _, _ = take(tmp_path, "study,R2D_TX,R2D_COMP,N_TX,N_COMP\nA,1,0,40,41\nB,0,1,30,31\n")
+    assert code == 1
