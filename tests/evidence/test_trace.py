@@ -9,6 +9,7 @@ from analysis.plan import run_pairwise
 from evidence.cli import cli
 from evidence.errors import CallError
 from evidence.results import save
+from evidence.store.definitions import remember
 from evidence.trace import address, addresses, trace
 
 
@@ -17,6 +18,7 @@ def analysed(example_file, tmp_path_factory):
     """The worked example with one pairwise analysis kept in it."""
     path = tmp_path_factory.mktemp("analysed") / "example.duckdb"
     shutil.copyfile(example_file, path)
+    remember(path)
     with evidence.open(path) as db:
         run = run_pairwise(
             db, outcome="alt", measure="ROM", treatment="a", versus="vehicle", by="species", analysis="alt-a"
