@@ -112,13 +112,13 @@ def _empty(path: Path) -> duckdb.DuckDBPyConnection:
     """Write an empty evidence base and open it."""
     copy_blank(path)
     try:
-        return connect(path, write=True)
+        return connect(path, write=True, journal=False)
     except CallError:
         # The cached file was damaged.
         discard_blank()
         _remove(path)
         copy_blank(path)
-        return connect(path, write=True)
+        return connect(path, write=True, journal=False)
 
 
 def fill(connection: duckdb.DuckDBPyConnection, review: Review) -> None:

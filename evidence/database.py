@@ -45,6 +45,7 @@ def connect(
     allowed_path: str | Path | None = None,
     threads: int | None = None,
     memory_limit: str | None = None,
+    journal: bool = True,
 ) -> duckdb.DuckDBPyConnection:
     """Open a DuckDB database.
 
@@ -63,6 +64,9 @@ def connect(
         first to end writes first, and equal content would not be equal bytes.
     memory_limit : str, optional
         For example ``"2GB"``.
+    journal : bool
+        Whether what is written goes into a log first, from which the file of a killed process is mended; a
+        file that is thrown away then needs none.
 
     Returns
     -------
@@ -93,6 +97,7 @@ def connect(
                 "a review folder, or a bundled review."
             )
         access = f"storage_version '{STORAGE_VERSION}'" if write else "read_only"
+        access += "" if journal else ", recovery_mode no_wal_writes"
         try:
             connection.execute(f"attach {_literal(os.fspath(file))} as evidence_file ({access})")
         except duckdb.Error as error:

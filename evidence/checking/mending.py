@@ -1,4 +1,9 @@
-"""What mending a suspicion would do to the pooled results: the views, run on the studies that are mended."""
+"""What mending a suspicion would do to the pooled results: the views, run on the studies that are mended.
+
+Planning the views takes longer than computing the few studies of a suspicion, so many suspicions are mended
+at once, in one file: each in a world of its own, which is an outcome of that file. Outcomes are never pooled
+together.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +18,7 @@ from evidence.database import connect
 from evidence.facts.plausibility import STATISTICS
 from evidence.store.blank import copy_blank
 from evidence.store.objects import STORED, sql_objects, used_by
-from evidence.store.rows import load_order, references
+from evidence.store.rows import insert, load_order, references
 from evidence.store.stored import refresh
 
 if TYPE_CHECKING:
@@ -33,6 +38,29 @@ _MEASURES = sorted(
 
 _Comparison = tuple[str, str, str]
 _Pooled = tuple[int, float | None, float | None, float | None]
+
+
+_POOLED = "measure, treatment_a, treatment_b, k, random_estimate, random_ci_lower, random_ci_upper"
+"""A comparison, and what is told of it."""
+_AT_ONCE = 2_000_000
+"""Contrasts of all worlds together, at most, that are pooled at once."""
+
+
+class _World(NamedTuple):
+    """A suspicion that is mended, with its rows of ``mended_measurement``."""
+
+    number: int
+    suspicion: str
+    rows: list[dict[str, Any]]
+
+    @property
+    def outcome(self) -> str:
+        return str(self.rows[0]["outcome"])
+
+    @property
+    def label(self) -> str:
+        """Name of the outcome that stands for it."""
+        return f"{self.number}|{self.outcome}"
 
 
 class Effect(NamedTuple):
@@ -97,16 +125,18 @@ def effects(
         _beside(db.path, Path(scratch)) as (connection, of_studies),
     ):
         before: dict[str, dict[_Comparison, _Pooled]] = {}
-        for i, name in enumerate(suspicions):
-            progress(f"Mending {i + 1} of {len(suspicions)}")
-            outcome = mended[name][0]["outcome"]
-            if outcome not in before:
-                before[outcome] = _pooled(db.connection, outcome)
-            after = _mended(connection, of_studies, outcome, mended[name])
-            for comparison, now in after.items():
-                was = before[outcome].get(comparison)
-                if was is not None and now != was:
-                    found.append(Effect._make((name, outcome, *comparison, *was, *now)))
+        at_once = max(1, _AT_ONCE // (1 + db.value("select count(*) from contrast")))
+        for start in range(0, len(suspicions), at_once):
+            progress(f"Mending {start + 1} of {len(suspicions)}")
+            worlds = [_World(i, name, mended[name]) for i, name in enumerate(suspicions[start:][:at_once])]
+            after = _mended(connection, of_studies, worlds)
+            for world in worlds:
+                if world.outcome not in before:
+                    before[world.outcome] = _pooled_as_it_is(db, world.outcome)
+                for comparison, now in sorted(after[world.number].items()):
+                    was = before[world.outcome].get(comparison)
+                    if was is not None and now != was:
+                        found.append(Effect._make((world.suspicion, world.outcome, *comparison, *was, *now)))
     return found
 
 
@@ -178,69 +208,170 @@ def _of_a_study(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
     return any(name == "study" for name, *_ in columns)
 
 
-def _pooled(connection: duckdb.DuckDBPyConnection, outcome: str) -> dict[_Comparison, _Pooled]:
-    (view,) = (item for item in sql_objects() if item.name == "pooled")
-    rows = connection.execute(
-        "select measure, treatment_a, treatment_b, k, random_estimate, random_ci_lower, random_ci_upper "
-        f"from ({view.query}) as pooled where outcome = ? order by measure, treatment_a, treatment_b",
-        [outcome],
-    ).fetchall()
+def _pooled_as_it_is(db: EvidenceBase, outcome: str) -> dict[_Comparison, _Pooled]:
+    rows = db.connection.execute(f"select {_POOLED} from pooled where outcome = ?", [outcome]).fetchall()
     return {(measure, a, b): (k, *numbers) for measure, a, b, k, *numbers in rows}
 
 
 def _mended(
-    connection: duckdb.DuckDBPyConnection, of_studies: list[str], outcome: str, rows: list[dict[str, Any]]
-) -> dict[_Comparison, _Pooled]:
-    """Pool once mended the comparisons that the mended studies take part in, or did."""
+    connection: duckdb.DuckDBPyConnection, of_studies: list[str], worlds: list[_World]
+) -> dict[int, dict[_Comparison, _Pooled]]:
+    """Pool once mended, world by world, the comparisons that the mended studies take part in, or did."""
     connection.execute("begin")
     try:
-        ids = [row["measurement_id"] for row in rows]
-        connection.execute(
-            "create temp table mended as select distinct study from whole.measurement "
-            "where measurement_id in (select unnest(?::bigint[]))",
-            [ids],
-        )
+        _make_worlds(connection, worlds)
         for table in of_studies:
-            connection.execute(
-                f"insert into {table} from whole.{table} where study in (select study from mended)"
-            )
-        for row in rows:
-            if row["kept"]:
-                assignments = ", ".join(f'"{name}" = ?' for name in STATISTICS)
+            if table not in ("measurement", "reported_contrast"):
                 connection.execute(
-                    f"update measurement set {assignments} where measurement_id = ?",
-                    [*(row[name] for name in STATISTICS), row["measurement_id"]],
+                    f"insert into {table} from whole.{table} where study in (select study from mended)"
                 )
-            else:
-                connection.execute(
-                    "delete from measurement where measurement_id = ?", [row["measurement_id"]]
-                )
-        _know_outcomes(connection, [row["measurement_id"] for row in rows if not row["kept"]])
+        _copy_rows(connection)
+        _know_outcomes(connection, worlds)
         refresh(connection, ["contrast_choice"], without=_OF_ALL_STUDIES)
-        columns = "measure, treatment_a, treatment_b"
-        theirs = f"select {columns} from %s.contrast_choice where study in (select study from mended)"
-        touched = f"select {columns} from ({theirs % STORED} union {theirs % f'whole.{STORED}'}) as touched"
-        moved = connection.execute(f"{touched} order by all").fetchall()
-        connection.execute(
-            f"insert into {STORED}.contrast_choice from whole.{STORED}.contrast_choice "
-            f"where outcome = ? and ({columns}) in ({touched}) "
-            "and study not in (select study from mended)",
-            [outcome],
-        )
-        pooled = _pooled(connection, outcome)
-        return {comparison: pooled.get(comparison, (0, None, None, None)) for comparison in moved}
+        _add_other_studies(connection)
+        (view,) = (item for item in sql_objects() if item.name == "pooled")
+        pooled = {
+            (label, measure, a, b): (k, *numbers)
+            for label, measure, a, b, k, *numbers in connection.execute(
+                f"select outcome, {_POOLED} from ({view.query}) as pooled"
+            ).fetchall()
+        }
+        found: dict[int, dict[_Comparison, _Pooled]] = {world.number: {} for world in worlds}
+        for number, label, *comparison in connection.execute(
+            "select number, label, measure, treatment_a, treatment_b from touched"
+        ).fetchall():
+            measure, a, b = comparison
+            found[number][measure, a, b] = pooled.get((label, measure, a, b), (0, None, None, None))
+        return found
     finally:
         connection.execute("rollback")
 
 
-def _know_outcomes(connection: duckdb.DuckDBPyConnection, gone: list[int]) -> None:
-    """Fill the stored views that speak of all studies, from all their rows but some measurements."""
+def _make_worlds(connection: duckdb.DuckDBPyConnection, worlds: list[_World]) -> None:
+    """Name each world as an outcome, planned like its own, and list what is mended in it, and whose."""
+    columns = ", ".join(f'"{name}" double' for name in STATISTICS)
+    connection.execute(
+        f"create temp table edit (number bigint, measurement_id bigint, kept boolean, {columns})"
+    )
+    rows = [{"number": world.number, **row} for world in worlds for row in world.rows]
+    names = ("number", "measurement_id", "kept", *STATISTICS)
+    insert(connection, "edit", {name: [row[name] for row in rows] for name in names})
+    connection.execute("create temp table world (number bigint, outcome varchar, label varchar)")
+    connection.executemany(
+        "insert into world values (?, ?, ?)", [[world.number, world.outcome, world.label] for world in worlds]
+    )
+    connection.execute(
+        """
+        create temp table mended as
+        select distinct world.number, world.outcome, world.label, measurement.study
+        from edit
+        inner join world on edit.number = world.number
+        inner join whole.measurement as measurement on edit.measurement_id = measurement.measurement_id
+        """
+    )
+    connection.execute(
+        "insert into outcome select outcome.* replace (world.label as outcome) "
+        "from outcome inner join world on outcome.outcome = world.outcome"
+    )
+    connection.execute(
+        "insert into plan select plan.* replace "
+        "(world.label as outcome, concat(world.label, '|', plan.analysis) as analysis) "
+        "from plan inner join world on plan.outcome = world.outcome"
+    )
+
+
+def _copy_rows(connection: duckdb.DuckDBPyConnection) -> None:
+    """Copy what the mended studies say of a world's outcome, as it is once mended."""
+    statistics = ", ".join(
+        f'case when edit.number is null then own."{name}" else edit."{name}" end as "{name}"'
+        for name in STATISTICS
+    )
+    connection.execute(
+        f"""
+        insert into measurement
+        select own.* replace (
+            mended.label as outcome,
+            own.measurement_id + mended.number * (select max(measurement_id) from whole.measurement)
+                as measurement_id,
+            {statistics}
+        )
+        from whole.measurement as own
+        inner join mended on own.study = mended.study and own.outcome = mended.outcome
+        left join edit on mended.number = edit.number and own.measurement_id = edit.measurement_id
+        where coalesce(edit.kept, true)
+        """
+    )
+    connection.execute(
+        """
+        insert into reported_contrast
+        select own.* replace (
+            mended.label as outcome,
+            own.reported_contrast_id + mended.number * (
+                select max(reported_contrast_id) from whole.reported_contrast
+            ) as reported_contrast_id
+        )
+        from whole.reported_contrast as own
+        inner join mended on own.study = mended.study and own.outcome = mended.outcome
+        """
+    )
+
+
+def _know_outcomes(connection: duckdb.DuckDBPyConnection, worlds: list[_World]) -> None:
+    """Fill the stored views that speak of all studies, from all their rows but those that a world has not."""
     for item in sql_objects():
-        if item.name in _OF_ALL_STUDIES:
-            connection.execute(f"delete from {STORED}.{item.name}")
-            connection.execute(
-                f"insert into {STORED}.{item.name} with measurement as (from whole.measurement "
-                "where measurement_id not in (select unnest(?::bigint[]))), "
-                f"reported_contrast as (from whole.reported_contrast) select * from ({item.query})",
-                [gone],
-            )
+        if item.name not in _OF_ALL_STUDIES:
+            continue
+        target = f"{STORED}.{item.name}"
+        connection.execute(f"delete from {target}")
+        connection.execute(
+            f"insert into {target} select known.* replace (world.label as outcome) "
+            f"from whole.{target} as known inner join world on known.outcome = world.outcome "
+            "where not exists (select 1 from edit where edit.number = world.number and not edit.kept)"
+        )
+        for world in worlds:
+            if gone := [row["measurement_id"] for row in world.rows if not row["kept"]]:
+                connection.execute(
+                    f"insert into {target} with measurement as (from whole.measurement "
+                    "where measurement_id not in (select unnest($gone::bigint[]))), "
+                    "reported_contrast as (from whole.reported_contrast) "
+                    f"select known.* replace ($label as outcome) from ({item.query}) as known "
+                    "where outcome = $outcome",
+                    {"gone": gone, "label": world.label, "outcome": world.outcome},
+                )
+
+
+def _add_other_studies(connection: duckdb.DuckDBPyConnection) -> None:
+    """Add the contrasts of the comparisons that a world's studies take part in, or did."""
+    connection.execute(
+        f"""
+        create temp table touched as
+        select distinct
+            world.number, world.outcome, world.label, own.measure, own.treatment_a, own.treatment_b
+        from {STORED}.contrast_choice as own
+        inner join world on own.outcome = world.label
+        union
+        select mended.number, mended.outcome, mended.label, was.measure, was.treatment_a, was.treatment_b
+        from whole.{STORED}.contrast_choice as was
+        inner join mended on was.study = mended.study and was.outcome = mended.outcome
+        """
+    )
+    pooled_by = (
+        "study, experiment, measure, treatment_a, treatment_b, arm_a, arm_b, estimate, std_error, "
+        "comparison_place"
+    )
+    theirs = ", ".join(f"theirs.{name}" for name in pooled_by.split(", "))
+    connection.execute(
+        f"""
+        insert into {STORED}.contrast_choice (contrast_id, outcome, {pooled_by})
+        select concat(touched.label, '|', theirs.contrast_id), touched.label, {theirs}
+        from whole.{STORED}.contrast_choice as theirs
+        inner join touched
+            on
+                theirs.outcome = touched.outcome
+                and theirs.measure = touched.measure
+                and theirs.treatment_a = touched.treatment_a
+                and theirs.treatment_b = touched.treatment_b
+        left join mended on theirs.study = mended.study and touched.number = mended.number
+        where mended.number is null and theirs.comparison_place = 1
+        """
+    )

@@ -1,22 +1,20 @@
-"""Rows into tables, without frames: few as parameters, many through a file that the engine reads."""
+"""Rows into tables, without frames: few as parameters, many as arrays that the engine reads."""
 
 from __future__ import annotations
 
-import csv
-import tempfile
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from graphlib import TopologicalSorter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import duckdb
 
 _FEW = 5_000
-"""Rows that go in as parameters: copied value by value, which takes far longer than reading a file."""
+"""Rows that go in as parameters: copied value by value, which takes far longer than reading arrays."""
 _CHUNK = 100_000
-"""Rows that stand in one file: this bounds what waits in memory and on the disk."""
+"""Rows that stand in one set of arrays: this bounds what waits in memory."""
 
 
 def insert(connection: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
@@ -41,10 +39,8 @@ def insert(connection: duckdb.DuckDBPyConnection, table: str, columns: Mapping[s
     types = {name: str(kind) for name, kind, *_ in described}
     target = f"{table} ({', '.join(map(_quoted, given))})"
     length = len(next(iter(given.values())))
-    # In the file an empty cell is a missing value: a text of no letters has no place there.
-    if length > _FEW and not any("" in column for column in given.values()):
-        kinds = ", ".join(f"'{name}': '{types[name]}'" for name in given)
-        _insert_from_files(connection, target, list(given.values()), kinds)
+    if length > _FEW:
+        _insert_arrays(connection, target, given, types)
         return
     values = ", ".join(f"unnest(?::{_passed_as(types[name])}[])" for name in given)
     for start in range(0, length, _FEW):
@@ -52,22 +48,47 @@ def insert(connection: duckdb.DuckDBPyConnection, table: str, columns: Mapping[s
         connection.execute(f"insert into {target} select {values}", chunk)
 
 
-def _insert_from_files(
-    connection: duckdb.DuckDBPyConnection, target: str, columns: Sequence[Sequence[Any]], kinds: str
+def _insert_arrays(
+    connection: duckdb.DuckDBPyConnection,
+    target: str,
+    columns: Mapping[str, Sequence[Any]],
+    types: Mapping[str, str],
 ) -> None:
-    statement = (
-        f"insert into {target} select * from read_csv(?, header = false, auto_detect = false, delim = ',', "
-        "quote = '\"', escape = '\"', nullstr = '', max_line_size = 1000000000, parallel = false, "
-        f"new_line = '\\r\\n', columns = {{{kinds}}})"
+    # What is missing is no number in the array: of arrays with a mask DuckDB 1.5 takes what is under it.
+    read = (
+        f"case when not isnan({_quoted(name)}) then {_quoted(name)} end"
+        if types[name] == "DOUBLE"
+        else _quoted(name)
+        for name in columns
     )
-    with tempfile.TemporaryDirectory(prefix="evidence-base-") as folder:
-        file = Path(folder) / "rows.csv"
-        for start in range(0, len(columns[0]), _CHUNK):
-            # With line ends of two characters a cell that holds either is quoted.
-            with file.open("w", encoding="utf-8", newline="") as stream:
-                writer = csv.writer(stream, lineterminator="\r\n")
-                writer.writerows(zip(*(column[start : start + _CHUNK] for column in columns), strict=True))
-            connection.execute(statement, [str(file)])
+    statement = f"insert into {target} select {', '.join(read)} from rows_to_insert"
+    # Text stays text: what is in some cells does not say what is in the others.
+    connection.execute("set pandas_analyze_sample = 0")
+    try:
+        for start in range(0, len(next(iter(columns.values()))), _CHUNK):
+            chunk = {
+                name: _array(cells[start : start + _CHUNK], types[name]) for name, cells in columns.items()
+            }
+            connection.register("rows_to_insert", chunk)
+            connection.execute(statement)
+            connection.unregister("rows_to_insert")
+    finally:
+        connection.execute("reset pandas_analyze_sample")
+
+
+def _array(cells: Sequence[Any], kind: str) -> Any:
+    """Give cells as an array that the engine reads without asking Python for each number."""
+    # Only where there are many rows: a small review does not wait for this.
+    import numpy as np
+
+    if kind == "DOUBLE":
+        array = np.array([math.nan if cell is None else cell for cell in cells], dtype=np.float64)
+        if np.count_nonzero(np.isnan(array)) > sum(cell is None for cell in cells):
+            raise ValueError("a number to be stored is NaN: what is missing is None")
+        return array
+    if kind in ("INTEGER", "BIGINT") and None not in cells:
+        return np.array(cells, dtype=np.int64)
+    return np.array(cells, dtype=object)
 
 
 def _quoted(name: str) -> str:

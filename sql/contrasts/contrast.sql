@@ -32,26 +32,22 @@
 --   block: number of the study, experiment, outcome and time point; below 0 if reported
 create or replace view contrast as
 with pair as (
-    select * from arm_pair
-),
-
-difference as (
     select
-        pair.*,
-        y_a - y_b + case when measure = 'ROM' then (v_a - v_b) / 2 else 0 end as estimate,
-        sqrt(v_a + v_b) as std_error
-    from pair
-    inner join outcome_unit on pair.outcome = outcome_unit.outcome
-    where not (pair.measure = 'MD' and outcome_unit.mixed)
-),
-
-standardised as (
-    select
-        pair.*,
-        hedges_correction(n_a + n_b - 2) * (y_a - y_b)
-        / sqrt(nullif((n_a - 1) * n_a * v_a + (n_b - 1) * n_b * v_b, 0) / nullif(n_a + n_b - 2, 0)) as g
-    from pair
-    where measure = 'MD' and n_a + n_b > 3
+        arm_pair.*,
+        case when of_pair.standardised then 'SMD' else arm_pair.measure end as effect_measure,
+        case
+            when of_pair.standardised
+                then
+                    hedges_correction(n_a + n_b - 2) * (y_a - y_b)
+                    / sqrt(nullif((n_a - 1) * n_a * v_a + (n_b - 1) * n_b * v_b, 0) / nullif(n_a + n_b - 2, 0))
+        end as g
+    from arm_pair
+    -- Each mean difference once more: standardised.
+    cross join (values (false), (true)) as of_pair (standardised)
+    inner join outcome_unit on arm_pair.outcome = outcome_unit.outcome
+    where
+        (arm_pair.measure = 'MD' and of_pair.standardised and n_a + n_b > 3)
+        or (not of_pair.standardised and not (arm_pair.measure = 'MD' and outcome_unit.mixed))
 ),
 
 computed as (
@@ -61,41 +57,27 @@ computed as (
         outcome,
         timepoint,
         timepoint_unit,
-        measure,
+        effect_measure as measure,
         treatment_a,
         treatment_b,
         arm_a,
         arm_b,
         n_a,
         n_b,
-        estimate,
-        std_error,
+        case
+            when effect_measure = 'SMD' then g
+            when effect_measure = 'ROM' then y_a - y_b + (v_a - v_b) / 2
+            else y_a - y_b
+        end as estimate,
+        case
+            when effect_measure = 'SMD' then sqrt(1 / n_a + 1 / n_b + g * g / (2 * (n_a + n_b)))
+            else sqrt(v_a + v_b)
+        end as std_error,
         continuity,
         measurement_id_a,
         measurement_id_b,
         block
-    from difference
-    union all
-    select
-        study,
-        experiment,
-        outcome,
-        timepoint,
-        timepoint_unit,
-        'SMD' as measure,
-        treatment_a,
-        treatment_b,
-        arm_a,
-        arm_b,
-        n_a,
-        n_b,
-        g as estimate,
-        sqrt(1 / n_a + 1 / n_b + g * g / (2 * (n_a + n_b))) as std_error,
-        continuity,
-        measurement_id_a,
-        measurement_id_b,
-        block
-    from standardised
+    from pair
 ),
 
 counted as (
@@ -138,13 +120,13 @@ reported as (
     from usable as reported
     where
         not exists (
-            select 1 from of_arms
+            select 1 from computed
             where
-                of_arms.study = reported.study
-                and of_arms.experiment = reported.experiment
-                and of_arms.outcome = reported.outcome
-                and of_arms.timepoint is not distinct from reported.timepoint
-                and of_arms.measure = reported.measure
+                computed.study = reported.study
+                and computed.experiment = reported.experiment
+                and computed.outcome = reported.outcome
+                and computed.timepoint is not distinct from reported.timepoint
+                and computed.measure = reported.measure
         )
 ),
 

@@ -21,19 +21,25 @@
 --   comparison_place: 1 if the contrast counts in a meta-analysis of its two treatments
 --   n_arms: arms that the study and experiment has at this time point, for this outcome and measure
 create or replace view contrast_choice as
-with every_contrast as (
-    select * from contrast
-),
-
-ruled as (
+with ruled as (
     select
-        every_contrast.*,
+        contrast.contrast_id,
+        contrast.study,
+        contrast.experiment,
+        contrast.outcome,
+        contrast.measure,
+        contrast.treatment_a,
+        contrast.treatment_b,
+        contrast.arm_a,
+        contrast.arm_b,
+        contrast.block,
+        contrast.timepoint,
         time_rule.value,
         time_rule.days,
         coalesce(time_rule.rule, 'last') as rule,
         coalesce(time_rule.kind, 'last') as kind
-    from every_contrast
-    left join time_rule on every_contrast.outcome = time_rule.outcome and every_contrast.measure = time_rule.measure
+    from contrast
+    left join time_rule on contrast.outcome = time_rule.outcome and contrast.measure = time_rule.measure
 ),
 
 distant as (
@@ -55,18 +61,30 @@ considered as (
     where kind <> 'value' or distance is not null
 ),
 
+-- A contrast that is alone at its time point has two arms: only the arms of the others are counted.
+several as (
+    select
+        block,
+        measure
+    from considered
+    group by block, measure
+    having count(*) > 1
+),
+
 side as (
     select
-        block,
-        measure,
-        arm_a as arm
+        considered.block,
+        considered.measure,
+        considered.arm_a as arm
     from considered
+    inner join several on considered.block = several.block and considered.measure = several.measure
     union
     select
-        block,
-        measure,
-        arm_b as arm
+        considered.block,
+        considered.measure,
+        considered.arm_b as arm
     from considered
+    inner join several on considered.block = several.block and considered.measure = several.measure
 ),
 
 size as (
@@ -76,41 +94,68 @@ size as (
         count(*) as n_arms
     from side
     group by block, measure
+),
+
+-- Most were measured once: only where there is a choice are time points ranked.
+repeated as (
+    select
+        study,
+        experiment,
+        outcome
+    from considered
+    group by study, experiment, outcome
+    having min(block) <> max(block)
+),
+
+placed as (
+    select
+        considered.contrast_id,
+        dense_rank() over (
+            partition by considered.study, considered.experiment, considered.outcome, considered.measure
+            order by considered.untyped, -coalesce(size.n_arms, 2), considered.distance, considered.timepoint
+        ) as network_place,
+        dense_rank() over (
+            partition by
+                considered.study, considered.experiment, considered.outcome, considered.measure,
+                considered.treatment_a, considered.treatment_b
+            order by considered.untyped, considered.distance, considered.timepoint
+        ) as comparison_place
+    from considered
+    inner join repeated
+        on
+            considered.study = repeated.study
+            and considered.experiment = repeated.experiment
+            and considered.outcome = repeated.outcome
+    left join size on considered.block = size.block and considered.measure = size.measure
 )
 
 select
-    considered.contrast_id,
-    considered.study,
-    considered.experiment,
-    considered.outcome,
-    considered.timepoint,
-    considered.timepoint_unit,
-    considered.measure,
-    considered.treatment_a,
-    considered.treatment_b,
-    considered.arm_a,
-    considered.arm_b,
-    considered.n_a,
-    considered.n_b,
-    considered.estimate,
-    considered.std_error,
-    considered.continuity,
-    considered.shared_arm,
-    considered.measurement_ids,
-    considered.origin,
-    considered.reported_contrast_id,
-    considered.block,
+    contrast.contrast_id,
+    contrast.study,
+    contrast.experiment,
+    contrast.outcome,
+    contrast.timepoint,
+    contrast.timepoint_unit,
+    contrast.measure,
+    contrast.treatment_a,
+    contrast.treatment_b,
+    contrast.arm_a,
+    contrast.arm_b,
+    contrast.n_a,
+    contrast.n_b,
+    contrast.estimate,
+    contrast.std_error,
+    contrast.continuity,
+    contrast.shared_arm,
+    contrast.measurement_ids,
+    contrast.origin,
+    contrast.reported_contrast_id,
+    contrast.block,
     considered.rule,
-    dense_rank() over (
-        partition by considered.study, considered.experiment, considered.outcome, considered.measure
-        order by considered.untyped, -size.n_arms, considered.distance, considered.timepoint
-    ) as network_place,
-    dense_rank() over (
-        partition by
-            considered.study, considered.experiment, considered.outcome, considered.measure,
-            considered.treatment_a, considered.treatment_b
-        order by considered.untyped, considered.distance, considered.timepoint
-    ) as comparison_place,
-    size.n_arms
-from considered
-inner join size on considered.block = size.block and considered.measure = size.measure
+    coalesce(placed.network_place, 1) as network_place,
+    coalesce(placed.comparison_place, 1) as comparison_place,
+    coalesce(size.n_arms, 2) as n_arms
+from contrast
+inner join considered on contrast.contrast_id = considered.contrast_id
+left join size on contrast.block = size.block and contrast.measure = size.measure
+left join placed on contrast.contrast_id = placed.contrast_id

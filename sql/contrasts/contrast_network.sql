@@ -17,11 +17,7 @@
 --   n_study: N, animals or participants in all arms of the study; SMD from arms only
 --   continuity, shared_arm, measurement_ids, origin, reported_contrast_id, block: as in `contrast`
 create or replace view contrast_network as
-with every_contrast as (
-    select * from contrast
-),
-
-mean_effect as (
+with mean_effect as (
     select *
     from arm_effect
     where measure = 'MD'
@@ -44,7 +40,7 @@ standardised as (
         pooled_sd.n_total,
         (a.y - b.y) / nullif(pooled_sd.sd, 0) as d,
         hedges_correction(pooled_sd.df) * (a.y - b.y) / nullif(pooled_sd.sd, 0) as g
-    from every_contrast as contrast
+    from contrast
     inner join mean_effect as a on contrast.block = a.block and contrast.arm_a = a.arm
     inner join mean_effect as b on contrast.block = b.block and contrast.arm_b = b.arm
     inner join pooled_sd on contrast.block = pooled_sd.block
@@ -76,5 +72,5 @@ select
     contrast.origin,
     contrast.reported_contrast_id,
     contrast.block
-from every_contrast as contrast
+from contrast
 left join standardised on contrast.contrast_id = standardised.contrast_id

@@ -87,25 +87,57 @@ given as (
     inner join study_variable on side.study = study_variable.study
 ),
 
-ranked as (
-    select
-        given.*,
-        row_number() over (
-            partition by measurement_id, reported_contrast_id, arm, variable
-            order by fineness
-        ) as choice
+said as (
+    select *
     from given
     where value not in ('not reported', 'not applicable', 'unclear')
 ),
 
+-- Most variables are of one level: only those of several are looked at row by row.
+repeated as (
+    select variable
+    from said
+    group by variable
+    having min(fineness) < max(fineness)
+),
+
+finest as (
+    select
+        said.measurement_id,
+        said.reported_contrast_id,
+        said.arm,
+        said.variable,
+        min(said.fineness) as fineness
+    from said
+    inner join repeated on said.variable = repeated.variable
+    group by said.measurement_id, said.reported_contrast_id, said.arm, said.variable
+),
+
 chosen as (
     select
-        ranked.*,
-        coalesce(variable.type, 'category') as type,
-        concat_ws(' ', ranked.measurement_id, ranked.reported_contrast_id, ranked.arm) as side
-    from ranked
-    left join variable on ranked.variable = variable.variable
-    where ranked.choice = 1
+        said.*,
+        coalesce(variable.type, 'category') as type
+    from said
+    left join finest
+        on
+            said.measurement_id is not distinct from finest.measurement_id
+            and said.reported_contrast_id is not distinct from finest.reported_contrast_id
+            and said.arm = finest.arm
+            and said.variable = finest.variable
+    left join variable on said.variable = variable.variable
+    where finest.fineness is null or said.fineness = finest.fineness
+),
+
+-- The unit beside a number that can be converted.
+companion as (
+    select
+        measurement_id,
+        reported_contrast_id,
+        arm,
+        variable,
+        value
+    from chosen
+    where variable in (select concat(convertible.variable, '_unit') from variable_unit as convertible)
 ),
 
 converted as (
@@ -116,9 +148,11 @@ converted as (
         end as product,
         of_unit.converted_unit
     from chosen
-    left join chosen as companion
+    left join companion
         on
-            chosen.side = companion.side
+            chosen.measurement_id is not distinct from companion.measurement_id
+            and chosen.reported_contrast_id is not distinct from companion.reported_contrast_id
+            and chosen.arm = companion.arm
             and concat(chosen.variable, '_unit') = companion.variable
             and chosen.type = 'numeric'
     left join variable_unit as of_value

@@ -2,7 +2,7 @@
 -- Grain: arm x outcome x measure
 -- Key: outcome, measure, study, experiment, arm
 -- Stored: when the file is built
--- Formula: The arms of all contrasts of `analysis_contrast`, each once.
+-- Formula: The arms of all contrasts that count in a network (`contrast_choice`, network_place 1), each once.
 -- Caveats: Arms are counted as typed. A control group that serves several experiments stands in each of them.
 -- Columns:
 --   outcome, measure: the network
@@ -11,11 +11,7 @@
 --   n: animals or participants; may be empty for rates and reported contrasts
 --   n_study_arms: arms of the same study and experiment in this network
 create or replace view network_arm as
-with compared as (
-    select * from analysis_contrast
-),
-
-side as (
+with side as (
     select
         outcome,
         measure,
@@ -23,9 +19,11 @@ side as (
         experiment,
         arm_a as arm,
         treatment_a as treatment,
-        n_a as n
-    from compared
-    union
+        n_a as n,
+        n_arms
+    from contrast_choice
+    where network_place = 1
+    union all
     select
         outcome,
         measure,
@@ -33,21 +31,10 @@ side as (
         experiment,
         arm_b as arm,
         treatment_b as treatment,
-        n_b as n
-    from compared
-),
-
-arms as (
-    select
-        outcome,
-        measure,
-        study,
-        experiment,
-        arm,
-        treatment,
-        max(n) as n
-    from side
-    group by outcome, measure, study, experiment, arm, treatment
+        n_b as n,
+        n_arms
+    from contrast_choice
+    where network_place = 1
 )
 
 select
@@ -57,6 +44,7 @@ select
     experiment,
     arm,
     treatment,
-    n,
-    count(*) over (partition by outcome, measure, study, experiment) as n_study_arms
-from arms
+    max(n) as n,
+    max(n_arms) as n_study_arms
+from side
+group by outcome, measure, study, experiment, arm, treatment

@@ -90,9 +90,14 @@ normal as (
         normal_quantile((animals - 0.375) / (animals + 0.25)) as z_range,
         normal_quantile((0.75 * animals - 0.125) / (animals + 0.25)) as z_quartiles
     from (
-        select distinct animals
-        from coded
-        where continuous and spread in ('range', 'quartiles', 'quartiles_range') and animals >= 2
+        -- Of all that could be needed: a measurement without its own n has that of its arm.
+        select n as animals
+        from measurement_final
+        where n >= 2 and (q1 is not null or min is not null)
+        union
+        select n as animals
+        from arm
+        where n >= 2
     ) as distinct_n
 ),
 

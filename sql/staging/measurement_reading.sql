@@ -25,7 +25,11 @@
 create or replace view measurement_reading as
 with timed as (
     select
-        measurement.*,
+        measurement.measurement_id,
+        measurement.study,
+        measurement.experiment,
+        measurement.arm,
+        measurement.outcome,
         case
             when outcome_timepoint.converted
                 then floor(measurement.timepoint * typed.factor / day.factor * 1000000000 + 0.5) / 1000000000
@@ -56,7 +60,11 @@ first_row as (
 
 blocked as (
     select
-        timed.*,
+        timed.measurement_id,
+        timed.arm,
+        timed.common_timepoint,
+        timed.common_unit,
+        timed.comparable,
         first_row.block
     from timed
     inner join first_row
@@ -80,67 +88,72 @@ repeated as (
 
 chosen as (
     select
-        blocked.measurement_id,
-        first_value(blocked.measurement_id) over (
+        measurement.measurement_id,
+        first_value(measurement.measurement_id) over (
             partition by blocked.block, blocked.arm
             order by
-                case when blocked.extractor = 'consensus' then 0 else 1 end,
-                case when coalesce(blocked.mean, blocked.median, blocked.events) is null then 1 else 0 end,
+                case when measurement.extractor = 'consensus' then 0 else 1 end,
+                case when coalesce(measurement.mean, measurement.median, measurement.events) is null then 1 else 0 end,
                 coalesce(
-                    blocked.sd / sqrt(coalesce(blocked.n, arm.n)),
-                    blocked.se,
-                    (blocked.ci_upper - blocked.ci_lower) / 3.92,
-                    (blocked.q3 - blocked.q1) / (1.35 * sqrt(coalesce(blocked.n, arm.n))),
-                    (blocked.max - blocked.min) / (4 * sqrt(coalesce(blocked.n, arm.n)))
+                    measurement.sd / sqrt(coalesce(measurement.n, arm.n)),
+                    measurement.se,
+                    (measurement.ci_upper - measurement.ci_lower) / 3.92,
+                    (measurement.q3 - measurement.q1) / (1.35 * sqrt(coalesce(measurement.n, arm.n))),
+                    (measurement.max - measurement.min) / (4 * sqrt(coalesce(measurement.n, arm.n)))
                 ) * coalesce(unit.factor, 1) desc nulls last,
-                coalesce(blocked.n, arm.n) asc nulls last,
-                blocked.mean asc nulls last,
-                blocked.median asc nulls last,
-                blocked.events asc nulls last,
-                blocked.exposure asc nulls last,
-                blocked.measurement_id asc
+                coalesce(measurement.n, arm.n) asc nulls last,
+                measurement.mean asc nulls last,
+                measurement.median asc nulls last,
+                measurement.events asc nulls last,
+                measurement.exposure asc nulls last,
+                measurement.measurement_id asc
         ) as final_measurement_id
     from blocked
     inner join repeated on blocked.block = repeated.block and blocked.arm = repeated.arm
+    inner join measurement on blocked.measurement_id = measurement.measurement_id
     inner join arm
-        on blocked.study = arm.study and blocked.experiment = arm.experiment and blocked.arm = arm.arm
-    left join unit on blocked.unit = unit.unit
+        on
+            measurement.study = arm.study
+            and measurement.experiment = arm.experiment
+            and measurement.arm = arm.arm
+    left join unit on measurement.unit = unit.unit
 )
 
 select
-    blocked.measurement_id,
-    blocked.study,
-    blocked.experiment,
-    blocked.arm,
-    blocked.outcome,
+    measurement.measurement_id,
+    measurement.study,
+    measurement.experiment,
+    measurement.arm,
+    measurement.outcome,
     blocked.common_timepoint as timepoint,
     blocked.common_unit as timepoint_unit,
-    blocked.n,
-    blocked.mean,
-    blocked.sd,
-    blocked.se,
-    blocked.median,
-    blocked.q1,
-    blocked.q3,
-    blocked.min,
-    blocked.max,
-    blocked.ci_lower,
-    blocked.ci_upper,
-    blocked.ci_level,
-    blocked.events,
-    blocked.exposure,
-    blocked.unit,
-    blocked.adjusted,
-    blocked.source,
-    blocked.locator,
-    blocked.method,
-    blocked.extractor,
-    blocked.note,
-    blocked.source_file,
-    blocked.source_line,
+    measurement.n,
+    measurement.mean,
+    measurement.sd,
+    measurement.se,
+    measurement.median,
+    measurement.q1,
+    measurement.q3,
+    measurement.min,
+    measurement.max,
+    measurement.ci_lower,
+    measurement.ci_upper,
+    measurement.ci_level,
+    measurement.events,
+    measurement.exposure,
+    measurement.unit,
+    measurement.adjusted,
+    measurement.source,
+    measurement.locator,
+    measurement.method,
+    measurement.extractor,
+    measurement.note,
+    measurement.source_file,
+    measurement.source_line,
     case
-        when blocked.comparable = 1 then coalesce(chosen.final_measurement_id, blocked.measurement_id)
+        when blocked.comparable = 1 then coalesce(chosen.final_measurement_id, measurement.measurement_id)
     end as final_measurement_id,
     blocked.block
-from blocked
-left join chosen on blocked.measurement_id = chosen.measurement_id
+from measurement
+inner join blocked on measurement.measurement_id = blocked.measurement_id
+left join chosen on measurement.measurement_id = chosen.measurement_id

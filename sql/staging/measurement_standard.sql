@@ -1,8 +1,6 @@
 -- Title: Usable measurements, standardised
 -- Grain: arm x outcome x time point
 -- Key: study, experiment, arm, outcome, timepoint
--- Stored: when the file is built
--- Rows from: measurement
 -- Formula: Means and SDs in the outcome's unit, however they were reported: see `measurement_derived`.
 -- Caveats: Measurements that cannot be used stand in `exclusion`, with what would make them usable.
 -- Columns:

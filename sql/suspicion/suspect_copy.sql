@@ -14,72 +14,65 @@
 --   score: log odds that it is no chance
 create or replace view suspect_copy as
 with counted as (
-    select
-        final.measurement_id,
-        final.block,
-        final.study,
-        final.experiment,
-        final.arm,
-        final.outcome,
-        final.timepoint,
-        arm.role,
-        arm.shared_control_of,
-        coalesce(final.mean, final.median) is not null as continuous,
-        concat_ws(
-            '/', final.n, final.mean, final.median, final.sd, final.se, final.q1, final.q3, final.min, final.max,
-            final.ci_lower, final.ci_upper, final.events, final.exposure
-        ) as numbers,
-        length(trim(replace(cast(abs(coalesce(final.mean, final.median, final.events)) as varchar), '.', ''), '0'))
-        + coalesce(length(trim(
-            replace(cast(coalesce(final.sd, final.se, final.q3 - final.q1, final.max - final.min) as varchar), '.', ''),
-            '0'
-        )), 0)
-        + case
-            when final.events is not null
-                then length(trim(replace(cast(coalesce(final.exposure, final.n) as varchar), '.', ''), '0'))
-            else 0
-        end as digits
-    from measurement_final as final
-    inner join arm
-        on final.study = arm.study and final.experiment = arm.experiment and final.arm = arm.arm
-    where
-        coalesce(final.sd, final.se, final.q3, final.max, final.ci_upper, final.events) is not null
-        and coalesce(final.mean, final.median, final.events) <> 0
+    select * from measurement_figures
 ),
 
-block_numbers as (
+block_twice as (
+    select * from repeated_block
+),
+
+size as (
+    select ln(case when count(*) > 0 then count(*) end) as log_rows
+    from counted
+),
+
+-- Only what repeats is looked at. Of many alike, the first ones are enough to find the first that differs in place.
+repeated as (
+    select numbers
+    from counted
+    group by numbers
+    having count(*) > 1
+),
+
+copied as (
+    select counted.*
+    from counted
+    inner join repeated on counted.numbers = repeated.numbers
+),
+
+control as (
     select
+        measurement_id,
         block,
         study,
         experiment,
         outcome,
-        string_agg(numbers, ' ' order by numbers) as numbers,
-        sum(digits) as digits,
-        count(*) as n_arms
-    from counted
-    group by block, study, experiment, outcome
+        numbers,
+        digits,
+        row_number() over (partition by numbers, outcome, study, experiment, block order by measurement_id) as of_block
+    from copied
+    where role = 'control' and continuous and digits >= 5 and shared_control_of is null
 ),
 
-size as (
+-- The first row of the first two blocks of each study and experiment.
+control_first as (
     select
-        ln(case when count(*) > 0 then count(*) end) as log_rows,
-        ln(case when count(distinct block) > 0 then count(distinct block) end) as log_blocks
-    from counted
+        control.*,
+        row_number() over (
+            partition by numbers, outcome, study, experiment
+            order by measurement_id
+        ) as of_unit,
+        min(measurement_id) over (partition by numbers, outcome, study, experiment) as unit
+    from control
+    where of_block = 1
 ),
 
-block_twice as (
+control_ranked as (
     select
-        later.block,
-        min(earlier.block) as other_block,
-        max(1.5 * later.digits - 2 * size.log_blocks) as score
-    from block_numbers as later
-    inner join block_numbers as earlier
-        on later.outcome = earlier.outcome and later.numbers = earlier.numbers and later.block > earlier.block
-    cross join size
-    where
-        later.n_arms > 1 and later.digits >= 8
-        and (later.study <> earlier.study or later.experiment <> earlier.experiment)
-    group by later.block
+        control_first.*,
+        dense_rank() over (partition by numbers, outcome order by unit) as turn
+    from control_first
+    where of_unit <= 2
 ),
 
 paired as (
@@ -89,24 +82,47 @@ paired as (
         earlier.measurement_id as other_measurement_id,
         earlier.block as other_block,
         later.digits,
-        case
-            when
-                later.block = earlier.block and later.digits >= case when later.continuous then 5 else 8 end
-                then 'copied_row'
-            when
-                later.study = earlier.study and later.experiment = earlier.experiment and later.arm = earlier.arm
-                and later.block <> earlier.block and later.continuous and later.digits >= 4
-                then 'copied_row'
-            when
-                later.role = 'control' and earlier.role = 'control' and later.outcome = earlier.outcome
-                and (later.study <> earlier.study or later.experiment <> earlier.experiment)
-                and later.continuous and later.digits >= 5
-                and later.shared_control_of is null and earlier.shared_control_of is null
-                then 'control_twice'
-        end as cause
-    from counted as later
-    inner join counted as earlier
-        on later.numbers = earlier.numbers and later.measurement_id > earlier.measurement_id
+        'copied_row' as cause
+    from copied as later
+    inner join copied as earlier
+        on
+            later.numbers = earlier.numbers
+            and later.block = earlier.block
+            and later.measurement_id > earlier.measurement_id
+    where later.digits >= case when later.continuous then 5 else 8 end
+    union all
+    select
+        later.measurement_id,
+        later.block,
+        earlier.measurement_id as other_measurement_id,
+        earlier.block as other_block,
+        later.digits,
+        'copied_row' as cause
+    from copied as later
+    inner join copied as earlier
+        on
+            later.numbers = earlier.numbers
+            and later.study = earlier.study
+            and later.experiment = earlier.experiment
+            and later.arm = earlier.arm
+            and later.block <> earlier.block
+            and later.measurement_id > earlier.measurement_id
+    where later.continuous and later.digits >= 4
+    union all
+    select
+        later.measurement_id,
+        later.block,
+        earlier.measurement_id as other_measurement_id,
+        earlier.block as other_block,
+        later.digits,
+        'control_twice' as cause
+    from control as later
+    inner join control_ranked as earlier
+        on
+            later.numbers = earlier.numbers
+            and later.outcome = earlier.outcome
+            and later.measurement_id > earlier.measurement_id
+    where earlier.turn <= 3 and (later.study <> earlier.study or later.experiment <> earlier.experiment)
 ),
 
 of_rows as (
@@ -121,8 +137,7 @@ of_rows as (
     from paired
     cross join size
     where
-        paired.cause is not null
-        and not exists (
+        not exists (
             select 1 from block_twice
             where block_twice.block = paired.block and block_twice.other_block = paired.other_block
         )

@@ -162,6 +162,7 @@ class Bench:
         """Give the folder of a simulated review."""
         folder = self.keep / f"{name}{studies}"
         if not folder.exists():
+            folder.unlink(missing_ok=True)  # a link to what is no longer there
             shape = f"synthetic_shape({studies}{', treatments=1' if name == 'one' else ''})"
             code = f"from evidence.folder.simulate import *; simulate({shape}, {str(folder)!r})"
             subprocess.run([sys.executable, "-c", code], check=True)

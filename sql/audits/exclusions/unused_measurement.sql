@@ -13,94 +13,92 @@
 --   detail, more: what the words of that reason leave open
 create or replace view unused_measurement as
 -- Materialized, every one: with some inlined and some not, DuckDB 1.5 can wait for itself for ever.
-with derived as materialized (
-    select * from measurement_derived
-),
-
-standard as materialized (
-    select
-        derived.*,
-        count(*) over arms_of_block as n_arms,
-        min(treatment) over arms_of_block as first_treatment,
-        max(treatment) over arms_of_block as last_treatment,
-        count(case when role = 'control' then 1 end) over arms_of_block as n_control,
-        count(case when role = 'sham' then 1 end) over arms_of_block as n_sham,
-        max(events) over arms_of_block as most_events
-    from derived
-    where problem is null
-    window arms_of_block as (partition by block)
-),
-
-expected (kind, measure) as materialized (
-    values ('continuous', 'ROM'), ('continuous', 'NMD'), ('binary', 'OR'), ('binary', 'RR'), ('rate', 'IRR')
-),
-
-effect as materialized (
+with standard as materialized (
     select
         measurement_id,
-        measure
+        block,
+        arm,
+        role,
+        treatment,
+        kind,
+        outcome,
+        events
+    from measurement_standard
+),
+
+-- Measures that the arms of an outcome are asked for, beyond the one that every arm has.
+expected as materialized (
+    select
+        asked.outcome,
+        measure_of.measure
+    from (
+        select
+            outcome,
+            min(kind) as kind,
+            count(case when role = 'sham' then 1 end) as n_sham
+        from standard
+        group by outcome
+    ) as asked
+    inner join (
+        values ('continuous', 'ROM'), ('continuous', 'NMD'), ('binary', 'OR'), ('binary', 'RR'), ('rate', 'IRR')
+    ) as measure_of (kind, measure)
+        on asked.kind = measure_of.kind and (measure_of.measure <> 'NMD' or asked.n_sham > 0)
+),
+
+expected_count as materialized (
+    select
+        outcome,
+        count(*) as n_expected
+    from expected
+    group by outcome
+),
+
+effect_count as materialized (
+    select
+        measurement_id,
+        count(case when measure in ('ROM', 'NMD', 'OR', 'RR', 'IRR') then 1 end) as n_given
     from arm_effect
+    group by measurement_id
+),
+
+-- Nearly every measurement has all measures: only the others are looked at one by one.
+incomplete as materialized (
+    select
+        standard.measurement_id,
+        standard.block,
+        standard.outcome
+    from standard
+    inner join expected_count on standard.outcome = expected_count.outcome
+    left join effect_count on standard.measurement_id = effect_count.measurement_id
+    where coalesce(effect_count.n_given, 0) < expected_count.n_expected
 ),
 
 lost as materialized (
     select
-        standard.*,
+        incomplete.measurement_id,
+        incomplete.block,
         expected.measure
-    from standard
-    inner join expected on standard.kind = expected.kind
-    left join effect on standard.measurement_id = effect.measurement_id and expected.measure = effect.measure
-    where
-        effect.measurement_id is null
-        and (
-            expected.measure <> 'NMD'
-            or standard.outcome in (
-                select sham.outcome from standard as sham
-                where sham.role = 'sham'
-            )
-        )
+    from incomplete
+    inner join expected on incomplete.outcome = expected.outcome
+    left join arm_effect
+        on incomplete.measurement_id = arm_effect.measurement_id and expected.measure = arm_effect.measure
+    where arm_effect.measurement_id is null
 ),
 
-side as materialized (
+of_block as materialized (
     select
         block,
-        measure,
-        arm_a as arm
-    from contrast
-    union
-    select
-        block,
-        measure,
-        arm_b as arm
-    from contrast
-),
-
-pair as materialized (
-    select
-        standard.measurement_id,
-        side.measure
-    from standard
-    inner join side on standard.block = side.block and standard.arm = side.arm
-),
-
--- Compared in no measure at all; not in this one.
-single as materialized (
-    select
-        standard.*,
-        cast(null as varchar) as measure
+        count(*) as n_arms,
+        min(treatment) as first_treatment,
+        max(treatment) as last_treatment,
+        count(case when role = 'control' then 1 end) as n_control,
+        count(case when role = 'sham' then 1 end) as n_sham,
+        max(events) as most_events
     from standard
     where
-        measurement_id in (select measurement_id from effect)
-        and measurement_id not in (select measurement_id from pair)
-    union all
-    select
-        standard.*,
-        effect.measure
-    from standard
-    inner join effect on standard.measurement_id = effect.measurement_id
-    left join pair on effect.measurement_id = pair.measurement_id and effect.measure = pair.measure
-    where
-        pair.measurement_id is null
-        and effect.measurement_id in (select other.measurement_id from pair as other)
+        block in (select lost.block from lost)
+        or block in (select single.block from unpaired_measurement as single)
+    group by block
 )
 
 select
@@ -126,12 +124,12 @@ select
     problem as code,
     unit_typed as detail,
     unit as more
-from derived
+from measurement_derived
 where problem is not null
 union all
 select
-    measurement_id as row_id,
-    measure,
+    lost.measurement_id as row_id,
+    lost.measure,
     'arm_effect' as stage,
     case
         when measure = 'ROM' then 'mean_not_positive'
@@ -149,10 +147,11 @@ select
     end as detail,
     cast(null as varchar) as more
 from lost
+inner join of_block on lost.block = of_block.block
 union all
 select
-    measurement_id as row_id,
-    measure,
+    single.measurement_id as row_id,
+    single.measure,
     'contrast' as stage,
     case
         when measure = 'MD' then 'mixed_units'
@@ -163,4 +162,5 @@ select
     end as code,
     cast(null as varchar) as detail,
     cast(null as varchar) as more
-from single
+from unpaired_measurement as single
+inner join of_block on single.block = of_block.block

@@ -12,16 +12,12 @@
 --   code: what is wrong, see table `reason`
 --   detail, more: what the words of that reason leave open
 create or replace view unused_reported_contrast as
-with compared as materialized (
-    select * from contrast
-),
-
 -- Measures that an outcome can be asked for: those it has contrasts in, and those of the plan.
-wanted as materialized (
+with wanted as materialized (
     select
         outcome,
         measure
-    from compared
+    from contrast
     union
     select
         outcome,
@@ -38,7 +34,8 @@ available as materialized (
         measure,
         treatment_a,
         treatment_b
-    from compared
+    from contrast
+    where study in (select reported.study from reported_contrast_standard as reported)
 ),
 
 reported_otherwise as materialized (
@@ -71,8 +68,8 @@ from reported_contrast_standard
 where
     problem is not null
     or reported_contrast_id not in (
-        select compared.reported_contrast_id from compared
-        where compared.reported_contrast_id is not null
+        select contrast.reported_contrast_id from contrast
+        where contrast.reported_contrast_id is not null
     )
 union all
 select

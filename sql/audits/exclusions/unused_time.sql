@@ -12,58 +12,52 @@
 --   detail: the time point that is analysed
 --   more: the rule that picked it
 create or replace view unused_time as
-with standard as materialized (
+-- In a network, or in a comparison by itself.
+with of_analysis as materialized (
     select
-        measurement_id,
-        study,
-        experiment,
-        arm,
-        outcome,
-        block
-    from measurement_standard
+        block,
+        measure
+    from contrast_choice
+    where network_place = 1 or comparison_place = 1
+    group by block, measure
 ),
 
-compared as materialized (
-    select * from contrast
+-- Nearly every time point is analysed in every measure: only the others are looked at arm by arm.
+unanalysed as materialized (
+    select
+        given.block,
+        given.measure
+    from (
+        select
+            block,
+            measure
+        from contrast
+        group by block, measure
+    ) as given
+    left join of_analysis on given.block = of_analysis.block and given.measure = of_analysis.measure
+    where of_analysis.block is null
 ),
 
 side as materialized (
     select
-        block,
-        measure,
-        arm_a as arm
-    from compared
+        contrast.block,
+        contrast.measure,
+        contrast.arm_a as arm
+    from contrast
+    inner join unanalysed on contrast.block = unanalysed.block and contrast.measure = unanalysed.measure
     union
     select
-        block,
-        measure,
-        arm_b as arm
-    from compared
+        contrast.block,
+        contrast.measure,
+        contrast.arm_b as arm
+    from contrast
+    inner join unanalysed on contrast.block = unanalysed.block and contrast.measure = unanalysed.measure
 ),
 
--- In a network, or in a comparison by itself.
-analysed as materialized (
-    select *
+analysed_report as materialized (
+    select reported_contrast_id
     from contrast_choice
-    where network_place = 1 or comparison_place = 1
-),
-
-of_analysis as materialized (
-    select distinct
-        block,
-        measure
-    from analysed
-),
-
-taken as materialized (
-    select distinct
-        study,
-        experiment,
-        outcome,
-        measure,
-        timepoint,
-        rule
-    from analysed
+    where reported_contrast_id is not null and (network_place = 1 or comparison_place = 1)
 ),
 
 -- In no analysed contrast at all; in none of one measure; reported, and not analysed.
@@ -74,10 +68,8 @@ other_time as materialized (
         standard.experiment,
         standard.outcome,
         case when standard.block in (select other.block from of_analysis as other) then side.measure end as measure
-    from standard
+    from measurement_standard as standard
     inner join side on standard.block = side.block and standard.arm = side.arm
-    left join of_analysis on side.block = of_analysis.block and side.measure = of_analysis.measure
-    where of_analysis.block is null
     union all
     select
         -reported.reported_contrast_id as row_id,
@@ -86,12 +78,20 @@ other_time as materialized (
         reported.outcome,
         reported.measure
     from reported_contrast_standard as reported
-    inner join compared on reported.reported_contrast_id = compared.reported_contrast_id
-    where
-        reported.reported_contrast_id not in (
-            select analysed.reported_contrast_id from analysed
-            where analysed.reported_contrast_id is not null
-        )
+    inner join contrast on reported.reported_contrast_id = contrast.reported_contrast_id
+    where reported.reported_contrast_id not in (select analysed.reported_contrast_id from analysed_report as analysed)
+),
+
+taken as materialized (
+    select distinct
+        study,
+        experiment,
+        outcome,
+        measure,
+        timepoint,
+        rule
+    from contrast_choice
+    where (network_place = 1 or comparison_place = 1) and study in (select other_time.study from other_time)
 ),
 
 at_other_time as materialized (

@@ -56,8 +56,8 @@ def test_a_file_says_the_same_whatever_the_stretch_it_is_read_in(seed, tmp_path,
     assert all(one == found[0] for one in found)
 
 
-def test_rows_that_go_in_through_a_file_are_those_that_go_in_as_parameters(monkeypatch):
-    texts = ["plain", "a,b", 'q"uo"te', "two\nlines", "cr\r\nlf", "cr\ronly", " blank ", "#c", "NULL", "\\", "'",
+def test_rows_that_go_in_as_arrays_are_those_that_go_in_as_parameters(monkeypatch):
+    texts = [None, "", "plain", "a,b", 'q"uo"te', "two\nlines", "cr\r\nlf", "cr\ronly", " blank ", "#c", "NULL", "\\", "'",
              "\\N", "ü→\u2028", '"', "nan", None, "1e5", "\t", '\\"x']  # fmt: skip
     numbers = [None, 0.1 + 0.2, 5e-324, 1.7976931348623157e308, -0.0, 3, 1 / 3]
     columns = {
@@ -68,15 +68,15 @@ def test_rows_that_go_in_through_a_file_are_those_that_go_in_as_parameters(monke
         "e": [(None, "2020-02-29", "0001-01-01")[i % 3] for i in range(400)],
     }
     with connect() as connection:
-        for few, table in ((10, "filed"), (1000, "given")):
+        for few, table in ((10, "arrays"), (1000, "given")):
             monkeypatch.setattr(rows, "_FEW", few)
             connection.execute(
                 f"create table {table} (a varchar, b double, c bigint, d boolean, e date, f varchar default 'x')"
             )
             rows.insert(connection, table, columns)
-        filed, given = (
+        arrays, given = (
             connection.execute(f"select a, b, c, d, e, f from {table}").fetchall()
-            for table in ("filed", "given")
+            for table in ("arrays", "given")
         )
-    assert [repr(row) for row in filed] == [repr(row) for row in given]
-    assert len(filed) == 400
+    assert [repr(row) for row in arrays] == [repr(row) for row in given]
+    assert len(arrays) == 400
