@@ -203,10 +203,9 @@ def _ranking(run: Run, stream: TextIO) -> None:
     ]
     headings = [facts.score(score)["label"] if column == score else column for column in columns]
     _table(("model", "treatment", *headings, "p_importantly_better"), cells, stream)
-    for row in _records(run, "fit"):
-        if row["quantity"] == "POTH":
-            about = f"{row['model']}: {row['value']:.3f}, {row['note']}"
-            stream.write(f"Precision of the hierarchy (POTH, from 0 to 1), {about}.\n")
+    for row in _records(run, "fit", quantity="POTH"):
+        about = f"{row['model']}: {row['value']:.3f}, {row['note']}"
+        stream.write(f"Precision of the hierarchy (POTH, from 0 to 1), {about}.\n")
 
 
 def _league(run: Run, stream: TextIO) -> None:
@@ -311,11 +310,11 @@ def _exclusions(run: Run) -> Iterable[str]:
         yield f"Not used, {n} x: {reason}" + (f" -> {remedy}" if remedy else "")
 
 
-def _records(run: Run, name: str) -> list[dict[str, Any]]:
+def _records(run: Run, name: str, quantity: str | None = None) -> list[dict[str, Any]]:
     frame: pd.DataFrame | None = run.frames.get(name)
     if frame is None:
         return []
-    return records(frame)
+    return records(frame if quantity is None else frame[frame["quantity"] == quantity])
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]], stream: TextIO) -> None:

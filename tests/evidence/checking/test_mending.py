@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 import evidence
+from evidence.checking import mending
 from evidence.checking.mending import effects, telling
 from evidence.review import find
 
@@ -49,6 +50,17 @@ def test_mended_results_are_those_of_the_right_review(slipped):
     with evidence.open(wrong) as db:
         (typed,) = db.rows(query)
     assert told[5:9] == pytest.approx(tuple(typed.values()), rel=1e-12)
+
+
+def test_views_are_computed_once_however_many_suspicions_are_mended(slipped, monkeypatch):
+    computed = []
+    once = mending.refresh
+    monkeypatch.setattr(
+        mending, "refresh", lambda *given, **more: (computed.append(given), once(*given, **more))
+    )
+    with evidence.open(slipped[1]) as db:
+        assert len({effect.suspicion for effect in effects(db)}) > 1
+    assert len(computed) == 1
 
 
 def test_the_file_stays_as_it_is(slipped):
