@@ -125,7 +125,7 @@ def effects(
         _beside(db.path, Path(scratch)) as (connection, of_studies),
     ):
         before: dict[str, dict[_Comparison, _Pooled]] = {}
-        at_once = max(1, _AT_ONCE // (1 + db.value("select count(*) from contrast")))
+        at_once = max(1, _AT_ONCE // (1 + db.value(f"select count(*) from {STORED}.contrast")))
         for start in range(0, len(suspicions), at_once):
             progress(f"Mending {start + 1} of {len(suspicions)}")
             worlds = [_World(i, name, mended[name]) for i, name in enumerate(suspicions[start:][:at_once])]
