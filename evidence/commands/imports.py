@@ -100,6 +100,30 @@ READING = (
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Check and report, write nothing.")
 
 
+OF_TABLE = (
+    MAP,
+    click.option(
+        "--rows",
+        metavar="SQL",
+        help="Take only rows that meet a condition on the table's columns: \"excluded = 'no'\".",
+    ),
+    click.option("--treatment", metavar="NAME", help="Name of the first group, where the table has none."),
+    click.option("--control", metavar="NAME", help="Name of the second group, where the table has none."),
+    click.option("--fill-down", is_flag=True, help="An empty study means the one above it (merged cells)."),
+    click.option(
+        "--missing",
+        multiple=True,
+        metavar="TEXT",
+        help="A text that stands for a missing number, besides NR, n/a and the like; kept in note. May be"
+        " repeated.",
+    ),
+    click.option(
+        "--number-studies",
+        is_flag=True,
+        help="Call the rows of a table that names no study by their numbers.",
+    ),
+)
+"""How the rows and columns of a table are understood: `evidence.importers.tables.call.Call`."""
 OF_ARMS = (
     click.option("--unit", metavar="UNIT", help="Unit of the outcome."),
     click.option("--measure", metavar="MEASURE", help="Effect measure of a table of contrasts."),
@@ -122,15 +146,7 @@ OF_ARMS = (
         help="Of a time-to-event outcome: the direction of its hazard ratio.",
     ),
     click.option("--label", metavar="TEXT", help="Printed name of the outcome."),
-    MAP,
-    click.option(
-        "--rows",
-        metavar="SQL",
-        help="Take only rows that meet a condition on the table's columns: \"excluded = 'no'\".",
-    ),
-    click.option("--treatment", metavar="NAME", help="Name of the first group, where the table has none."),
-    click.option("--control", metavar="NAME", help="Name of the second group, where the table has none."),
-    click.option("--fill-down", is_flag=True, help="An empty study means the one above it (merged cells)."),
+    *OF_TABLE,
 )
 """What a table of arms or contrasts is read with, whichever program wrote it."""
 
@@ -244,7 +260,10 @@ extraction = importer_command(
     click.option(
         "--extractor", required=True, metavar="NAME", help="Who read it; consensus for what was agreed on."
     ),
-    MAP,
+    click.option(
+        "--outcome", metavar="OUTCOME", help="Outcome that the table is about, where it has no column of it."
+    ),
+    *OF_TABLE,
     *READING,
     DRY_RUN,
     examples=["evidence import extraction table-bw.csv --into my-review --extractor BW"],

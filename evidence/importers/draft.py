@@ -95,6 +95,8 @@ class Draft:
         self.changed: set[str] = set()
         self.categories: set[str] = set()
         """Further columns whose cells are words even where they look like numbers: said in review.toml."""
+        self.mixed: set[str] = set()
+        """Further columns of numbers and words: said to be words, but for codes of missing values."""
         self.protocol = ""
         """Lines of review.toml below the title of a new review; of one that is there, none is changed."""
         self.place: tuple[str, int] | None = None
@@ -216,7 +218,7 @@ class Draft:
                 title = self.title.replace("\\", "\\\\").replace('"', '\\"')
                 text = f'title = "{title}"\n{self.protocol}'
                 (staged / "review.toml").write_text(text, encoding="utf-8")
-            _declare(staged / "review.toml", self.categories)
+            _declare(staged / "review.toml", self.categories, self.mixed)
             for file in needed({name for name, rows in self.files.items() if rows}):
                 if not (staged / file.name).is_file():
                     self.files.setdefault(file.name, [])
@@ -282,7 +284,7 @@ def _present(path: Path) -> list[Row]:
     return [dict(zip(sheet.text, cells, strict=True)) for cells in zip(*sheet.text.values(), strict=True)]
 
 
-def _declare(protocol: Path, columns: Iterable[str]) -> None:
+def _declare(protocol: Path, columns: Iterable[str], mixed: Iterable[str]) -> None:
     """Say in review.toml that columns hold words, unless it says something of them."""
     import json
     import tomllib
@@ -293,10 +295,10 @@ def _declare(protocol: Path, columns: Iterable[str]) -> None:
     except tomllib.TOMLDecodeError:
         # Reading the folder says what is wrong with it.
         return
+    said = dict.fromkeys(sorted(mixed), '"category"')
+    said |= dict.fromkeys(sorted(columns), '{ type = "category", missing = [] }')
     lines = [
-        f'{json.dumps(name, ensure_ascii=False)} = {{ type = "category", missing = [] }}'
-        for name in sorted(columns)
-        if name not in known
+        f"{json.dumps(name, ensure_ascii=False)} = {what}" for name, what in said.items() if name not in known
     ]
     if not lines:
         return

@@ -6,16 +6,17 @@ how far they agree, and the reading of extractor ``consensus`` (a row of its own
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Unpack
 
 from evidence.errors import CallError, Problem, ReviewError
-from evidence.folder.column_names import plain, targets
 from evidence.folder.layout import FILE
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport, Row
-from evidence.importers.table import Reading, Table, read_table
-from evidence.names import suggestion
+from evidence.importers.table import Reading, read_table
+from evidence.importers.tables.call import Call
+from evidence.importers.tables.melt import LongForm
+from evidence.importers.tables.rows import ArmNames, report_sources
 
 _MEASUREMENTS = FILE["measurements.csv"]
 _CELL = ("study", "experiment", "arm", "outcome", "timepoint", "timepoint_unit")
@@ -27,7 +28,14 @@ def import_extraction(
     into: str | Path,
     *,
     extractor: str,
+    outcome: str | None = None,
     mapping: Mapping[str, str] | None = None,
+    rows: str | None = None,
+    treatment: str | None = None,
+    control: str | None = None,
+    fill_down: bool = False,
+    missing: Iterable[str] = (),
+    number_studies: bool = False,
     dry_run: bool = False,
     **reading: Unpack[Reading],
 ) -> ImportReport:
@@ -36,14 +44,16 @@ def import_extraction(
     Parameters
     ----------
     file : path
-        Table with the columns of ``measurements.csv`` or their usual aliases; arms and outcomes must exist in
-        the folder.
+        Table as the first extractor's: with one row for each arm or a set of columns for each group, or with
+        the columns of ``measurements.csv``. Its arms, or treatments, and outcomes must exist in the folder.
     into : path
         Review folder.
     extractor : str
         Who read the numbers; ``consensus`` for what extractors agreed on.
-    mapping : mapping of str to str, optional
-        Source column to column of ``measurements.csv``; an empty target leaves it out.
+    outcome : str, optional
+        Outcome of a table without a column of it; the folder's, where it has one alone.
+    mapping, rows, treatment, control, fill_down, missing, number_studies
+        See `evidence.importers.arms.import_arms`.
     dry_run : bool
         Check and report, write nothing.
     **reading
@@ -57,29 +67,29 @@ def import_extraction(
     Raises
     ------
     CallError
-        If the table names no study, arm and outcome.
+        If the folder has no measurements yet, or the outcome is not said.
     ReviewError
-        If the extractor has read a cell before and now reads another number, or the folder would have errors.
+        If the table is not understood, the extractor has read a cell before and now reads another number, or
+        the folder would have errors.
     """
-    table = read_table(file, **reading)
-    columns = _columns(table, mapping or {})
-    if missing := [name for name in ("study", "arm", "outcome") if name not in columns]:
-        raise CallError(
-            f"{table.name} has no column {' and '.join(missing)}: it needs those of measurements.csv; say"
-            " with --map SOURCE=COLUMN which is which."
-        )
+    table = read_table(file, doubled="keep", **reading)
+    call = Call(None, treatment, control, fill_down, rows, tuple(missing), number_studies, by_arm=True)
+    understood = call.read(table, dict(mapping or {}))
+    if understood.is_relative:
+        raise CallError(f"{table.name} has one row per contrast: what is read twice is the numbers of arms.")
     draft = Draft(into)
     if not draft.rows("measurements.csv"):
         raise CallError(f"{Path(into).name} has no measurements.csv yet: import arms first.")
     earlier: dict[tuple[str, ...], list[Row]] = {}
     for row in draft.rows("measurements.csv"):
         earlier.setdefault(_cell(row), []).append(row)
-    report = ImportReport(table.name, notes=list(table.notes))
+    report = ImportReport(table.name, notes=understood.notes, left_out=understood.left_out)
     problems: list[Problem] = []
     read_before = differing = 0
-    for line, cells in table.rows:
+    form = understood.form
+    for line, row in _rows(form, draft, _outcome_of(form, draft, outcome), report):
         draft.place = table.name, line
-        row = {name: cells[at] for name, at in columns.items() if cells[at]} | {"extractor": extractor}
+        row |= {"extractor": extractor}
         others = earlier.get(_cell(row), [])
         mine = [other for other in others if _reader(other) == extractor]
         theirs = [other for other in others if _reader(other) not in (extractor, CONSENSUS)]
@@ -110,27 +120,58 @@ def import_extraction(
     if problems:
         raise ReviewError(f"{table.name} cannot be imported.", problems)
     report.notes.append(f"{read_before} cells were read by others before; {differing} of them differ")
-    for name, position in columns.items():
-        report.mappings.append(ColumnMapping(table.header[position], f"measurements.csv: {name}"))
+    kept = {at: name for name, at in form.known.items() if name in _MEASUREMENTS.by_name}
     report.mappings += [
-        ColumnMapping(name, "", "no column of measurements.csv")
-        for position, name in enumerate(table.header)
-        if position not in columns.values()
-    ]
-    return draft.finish(report, dry_run=dry_run)
+        ColumnMapping(name, f"measurements.csv: {kept[at]}") if at in kept
+        else ColumnMapping(name, "", understood.aside.get(name, "no column of measurements.csv"))
+        for at, name in enumerate(form.table.header)
+    ]  # fmt: skip
+    report_sources(report, form)
+    with understood.unread.offered():
+        return draft.finish(report, dry_run=dry_run)
 
 
-def _columns(table: Table, mapping: Mapping[str, str]) -> dict[str, int]:
-    if unknown := [name for name in mapping if name not in table.header]:
-        raise CallError(f"{table.name} has no column {unknown[0]!r}: {suggestion(unknown[0], table.header)}.")
-    meanings = targets("arm level")
-    columns: dict[str, int] = {}
-    for position, name in enumerate(table.header):
-        options = {mapping[name]} if name in mapping else meanings.get(plain(name), frozenset({plain(name)}))
-        own = [option for option in options if option in _MEASUREMENTS.by_name and option != "extractor"]
-        if len(own) == 1:
-            columns.setdefault(own[0], position)
-    return columns
+def _outcome_of(form: LongForm, draft: Draft, outcome: str | None) -> str | None:
+    """Outcome of a table without a column of it: as said, or the only one of the folder."""
+    if outcome is not None or "outcome" in form.known:
+        return outcome
+    known = [row["outcome"] for row in draft.rows("outcomes.csv")]
+    if len(known) != 1:
+        raise CallError(
+            f"{form.table.name} has no column of the outcome: say which it is about, --outcome NAME"
+            f" ({', '.join(known)})."
+        )
+    return known[0]
+
+
+def _rows(
+    form: LongForm, draft: Draft, outcome: str | None, report: ImportReport
+) -> Iterator[tuple[int, Row]]:
+    """Give the rows of a table as those of ``measurements.csv``, with the folder's names of arms."""
+    known = form.known
+    names = [name for name in _MEASUREMENTS.by_name if name in known and name != "extractor"]
+    arms = {(r["study"], r.get("experiment") or "main", r["arm"]) for r in draft.rows("arms.csv")}
+    of_treatment: dict[tuple[str, str, str], list[str]] = {}
+    for r in draft.rows("arms.csv"):
+        of_treatment.setdefault((r["study"], r.get("experiment") or "main", r["treatment"]), []).append(
+            r["arm"]
+        )
+    named = ArmNames(form, outcome)
+    for line, cells in form.table.rows:
+        row = {name: cells[known[name]] for name in names if cells[known[name]]}
+        if outcome is not None and row.setdefault("outcome", outcome) != outcome:
+            continue
+        study, experiment = row.get("study", ""), row.get("experiment", "")
+        treatment = cells[known["treatment"]] if "treatment" in known else ""
+        arm = named(line, cells, study, experiment, treatment)
+        if not study or not arm:
+            lacks = f"a row without a study or an arm: {' | '.join(filter(None, cells))}"
+            report.left_out.append(Problem(lacks, "fill it in", form.table.name, line))
+            continue
+        alike = of_treatment.get((study, experiment or "main", treatment), [])
+        if (study, experiment or "main", arm) not in arms and len(alike) == 1:
+            arm = alike[0]
+        yield line, row | {"arm": arm}
 
 
 def _cell(row: Mapping[str, str]) -> tuple[str, ...]:

@@ -6,7 +6,9 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 
+from evidence.facts.reference import keyed
 from evidence.importers.table import Table
 
 _LOOKED_AT = 4000
@@ -21,7 +23,26 @@ WHOLE = 1e-3
 def sample(table: Table, position: int) -> list[str]:
     """Cells of one column that hold something, evenly from the whole table."""
     step = max(1, len(table.rows) // _LOOKED_AT)
-    return [cells[position] for _, cells in table.rows[::step] if cells[position]]
+    return [cells[position] for _, cells in table.rows[::step] if not is_gap(cells[position])]
+
+
+def missing_code(cell: str) -> str | None:
+    """Return the code of ``missing_code`` that a text is, in any case and with or without a point."""
+    return cell if cell in keyed("missing_code") else _codes().get(cell.casefold().strip(" ."))
+
+
+@cache
+def _codes() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for code in map(str, keyed("missing_code")):
+        if bare := code.casefold().strip(" ."):
+            found.setdefault(bare, code)
+    return found
+
+
+def is_gap(cell: str) -> bool:
+    """Whether a cell is empty, or holds a word for a missing value."""
+    return not cell or (not cell[-1].isdigit() and missing_code(cell) is not None)
 
 
 def number(cell: str) -> float | None:

@@ -12,6 +12,7 @@ from evidence.folder.column_names import effect_name
 from evidence.folder.layout import FILE, SCALES
 from evidence.importers.draft import Draft, ImportReport
 from evidence.importers.table import Table
+from evidence.importers.tables.cells import is_gap
 from evidence.importers.tables.melt import LongForm
 from evidence.importers.tables.rows import report_columns
 from evidence.importers.tables.shape.result import undecided
@@ -131,7 +132,7 @@ def fill_contrasts(
         "outcome": "outcomes.csv",
         "experiment": "arms.csv",
     }
-    say_mixed(form, found, report)
+    say_mixed(form, found, draft, report)
     report_columns(form, found, report, homes, aside)
     return taken
 
@@ -253,8 +254,8 @@ def _base_rows(table: Table, known: Mapping[str, int]) -> dict[str, tuple[str, s
 
 def _power(text: str, exponent: float, table: Table, line: int) -> str:
     """Turn a variance into a standard error (exponent 1/2), or the other way round (2)."""
-    if not text:
-        return ""
+    if is_gap(text):
+        return text
     try:
         value = float(text)
     except ValueError:

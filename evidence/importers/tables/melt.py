@@ -10,12 +10,11 @@ from evidence.errors import Problem, ReviewError
 from evidence.folder.column_names import AMBIGUOUS, effect_name, plain
 from evidence.importers.draft import ColumnMapping
 from evidence.importers.table import Table
-from evidence.importers.tables.cells import can_be, sample
+from evidence.importers.tables.cells import can_be, is_gap, sample
 from evidence.importers.tables.header import CONVERTED, STATISTICS, group_of, readings, words
 from evidence.importers.tables.occasions import refuse_untold_times
 from evidence.importers.tables.pairs import Key, name_of, studies_in_pairs, with_names
-from evidence.importers.tables.shape.claims import likely_studies
-from evidence.importers.tables.shape.result import OF_EFFECT, Shape, undecided
+from evidence.importers.tables.shape.result import OF_EFFECT, NoStudyError, Shape, undecided
 from evidence.importers.tables.targets import as_options
 
 _APART = ("study", "experiment", "outcome", "timepoint", "timepoint_unit")
@@ -132,7 +131,7 @@ def _one_row_an_arm(
     notes += _effects_alone(table, groups, aside)
     if study is None:
         if counts is None:
-            raise _no_study(table)
+            raise NoStudyError(f"{table.name} does not say which study a row is.")
         known["study"] = len(header)
         header.append("study")
         notes.append("the table does not name its studies; they are numbered in the order of its rows")
@@ -190,23 +189,6 @@ def _effects_alone(
     ]
 
 
-def _no_study(table: Table) -> ReviewError:
-    likely = likely_studies(table, [name for name in table.header if name], by_cells=False)[:2]
-    asked = " or ".join(as_options({name: "study"}) for name in likely)
-    return ReviewError(
-        f"{table.name} does not say which study a row is.",
-        [
-            Problem(
-                f"columns: {', '.join(table.header)}",
-                f"name the column of the study{f', perhaps {asked}' if asked else ', --map COLUMN=study'}; a"
-                " table without one needs a column that numbers them",
-                file=table.name,
-                line=1,
-            )
-        ],
-    )
-
-
 def _arm_rows(
     table: Table,
     groups: Mapping[str, Mapping[str, int]],
@@ -231,7 +213,9 @@ def _arm_rows(
             shared.append(repeats[number - 1])
         for group, columns in groups.items():
             arm = {what: cells[position] for what, position in columns.items()}
-            filled = [what for what, cell in arm.items() if cell and what not in ("treatment", "arm")]
+            filled = [
+                what for what, cell in arm.items() if not is_gap(cell) and what not in ("treatment", "arm")
+            ]
             name = labels.get(group) or arm.get("treatment", "")
             if not filled and (group in labels or not name):
                 continue
@@ -381,8 +365,8 @@ def _repeats(table: Table, known: Mapping[str, int], also: Sequence[str] = ()) -
 
 
 def _sum(events: str, others: str, table: Table, line: int, problems: list[Problem]) -> str:
-    if not events or not others:
-        return ""
+    if is_gap(events) or is_gap(others):
+        return events if is_gap(events) else others
     try:
         return f"{float(events) + float(others):.15g}"
     except ValueError:

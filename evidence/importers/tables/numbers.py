@@ -8,7 +8,7 @@ from collections.abc import Callable
 from evidence.errors import Problem, ReviewError
 from evidence.facts.plausibility import rounding
 from evidence.importers.table import THOUSANDS, Table
-from evidence.importers.tables.cells import WHOLE, number
+from evidence.importers.tables.cells import WHOLE, is_gap, number
 
 Cells = dict[str, str]
 Change = Callable[[Cells, int], None]
@@ -121,8 +121,8 @@ class Converter:
         return ""
 
     def _root(self, cell: str, cells: tuple[str, ...], line: int) -> str:
-        if not cell:
-            return ""
+        if is_gap(cell):
+            return cell
         value = number(cell)
         if value is None or value < 0:
             what = "sd^2" if "sd^2" in self.known else "se^2"
@@ -139,8 +139,8 @@ class Converter:
 
     def _events(self, cell: str, whole: float, cells: tuple[str, ...], line: int, what: str) -> str:
         """Count the events that a share of n is, allowing for the rounding of its digits."""
-        if not cell:
-            return ""
+        if is_gap(cell):
+            return cell
         share = number(cell)
         if "n" not in self.known:
             return self._wrong(
@@ -168,8 +168,8 @@ class Converter:
 
     def _with_events(self, cell: str, cells: tuple[str, ...], line: int) -> str:
         events = cells[self.known["events"]] if "events" in self.known else ""
-        if not cell or not events:
-            return ""
+        if is_gap(cell) or is_gap(events):
+            return cell if is_gap(cell) else events
         a, b = number(events), number(cell)
         if a is None or b is None:
             return self._wrong(f"{events!r} and {cell!r} are no counts", "numbers", line, "non_events")

@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from evidence.errors import CallError, Problem, ReviewError
+from evidence.folder.column_names import plain, targets
 from evidence.importers.table import Table
-from evidence.importers.tables.cells import number
+from evidence.importers.tables.cells import is_gap, number
 from evidence.names import suggestion
 
 _BETWEEN = re.compile(r"\s*(?:±|\+/-|\+-|[()\[\]/;]|,\s|\bto\b|[–—]|(?<=\d)\s*-\s*(?=\d))\s*")
@@ -91,9 +92,12 @@ def chosen_rows(table: Table, condition: str) -> Table:
     names = [name for name in table.header if name]
     at = [table.header.index(name) for name in names]
     kinds = [
-        "double" if all(number(cells[i]) is not None for _, cells in table.rows if cells[i]) else "varchar"
+        "double"
+        if all(number(cells[i]) is not None for _, cells in table.rows if not is_gap(cells[i]))
+        else "varchar"
         for i in at
     ]
+    of_words = {i for i, kind in zip(at, kinds) if kind == "varchar"}
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "rows.duckdb"
         quoted = ['"' + name.replace('"', '""') + '"' for name in names]
@@ -101,7 +105,10 @@ def chosen_rows(table: Table, condition: str) -> Table:
             columns = ", ".join(f"{name} {kind}" for name, kind in zip(quoted, kinds))
             connection.execute(f"create table rows (_row integer, {columns})")
             marks = ", ".join("?" * (len(names) + 1))
-            batch = [[n, *(cells[i] or None for i in at)] for n, (_, cells) in enumerate(table.rows)]
+            batch = [
+                [n, *((cells[i] or None) if i in of_words or not is_gap(cells[i]) else None for i in at)]
+                for n, (_, cells) in enumerate(table.rows)
+            ]
             connection.execute("begin")
             connection.executemany(f"insert into rows values ({marks})", batch)
             connection.execute("commit")
@@ -112,6 +119,29 @@ def chosen_rows(table: Table, condition: str) -> Table:
     gone = len(table.rows) - len(rows)
     note = f"{gone} of {len(table.rows)} rows do not meet {condition!r} and were not taken"
     return replace(table, rows=rows, notes=(*table.notes, note))
+
+
+def numbered_studies(table: Table, mapping: Mapping[str, str]) -> Table:
+    """Call the study of each row by its number.
+
+    Raises
+    ------
+    CallError
+        If a column names the study.
+    """
+    meanings = targets("arm level")
+    named = [
+        name
+        for name in table.header
+        if mapping.get(name) == "study" or (name not in mapping and "study" in meanings.get(plain(name), ()))
+    ]
+    if named:
+        raise CallError(
+            f"{table.name} names its studies in {named[0]!r}: --number-studies is for one that does not."
+        )
+    rows = tuple((line, (*cells, f"Study {i}")) for i, (line, cells) in enumerate(table.rows, 1))
+    note = "the table does not name its studies; they are numbered in the order of its rows"
+    return replace(table, header=(*table.header, "study"), rows=rows, notes=(*table.notes, note))
 
 
 def without_totals(table: Table, study: int, counts: Iterable[int], left_out: list[Problem]) -> Table:

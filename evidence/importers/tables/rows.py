@@ -8,6 +8,7 @@ from collections.abc import Container, Mapping
 from evidence.errors import Problem
 from evidence.folder.layout import FILE
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
+from evidence.importers.tables.cells import is_gap
 from evidence.importers.tables.melt import LongForm
 from evidence.importers.tables.variables import Variables, say_mixed, variables
 
@@ -15,6 +16,45 @@ _IDENTITY = ("study", "experiment", "arm", "treatment", "outcome")
 _SPREADS = frozenset(("sd", "se", "ci_lower", "q1", "min"))
 _CENTRES = ("mean", "median", "events")
 _MOST_NOTES = 20
+
+
+class ArmNames:
+    """What the arms of a table are called: by their column, else by their treatment.
+
+    Parameters
+    ----------
+    form : LongForm
+    outcome : str or None
+        Outcome of all rows; None where each has its own.
+
+    Attributes
+    ----------
+    further : list of str
+        What is said of arms with a number, since a study has several of one treatment.
+    """
+
+    def __init__(self, form: LongForm, outcome: str | None) -> None:
+        occasion = ("timepoint", "timepoint_unit", "extractor", *(("outcome",) if outcome is None else ()))
+        self.occasion = [form.known[c] for c in occasion if c in form.known]
+        self.arm = form.known.get("arm")
+        self.named: Counter[tuple[str, ...]] = Counter()
+        self.further: list[str] = []
+
+    def __call__(self, line: int, cells: tuple[str, ...], study: str, experiment: str, treatment: str) -> str:
+        """Name the arm of a row."""
+        if self.arm is not None and cells[self.arm]:
+            return cells[self.arm]
+        key = (study, experiment, treatment, *(cells[position] for position in self.occasion))
+        self.named[key] += 1
+        nth = self.named[key]
+        if nth == 1:
+            return treatment
+        arm = f"{treatment} ({nth})"
+        self.further.append(
+            f"line {line}: study {study!r} has treatment {treatment!r} more than once; taken as a"
+            f" further arm {arm!r}"
+        )
+        return arm
 
 
 class Arms:
@@ -51,13 +91,10 @@ class Arms:
         self.variables: Variables = variables(
             form, ("arms.csv", "measurements.csv"), ("study", "experiment", "arm", "treatment"), aside
         )
-        occasion = ("timepoint", "timepoint_unit", "extractor", *(("outcome",) if outcome is None else ()))
-        self.occasion = [self.known[c] for c in occasion if c in self.known]
-        self.named: Counter[tuple[str, ...]] = Counter()
+        self.names = ArmNames(form, outcome)
         self.studies: set[str] = set()
         self.treatments: set[str] = set()
         self.taken = 0
-        self.further: list[str] = []
         self.kinds: dict[str, set[str]] = {}
 
     def _columns_of(self, file: str, but: Container[str]) -> list[str]:
@@ -82,7 +119,7 @@ class Arms:
             return
         self.taken += 1
         experiment = self._cell(cells, "experiment")
-        arm = self._cell(cells, "arm") or self._named_arm(line, cells, study, experiment, treatment)
+        arm = self.names(line, cells, study, experiment, treatment)
         if study not in self.studies:
             self.studies.add(study)
             self.draft.add(
@@ -119,23 +156,7 @@ class Arms:
         )
         filled = self.kinds.setdefault(outcome, set())
         if len(filled) < 2:
-            filled.update(name for name in ("events", "exposure") if statistics.get(name))
-
-    def _named_arm(
-        self, line: int, cells: tuple[str, ...], study: str, experiment: str, treatment: str
-    ) -> str:
-        """Call an arm by its treatment, with a number where a study has several of one."""
-        key = (study, experiment, treatment, *(cells[position] for position in self.occasion))
-        self.named[key] += 1
-        nth = self.named[key]
-        if nth == 1:
-            return treatment
-        arm = f"{treatment} ({nth})"
-        self.further.append(
-            f"line {line}: study {study!r} has treatment {treatment!r} more than once; taken as a"
-            f" further arm {arm!r}"
-        )
-        return arm
+            filled.update(name for name in ("events", "exposure") if not is_gap(statistics.get(name, "")))
 
     def kind(self, outcome: str) -> str:
         """Tell the kind of an outcome by the columns that hold anything."""
@@ -159,12 +180,11 @@ class Arms:
                 "no column holds an SD, SE, interval or quartiles, without which no mean can be analysed; if"
                 " one does, say which with --map"
             )
-        notes += self.further[:_MOST_NOTES]
-        if len(self.further) > _MOST_NOTES:
-            notes.append(
-                f"{len(self.further) - _MOST_NOTES} further rows of a treatment that a study has already"
-            )
-        say_mixed(self.form, self.variables, self.report)
+        further = self.names.further
+        notes += further[:_MOST_NOTES]
+        if len(further) > _MOST_NOTES:
+            notes.append(f"{len(further) - _MOST_NOTES} further rows of a treatment that a study has already")
+        say_mixed(self.form, self.variables, self.draft, self.report)
         report_columns(self.form, self.variables, self.report, homes, self.aside)
 
 

@@ -21,15 +21,11 @@ from evidence.importers.tables.header import (
     words,
 )
 from evidence.importers.tables.shape.claims import likely_studies
-from evidence.importers.tables.shape.result import is_complete
+from evidence.importers.tables.shape.result import NoShapeError, NoStudyError, is_complete
 from evidence.importers.tables.targets import as_options, said
 
 _MOST = 2
 _TRIED_ROWS = 500
-
-
-class NoShapeError(ReviewError):
-    """A table that is not understood."""
 
 
 class Suggestion(NamedTuple):
@@ -39,11 +35,13 @@ class Suggestion(NamedTuple):
     treatment: str | None = None
     control: str | None = None
     measure: str | None = None
+    number_studies: bool = False
 
     def __str__(self) -> str:
         said = (("measure", self.measure), ("treatment", self.treatment), ("control", self.control))
         names = [f"--{option} {shlex.quote(name)}" for option, name in said if name]
-        return " ".join(filter(None, [as_options(self.mapping), *names]))
+        numbered = "--number-studies" * self.number_studies
+        return " ".join(filter(None, [as_options(self.mapping), *names, numbered]))
 
 
 def no_shape(table: Table) -> NoShapeError:
@@ -70,10 +68,14 @@ def with_suggestions(
     except NoShapeError as error:
         small = Table(table.name, table.header, table.rows[:_TRIED_ROWS], table.notes, table.doubled)
         working: list[str] = []
-        for suggestion in _candidates(small, mapping):
+        nameless = isinstance(error, NoStudyError)
+        candidates = _of_study(small, mapping) if nameless else _candidates(small, mapping)
+        for suggestion in candidates:
             said_ = str(suggestion)
             if len(working) < _MOST and said_ and said_ not in working and tried(small, suggestion):
                 working.append(said_)
+        if nameless:
+            raise _without_study(table, error, working) from None
         hint = f"perhaps {', or '.join(working)}; " if working else ""
         raise ReviewError(
             error.message,
@@ -91,6 +93,20 @@ def with_suggestions(
                 )
             ],
         ) from None
+
+
+def _without_study(table: Table, error: ReviewError, working: list[str]) -> ReviewError:
+    remedy = f"say {', or '.join(working)}" if working else "add a column that names the study"
+    columns = f"columns: {', '.join(filter(None, table.header))}"
+    return ReviewError(error.message, [Problem(columns, remedy, table.name, 1)])
+
+
+def _of_study(table: Table, mapping: Mapping[str, str]) -> Iterator[Suggestion]:
+    """Columns that may name the study, and rows called by their numbers where none does."""
+    free = [name for name in table.header if name and name not in mapping]
+    for name in likely_studies(table, free, by_cells=False)[:1]:
+        yield Suggestion({name: "study"})
+    yield Suggestion({}, number_studies=True)
 
 
 def _candidates(table: Table, mapping: Mapping[str, str]) -> Iterator[Suggestion]:
@@ -117,6 +133,8 @@ def _candidates(table: Table, mapping: Mapping[str, str]) -> Iterator[Suggestion
     for counts in _counts(table, free):
         yield Suggestion(counts)
         yield Suggestion({**study, **counts})
+    if not likely:
+        yield Suggestion({}, number_studies=True)
 
 
 def _by_words(table: Table, free: list[str]) -> dict[str, str]:

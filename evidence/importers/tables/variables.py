@@ -14,14 +14,18 @@ from dataclasses import dataclass, field
 
 from evidence.folder.column_names import plain
 from evidence.folder.layout import FILE
-from evidence.folder.sheet import is_own_column
-from evidence.importers.draft import ImportReport
+from evidence.folder.sheet import is_number, is_own_column
+from evidence.importers.draft import Draft, ImportReport
+from evidence.importers.tables.cells import is_gap
 from evidence.importers.tables.melt import LongForm
 
 _DECLARED = frozenset(
     name
     for file in ("studies.csv", "arms.csv", "measurements.csv", "contrasts.csv")
     for name in FILE[file].by_name
+)
+_NUMBERS = frozenset(
+    column.name for column in FILE["studies.csv"].columns if column.type in ("number", "integer")
 )
 
 
@@ -129,8 +133,9 @@ def _home(form: LongForm, at: int, files: Sequence[str], within: Sequence[str]) 
     return None
 
 
-def say_mixed(form: LongForm, found: Variables, report: ImportReport) -> None:
-    """Say which descriptions of studies differ within some, and how to keep them apart."""
+def say_mixed(form: LongForm, found: Variables, draft: Draft, report: ImportReport) -> None:
+    """Say which descriptions differ within a study, and how to keep them apart; and which are words."""
+    _keep_words(form, found, draft, report)
     header = form.table.header
     for at, studies in found.mixed.items():
         where = found.homes.get(at)
@@ -139,6 +144,37 @@ def say_mixed(form: LongForm, found: Variables, report: ImportReport) -> None:
         report.notes.append(
             f"{name!r} differs within {listed(sorted(studies))}: {kept}; if these are several studies:"
             f" --map {shlex.quote(f'{study}+{name}=study')}"
+        )
+
+
+def _keep_words(form: LongForm, found: Variables, draft: Draft, report: ImportReport) -> None:
+    """Keep a description that is a number in most cells, and words in some, as words: it stops nothing.
+
+    One that the folder has as numbers stays what it is there; the words are refused, each by its line.
+    """
+    names = {at: name for name, at in form.known.items()}
+    described = {name for cells in found.by_study.values() for name in cells}
+    for at, column in enumerate(form.table.header):
+        name = names.get(at, column)
+        if at not in found.homes and (name not in described or (at in names and name in _NUMBERS)):
+            continue
+        texts = {cells[at] for _, cells in form.table.rows if not is_gap(cells[at])}
+        words = sorted(text for text in texts if not is_number(text))
+        before = {
+            row.get(name, "")
+            for file, rows in draft.files.items()
+            for row in rows[: len(rows) - draft.added.get(file, 0)]
+        }
+        there = {text for text in before.difference(words) if not is_gap(text)}
+        if not words or len(words) == len(texts) or (there and all(map(is_number, there))):
+            continue
+        draft.mixed.add(name)
+        if column in form.sources:
+            continue
+        some = ", ".join(map(repr, words[:3])) + " ..." * (len(words) > 3)
+        report.notes.append(
+            f"{column.strip()!r} has numbers and words ({some}): kept as words, which review.toml says under"
+            " [variables]"
         )
 
 

@@ -76,11 +76,70 @@ def test_what_does_not_exist_is_refused(folder, tmp_path, text, error, message):
 
 def test_the_columns_are_asked_for(folder, tmp_path):
     file = tmp_path / "odd.csv"
-    file.write_text("work,group,what,mean\nA,cells,alt,3\n", encoding="utf-8")
-    with pytest.raises(CallError, match="no column study and arm and outcome"):
+    file.write_text("work,what,where,mean\nA,cells,alt,3\nA,saline,alt,4\n", encoding="utf-8")
+    with pytest.raises(ReviewError, match="say with --map"):
         import_extraction(file, folder, extractor="BW")
-    mapping = {"work": "study", "group": "arm", "what": "outcome"}
-    assert import_extraction(file, folder, extractor="BW", mapping=mapping).added == {"measurements.csv": 1}
+    mapping = {"work": "study", "what": "arm", "where": "outcome"}
+    assert import_extraction(file, folder, extractor="BW", mapping=mapping).added == {"measurements.csv": 2}
+
+
+def test_the_second_extractors_sheet_is_understood_as_the_firsts(tmp_path):
+    """Two groups beside each other, per cent, a mapping that wins: whatever arms reads, extraction reads."""
+    first = "study,n_exp,deaths_exp,n_ctrl,deaths_ctrl\nA,20,5,20,8\nB,40,10,40,20\n"
+    second = "Trial,exp n,exp %,ctrl n,ctrl %,old %\nA,20,25,20,40,1\nB,40,25,40,45,2\n"
+    for name, text in (("first.csv", first), ("second.csv", second)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    import_arms(
+        tmp_path / "first.csv",
+        tmp_path / "review",
+        outcome="death",
+        mapping={"deaths_exp": "events1", "deaths_ctrl": "events2"},
+    )
+    report = import_extraction(
+        tmp_path / "second.csv", tmp_path / "review", extractor="BW", mapping={"old %": ""}
+    )
+    assert "4 cells were read by others before; 1 of them differ" in report.notes
+    assert any("events 18 against 20" in note for note in report.notes)
+    assert [r["events"] for r in measurements(tmp_path / "review")] == [
+        "5",
+        "8",
+        "10",
+        "20",
+        "5",
+        "8",
+        "10",
+        "18",
+    ]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_two_columns_that_claim_one_meaning_are_asked_about_in_any_order(folder, tmp_path, turned):
+    header, cells = ["study", "arm", "outcome", "mean", "average"], ["A", "cells", "alt", "100", "90"]
+    if turned:
+        header, cells = header[::-1], cells[::-1]
+    file = tmp_path / "second.csv"
+    file.write_text(f"{','.join(header)}\n{','.join(cells)}\n", encoding="utf-8")
+    with pytest.raises(ReviewError, match="may each be the mean"):
+        import_extraction(file, folder, extractor="BW")
+    import_extraction(file, folder, extractor="BW", mapping={"average": "mean"})
+    assert measurements(folder)[-1]["mean"] == "90"
+
+
+def test_an_arm_is_found_by_its_treatment_and_the_outcome_where_there_is_one(tmp_path):
+    first = "study,arm,treatment,n,mean,sd\nA,T1,drug,9,5,2\nA,T2,placebo,9,7,2\n"
+    second = "study,treatment,n,mean,sd\nA,drug,9,5,2\nA,placebo,9,NR,2\n"
+    for name, text in (("first.csv", first), ("second.csv", second)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    import_arms(tmp_path / "first.csv", tmp_path / "review", outcome="pain")
+    report = import_extraction(tmp_path / "second.csv", tmp_path / "review", extractor="BW")
+    assert [r["arm"] for r in measurements(tmp_path / "review")[2:]] == ["T1", "T2"]
+    assert "1 cell of 'mean' (NR; line 3) is missing" in report.notes
+    import_arms(tmp_path / "first.csv", tmp_path / "review", outcome="other")
+    with pytest.raises(CallError, match="--outcome NAME"):
+        import_extraction(tmp_path / "second.csv", tmp_path / "review", extractor="CD")
+    (tmp_path / "c.csv").write_text("study,treat1,treat2,TE,seTE\nA,a,b,1,1\n", encoding="utf-8")
+    with pytest.raises(CallError, match="one row per contrast"):
+        import_extraction(tmp_path / "c.csv", tmp_path / "review", extractor="CD")
 
 
 @pytest.fixture

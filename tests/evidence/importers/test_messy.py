@@ -144,7 +144,9 @@ def test_errors_name_the_lines_of_the_source(tmp_path):
     )
     with pytest.raises(EvidenceError) as caught:
         run(tmp_path, text)
-    found = sorted((p.file, p.line, p.column) for p in caught.value.problems)
+    *cells, rest = caught.value.problems
+    assert "--missing" in rest.remedy
+    found = sorted((p.file, p.line, p.column) for p in cells)
     assert found == [
         ("table.csv", 2, "mean"), ("table.csv", 2, "n"), ("table.csv", 4, "mean"), ("table.csv", 4, "n"),
         ("table.csv", 6, "mean"),

@@ -23,12 +23,18 @@ from evidence.importers.tables.shape.statistics import drop_times, refuse_two_ki
 from evidence.importers.tables.targets import as_options
 
 
-def rows_of_arms(columns: Columns, measure: str | None) -> Shape | None:
+def rows_of_arms(columns: Columns, measure: str | None, by_arm: bool = False) -> Shape | None:
     """Read a table with one row for each arm, or tell that it is none."""
     claims, units = of_row(columns)
     statistics, unclear = _statistics(columns)
     treated = _treatments(columns)
-    if not treated or "study" not in claims or not (statistics.keys() & CENTRES or unclear):
+    if treated:
+        claims["treatment"] = treated
+    if (
+        not (treated or (by_arm and "arm" in claims))
+        or "study" not in claims
+        or not (statistics.keys() & CENTRES or unclear)
+    ):
         return None
     if measure is not None and (has_base_rows(columns, measure) or has_two_sides(columns, measure)):
         return None
@@ -37,7 +43,7 @@ def rows_of_arms(columns: Columns, measure: str | None) -> Shape | None:
     notes = drop_times(columns, statistics)
     claims["study"] = _several_rows(columns, claims["study"])
     aside: dict[int, str] = {}
-    known = decide(columns, {**claims, **statistics, "treatment": treated}, aside)
+    known = decide(columns, {**claims, **statistics}, aside)
     _refuse_one_side(columns, known)
     refuse_two_kinds(columns, [known])
     units = {at: unit for at, unit in units.items() if at in known.values()}

@@ -19,6 +19,14 @@ OF_EFFECT = frozenset(("yi", "vi", "sei"))
 """Metafor's names of an effect: never of one arm."""
 
 
+class NoShapeError(ReviewError):
+    """A table that is not understood."""
+
+
+class NoStudyError(NoShapeError):
+    """A table of which all is understood, but for what names the study."""
+
+
 @dataclass(frozen=True)
 class Shape:
     """How a table is read.

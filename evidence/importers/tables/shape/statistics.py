@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from evidence.importers.tables.cells import is_gap
 from evidence.importers.tables.header import words
 from evidence.importers.tables.shape.claims import Claims, Columns, differs_within_studies
 from evidence.importers.tables.shape.result import left_out, undecided
@@ -76,7 +77,7 @@ def refuse_two_kinds(columns: Columns, groups: Sequence[Mapping[str, int]]) -> N
         counted = [group[what] for what in ("events", "proportion", "percent") if what in group]
         measured = [group[what] for what in ("mean", "median") if what in group]
         if any(
-            any(cells[at] for at in counted) and any(cells[at] for at in measured)
+            not all(is_gap(cells[at]) for at in counted) and not all(is_gap(cells[at]) for at in measured)
             for _, cells in columns.table.rows
         ):
             raise undecided(

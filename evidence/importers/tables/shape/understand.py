@@ -20,6 +20,7 @@ def understand(
     measure: str | None = None,
     treatment: str | None = None,
     control: str | None = None,
+    by_arm: bool = False,
 ) -> Shape | None:
     """Tell what the rows and columns of a table are.
 
@@ -32,6 +33,8 @@ def understand(
         Effect measure of a table of contrasts: its name is the name of a column (``OR``, ``logHR``).
     treatment, control : str, optional
         Names of the two groups of a table that does not name them.
+    by_arm : bool
+        Whether a column of the arm will do where none names the treatment.
 
     Returns
     -------
@@ -49,7 +52,7 @@ def understand(
     columns = Columns(table, chosen)
     shape = (
         rows_of_studies(columns, treatment, control)
-        or rows_of_arms(columns, measure)
+        or rows_of_arms(columns, measure, by_arm)
         or rows_of_contrasts(columns, measure, treatment, control)
     )
     if shape is not None:

@@ -157,7 +157,7 @@ def test_effects_alone_need_their_measure(imported, tmp_path):
         ("study,t1,r1,n1,t2,r2,n2\nA,x,1,9,,2,9\n", "arm 2 has events, n and no treatment"),
         ("study,t1,r1,n1,t2,r2,n2,na\nA,x,1,9,y,2,9,3\n", "na is 3, and 2 arms are filled in"),
         ("study,ai,bi,ci,di\nA,some,7,5,6\n", "no counts"),
-        ("t1,r1,n1,t2,r2,n2\nx,1,9,y,2,9\n", "--map COLUMN=study"),
+        ("t1,r1,n1,t2,r2,n2\nx,1,9,y,2,9\n", "say --number-studies"),
     ],
 )
 def test_what_cannot_be_decided_is_asked_for(imported, tmp_path, text, message):
