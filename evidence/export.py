@@ -11,7 +11,7 @@ from pathlib import Path
 
 from evidence.database import STORAGE, STORAGE_VERSION
 from evidence.errors import CallError, RefusedError
-from evidence.exporters import LOSSES, WRITERS
+from evidence.exporters import WRITERS
 from evidence.exporters.ways_back import lost
 from evidence.names import nearest
 from evidence.opening import resolve
@@ -86,12 +86,14 @@ def export(
         files: list[Path] = []
         refused: list[str] = []
         for name, write in writers.items():
-            selection.lose(name, *([LOSSES[name]] if name in LOSSES else lost(selection, name)))
             try:
                 files += write(selection, staged)
             except RefusedError as error:
                 refused.append(error.message)
                 selection.lose(name, f"nothing is written: {error.message}")
+            else:
+                # The writers have computed the views that are asked.
+                selection.lose(name, *lost(selection, name))
         if not files:
             raise RefusedError("\n".join(refused))
         files += _dictionary(selection, staged)

@@ -155,7 +155,7 @@ comment on column estimator.label is 'Printed name. Reference data.';
 comment on column estimator.pairwise is 'Pairwise analyses have it. Reference data.';
 comment on column estimator.network is 'The frequentist network has it. Reference data.';
 comment on column estimator.stata is 'Name in Stata''s meta summarize; its empirical Bayes is Paule and Mandel''s. Reference data.';
-comment on column estimator.stata_network is 'Name in Stata''s network meta; empty where it has none. Reference data.';
+comment on column estimator.stata_network is 'Name in Stata''s network meta; empty where it has none (mvmeta has no moments for a heterogeneity that comparisons share). Reference data.';
 comment on column estimator.reference is 'Where it stands. Citation.';
 
 create table interval_method (

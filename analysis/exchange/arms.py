@@ -97,7 +97,7 @@ _OTHER = {
     **dict.fromkeys(("treat2", "t2"), "treat2"),
     **dict.fromkeys(("effect", "TE"), "estimate"),
     "seTE": "std_error",
-    "rob": "rob",
+    **{name: name for name in ("rob", "study_number", "code")},
 }
 """Columns that are no statistic of an arm, and what each holds in our words."""
 
@@ -282,7 +282,7 @@ def write_stata(selection: Selection, directory: Path) -> list[Path]:
     files = []
     target = directory / "stata"
     for dataset in datasets(selection, "stata"):
-        rows = arm_rows(dataset, "stata", "study", "treatment")
+        rows = for_network(dataset)
         if rows is None:
             rows = [
                 {"study": study.label, "treat1": study.treatments[i], "treat2": study.treatments[j],
@@ -297,22 +297,58 @@ def write_stata(selection: Selection, directory: Path) -> list[Path]:
             path, write_index=False, version=118, time_stamp=STAMP, data_label=dataset.name[:80]
         )
         files.append(path)
-        files.append(_script(target, dataset, _do_file(dataset, rows[0]), "do", "*"))
+        files.append(_script(target, dataset, _do_file(dataset, rows), "do", "*"))
     return files
 
 
-def _do_file(dataset: Dataset, row: Row) -> str:
-    reference = quoted(dataset.net.reference)
-    read = f'use "{dataset.name}.dta", clear\n'
-    if "treat1" in row:
-        return read + "describe\n"
-    if dataset.kind == "rate":
-        return read + "describe\n"
-    variables = " ".join(column for column in row if column not in ("study", "treatment"))
-    measure = facts.name_in("stata", dataset.net.measure) or ""
-    lower = dataset.net.lower_is_better
-    rank = "" if lower is None else f"network rank {'min' if lower else 'max'}\n"
+_NETWORK = {"binary": ("events", "n"), "continuous": ("mean", "sd", "n"), "rate": ("events", "exposure")}
+"""What network setup of Stata's network takes of an arm, by kind of outcome (White 2015, Stata J 15:951)."""
+_LONGEST = 32
+"""Letters that it takes of a treatment's name."""
+
+
+def for_network(dataset: Dataset) -> list[Row] | None:
+    """Arms for Stata's network; names stand beside a number and a code, so that none is read as code."""
+    rows = arm_rows(dataset, "stata", "study", "treatment")
+    if rows is None:
+        return None
+    ids = plain_ids(dataset.net.treatments, _LONGEST)
+    numbers: dict[str, int] = {}
+    return [
+        {
+            **row,
+            "study_number": numbers.setdefault(row["study"], len(numbers) + 1),
+            "code": ids[row["treatment"]],
+        }
+        for row in rows
+    ]
+
+
+def network_setup(dataset: Dataset, rows: Sequence[Row]) -> str | None:
+    """Write the line that declares arms to Stata's network; None where it has no such measure or data."""
+    measure = facts.name_in("stata", dataset.net.measure)
+    needed = _NETWORK.get(dataset.kind, ())
+    if measure is None or not needed or any(row.get(name) is None for row in rows for name in needed):
+        return None
+    reference = plain_ids(dataset.net.treatments, _LONGEST)[dataset.net.reference]
     return (
-        f"{read}network setup {variables}, studyvar(study) trtvar(treatment) ref({reference}) {measure}\n"
-        f"network meta consistency\n{rank}"
+        f"network setup {' '.join(needed)}, studyvar(study_number) trtvar(code) armvars(drop) "
+        f"ref({reference}) {measure}"
     )
+
+
+def network_rank(dataset: Dataset) -> list[str]:
+    """Write the line that ranks treatments with Stata's network; none without a direction of benefit."""
+    lower = dataset.net.lower_is_better
+    return (
+        [] if lower is None else [f"network rank {'min' if lower else 'max'}, meanrank seed({dataset.seed})"]
+    )
+
+
+def _do_file(dataset: Dataset, rows: Sequence[Row]) -> str:
+    read = f'use "{dataset.name}.dta", clear'
+    setup = None if "treat1" in rows[0] else network_setup(dataset, rows)
+    if setup is None:
+        why = f"* The package network takes events or means of every arm: not {dataset.net.measure} of these."
+        return f"{read}\n{why}\ndescribe\n"
+    return "\n".join((read, setup, "network meta consistency, reml force", *network_rank(dataset), ""))

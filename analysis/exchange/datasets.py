@@ -307,6 +307,8 @@ MEANINGS = {
     "relative": "effect against the study's base arm, whose own row is NA, on the analysis scale",
     "relative_error": "standard error of that effect; in the base arm's row, of its mean",
     "rob": "overall risk of bias of the study: 1 low, 2 some concerns, 3 high",
+    "study_number": "number of the study: no name is read as code",
+    "code": "treatment, in letters that Stata takes",
     "n1": "animals or participants of the first treatment",
     "n2": "animals or participants of the second treatment",
 }
@@ -323,12 +325,24 @@ def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]
     return path
 
 
-def plain_ids(treatments: Sequence[str]) -> dict[str, str]:
-    """Names of letters, digits and underscores, which is what gemtc and Stata take."""
+def plain_ids(treatments: Sequence[str], longest: int | None = None) -> dict[str, str]:
+    """Names of letters, digits and underscores, which is what gemtc and Stata take.
+
+    Parameters
+    ----------
+    treatments : sequence of str
+    longest : int, optional
+        Letters that a name may have; Stata's network takes 32.
+    """
     ids: dict[str, str] = {}
     for name in treatments:
-        plain = re.sub(r"[^A-Za-z0-9_]", "_", name)
-        ids[name] = plain if plain not in ids.values() else f"{plain}_{len(ids) + 1}"
+        plain = re.sub(r"[^A-Za-z0-9_]", "_", name)[:longest]
+        chosen, number = plain, len(ids) + 1
+        while chosen in ids.values():
+            tail = f"_{number}"
+            chosen = plain[: longest and longest - len(tail)] + tail
+            number += 1
+        ids[name] = chosen
     return ids
 
 

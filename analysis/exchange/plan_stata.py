@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.exchange.arms import STAMP, arm_rows
-from analysis.exchange.datasets import Dataset, one_line, plain_ids, write_rows
+from analysis.exchange.arms import STAMP, for_network, network_rank, network_setup
+from analysis.exchange.datasets import MEANINGS, one_line
 from analysis.exchange.planned import Planned, planned
 from analysis.pairwise import PairwiseFit
 from analysis.pairwise.data.assembly import assemble
@@ -42,7 +42,7 @@ def write_plan_stata(selection: Selection, directory: Path) -> list[Path]:
         f"* The planned analyses of: {title}",
         "* The files beside this do-file hold the rows that enter each analysis: conditions, time rule and",
         "* the rule on risk of bias are applied. Stata 17 or later; networks need the package network:",
-        "* ssc install network",
+        "* ssc install network, ssc install mvmeta",
         "version 17",
     ]
     for one in planned(selection):
@@ -77,9 +77,21 @@ def _beyond(one: Planned) -> str | None:
     assert one.dataset is not None
     if one.bayesian:
         return f"the engine {one.row['engine']} is Bayesian: --format plan-r, jags or multinma"
-    if facts.name_in("stata", one.dataset.net.measure) is None or not _rows_of_arms(one.dataset):
-        return "White's network takes events or means of every arm: --format plan-r"
+    if network_setup(one.dataset, for_network(one.dataset) or [{}]) is None:
+        return "White's network takes events or means of every arm, and no other measure: --format plan-r"
+    if one.models == ["random"] and _no_estimator(one):
+        return _no_estimator(one)
     return None
+
+
+def _no_estimator(one: Planned) -> str | None:
+    """Say why Stata's network cannot estimate the heterogeneity as planned; None if it can."""
+    if facts.estimators()[one.row["tau2"]].stata_network:
+        return None
+    return (
+        f"random effects by {one.row['tau2']}: mvmeta has no method of moments for a heterogeneity that all "
+        "comparisons share: --format plan-r"
+    )
 
 
 # --- pairwise -----------------------------------------------------------------------------------------------
@@ -99,8 +111,11 @@ def _pairwise(selection: Selection, target: Path, one: Planned, add: Callable[[P
             for level, part in fit.levels.items()
             for row in _effects(part.assembly)
         ]
-        columns = {**_PAIRWISE, "subgroup": f"level of {fit.options.by}"}
-        yield from _read(selection, target, f"{one.file}-subgroups", rows, columns, add)
+        about = f"level of {fit.options.by}"
+        columns = {**_PAIRWISE, "subgroup": about}
+        # A number with a label: names of levels are data.
+        levels = {about: [str(level) for level in fit.levels]}
+        yield from _read(selection, target, f"{one.file}-subgroups", rows, columns, add, levels)
         yield f"meta summarize, {tau2} subgroup(subgroup)"
     if one.moderators:
         rows, columns = _regression_rows(one, fit)
@@ -166,54 +181,30 @@ def _write(path: Path, table: Any) -> Path:
 # --- networks -----------------------------------------------------------------------------------------------
 
 
-def _rows_of_arms(dataset: Dataset) -> list[dict[str, Any]] | None:
-    if dataset.kind == "rate":
-        return None
-    rows = arm_rows(dataset, "stata", "study", "treatment")
-    return None if rows is None or any(value is None for row in rows for value in row.values()) else rows
-
-
 def _network(selection: Selection, target: Path, one: Planned, add: Callable[[Path], None]) -> Iterator[str]:
     import pandas as pd
 
     assert one.dataset is not None
-    net = one.dataset.net
-    ids = plain_ids(net.treatments)
-    rows = _rows_of_arms(one.dataset) or []
-    add(
-        _write(
-            target / f"{one.file}.dta",
-            pd.DataFrame([{**row, "treatment": ids[row["treatment"]]} for row in rows]),
-        )
-    )
-    about = {
-        "study": "study, with its experiment where it has several",
-        "treatment": "treatment, by its code",
-    }
-    about |= {name: f"{name} of the arm" for name in rows[0] if name not in about}
-    selection.describe(f"plan-stata/{one.file}.dta", about)
-    codes = write_rows(
-        target / f"{one.file}-codes.csv",
-        ["code", "treatment", "label"],
-        [[ids[name], name, net.labels.get(name, name)] for name in net.treatments],
-    )
-    add(codes)
-    selection.describe(
-        f"plan-stata/{codes.name}",
-        {"code": "code in the file of arms", "treatment": "treatment", "label": "its printed name"},
-    )
-    statistics = " ".join(name for name in rows[0] if name not in ("study", "treatment"))
+    rows = for_network(one.dataset) or []
+    add(_write(target / f"{one.file}.dta", pd.DataFrame(rows)))
+    selection.describe(f"plan-stata/{one.file}.dta", {name: MEANINGS[name] for name in rows[0]})
     yield f'use "{one.file}.dta", clear'
-    yield (
-        f"network setup {statistics}, studyvar(study) trtvar(treatment) ref({ids[net.reference]}) "
-        f"{facts.name_in('stata', net.measure)}"
-    )
+    yield str(network_setup(one.dataset, rows))
+    if one.dataset.net.measure == "SMD":
+        yield "* network has standardised differences by White and Thomas 2005: their errors differ a little."
+    lacking = _no_estimator(one)
     for model in one.models:
-        how = "fixed" if model == "common" else facts.estimators()[one.row["tau2"]].stata_network
-        yield f"network meta consistency, {how}"
-    if net.lower_is_better is not None:
-        yield f"network rank {'min' if net.lower_is_better else 'max'}"
-    if one.row["node_split"]:
-        yield "network sidesplit all"
+        if model == "random" and lacking:
+            selection.lose("plan-stata", f"{one.name}, random effects, is not written: {lacking}")
+            yield f"* Not in this do-file: {_said(lacking)}"
+        elif model == "random":
+            # Where no design has two studies, network asks whether it is meant.
+            yield f"network meta consistency, {facts.estimators()[one.row['tau2']].stata_network} force"
+        else:
+            yield "network meta consistency, fixed"
+    yield from network_rank(one.dataset)
+    if one.row["node_split"] and not (lacking and "random" in one.models):
+        method = facts.estimators()[one.row["tau2"]].stata_network if "random" in one.models else "fixed"
+        yield f"network sidesplit all, tau {method}"
     if one.row["leave_one_out"]:
         yield "* Not in this do-file: the analysis without each study (--format plan-r has it)."

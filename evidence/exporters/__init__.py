@@ -46,8 +46,7 @@ LOSSES = {
         ("ris", "bibtex", "references"),
         "holds the records without their duplicates; not which of them were duplicates, nor who decided what",
     ),
-    "revman": "holds pairs of arms at one time point, derived means and SDs, and risk of bias by RoB 2; not "
-    "the covariance of pairs that share an arm, sources, nor other tools",
+    "revman": "holds pairs of arms with derived means and SDs; not the covariance of pairs that share an arm",
     **dict.fromkeys(("plan-r", "plan-stata"), _ANALYSED),
 }
-"""What a format cannot hold of any review; of those not named, `evidence.exporters.ways_back` says it."""
+"""What a format cannot hold of any review; what else, by name, says `evidence.exporters.ways_back.lost`."""

@@ -45,7 +45,14 @@ def write_revman(selection: Selection, directory: Path) -> list[Path]:
         )
         if facts.name_in("revman", row["measure"]) is None and not _has_other(db, row["outcome"])
     }
-    selection.lose("revman", *sorted(left_out))
+    not_written = {
+        f"risk of bias by {row['tool']}{row['of']} is not written"
+        for row in db.rows(
+            "select distinct tool, if(tool = 'RoB 2', ' for single outcomes', '') as of from rob_judgement "
+            "where tool <> 'RoB 2' or outcome is not null"
+        )
+    }
+    selection.lose("revman", *sorted(left_out | not_written))
     settings, data = _comparisons(selection)
     if not settings:
         raise RefusedError(

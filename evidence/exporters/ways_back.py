@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from evidence.exporters import LOSSES
+
 if TYPE_CHECKING:
     from evidence.selection import Selection
 
@@ -236,6 +238,15 @@ PARTS = {
 }
 """Formats of one part of a review, and what comes back of it."""
 
+_LACKED = {
+    **{name: way.lacks() for name, way in WAYS_BACK.items()},
+    "revman": [
+        "rates", "covariances", "times", "of_studies", "of_arms", "of_effects", "printed", "sources",
+        "records", "plan",
+    ],
+}  # fmt: skip
+_KEPT = {("revman", "year")}
+"""Names of content that a format holds, although it has no place for the others of their kind."""
 _MOST = 6
 
 
@@ -246,23 +257,23 @@ def lost(selection: Selection, format: str) -> list[str]:
     ----------
     selection : Selection
     format : str
-        A format. Of those that `WAYS_BACK` does not know nothing is said.
+        A format.
 
     Returns
     -------
     list of str
-        One sentence, or none where the format holds all that there is.
+        Sentences, or none where the format holds all that there is.
     """
-    if format not in WAYS_BACK:
-        return []
+    always = [LOSSES[format]] if format in LOSSES else []
     said = []
-    for name in WAYS_BACK[format].lacks():
+    for name in _LACKED.get(format, ()):
         content = CONTENT[name]
-        there = selection.once(f"names of {name}", partial(_named, selection, content.there))
+        names = selection.once(f"names of {name}", partial(_named, selection, content.there))
+        there = [one for one in names if (format, one) not in _KEPT]
         if there:
             more = f" and {len(there) - _MOST} more" if len(there) > _MOST else ""
             said.append(f"{content.said} ({', '.join(there[:_MOST])}{more})")
-    return [f"does not hold: {'; '.join(said)}"] if said else []
+    return always + ([f"does not hold: {'; '.join(said)}"] if said else [])
 
 
 def _named(selection: Selection, query: str) -> list[str]:

@@ -14,6 +14,7 @@ import pytest
 
 import evidence
 from analysis import plan
+from analysis.exchange.datasets import plain_ids
 from evidence.export import export
 from evidence.results import save
 from evidence.review import bundled
@@ -203,13 +204,48 @@ def test_stata_reads_files_of_effects_and_no_name_is_code(scripts):
             assert re.fullmatch(r"[a-z0-9_ .,()]*", code), line
     assert "meta summarize, random(dlaird) se(khartung) predinterval" in script
     assert "meta regress i.moderator_1 c.moderator_2, random(ebayes)" in script
-    assert "network meta consistency, mm" in script
-    assert "network sidesplit all" in script
+    # mvmeta has no method of moments for the heterogeneity that all comparisons share.
+    assert "network meta consistency, mm" not in script
+    assert "network meta consistency, fixed\n* Not in this do-file: random effects by DL" in script
+    assert "network meta consistency, ml force\nnetwork rank min, meanrank seed(2013)\n" in script
+    assert "network sidesplit" not in script
+    assert (
+        "network setup mean sd n, studyvar(study_number) trtvar(code) armvars(drop) ref(plac) smd\n* network has"
+        in script
+    )
     for line in script.splitlines():
         if line.startswith("use "):
             assert (folder / line.split('"')[1]).is_file(), line
     regression = pd.read_stata(next(folder.glob("*-regression.dta")))
     assert list(regression["moderator_1"].cat.categories) == [EVIL, "other"]
+    levels = pd.read_stata(next(folder.glob("*-subgroups.dta")))["subgroup"]
+    assert set(levels.cat.categories) == {EVIL, "other"}
+
+
+def test_the_do_file_of_a_network_reads_codes_and_its_data_keep_the_names(analysed, tmp_path):
+    """In every exporter to Stata a name is data: dollars, backquotes and apostrophes stand in no command."""
+    export(analysed, tmp_path, ["stata"])
+    (script,) = (tmp_path / "stata").glob("hba1c-MD.do")
+    lines = script.read_text(encoding="utf-8").splitlines()
+    assert lines[1:] == [
+        'use "hba1c-MD.dta", clear',
+        "network setup mean sd n, studyvar(study_number) trtvar(code) armvars(drop) ref(plac) md",
+        "network meta consistency, reml force",
+        "network rank min, meanrank seed(2013)",
+    ]
+    rows = pd.read_stata(script.with_suffix(".dta"))
+    assert EVIL in set(rows["treatment"])
+    codes = rows[["treatment", "code"]].drop_duplicates()
+    assert codes["code"].is_unique
+    assert all(re.fullmatch(r"\w{1,32}", code, re.ASCII) for code in codes["code"])
+    assert not rows.duplicated(["study_number", "code"]).any()
+
+
+def test_codes_of_long_names_stay_within_what_stata_takes_and_apart():
+    names = ["a" * 40, "a" * 41, "a" * 32 + "!", "b c", "b_c", "b_c_5"]
+    ids = plain_ids(names, 32)
+    assert len(set(ids.values())) == len(names)
+    assert max(map(len, ids.values())) == 32
 
 
 @pytest.mark.slow

@@ -94,6 +94,12 @@ def risk_of_bias_section(material: Material, links: Links) -> Section:
             section.blocks.append(Figure(stem("risk-of-bias-summary-weighted", tool), heavy, safe))
     if not section.blocks:
         section.blocks.append(Text(("No risk-of-bias judgement was entered in the review folder.",)))
+    read_as = material.db.rows(
+        "select tool, note from rob_tool where note is not null and tool in (select tool from rob_judgement) "
+        "order by tool"
+    )
+    if read_as:
+        section.blocks.append(Text(tuple(f"{row['tool']}: {row['note']}" for row in read_as)))
     return section
 
 

@@ -171,6 +171,9 @@ def test_revman_package_reads_back_and_pools_to_the_same(everything, rich_file, 
 def test_what_is_lost_and_what_was_asked_is_said(everything):
     said = provenance(everything)
     assert set(said["losses"]) >= {"robvis", "prisma2020", "revman"}
+    always, named = (loss for loss in said["losses"]["revman"] if loss.startswith(("holds", "does not hold")))
+    assert "the covariance of pairs that share an arm" in always
+    assert "the plan, published numbers and claims (" in named
     assert said["queries"]["views/contrast.csv"] == "from contrast order by all"
     assert set(LOSSES) <= set(WRITERS)
 

@@ -6,6 +6,10 @@ import pytest
 
 import evidence
 from analysis import pairwise
+from analysis.report.blocks import Text
+from analysis.report.links import Links
+from analysis.report.material import Material
+from analysis.report.sections.opening import risk_of_bias_section
 
 HEAD = "study,tool,item,judgement\n"
 
@@ -72,6 +76,14 @@ def test_who_leaves_out_studies_at_high_risk_is_told_whose_risk_nobody_knows(rev
         assert not any(
             "risk of bias" in text for _, text in pairwise.fit(db, **asked).assembly.contrasts.notes
         )
+
+
+def test_the_report_says_what_makes_a_high_risk_by_a_tool_whose_answers_do_not(review_folder, tmp_path):
+    folder = review_folder({"risk_of_bias.csv": HEAD + "Li 2019,JBI cohort,1,no\n"})
+    with evidence.open(evidence.build(folder, tmp_path / "r.duckdb")) as db:
+        section = risk_of_bias_section(Material(db, {}), Links())
+    (said,) = (text for block in section.blocks if isinstance(block, Text) for text in block.paragraphs)
+    assert said.startswith("JBI cohort: The overall appraisal decides: exclude is a high risk.")
 
 
 @pytest.mark.parametrize(
