@@ -7,6 +7,7 @@ storing does not.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -185,6 +186,12 @@ def frame(name: str, rows: Iterable[Mapping[str, Any]] | Mapping[str, Any] = ())
     import pandas as pd
 
     columns = COLUMNS[name]
+    if isinstance(rows, Mapping):
+        if unknown := [column for column in rows if column not in columns]:
+            raise KeyError(f"{name} has no column {unknown}")
+        if rows:
+            # All columns at once: to add those that are missing takes as long again.
+            return pd.DataFrame({column: rows.get(column, math.nan) for column in columns})
     data = pd.DataFrame(rows if isinstance(rows, Mapping) else list(rows))
     if unknown := [column for column in data.columns if column not in columns]:
         raise KeyError(f"{name} has no column {unknown}")

@@ -84,6 +84,29 @@ def test_no_second_list_of_measures_engines_or_estimators(room):
     assert not found, "\n".join(found)
 
 
+def test_the_normal_quantile_of_an_interval_has_one_home_in_python_and_the_same_digits_in_sql():
+    said: dict[str, set[str]] = {".py": set(), ".sql": set()}
+    for room in ("evidence", "analysis", "sql", "schema"):
+        for path in (ROOT / room).rglob("*.*"):
+            if path.suffix in said:
+                code = re.sub(r"--[^\n]*", "", path.read_text(encoding="utf-8"))
+                for digits in re.findall(r"1\.9599\d+", code):
+                    said[path.suffix].add(digits if path.suffix == ".sql" else f"{path.name}: {digits}")
+    assert said == {".py": {f"__init__.py: {facts.NORMAL_975!r}"}, ".sql": {repr(facts.NORMAL_975)}}
+
+
+def test_an_option_of_pooling_lists_what_there_is_and_no_more():
+    from analysis.pairwise import options as taken
+    from evidence.folder.options import OPTIONS
+
+    for name, known in {
+        "ci": taken.INTERVALS, "prediction": taken.PREDICTIONS, "shared": taken.SHARED, "method": taken.METHODS,
+        "tau2_interval": facts.interval_methods("tau2"), "dependence": taken.DEPENDENCE,
+    }.items():  # fmt: skip
+        words = OPTIONS[name].flag_of("pairwise").help
+        assert all(re.search(rf"(?<![\w-]){re.escape(code)}(?![\w-])", words) for code in known), name
+
+
 def test_what_computes_still_stands_where_it_is_allowed():
     for name in COMPUTES:
         text = (ROOT / name).read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from analysis.charts.base.effect import NORMAL_975, Effect
+from analysis.charts.base.effect import Effect
 from analysis.charts.base.layout import across, down, favours, linked, texts_at, words
 from analysis.charts.base.theme import (
     CATEGORIES,
@@ -23,6 +23,7 @@ from analysis.charts.base.theme import (
     text_width,
     ticks,
 )
+from evidence.facts import NORMAL_975
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,7 +19,7 @@ import numpy as np
 from analysis.pairwise.data.assembly import Assembly, uses_of_arms
 from analysis.pairwise.data.contrasts import each
 from analysis.pairwise.model.coefficients import chi2_p_value
-from analysis.pairwise.model.rows import Array
+from analysis.pairwise.model.parts import Array, Stretches
 from evidence import facts
 from evidence.errors import Problem, RefusedError
 
@@ -174,44 +174,109 @@ def pool(data: CountTable, measure: str, method: str) -> CountEstimate:
     RefusedError
         If the pooled ratio is 0 or infinite: no event under one of the treatments in any study.
     """
+    estimate, std_error, why = _of_sums(
+        _summands(data, measure, method).sum(axis=1)[:, None], measure, method
+    )
+    if why[0]:
+        raise RefusedError(why[0])
+    return CountEstimate(float(estimate[0]), float(std_error[0]))
+
+
+@dataclass(frozen=True)
+class CountEstimates:
+    """Pooled effects of m parts of the studies, (m,) arrays; NaN where `why` says that there is none.
+
+    Attributes
+    ----------
+    estimate, std_error : arrays
+        On the analysis scale.
+    q, df : arrays
+        Cochran's Q and its degrees of freedom.
+    why : list of str or None
+        Why a part has no pooled effect.
+    """
+
+    estimate: Array
+    std_error: Array
+    q: Array
+    df: Array
+    why: list[str | None]
+
+
+def pool_parts(data: CountTable, measure: str, method: str, parts: Stretches) -> CountEstimates:
+    """Pool many parts of the studies from the sums over all of them; see `pool` and `cochran_q`."""
+    estimate, std_error, why = _of_sums((parts @ _summands(data, measure, method).T).T, measure, method)
+    effect, precision = _inverse_variance(data, measure, method)
+    # About one centre, so that squares do not cancel.
+    centre = float(precision @ effect / precision.sum()) if precision.any() else 0.0
+    z = effect - centre
+    columns = np.stack([precision * z**2, precision * z, precision, precision > 0], axis=1)
+    squares, linear, total, count = (parts @ columns).T
+    shift = estimate - centre
+    q = squares - 2 * shift * linear + shift**2 * total
+    for part in np.flatnonzero(q < 1e-3 * squares):
+        kept = parts.rows(int(part))
+        q[part] = float(np.sum(precision[kept] * (effect[kept] - estimate[part]) ** 2))
+    return CountEstimates(estimate, std_error, q, count - 1, why)
+
+
+def _summands(data: CountTable, measure: str, method: str) -> Array:
+    """Give what every study adds to the sums that a pooled effect is made of, (sums, n)."""
     a, n1, c, n2 = data.a, data.n1, data.c, data.n2
     total = n1 + n2
     if method == "Peto":
-        score, information = _peto(data)
-        if not information.sum() > 0:
-            raise RefusedError("No study has both events and non-events: there is no odds ratio to pool.")
-        return CountEstimate(float(score.sum() / information.sum()), float(1 / np.sqrt(information.sum())))
+        return np.stack(_peto(data))
     if measure == "RD":
-        weight = n1 * n2 / total
-        estimate = float(np.sum((a * n2 - c * n1) / total) / weight.sum())
-        p = np.sum((n1**2 * c - n2**2 * a + n1 * n2 * (n2 - n1) / 2) / total**2)
-        q = np.sum((a * (n2 - c) + c * (n1 - a)) / (2 * total))
-        return CountEstimate(estimate, float(np.sqrt(max(estimate * p + q, 0.0)) / weight.sum()))
-    b, d = n1 - a, n2 - c
+        p = (n1**2 * c - n2**2 * a + n1 * n2 * (n2 - n1) / 2) / total**2
+        q = (a * (n2 - c) + c * (n1 - a)) / (2 * total)
+        return np.stack([(a * n2 - c * n1) / total, n1 * n2 / total, p, q])
     if measure == "OR":
+        b, d = n1 - a, n2 - c
         r, s = a * d / total, b * c / total
         p, q = (a + d) / total, (b + c) / total
-        R, S = r.sum(), s.sum()
-        _not_extreme(R, S, "odds")
-        variance = (
-            np.sum(p * r) / (2 * R**2) + np.sum(p * s + q * r) / (2 * R * S) + np.sum(q * s) / (2 * S**2)
-        )
-        return CountEstimate(float(np.log(R / S)), float(np.sqrt(variance)))
-    R, S = np.sum(a * n2 / total), np.sum(c * n1 / total)
-    _not_extreme(R, S, "risk" if measure == "RR" else "rate")
+        return np.stack([r, s, p * r, p * s + q * r, q * s])
     if measure == "RR":
-        variance = np.sum((n1 * n2 * (a + c) - a * c * total) / total**2) / (R * S)
+        variance = (n1 * n2 * (a + c) - a * c * total) / total**2
     else:
-        variance = np.sum((a + c) * n1 * n2 / total**2) / (R * S)
-    return CountEstimate(float(np.log(R / S)), float(np.sqrt(variance)))
+        variance = (a + c) * n1 * n2 / total**2
+    return np.stack([a * n2 / total, c * n1 / total, variance])
 
 
-def _not_extreme(R: float, S: float, what: str) -> None:
-    if not (R > 0 and S > 0):
-        raise RefusedError(
-            f"The Mantel-Haenszel {what} ratio is {'0' if S > 0 else 'infinite'}: no study has "
-            "the events it needs under both treatments. Peto or the binomial likelihood can still be used."
-        )
+def _of_sums(sums: Array, measure: str, method: str) -> tuple[Array, Array, list[str | None]]:
+    """Make pooled effects, their standard errors and why there are none out of sums, (sums, m)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if method == "Peto":
+            score, information = sums
+            lacking = ~(information > 0)
+            estimate, std_error = score / information, 1 / np.sqrt(information)
+            why = [_NO_TABLES if one else None for one in lacking]
+        elif measure == "RD":
+            difference, weight, p, q = sums
+            estimate = difference / weight
+            std_error = np.sqrt(np.maximum(estimate * p + q, 0.0)) / weight
+            why = [None] * len(estimate)
+        else:
+            R, S, *variance = sums
+            what = "odds" if measure == "OR" else "risk" if measure == "RR" else "rate"
+            why = [None if one > 0 and other > 0 else _extreme(other, what) for one, other in zip(R, S)]
+            estimate = np.log(R / S)
+            if measure == "OR":
+                pr, mixed, qs = variance
+                std_error = np.sqrt(pr / (2 * R**2) + mixed / (2 * R * S) + qs / (2 * S**2))
+            else:
+                std_error = np.sqrt(variance[0] / (R * S))
+    lost = np.array([reason is not None for reason in why], bool)
+    return np.where(lost, np.nan, estimate), np.where(lost, np.nan, std_error), why
+
+
+_NO_TABLES = "No study has both events and non-events: there is no odds ratio to pool."
+
+
+def _extreme(S: float, what: str) -> str:
+    return (
+        f"The Mantel-Haenszel {what} ratio is {'0' if S > 0 else 'infinite'}: no study has "
+        "the events it needs under both treatments. Peto or the binomial likelihood can still be used."
+    )
 
 
 def _peto(data: CountTable) -> tuple[Array, Array]:
@@ -240,14 +305,22 @@ def weights(data: CountTable, measure: str, method: str) -> Array:
 def cochran_q(data: CountTable, measure: str, method: str) -> tuple[float, int]:
     """Cochran's Q about the pooled effect and its degrees of freedom; studies with events and non-events."""
     pooled = pool(data, measure, method).estimate
+    effect, precision = _inverse_variance(data, measure, method)
+    used = precision > 0
+    squares = (effect[used] - pooled) ** 2
+    weighted = precision[used] * squares if method == "Peto" else squares / data.v[used]
+    return float(np.sum(weighted)), int(used.sum()) - 1
+
+
+def _inverse_variance(data: CountTable, measure: str, method: str) -> tuple[Array, Array]:
+    """Give each study's effect and its precision, which is 0 where it has no events or nothing else."""
     if method == "Peto":
         score, information = _peto(data)
         used = information > 0
-        effect = score[used] / information[used]
-        return float(np.sum(information[used] * (effect - pooled) ** 2)), int(used.sum()) - 1
+        return np.divide(score, information, out=np.zeros_like(score), where=used), information * used
     events = data.a + data.c
     used = events > 0 if measure == "IRR" else (events > 0) & (events < data.n1 + data.n2)
-    return float(np.sum((data.y[used] - pooled) ** 2 / data.v[used])), int(used.sum()) - 1
+    return np.where(used, data.y, 0.0), np.where(used, 1 / data.v, 0.0)
 
 
 def table_tests(data: CountTable, correct: bool = True) -> Iterator[tuple[str, float, int, float]]:

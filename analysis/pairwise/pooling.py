@@ -16,6 +16,7 @@ from analysis.pairwise.model import tau2 as between_studies
 from analysis.pairwise.model.coefficients import Coefficients, chi2_p_value, coefficients
 from analysis.pairwise.model.degenerate import EXTREME_RATIO
 from analysis.pairwise.model.inference import INTERVALS, around, infer, predict
+from analysis.pairwise.model.parts import Stretches
 from analysis.pairwise.model.robust import LEAST_DF
 from analysis.pairwise.model.rows import Array, EffectRows, Solution
 from analysis.pairwise.options import LIKELIHOODS, METHODS, TABLES, Options
@@ -341,6 +342,10 @@ class EventTables(InverseVariance):
         """Row of the common-effect model for some of the tables."""
         q, df = counts.cochran_q(table, self.measure, self.options.method)
         return {"engine": self.options.method} | _about_common(q, df)
+
+    def common_of_parts(self, parts: Stretches) -> counts.CountEstimates:
+        """Pooled effects of many parts of the tables."""
+        return counts.pool_parts(self.table, self.measure, self.options.method, parts)
 
     def common_weights(self) -> Array:
         """Shares of the tables."""

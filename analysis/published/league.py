@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 
-Z = 1.959963984540054
+Z = facts.NORMAL_975
 """Normal quantile of the 95 % intervals that papers print."""
 DRAWS = 200_000
 """Draws behind rank probabilities: their standard error is at most 0.0011."""

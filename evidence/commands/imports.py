@@ -10,7 +10,6 @@ import click
 
 from evidence.commands.lazy import LazyGroup
 from evidence.commands.options import example
-from evidence.commands.progress import status
 from evidence.importers import IMPORTERS
 from evidence.importers.tables.targets import said
 
@@ -50,10 +49,7 @@ def importer_command(
     """Make the command of an importer that does nothing but call it and print its report."""
 
     def carry_out(file: Path, into: Path, **given: Any) -> None:
-        with status() as say:
-            say(f"reading {file.name}")
-            report = IMPORTERS[name].load()(file, into, **given)
-        click.echo(str(report))
+        click.echo(str(IMPORTERS[name].load()(file, into, **given)))
 
     return importer(name, *examples, more=more)(having(source_and_folder, *options)(carry_out))
 
@@ -220,10 +216,7 @@ def duplicates(
             " ask); nothing was marked."
         )
     elif file is not None:
-        with status() as say:
-            say(f"comparing the records of {file.name}")
-            confirmed = confirm(file, into, dry_run=dry_run, **reading)
-        click.echo(str(confirmed))
+        click.echo(str(confirm(file, into, dry_run=dry_run, **reading)))
 
 
 screening = importer_command(
@@ -331,9 +324,7 @@ def revman(file: Path, into: Path, dry_run: bool, **options: Any) -> None:
     """Carry out the importer `revman`."""
     from evidence.commands.revman import beside_revman
 
-    with status() as say:
-        say(f"reading {file.name}")
-        report, analyses = IMPORTERS["revman"].load()(file, into, dry_run=dry_run, **options)
+    report, analyses = IMPORTERS["revman"].load()(file, into, dry_run=dry_run, **options)
     click.echo(str(report))
     if not dry_run and analyses:
         beside_revman(analyses, into)

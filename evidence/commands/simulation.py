@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from evidence.commands.options import example
-from evidence.commands.progress import status
 
 
 @click.command(
@@ -40,7 +39,5 @@ def simulate(directory: Path, studies: int | None, treatments: int, outcomes: in
     from evidence.folder.simulate import simulate as write
 
     shape = ALF if studies is None else synthetic_shape(studies, treatments=treatments, outcomes=outcomes)
-    with status() as say:
-        say(f"inventing {shape.n_studies} studies")
-        folder = write(shape, directory, seed=seed)
+    folder = write(shape, directory, seed=seed)
     click.echo(f"{folder}: {shape.n_studies} studies. {NOTICE}")

@@ -166,8 +166,8 @@ def _data_rows(selection: Selection, pair: Mapping[str, Any], kind: str) -> list
             **_effect(
                 pair["measure"],
                 row["estimate"],
-                row["estimate"] - 1.959963984540054 * row["std_error"],
-                row["estimate"] + 1.959963984540054 * row["std_error"],
+                row["estimate"] - facts.NORMAL_975 * row["std_error"],
+                row["estimate"] + facts.NORMAL_975 * row["std_error"],
             ),
         }
         for side, place in (("Experimental", "1"), ("Control", "2")):

@@ -16,6 +16,16 @@ from evidence.errors import CallError
 from evidence.facts.reference import reference
 from evidence.names import difference, skeleton
 
+NORMAL_975 = 1.959963984540054
+"""Quantile of the standard normal distribution that 95 % intervals reach to; SQL has the same digits."""
+
+SHARED_ARMS: dict[str, str] = {
+    "covariance": "contrasts that share an arm enter with their exact covariance",
+    "split": "the shared arm's animals or participants are divided among its contrasts",
+    "ignore": "contrasts that share an arm enter as if independent",
+}
+"""What can be done about contrasts that share an arm, the default first: what each does."""
+
 Row = Mapping[str, str | None]
 T = TypeVar("T")
 

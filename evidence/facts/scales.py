@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import NamedTuple
 
+from evidence.facts import NORMAL_975
 from evidence.facts.plausibility import rounding
 
 _OFF_CENTRE = 0.05
@@ -80,7 +81,7 @@ def judge(column: Iterable[Printed], named: str | None = None) -> Verdict:
     return by_numbers
 
 
-def fits_se(column: Iterable[tuple[str, str, str, str]], scale: str, z: float = 1.959964) -> str | None:
+def fits_se(column: Iterable[tuple[str, str, str, str]], scale: str, z: float = NORMAL_975) -> str | None:
     """Tell which SE stands beside ratios and their intervals.
 
     Parameters

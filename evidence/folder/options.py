@@ -204,6 +204,9 @@ _SMD = {str(form.form): str(form.form_name) for form in facts.forms("SMD")}
 _MEASURES = ", ".join(found.code for found in facts.measures(given=facts.REVIEW))
 _OF_NETWORKS = ", ".join(name for name, estimator in facts.estimators().items() if estimator.network)
 
+_PREDICTIONS = ", ".join(facts.interval_methods("prediction"))
+_OF_TAU2 = ", ".join(f"{name} ({label})" for name, label in facts.interval_methods("tau2").items())
+
 # fmt: off
 OPTIONS: dict[str, Option] = {
     option.name: option
@@ -275,18 +278,18 @@ OPTIONS: dict[str, Option] = {
             f"{', '.join(facts.interval_methods('effect'))}.", metavar="METHOD")),
         Option("prediction", PAIRWISE,
             of_fit=True,
-            flag=Flag("Prediction interval: HK, HK-PR, HTS, V, S.", metavar="METHOD")),
+            flag=Flag(f"Prediction interval: {_PREDICTIONS} (default: what goes with interval and method).",
+                metavar="METHOD")),
         Option("tau2_interval", PAIRWISE,
             of_fit=True,
-            flag=Flag("Interval of tau2, I2 and H2: QP (Q-profile, default), PL.", metavar="METHOD")),
+            flag=Flag(f"Interval of tau2, I2 and H2: {_OF_TAU2} (default: the first).", metavar="METHOD")),
         Option("method", PAIRWISE,
             "How effects are pooled. inverse_variance where it is empty; MH, Peto and others.",
             of_fit=True, kept="where set",
-            flag=Flag("inverse_variance (default), MH, Peto, binomial, CM.AL, UM.FS, multilevel.",
-                metavar="METHOD")),
+            flag=Flag(f"{', '.join(facts.pooling_methods())} (default: the first).", metavar="METHOD")),
         Option("shared", PAIRWISE,
             of_fit=True,
-            flag=Flag("Contrasts that share an arm: covariance (default), split, ignore.",
+            flag=Flag(f"Contrasts that share an arm: {', '.join(facts.SHARED_ARMS)} (default: the first).",
                 metavar="METHOD")),
         Option("dependence", PAIRWISE,
             "What is done about several effects of one study (arms of one treatment, experiments). "

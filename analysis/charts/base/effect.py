@@ -14,8 +14,6 @@ import altair as alt
 from analysis.charts.base.theme import decimals, log_ticks, missing, number, plain, ticks
 from evidence import facts
 
-NORMAL_975 = 1.959963984540054
-
 
 @dataclass(frozen=True)
 class Effect:
@@ -308,4 +306,4 @@ def normal_interval(estimate: Any, std_error: Any) -> tuple[float | None, float 
     """95 % interval of one study's estimate, as the forest draws it: estimate ± 1.96 standard errors."""
     if missing(estimate) or missing(std_error):
         return (None, None)
-    return (estimate - NORMAL_975 * std_error, estimate + NORMAL_975 * std_error)
+    return (estimate - facts.NORMAL_975 * std_error, estimate + facts.NORMAL_975 * std_error)

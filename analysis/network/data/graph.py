@@ -11,7 +11,7 @@ from itertools import permutations
 
 import numpy as np
 
-from analysis.network.data.network import Array, Network
+from analysis.network.data.network import Array, Network, once, pairs_of
 from evidence.names import joined
 
 
@@ -69,6 +69,7 @@ class Comparisons:
     variance: Array
 
 
+@once
 def comparisons(net: Network) -> Comparisons:
     """Take every study's pairwise comparisons from its block.
 
@@ -84,7 +85,7 @@ def comparisons(net: Network) -> Comparisons:
     parts: list[tuple[Array, ...]] = []
     for index, block in enumerate(net.blocks):
         k, studies = block.k, len(block.study)
-        i, j = np.triu_indices(k, 1)
+        i, j = pairs_of(k)
         effect = np.concatenate([np.zeros((studies, 1)), block.y], axis=1)
         covariance = np.zeros((studies, k, k))
         covariance[:, 1:, 1:] = block.S
@@ -132,6 +133,7 @@ def design_name(net: Network, treatments: Sequence[int]) -> str:
     return joined((net.treatments[t] for t in treatments), ":")
 
 
+@once
 def shared_studies(net: Network) -> Array:
     """Count the units of randomisation that hold both of two treatments, (T, T) int array.
 
@@ -161,6 +163,7 @@ def direct_comparisons(net: Network) -> list[tuple[int, int]]:
     return list(zip(first.tolist(), second.tolist()))
 
 
+@once
 def splittable(net: Network) -> dict[tuple[int, int], str | None]:
     """Say which direct comparisons have indirect evidence of their own, so that a node-split means something.
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import cache, wraps
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -70,6 +72,41 @@ class ArmBlock:
     exposure: Array | None = None
     mean: Array | None = None
     se: Array | None = None
+
+
+@cache
+def _few_pairs(k: int) -> tuple[Array, Array]:
+    found = np.triu_indices(k, 1)
+    for index in found:
+        index.setflags(write=False)
+    return found
+
+
+def pairs_of(k: int) -> tuple[Array, Array]:
+    """List the pairs of k things by index, the lower first, in order: not to be changed."""
+    return _few_pairs(k) if k <= _FEW else np.triu_indices(k, 1)
+
+
+_FEW = 40
+"""Things whose pairs are kept: arms of a study, treatments of all but very large networks."""
+
+Found = TypeVar("Found")
+
+
+def once(find: Callable[[Network], Found]) -> Callable[[Network], Found]:
+    """Keep what a function finds of a network, beside it: networks do not change, and many tables ask for it.
+
+    What it gives is not to be changed in place.
+    """
+
+    @wraps(find)
+    def kept(net: Network) -> Found:
+        known = vars(net).setdefault("_found", {})
+        if kept not in known:
+            known[kept] = find(net)
+        return known[kept]
+
+    return kept
 
 
 @dataclass(frozen=True)

@@ -135,5 +135,6 @@ def fit(
         assumed=tuple(assumed),
     )
     blocks = rotated_data(net, baseline_prior)
-    posteriors = {name: specification.posterior(blocks, name) for name in models}
+    rows = specification.rows(blocks)
+    posteriors = {name: specification.integrated(rows, name) for name in models}
     return ExactFit(net, models, specification, blocks, posteriors, seed, draws)

@@ -12,7 +12,7 @@ import numpy as np
 
 from analysis.network import ranking, tables
 from analysis.network.data.deletion import cut_off, separated, study_numbers
-from analysis.network.data.network import Array, Network
+from analysis.network.data.network import Array, Network, pairs_of
 from analysis.network.exact import refits
 from analysis.network.exact.deletion import AT_ONCE, leave_one_out
 from analysis.network.exact.influence import Influence
@@ -150,7 +150,7 @@ class ExactFit(NetworkFit):
     def _of_pairs(self, posterior: Posterior, model: str, treatment: Array, versus: Array) -> NormalMixture:
         """Find the effects of pairs; those of all pairs, which several tables ask for, once."""
         n = len(self.network.treatments)
-        every = np.triu_indices(n, 1)
+        every = pairs_of(n)
         if len(treatment) != len(every[0]) or (versus != every[0]).any() or (treatment != every[1]).any():
             return posterior.effects(contrasts_of(posterior, treatment, versus))
         if model not in self._all_effects:
@@ -214,7 +214,7 @@ class ExactFit(NetworkFit):
         """Probability that row is better than column, by model."""
         sign = ranking.benefit(self.network)
         n = len(self.network.treatments)
-        versus, treatment = np.triu_indices(n, 1)
+        versus, treatment = pairs_of(n)
         better = {}
         for model in self.models:
             effects = self.effect(model, treatment, versus)

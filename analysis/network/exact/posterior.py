@@ -42,8 +42,7 @@ def sides_of(splits: Sequence[Split]) -> list[Effects]:
 
 def tau_summary(tau: Heterogeneity) -> TauSummary:
     """Give moments and quantiles of the heterogeneity."""
-    limits = tau.quantiles(np.tile(tau.mass, (3, 1)), np.array([0.5, 0.025, 0.975]))
-    median, lower, upper = limits.tolist()
+    median, lower, upper = tau.limits.tolist()
     return TauSummary(tau.mean, tau.sd, median, lower, upper)
 
 

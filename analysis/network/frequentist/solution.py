@@ -8,8 +8,8 @@ from analysis.network import ranking
 from analysis.network.data.network import Array
 from analysis.network.model.gls import Solution
 from analysis.network.protocol import Effects
+from evidence.facts import NORMAL_975
 
-Z = 1.959963984540054  # 97.5 % quantile of the standard normal distribution
 PART = 10_000
 """Draws held at once."""
 
@@ -19,7 +19,7 @@ def interval(effect: Array, std_error: Array) -> Effects:
     from scipy.special import ndtr
 
     with np.errstate(invalid="ignore"):
-        reach = Z * std_error
+        reach = NORMAL_975 * std_error
         p_value = 2 * ndtr(-np.abs(effect) / std_error)
         return Effects(effect, std_error, effect - reach, effect + reach, p_value)
 
@@ -80,6 +80,6 @@ def i_squared(q: float, df: int) -> tuple[float, float, float]:
     else:
         spread = np.sqrt(1 / (2 * (df - 1)) * (1 - 1 / (3 * (df - 1) ** 2)))
     h = max(1.0, np.sqrt(q / df))
-    bounds = [np.exp(np.log(h) + sign * Z * spread) for sign in (-1, 1)]
+    bounds = [np.exp(np.log(h) + sign * NORMAL_975 * spread) for sign in (-1, 1)]
     lower, upper = (max(0.0, 1 - 1 / bound**2) for bound in bounds)
     return i2, lower, upper

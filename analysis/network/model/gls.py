@@ -19,7 +19,7 @@ from math import inf
 import numpy as np
 
 from analysis.network.data.graph import components
-from analysis.network.data.network import Array, Block, Network
+from analysis.network.data.network import Array, Block, Network, once, pairs_of
 from analysis.network.model.rows import BlockRows, block_rows
 from evidence.system.memory import FEWER, refuse_without_room
 
@@ -92,7 +92,7 @@ class Gls:
             studies, q, m = rotated.rotation.shape
             # Coefficients of all arms in each row; they sum to zero.
             c = np.concatenate([-rotated.rotation.sum(2, keepdims=True), rotated.rotation], axis=2)
-            i, j = np.triu_indices(m + 1, 1)
+            i, j = pairs_of(m + 1)
             row = start + np.arange(studies * q).reshape(studies, q)
             effect = np.concatenate([np.zeros((studies, 1)), block.y], axis=1)
             conductance = -c[:, :, i] * c[:, :, j]
@@ -138,7 +138,7 @@ class Gls:
         -------
         Gls
         """
-        return cls(block_rows(net), net.blocks, len(net.treatments))
+        return _of(net)
 
     def conductances(self, tau2: float, keep: Array | None = None) -> Array:
         """Precision of each edge ``(low, high)``, summed over studies, (E,)."""
@@ -288,6 +288,11 @@ class Gls:
         )
         difference = solution.root[:, self.high] - solution.root[:, self.low]
         return (difference**2).sum(2).T
+
+
+@once
+def _of(net: Network) -> Gls:
+    return Gls(block_rows(net), net.blocks, len(net.treatments))
 
 
 def _eliminate(g: Array, current: Array) -> tuple[Array, Array, Array]:

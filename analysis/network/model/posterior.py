@@ -13,6 +13,7 @@ from math import inf, nan
 
 import numpy as np
 
+from analysis.network.data.network import pairs_of
 from analysis.network.model import quadrature
 from analysis.network.model.mixture import NormalMixture
 from analysis.network.model.priors import Prior
@@ -20,6 +21,7 @@ from analysis.network.model.quadrature import Heterogeneity
 from analysis.network.model.rows import DesignRows, NodeSolutions
 from analysis.network.protocol import Shares
 from analysis.network.ranking import canonical
+from evidence.facts import NORMAL_975
 from evidence.system.memory import FEWER, refuse_without_room
 
 Array = np.ndarray
@@ -29,7 +31,7 @@ TOLERANCE = 1e-8
 MOST_NODES = 1000
 """Nodes at which refinement stops and the error is reported as it is."""
 
-_PROBE = np.array([-1.959963984540054, 0.0, 1.959963984540054])
+_PROBE = np.array([-NORMAL_975, 0.0, NORMAL_975])
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,18 @@ class Posterior:
         """Nodes that can be seen in a mean or variance: weight times the largest variance there."""
         spread = np.einsum("jkp,jkp->jp", self.solution.root, self.solution.root)
         return np.flatnonzero((self.weights[:, None] * spread > 1e-15 * (self.weights @ spread)).any(1))
+
+    @cached_property
+    def probed(self) -> NormalMixture:
+        """Effects by which two rules are compared: of all pairs of few treatments, else the coefficients."""
+        treatments = self.rows.design.treatments
+        probe = np.eye(self.rows.p)
+        if treatments is not None and len(treatments) <= 12:
+            i, j = pairs_of(len(treatments))
+            probe = np.concatenate([treatments[j] - treatments[i], probe[~treatments.any(0)]])
+            # With flat priors nothing tells of a treatment that no study links to the reference.
+            probe = probe[probe.any(1)]
+        return self.effects(probe)
 
     def effects(self, contrasts: Array) -> NormalMixture:
         """Posterior of linear combinations of the coefficients.
@@ -324,22 +338,14 @@ def _difference(coarse: Posterior, fine: Posterior) -> float:
     """Largest difference between two rules, in posterior standard deviations of the quantity concerned."""
     assert coarse.heterogeneity is not None
     assert fine.heterogeneity is not None
-    treatments = coarse.rows.design.treatments
-    probe = np.eye(coarse.rows.p)
-    if treatments is not None and len(treatments) <= 12:
-        i, j = np.triu_indices(len(treatments), 1)
-        probe = np.concatenate([treatments[j] - treatments[i], probe[~treatments.any(0)]])
-        # With flat priors nothing tells of a treatment that no study links to the reference.
-        probe = probe[probe.any(1)]
-    a, b = coarse.effects(probe), fine.effects(probe)
+    a, b = coarse.probed, fine.probed
     x = b.mean + _PROBE[:, None] * b.sd
     quantile = (a.probability_below(x) - b.probability_below(x)) / (b.density(x) * b.sd)
     worst = [(a.mean - b.mean) / b.sd, (a.sd - b.sd) / b.sd, quantile]
     tau_a, tau_b = coarse.heterogeneity, fine.heterogeneity
-    probabilities = np.array([0.025, 0.5, 0.975])
-    limits = np.array([tau.quantiles(np.tile(tau.mass, (3, 1)), probabilities) for tau in (tau_a, tau_b)])
+    limits = np.array([tau_a.limits, tau_b.limits])
     # As wide as the interval would be with this standard deviation, where there is none.
-    spread = tau_b.sd if tau_b.moments > 1 else (limits[1, 2] - limits[1, 0]) / (2.0 * _PROBE[2])
+    spread = tau_b.sd if tau_b.moments > 1 else (limits[1, 2] - limits[1, 1]) / (2.0 * _PROBE[2])
     if spread > 0:
         worst.append((limits[0] - limits[1]) / spread)
         if tau_b.moments > 0:

@@ -8,6 +8,7 @@ from math import isinf, log
 
 import numpy as np
 
+from analysis.network.data.network import pairs_of
 from analysis.network.model.rows import BlockRows, Design
 
 Array = np.ndarray
@@ -35,7 +36,7 @@ def spanning_tree(blocks: Sequence[BlockRows], n_treatments: int, effect_sd: flo
     """
     precision = np.zeros((n_treatments, n_treatments))
     for block in blocks:
-        i, j = np.triu_indices(block.treatment.shape[1], 1)
+        i, j = pairs_of(block.treatment.shape[1])
         c = block.arm_coefficients
         weight = np.maximum(-(c[:, :, i] * c[:, :, j]).sum(1), 0.0)
         np.add.at(precision, (block.treatment[:, i], block.treatment[:, j]), weight)

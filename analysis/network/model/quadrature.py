@@ -234,6 +234,11 @@ class Heterogeneity:
         return float(np.sqrt(self.mass @ (self.tau - self.mean) ** 2)) if self.moments > 1 else inf
 
     @cached_property
+    def limits(self) -> Array:
+        """Median of tau and the ends of its 95 % interval, (3,)."""
+        return self.quantiles(np.tile(self.mass, (3, 1)), np.array([0.5, 0.025, 0.975]))
+
+    @cached_property
     def _series(self) -> tuple[Array, Array]:
         """Chebyshev series of distribution and density on [-1, 1], but for the atom."""
         smooth = self._smooth(self.mass)

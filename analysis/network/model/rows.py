@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.network.data.network import ArmBlock, Block, Network
+from analysis.network.data.network import ArmBlock, Block, Network, once, pairs_of
 from evidence.errors import Problem, RefusedError
 from evidence.system.memory import FEWER, refuse_without_room
 
@@ -240,7 +240,7 @@ class DesignRows:
         for block, key, offset in zip(self.blocks, self.design.key, self.offsets):
             s, q, m = block.rotation.shape
             c = block.arm_coefficients
-            i, j = np.triu_indices(m + 1, 1)
+            i, j = pairs_of(m + 1)
             row = offset + np.arange(s * q).reshape(s, q)
             low, high = np.minimum(key[:, i], key[:, j]), np.maximum(key[:, i], key[:, j])
             code = low * n_keys + high
@@ -312,7 +312,7 @@ class DesignRows:
         """
         parts = []
         for block, offset in zip(self.blocks, self.offsets):
-            i, j = np.triu_indices(block.treatment.shape[1], 1)
+            i, j = pairs_of(block.treatment.shape[1])
             c = block.arm_coefficients
             own = weights[offset : offset + block.y.size].reshape(*block.y.shape, -1)
             parts.append(
@@ -432,6 +432,7 @@ def _outer_products(vectors: Array) -> Any:
     return csr_array((value, (column[first] * p + column[second], edge[first])), shape=(p * p, len(vectors)))
 
 
+@once
 def block_rows(net: Network) -> tuple[BlockRows, ...]:
     """Rotate all contrast data of a network.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.network.data.graph import comparisons, splittable
-from analysis.network.data.network import Array, Network
+from analysis.network.data.network import Array, Network, pairs_of
 from analysis.network.model.gls import Gls
 from analysis.network.model.rows import heterogeneity_correlation
 
@@ -226,7 +226,7 @@ def reduced_weights(net: Network, tau2: float) -> Array:
     """
     parts = []
     for block in net.blocks:
-        i, j = np.triu_indices(block.k, 1)
+        i, j = pairs_of(block.k)
         precision = np.linalg.inv(block.S + tau2 * heterogeneity_correlation(block.k - 1))
         difference = np.concatenate([-np.ones((block.k - 1, 1)), np.eye(block.k - 1)], axis=1)
         laplacian = difference.T @ precision @ difference

@@ -294,10 +294,14 @@ class Specification:
 
     def posterior(self, blocks: Sequence[BlockRows], model: str) -> Posterior:
         """Fit the consistency (or regression) model to some data, with common or random effects."""
+        return self.integrated(self.rows(blocks), model)
+
+    def rows(self, blocks: Sequence[BlockRows]) -> DesignRows:
+        """Put some data under the design of the consistency (or regression) model."""
         design = predictors.consistency(blocks, self.n_treatments, self.effect_sd)
         if (r := self.regression) is not None:
             design = predictors.regression(design, blocks, r.values, r.by_treatment, r.slope_sd)
-        return self.integrated(DesignRows(blocks, design), model)
+        return DesignRows(blocks, design)
 
     def integrated(self, rows: DesignRows, model: str) -> Posterior:
         """Fit rows of any design.

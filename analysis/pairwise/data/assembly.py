@@ -20,11 +20,7 @@ from evidence.facts.reasons import words
 if TYPE_CHECKING:
     import pandas as pd
 
-SHARED: dict[str, str] = {
-    "covariance": "contrasts that share an arm enter with their exact covariance",
-    "split": "the shared arm's animals or participants are divided among its contrasts",
-    "ignore": "contrasts that share an arm enter as if independent",
-}
+SHARED = facts.SHARED_ARMS
 """What can be done about contrasts that share an arm."""
 
 DEPENDENCE = facts.dependence()

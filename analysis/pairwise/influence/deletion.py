@@ -21,7 +21,7 @@ from analysis.verdict import NO_WIDTH
 _CELLS = 1 << 16
 """Cells of the mask worked on at once: few enough for the processor's cache, several times faster."""
 
-_LARGE = 512
+MANY = 512
 """Studies from which on parts are stretches of the rows (`parts`), and no cell of a mask is written."""
 
 _AT_ONCE = 1 << 24
@@ -153,7 +153,7 @@ def _fit(rows: EffectRows, mask: Parts, method: str | float | None) -> Subsets:
 def leave_out(rows: EffectRows, method: str | float | None) -> Subsets:
     """Fit without each study in turn; entry i is without study i."""
     studies = int(rows.study.max()) + 1
-    if studies >= _LARGE:
+    if studies >= MANY:
         return _fit(rows, Stretches.without_each(rows.study), method)
     step = max(1, _CELLS // rows.n)
     parts = []
@@ -173,7 +173,7 @@ def cumulative(rows: EffectRows, order: Array, method: str | float | None) -> Su
     """
     rank = np.empty(len(order), int)
     rank[order] = np.arange(len(order))
-    if len(order) >= _LARGE:
+    if len(order) >= MANY:
         return _fit(rows, Stretches.up_to_each(rank[rows.study]), method)
     step = max(1, _CELLS // rows.n)
     parts = []
@@ -256,7 +256,7 @@ def influence(rows: EffectRows, method: str | float | None) -> Influence:
         ratio = np.linalg.det(without.covariance) / np.linalg.det(full.covariance)
         at_deleted = rows.profile.sums(
             np.where(np.isfinite(without.tau2), without.tau2, 0) / rows.profile.unit2,
-            Stretches.whole(studies, rows.n) if studies >= _LARGE else np.ones((studies, rows.n)),
+            Stretches.whole(studies, rows.n) if studies >= MANY else np.ones((studies, rows.n)),
             order=1,
         )
         back = np.linalg.inv(rows.profile.triangle)

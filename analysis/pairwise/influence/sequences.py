@@ -12,6 +12,8 @@ import numpy as np
 
 from analysis.pairwise.influence import deletion
 from analysis.pairwise.influence.deletion import Subsets
+from analysis.pairwise.model.coefficients import t_quantile
+from analysis.pairwise.model.parts import Stretches
 from analysis.pairwise.model.rows import Array, EffectRows
 from analysis.pairwise.pooling import ENGINE, MISSING, CountLikelihood, EventTables, Pooled, ThreeLevel
 from analysis.results import frame
@@ -31,14 +33,20 @@ Fit = Callable[[EffectRows, str | float | None], Subsets]
 
 def at_once(fit: PairwiseFit) -> bool:
     """Whether all parts of the studies are fitted together, from sums over the rows."""
-    anew = isinstance(fit.pooling, CountLikelihood | ThreeLevel | EventTables)
+    anew = isinstance(fit.pooling, CountLikelihood | ThreeLevel)
     return not anew and fit.options.ci != "CR2"
 
 
 def leave_one_out(fit: PairwiseFit) -> pd.DataFrame:
     """Tabulate both models without each study in turn."""
     order = np.arange(len(fit.studies))
-    return parts(fit, order, lambda place: fit.study_of_contrast != place, deletion.leave_out)
+    return parts(
+        fit,
+        order,
+        lambda place: fit.study_of_contrast != place,
+        deletion.leave_out,
+        lambda study: Stretches.without_each(study),
+    )
 
 
 def cumulative(fit: PairwiseFit, by: str = "year") -> pd.DataFrame:
@@ -50,6 +58,7 @@ def cumulative(fit: PairwiseFit, by: str = "year") -> pd.DataFrame:
         order,
         lambda place: rank[fit.study_of_contrast] <= place,
         lambda rows, method: deletion.cumulative(rows, order, method),
+        lambda study: Stretches.up_to_each(rank[study]),
     )
 
 
@@ -70,7 +79,13 @@ def _entry(fit: PairwiseFit, by: str) -> Array:
     return key
 
 
-def parts(whole: PairwiseFit, order: Array, keep: Callable[[int], Array], fit: Fit) -> pd.DataFrame:
+def parts(
+    whole: PairwiseFit,
+    order: Array,
+    keep: Callable[[int], Array],
+    fit: Fit,
+    stretches: Callable[[Array], Stretches],
+) -> pd.DataFrame:
     """Fit both models to parts of the studies.
 
     Parameters
@@ -83,6 +98,8 @@ def parts(whole: PairwiseFit, order: Array, keep: Callable[[int], Array], fit: F
         Takes the place of a part, 0 to m - 1; returns which contrasts belong to it, (n,) bool.
     fit : callable
         The same parts of rows of known variances, all at once.
+    stretches : callable
+        Takes the study of each of some rows; gives the same parts of them.
 
     Returns
     -------
@@ -94,13 +111,17 @@ def parts(whole: PairwiseFit, order: Array, keep: Callable[[int], Array], fit: F
     pooling, options = whole.pooling, whole.options
     names = [whole.studies[study] for study in order]
     both: list[pd.DataFrame]
+    tables: Columns | list[dict[str, Any]]
     if isinstance(pooling, CountLikelihood | ThreeLevel) or options.ci == "CR2":
         rows = [row for place in range(len(order)) for row in _anew(whole, keep(place))]
         both = [_named(whole, names, rows[::2]), _named(whole, names, rows[1::2])]
     else:
         if isinstance(pooling, EventTables):
             first = whole.assembly.tables.first
-            tables = [_of_tables(pooling, keep(place)[first]) for place in range(len(order))]
+            if len(order) >= deletion.MANY:
+                tables = _of_many_tables(pooling, stretches(whole.study_of_contrast[first]))
+            else:
+                tables = [_of_tables(pooling, keep(place)[first]) for place in range(len(order))]
             common = _named(whole, names, tables)
         else:
             common = _named(whole, names, _at_once(fit(whole.rows, None), "common", "Wald"))
@@ -142,6 +163,27 @@ def _of_tables(pooling: EventTables, keep: Array) -> dict[str, Any]:
         return _row(pooling.common_of(table), [pooling.common_heterogeneity_of(table)])
     except RefusedError as error:
         return _refused(pooling.options.method, "common", error)
+
+
+def _of_many_tables(pooling: EventTables, parts: Stretches) -> Columns:
+    """Give the common effects of very many parts of 2 x 2 tables, from sums over all of them."""
+    found = pooling.common_of_parts(parts)
+    half = t_quantile(0.975, np.inf) * found.std_error
+    known = np.array([reason is None for reason in found.why])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(found.q > 0, np.maximum(0.0, 1 - found.df / found.q), 0.0)
+    return {
+        "engine": pooling.options.method,
+        "model": "common",
+        "estimate": found.estimate,
+        "std_error": found.std_error,
+        "ci_lower": found.estimate - half,
+        "ci_upper": found.estimate + half,
+        "tau": np.where(known, 0.0, MISSING),
+        "i2": np.where(known & (found.df > 0), share, MISSING),
+        "q": np.where(known, found.q, MISSING),
+        "note": found.why,
+    }
 
 
 def _anew(whole: PairwiseFit, keep: Array) -> Iterator[dict[str, Any]]:

@@ -10,13 +10,12 @@ from analysis.pairwise.influence import deletion
 from analysis.pairwise.model.rows import Array
 from analysis.pairwise.pooling import ENGINE
 from analysis.results import frame
+from evidence.facts import NORMAL_975
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from analysis.pairwise.fitting import PairwiseFit
-
-_Z = 1.959963984540054
 
 
 def influence(fit: PairwiseFit) -> pd.DataFrame:
@@ -50,14 +49,14 @@ def outliers(fit: PairwiseFit) -> pd.DataFrame:
     import pandas as pd
 
     effects = fit.assembly.effects
-    half, y = _Z * np.sqrt(effects.variance), effects.contrasts.frame["estimate"].to_numpy()
+    half, y = NORMAL_975 * np.sqrt(effects.variance), effects.contrasts.frame["estimate"].to_numpy()
     of_study = fit.study_of_contrast[effects.first]
     parts = []
     for item in fit.pooled:
         apart = (y + half < item.effect.ci_lower[0]) | (y - half > item.effect.ci_upper[0])
         flags = {
             "interval": (np.bincount(of_study, apart, len(fit.studies)) > 0).astype(float),
-            "residual": (np.abs(fit.influences[item.model].rstudent) > _Z).astype(float),
+            "residual": (np.abs(fit.influences[item.model].rstudent) > NORMAL_975).astype(float),
         }
         parts.append(_of_each(fit, item.model, "outliers", flags, None))
     return pd.concat(parts, ignore_index=True)

@@ -113,10 +113,13 @@ class Stretches:
         out = whole - left_out
         # Of numbers of both signs a small sum is no sign that one of them outweighs the others.
         nearly = (left_out > 0) & (out < 0.1 * left_out) & (left_out >= 0).all(axis=0)
-        for part in np.flatnonzero(nearly.reshape(len(self), -1).any(axis=1)):
-            kept = np.r_[self.order[: self.start[part]], self.order[self.stop[part] :]]
-            out[part] = values(int(part))[kept].sum(axis=0)
+        for part in np.flatnonzero(nearly.reshape(len(self), -1).any(axis=1)).tolist():
+            out[part] = values(part)[self.rows(part)].sum(axis=0)
         return out
+
+    def rows(self, part: int) -> Array:
+        """Rows of one part."""
+        return np.r_[self.order[: self.start[part]], self.order[self.stop[part] :]]
 
     def sum(self, axis: int = 1) -> Array:
         """Rows of each part."""

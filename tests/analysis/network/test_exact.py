@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
 from math import inf, log, pi
@@ -16,6 +17,7 @@ from scipy.integrate import simpson
 from analysis.network import exact, frequentist, from_contrasts
 from analysis.network.data.network import ArmBlock, Block, Network
 from analysis.network.exact.splitting import refitted_split
+from analysis.network.model import gls, quadrature, rows
 from evidence.errors import CallError, RefusedError
 
 
@@ -877,3 +879,26 @@ def test_importing_the_engine_is_light():
     )
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
+
+
+def test_a_network_is_rotated_and_indexed_once_whatever_is_asked_of_it(monkeypatch):
+    net, counts = simulated(5), Counter()
+
+    def counted(place, name):
+        whole = getattr(place, name)
+        monkeypatch.setattr(place, name, lambda *given: counts.update([name]) or whole(*given))
+
+    for place, name in (
+        (rows, "_rotate"), (rows.DesignRows, "_index_edges"), (rows.DesignRows, "solve"), (gls.Gls, "__init__"),
+        (quadrature.Heterogeneity, "quantiles"),
+    ):  # fmt: skip
+        counted(place, name)
+    for _ in range(2):
+        fit = exact.fit(net, tau_prior="uniform(0, 5)", effect_prior_sd=100.0)
+        fit.estimates(), fit.ranking(), fit.heterogeneity(), fit.league("random")
+    assert counts["_rotate"] == len(net.blocks)
+    assert counts["_index_edges"] == 2  # one for each fit: both models have the same rows
+    assert counts["__init__"] == 1
+    # Where to look, a rule and the next finer ones; the common effect at tau = 0.
+    assert counts["solve"] <= 2 * 6
+    assert counts["quantiles"] <= 2 * 3

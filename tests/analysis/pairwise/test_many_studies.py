@@ -1,9 +1,12 @@
 """Many studies: the same numbers as study by study, and work that grows as their number."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import kendalltau
 
+from analysis import pairwise
+from analysis.pairwise import counts
 from analysis.pairwise.influence import deletion
 from analysis.pairwise.influence.gosh import gosh
 from analysis.pairwise.model import rows as model_rows
@@ -47,7 +50,7 @@ def test_studies_left_out_together_give_what_each_left_out_alone_gives(monkeypat
         yield deletion.fit_subsets(rows, member, method)
 
     expected = list(all_of_them())
-    monkeypatch.setattr(deletion, "_LARGE", 10)
+    monkeypatch.setattr(deletion, "MANY", 10)
     monkeypatch.setattr(deletion, "LARGE", 10)
     monkeypatch.setattr(model_rows, "LARGE", 10)
     for one, other in zip(all_of_them(), expected, strict=True):
@@ -136,3 +139,51 @@ def test_dersimonian_and_laird_go_over_very_many_effects_five_times_and_write_no
     assert rows.profile.solve(tau2.estimate(rows, "DL")).tau2 == pytest.approx(0.1, rel=0.1)
     assert len(seen) == 5
     assert rows.X.strides[0] == rows.profile.basis.strides[0] == 0
+
+
+def tables_of_events(k, seed=7):
+    draw = np.random.default_rng(seed)
+    n = draw.integers(5, 200, (2, k))
+    risk = draw.beta(1, 20, k)
+    events = draw.binomial(n, np.stack([risk * draw.uniform(0.4, 1.6, k), risk]))
+    table = {
+        "study": [f"s{i // 2 if i < 20 else i}" for i in range(k)],
+        "events_a": events[0],
+        "events_b": events[1],
+    }
+    return pd.DataFrame(table | {"n_a": n[0], "n_b": n[1]}).astype({"events_a": float, "events_b": float})
+
+
+@pytest.mark.parametrize(
+    ("measure", "method"), [("OR", "MH"), ("OR", "Peto"), ("RR", "MH"), ("RD", "MH"), ("IRR", "MH")]
+)
+def test_tables_left_out_together_give_what_each_left_out_alone_gives(monkeypatch, measure, method):
+    rows = tables_of_events(60)
+    rows.loc[7, ["events_a", "events_b", "n_a", "n_b"]] = [4e6, 5e6, 9e7, 9e7]  # outweighs all others
+    whole = rows if measure != "IRR" else rows.rename(columns={"n_a": "exposure_a", "n_b": "exposure_b"})
+    first, second = (rows[f"events_{side}"] + 0.5 for side in "ab")
+    size, other = rows["n_a"] + 1, rows["n_b"] + 1
+    whole = whole.assign(yi=np.log(first / size) - np.log(second / other), vi=1 / first + 1 / second)
+    fit = pairwise.fit(whole, measure=measure, method=method, dependence="independent")
+    whole_sets = [fit.leave_one_out, lambda: fit.cumulative("precision")]
+    expected = [find() for find in whole_sets]
+    monkeypatch.setattr(deletion, "MANY", 10)
+    monkeypatch.setattr(fit.pooling.__class__, "common_of", None)
+    for find, alone in zip(whole_sets, expected, strict=True):
+        found = find()
+        assert found["note"].fillna("").tolist() == alone["note"].fillna("").tolist()
+        for name in ("estimate", "std_error", "ci_lower", "ci_upper", "tau", "i2", "q"):
+            assert found[name].to_numpy(float) == pytest.approx(
+                alone[name].to_numpy(float), rel=1e-9, nan_ok=True
+            )
+
+
+def test_twenty_thousand_tables_are_left_out_from_one_pass_over_their_sums(monkeypatch):
+    rows = tables_of_events(20_000)
+    rows = rows.assign(yi=0.1, vi=0.2)
+    fit = pairwise.fit(rows, measure="OR", method="Peto", dependence="independent", tau2="DL")
+    asked, whole = [], counts._summands
+    monkeypatch.setattr(counts, "_summands", lambda *given: asked.append(1) or whole(*given))
+    assert fit.left_out_at_once
+    assert len(fit.leave_one_out()) == 2 * len(fit.studies)
+    assert len(asked) == 1
