@@ -142,12 +142,40 @@ def decide(columns: Columns, claims: Claims, aside: dict[int, str]) -> dict[str,
             raise CallError(f"{columns.called(first)} are mapped to one meaning, {meaning}: map one of them.")
         if len(first) > 1 and not _say_the_same(columns, meaning, first):
             problems.append(rivals(columns, meaning, first))
+        if meaning == "study" and best != MAPPED:
+            crossing = [at for at in ranks if at != first[0] and _crosses(columns, first[0], at)]
+            problems += [_studies_crossing(columns, first[0], at) for at in crossing[:1]]
         known[meaning] = first[0]
         for at in ranks.keys() - {first[0]}:
             aside[at] = f"{columns.header[first[0]]!r} is taken as the {meaning}"
     if problems:
         raise undecided(columns.table, *problems)
     return known
+
+
+def _crosses(columns: Columns, one: int, other: int) -> bool:
+    """Whether one column puts rows into a study that another keeps apart, and is no better for it.
+
+    A study may have several publications, and an author several studies; but not both at once.
+    """
+    of_one: dict[str, set[str]] = defaultdict(set)
+    of_other: dict[str, set[str]] = defaultdict(set)
+    for _, cells in columns.table.rows:
+        if cells[one] and cells[other]:
+            of_one[cells[one]].add(cells[other])
+            of_other[cells[other]].add(cells[one])
+    if all(len(found) == 1 for found in of_one.values()):
+        return False
+    is_code = plain(columns.names[one]) in ("id", "s")
+    return is_code or len(of_one) == 1 or any(len(found) > 1 for found in of_other.values())
+
+
+def _studies_crossing(columns: Columns, one: int, other: int) -> tuple[str, str]:
+    names = [columns.header[at] for at in (one, other)]
+    return (
+        f"columns {names[0]!r} and {names[1]!r} may each name the study, and contradict each other",
+        f"say which does: {as_options({names[0]: 'study'})} or {as_options({names[1]: 'study'})}",
+    )
 
 
 def _say_the_same(columns: Columns, meaning: str, positions: Sequence[int]) -> bool:

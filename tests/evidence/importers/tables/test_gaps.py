@@ -205,3 +205,14 @@ def test_studies_are_not_numbered_where_a_column_names_them_or_a_row_is_an_arm(t
     code, said = long.take("--number-studies")
     assert (code, "one row for each arm" in said) == (2, True)
     assert "--number-studies" not in long.take()[1]
+
+
+def test_two_names_of_the_study_that_contradict_each_other_are_asked_about(tmp_path):
+    """An id that is not the study's would pair the arms of one study with those of another."""
+    rows = "7,A,a,9,5,2\n8,A,b,9,6,2\n8,B,a,9,1,2\n7,B,b,9,2,2\n"
+    folder = Folder(tmp_path, f"id,author,treatment,n,mean,sd\n{rows}")
+    code, said = folder.take()
+    assert code == 1
+    assert "'id' and 'author' may each name the study, and contradict each other" in said
+    assert folder.take("--map", "author=study")[0] == 0
+    assert [r["study"] for r in folder.rows("studies")] == ["A", "B"]

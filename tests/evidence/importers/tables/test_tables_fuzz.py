@@ -177,6 +177,12 @@ def found_in(shape: str, table: Table) -> list[Row]:
     return [{what: cells[at] for what, at in form.known.items()} for _, cells in form.table.rows]
 
 
+def together(rows: list[Row]) -> set[tuple[int, int]]:
+    """Pairs of rows that are of one study."""
+    studies = [row["study"] for row in rows]
+    return {(i, j) for i, one in enumerate(studies) for j, other in enumerate(studies) if one == other}
+
+
 def test_three_thousand_tables_give_their_own_numbers_or_none():
     understood = plain = 0
     for seed in range(3000):
@@ -199,6 +205,8 @@ def test_three_thousand_tables_give_their_own_numbers_or_none():
                 assert row.get(what, "") in (cell, ""), (seed, what, table.header)
             centre = {"mean", "events", "estimate"} & known.keys()
             assert all(what in row for what in centre), (seed, table.header)
+        # Arms of one study stay in one, by whatever name.
+        assert together(found) >= together(truth), (seed, table.header)
     assert understood > 0.95 * plain, (understood, plain)
 
 
