@@ -16,7 +16,7 @@ from typing import Unpack
 
 from evidence.errors import CallError, Problem
 from evidence.importers.draft import ColumnMapping, Draft, ImportReport
-from evidence.importers.references.decisions import decisions_in, labelled
+from evidence.importers.references.decisions import ASREVIEW, decisions_in, labelled
 from evidence.importers.references.identifiers import normal_doi as normal_doi
 from evidence.importers.references.reference import (
     BIBTEX,
@@ -98,7 +98,12 @@ def import_references(
     else:
         report.notes.append("no search is named (--database): the records count as found by other methods")
     tally = Tally()
-    label, labels = labels_of(references) if layout not in _FORMATS.values() else ("", {})
+    label, reviewer, labels = labels_of(references) if layout not in _FORMATS.values() else ("", "", {})
+    if labels and reviewer != ASREVIEW:
+        report.notes.append(
+            f"1 and 0 of column {label!r} are decisions at title and abstract; whose they are it does "
+            f"not say: put the reviewer's name in the place of {reviewer!r} in screening.csv"
+        )
     for name, reference in zip(_names(references, layout, search or path.stem, tally), references):
         row = record_of(reference, layout, tally, database or "")
         if not row["title"] and not row["doi"] and not row["pmid"]:
@@ -108,7 +113,7 @@ def import_references(
         if not draft.add("records.csv", {"record": name, "search": search, **row}):
             problem = f"record {name!r} stands in records.csv already"
             report.left_out.append(Problem(problem, "", path.name, reference.line))
-        for decision in _decisions(reference, layout, tally, label, labels):
+        for decision in _decisions(reference, layout, tally, label, reviewer, labels):
             draft.add("screening.csv", {"record": name, **decision})
     _report_tags(references, layout, tally, report)
     _report_doubts(tally, report)
@@ -193,7 +198,7 @@ def _names(references: list[Reference], layout: Layout, prefix: str, tally: Tall
 
 
 def _decisions(
-    reference: Reference, layout: Layout, tally: Tally, label: str, labels: dict[int, str]
+    reference: Reference, layout: Layout, tally: Tally, label: str, reviewer: str, labels: dict[int, str]
 ) -> list[dict[str, str]]:
     found = []
     for tag in layout.notes:
@@ -202,7 +207,7 @@ def _decisions(
             found += decisions
     if reference.line in labels:
         tally.used[label]["decision"] += 1
-        found.append(labelled(labels[reference.line]))
+        found.append(labelled(reviewer, labels[reference.line]))
     return found
 
 

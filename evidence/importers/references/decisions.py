@@ -50,6 +50,6 @@ def _decided(reviewer: str, decision: str, reason: str = "", stage: str = "title
     return {"stage": stage, "reviewer": reviewer, "decision": decision, "reason": reason}
 
 
-def labelled(decision: str) -> dict[str, str]:
-    """Make a decision of a label of ASReview's."""
-    return _decided(ASREVIEW, decision)
+def labelled(reviewer: str, decision: str) -> dict[str, str]:
+    """Make a decision of a label in a table."""
+    return _decided(reviewer, decision)

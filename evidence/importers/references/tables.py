@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from evidence.folder.column_names import plain
-from evidence.importers.references.decisions import LABEL_DECISIONS
+from evidence.importers.references.decisions import ASREVIEW, LABEL_DECISIONS
 from evidence.importers.references.reference import Layout, Reference
 from evidence.importers.table import Reading, Table, read_table, table_of
 from evidence.system.bounds import unreadable
@@ -186,13 +186,15 @@ def _authors(text: str) -> list[str]:
     return [text]
 
 
-def labels_of(table_references: list[Reference]) -> tuple[str, dict[int, str]]:
+def labels_of(table_references: list[Reference]) -> tuple[str, str, dict[int, str]]:
     """Find the column of labels as ASReview writes it, and its decision by the line of the reference.
 
     Returns
     -------
     column : str
         Empty where there is none.
+    reviewer : str
+        ASReview where its columns are there, else the column, which names nobody.
     decisions : dict of int to str
         Decision by line; what is not labelled is not in it.
     """
@@ -203,5 +205,7 @@ def labels_of(table_references: list[Reference]) -> tuple[str, dict[int, str]]:
             strange = set(values.values()) - LABEL_DECISIONS.keys() - {"", "-1", "-1.0", "nan"}
             if strange:
                 continue
-            return name, {line: LABEL_DECISIONS[v] for line, v in values.items() if v in LABEL_DECISIONS}
-    return "", {}
+            theirs = any("asreview" in plain(other) for other in names)
+            decisions = {line: LABEL_DECISIONS[v] for line, v in values.items() if v in LABEL_DECISIONS}
+            return name, ASREVIEW if theirs else f"column {name}", decisions
+    return "", "", {}

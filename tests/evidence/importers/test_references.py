@@ -464,6 +464,16 @@ def test_labels_of_asreview_and_decisions_of_rayyan_are_read_from_tables_and_ris
     ]
 
 
+def test_a_column_of_decisions_that_names_no_reviewer_is_credited_to_nobody(tmp_path):
+    _, said = read_one(tmp_path, "a.csv", "title,included\nAlpha trial,1\nBeta trial,0\n")
+    found = rows(tmp_path / "review" / "screening.csv")
+    assert [(row["reviewer"], row["decision"]) for row in found] == [
+        ("column included", "include"),
+        ("column included", "exclude"),
+    ]
+    assert "whose they are it does not say" in said
+
+
 def test_records_alone_are_built_and_go_out_as_ris_bibtex_and_csv_without_duplicates(folder, tmp_path):
     import evidence
     from evidence.export import export
