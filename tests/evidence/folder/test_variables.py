@@ -179,6 +179,8 @@ def test_a_number_that_is_likely_a_code_for_a_missing_value_is_none_and_warned_o
     assert problem.line == (18 if home == "arms.csv" else 10)
     assert f"mean_dose is {code}" in problem.message
     assert f'missing = ["{code}"]' in problem.remedy
+    if home != "studies.csv" and code != "-9":  # Wherever it stands, one code; of studies, every code.
+        return
     # As in the test of NR: the slope of the eight studies that have a dose.
     regression = fitted(folder).meta_regression("mean_dose")
     slope = regression.coefficients().set_index("term").loc["mean_dose"]
