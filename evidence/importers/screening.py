@@ -20,6 +20,8 @@ from evidence.importers.draft import ColumnMapping, Draft, ImportReport, Row
 from evidence.importers.duplicates import plain_title
 from evidence.importers.references import normal_doi
 from evidence.importers.table import Reading, Table, read_table
+from evidence.importers.tables.targets import as_options
+from evidence.names import suggestion
 
 _ALIASES = {
     "record": "record",
@@ -162,11 +164,28 @@ def _take(
 def _columns(table: Table, mapping: Mapping[str, str]) -> dict[str, int]:
     if unknown := [name for name in mapping if name not in table.header]:
         raise CallError(f"{table.name} has no column {unknown[0]!r}: it has {', '.join(table.header)}.")
-    known: dict[str, int] = {}
+    targets = set(_ALIASES.values())
+    if strange := [target for target in mapping.values() if target and target not in targets]:
+        raise CallError(
+            f"There is no {strange[0]!r} to map a column to: {suggestion(strange[0], sorted(targets))}."
+        )
+    claims: dict[str, list[int]] = defaultdict(list)
     for position, name in enumerate(table.header):
-        target = mapping[name] if name in mapping else _ALIASES.get(plain(name), "")
-        if target:
-            known.setdefault(target, position)
+        if target := mapping.get(name, _ALIASES.get(plain(name), "")):
+            claims[target].append(position)
+    known: dict[str, int] = {}
+    problems = []
+    for target, positions in claims.items():
+        mapped = [at for at in positions if table.header[at] in mapping]
+        first, *others = mapped or positions
+        if others and any(row[first] != row[at] for _, row in table.rows for at in others):
+            names = [table.header[at] for at in (first, *others)]
+            said = " or ".join(as_options({name: target}) for name in names)
+            message = f"columns {' and '.join(map(repr, names))} may each be the {target}"
+            problems.append(Problem(message, f"say which: {said}", table.name, 1))
+        known[target] = first
+    if problems:
+        raise ReviewError("What a column holds cannot be decided.", problems)
     return known
 
 
