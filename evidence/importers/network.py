@@ -40,6 +40,7 @@ def import_gemtc(
     *,
     outcome: str,
     encoding: str | None = None,
+    dry_run: bool = False,
     **of_arms: Any,
 ) -> ImportReport:
     """Make or extend a review folder from a data file of GeMTC.
@@ -48,7 +49,7 @@ def import_gemtc(
     ----------
     file : path
         XML (``<network><treatments/><studies/></network>``), or JSON with ``entries`` and ``treatments``.
-    into, outcome, encoding, **of_arms
+    into, outcome, encoding, dry_run, **of_arms
         See `evidence.importers.arms.import_arms`.
 
     Returns
@@ -66,7 +67,7 @@ def import_gemtc(
     else:
         refuse_unused(path, "XML, which says how it is written", encoding=encoding)
         table = _gemtc_xml(path)
-    return import_arms(table, into, outcome=outcome, **of_arms)
+    return import_arms(table, into, outcome=outcome, dry_run=dry_run, **of_arms)
 
 
 def _gemtc_xml(path: Path) -> Table:
@@ -151,6 +152,7 @@ def import_bugs(
     names: Mapping[str, str] | None = None,
     by_column: bool | None = None,
     encoding: str | None = None,
+    dry_run: bool = False,
     **of_arms: Any,
 ) -> ImportReport:
     """Make or extend a review folder from the data of a BUGS or JAGS model.
@@ -159,7 +161,7 @@ def import_bugs(
     ----------
     file : path
         ``list(...)``, R's ``dput`` or ``dump``, or a list followed by a rectangular table.
-    into, outcome, encoding, **of_arms
+    into, outcome, encoding, dry_run, **of_arms
         See `evidence.importers.arms.import_arms`; the columns are ``t[,1]``, ``r[,1]`` and so on.
     names : mapping of str to str, optional
         Treatment by its number.
@@ -206,7 +208,7 @@ def import_bugs(
         rows = tuple((line, (f"Study {i}", *cells)) for i, (line, cells) in enumerate(rows, 1))
         notes.append("the studies have no names; they are numbered in their order")
     table = Table(table.name, header, rows, (*table.notes, *notes))
-    return import_arms(table, into, outcome=outcome, **of_arms)
+    return import_arms(table, into, outcome=outcome, dry_run=dry_run, **of_arms)
 
 
 Values = dict[str, tuple[list[str], tuple[int, ...]]]
