@@ -52,6 +52,8 @@ class _Evidence(LazyGroup):
             return super().invoke(context)
         except EvidenceError as error:
             raise _Told(error) from None
+        except KeyboardInterrupt:
+            raise _Told(_StoppedError()) from None
         except BrokenPipeError:
             raise  # Whoever read what is printed has had enough: click ends quietly.
         except OSError as error:
@@ -65,8 +67,17 @@ class _Evidence(LazyGroup):
         except RuntimeError as error:
             # So does DuckDB say that Ctrl-C came in, with a cause or without.
             if isinstance(error.__cause__, KeyboardInterrupt) or str(error) == "Query interrupted":
-                raise KeyboardInterrupt from None
+                raise _Told(_StoppedError()) from None
             raise
+
+
+class _StoppedError(EvidenceError):
+    """Ctrl-C came in; the code is what a shell gives for it."""
+
+    exit_code = 130
+
+    def __init__(self) -> None:
+        super().__init__("Stopped by Ctrl-C: what was there is as it was, and nothing is left half written.")
 
 
 class _Told(click.ClickException):
@@ -96,7 +107,7 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code.
 
-    It is 0 if all is done, 1 if the data are wrong, 2 if the call is wrong.
+    It is 0 if all is done, 1 if the data are wrong, 2 if the call is wrong, 130 if Ctrl-C stopped it.
     """
     from evidence.system.start import start_light
 
@@ -104,6 +115,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _open_what_is_closed()
     try:
         cli.main(args=list(arguments) if arguments is not None else None, prog_name="evidence")
+    except KeyboardInterrupt:
+        click.echo(f"Error: {_StoppedError()}", err=True)
+        sys.exit(_StoppedError.exit_code)
     except OSError as error:  # of what click prints itself, such as the help
         click.echo(f"Error: {_of_the_system(error)}", err=True)
         sys.exit(CallError.exit_code)

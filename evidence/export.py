@@ -19,6 +19,7 @@ from evidence.output import SYNTHETIC
 from evidence.results import versions
 from evidence.selection import REVIEW_WIDE, Conditions, Selection, select
 from evidence.system.files import directory as whole_directory
+from evidence.system.progress import tell
 
 __all__ = ["export"]
 
@@ -85,7 +86,8 @@ def export(
         selection = replace(selection, storage=storage or STORAGE_VERSION)
         files: list[Path] = []
         refused: list[str] = []
-        for name, write in writers.items():
+        for number, (name, write) in enumerate(writers.items(), 1):
+            tell(f"{number}/{len(writers)} writing {name}")
             try:
                 files += write(selection, staged)
             except RefusedError as error:

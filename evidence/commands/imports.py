@@ -10,6 +10,7 @@ import click
 
 from evidence.commands.lazy import LazyGroup
 from evidence.commands.options import example
+from evidence.commands.progress import status
 from evidence.importers import IMPORTERS
 from evidence.importers.tables.targets import said
 
@@ -49,7 +50,10 @@ def importer_command(
     """Make the command of an importer that does nothing but call it and print its report."""
 
     def carry_out(file: Path, into: Path, **given: Any) -> None:
-        click.echo(str(IMPORTERS[name].load()(file, into, **given)))
+        with status() as say:
+            say(f"reading {file.name}")
+            report = IMPORTERS[name].load()(file, into, **given)
+        click.echo(str(report))
 
     return importer(name, *examples, more=more)(having(source_and_folder, *options)(carry_out))
 
@@ -216,7 +220,10 @@ def duplicates(
             " ask); nothing was marked."
         )
     elif file is not None:
-        click.echo(str(confirm(file, into, dry_run=dry_run, **reading)))
+        with status() as say:
+            say(f"comparing the records of {file.name}")
+            confirmed = confirm(file, into, dry_run=dry_run, **reading)
+        click.echo(str(confirmed))
 
 
 screening = importer_command(
@@ -324,7 +331,9 @@ def revman(file: Path, into: Path, dry_run: bool, **options: Any) -> None:
     """Carry out the importer `revman`."""
     from evidence.commands.revman import beside_revman
 
-    report, analyses = IMPORTERS["revman"].load()(file, into, dry_run=dry_run, **options)
+    with status() as say:
+        say(f"reading {file.name}")
+        report, analyses = IMPORTERS["revman"].load()(file, into, dry_run=dry_run, **options)
     click.echo(str(report))
     if not dry_run and analyses:
         beside_revman(analyses, into)

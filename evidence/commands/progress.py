@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from evidence.system.progress import listening
+
 _OF_SEVERAL = re.compile(r"(\d+)/(\d+) ")
 """How a step begins that is one of several: ``3/12 hba1c-metformin: pooling``."""
 
@@ -35,7 +37,8 @@ def status() -> Iterator[Callable[[str], None]]:
             left = remaining(text, time.monotonic() - begun)
             shown.update(task, description=escape(f"{text} {left}".strip()))
 
-        yield say
+        with listening(say):
+            yield say
 
 
 def remaining(step: str, elapsed: float) -> str:

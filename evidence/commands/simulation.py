@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from evidence.commands.options import example
+from evidence.commands.progress import status
 
 
 @click.command(
@@ -39,5 +40,7 @@ def simulate(directory: Path, studies: int | None, treatments: int, outcomes: in
     from evidence.folder.simulate import simulate as write
 
     shape = ALF if studies is None else synthetic_shape(studies, treatments=treatments, outcomes=outcomes)
-    folder = write(shape, directory, seed=seed)
+    with status() as say:
+        say(f"inventing {shape.n_studies} studies")
+        folder = write(shape, directory, seed=seed)
     click.echo(f"{folder}: {shape.n_studies} studies. {NOTICE}")

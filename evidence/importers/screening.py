@@ -47,6 +47,7 @@ _DECISIONS = {
     **dict.fromkeys(("unclear", "maybe", "?", "undecided"), "unclear"),
     **dict.fromkeys(("not_retrieved", "not retrieved"), "not_retrieved"),
 }
+_OF_DECISION = ("decision", "reason", "stage", "reviewer")
 _SKIPPED = frozenset(("", "-1"))
 
 
@@ -108,8 +109,7 @@ def import_screening(
         raise ReviewError(f"{table.name} cannot be imported.", problems)
     for position, name in enumerate(table.header):
         target = next((column for column, at in known.items() if at == position), "")
-        of_decision = target in ("decision", "reason", "stage", "reviewer")
-        home = "screening.csv" if of_decision else "records.csv, to find it"
+        home = "screening.csv" if target in _OF_DECISION else "records.csv, to find it"
         report.mappings.append(
             ColumnMapping(name, f"{home}: {target}" if target else "", "" if target else "no known meaning")
         )
@@ -162,30 +162,51 @@ def _take(
 
 
 def _columns(table: Table, mapping: Mapping[str, str]) -> dict[str, int]:
-    if unknown := [name for name in mapping if name not in table.header]:
-        raise CallError(f"{table.name} has no column {unknown[0]!r}: it has {', '.join(table.header)}.")
-    targets = set(_ALIASES.values())
-    if strange := [target for target in mapping.values() if target and target not in targets]:
-        raise CallError(
-            f"There is no {strange[0]!r} to map a column to: {suggestion(strange[0], sorted(targets))}."
-        )
-    claims: dict[str, list[int]] = defaultdict(list)
-    for position, name in enumerate(table.header):
-        if target := mapping.get(name, _ALIASES.get(plain(name), "")):
-            claims[target].append(position)
+    """Position of each meaning: what a person maps to it, else the column of its name.
+
+    Raises
+    ------
+    CallError
+        If a mapping names no column or no meaning, or two columns have one meaning and say different things.
+    """
+    problems = [
+        Problem(f"there is no column {name!r}", suggestion(name, table.header), table.name)
+        for name in mapping
+        if name not in table.header
+    ]
+    meanings = sorted(set(_ALIASES.values()))
+    problems += [
+        Problem(f"{name!r} is to stand for {target!r}", f"one of {', '.join(meanings)}", table.name, 1)
+        for name, target in mapping.items()
+        if target and target not in meanings
+    ]
+    said = {name: target for name, target in mapping.items() if target in meanings}
     known: dict[str, int] = {}
-    problems = []
-    for target, positions in claims.items():
-        mapped = [at for at in positions if table.header[at] in mapping]
-        first, *others = mapped or positions
-        if others and any(row[first] != row[at] for _, row in table.rows for at in others):
-            names = [table.header[at] for at in (first, *others)]
-            said = " or ".join(as_options({name: target}) for name in names)
-            message = f"columns {' and '.join(map(repr, names))} may each be the {target}"
-            problems.append(Problem(message, f"say which: {said}", table.name, 1))
-        known[target] = first
+    for meaning in meanings:
+        mapped = [at for at, name in enumerate(table.header) if said.get(name) == meaning]
+        named = [
+            at
+            for at, name in enumerate(table.header)
+            if name not in mapping and _ALIASES.get(plain(name)) == meaning
+        ]
+        columns = mapped or named
+        first = [table.column(table.header[at]) for at in columns[:1]]
+        rivals = [at for at in columns[1:] if [table.column(table.header[at])] != first]
+        # Any key, DOI or title finds the record; two decisions are two.
+        if rivals and (mapped or meaning in _OF_DECISION):
+            names = [table.header[at] for at in (columns[0], *rivals)]
+            problems.append(
+                Problem(
+                    f"columns {' and '.join(map(repr, names))} may each be the {meaning}",
+                    f"say which: {as_options({names[0]: meaning})}, or {as_options({names[1]: meaning})}",
+                    table.name,
+                    1,
+                )
+            )
+        if columns:
+            known[meaning] = columns[0]
     if problems:
-        raise ReviewError("What a column holds cannot be decided.", problems)
+        raise CallError("What a column of decisions holds cannot be decided.", problems)
     return known
 
 

@@ -360,8 +360,9 @@ def test_control_c_ends_quietly(diabetes_file):
         out, err = process.communicate(timeout=20)
     finally:
         process.kill()
-    assert process.returncode == 1
+    assert process.returncode == 130
     assert "Traceback" not in err
+    assert "Stopped by Ctrl-C" in err
     assert out == ""
 
 

@@ -400,6 +400,11 @@ def _refuse_mapping(table: Table, chosen: Mapping[str, str], every: Mapping[str,
             problems.append(
                 Problem(f"{source!r} cannot stand for {target!r}", suggestion(target, right), table.name)
             )
+    for target in {target for target in chosen.values() if target in _COLUMNS}:
+        sources = [source for source, to in chosen.items() if to == target]
+        if len(sources) > 1:
+            said = f"{' and '.join(map(repr, sources))} are mapped to one meaning, {target}"
+            problems.append(Problem(said, "map one of them", table.name))
     if problems:
         raise CallError("The mapping names what is not there.", problems)
 

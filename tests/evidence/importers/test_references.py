@@ -628,24 +628,3 @@ def test_the_ris_of_refworks_is_read_by_its_habits(tmp_path):
     (found,) = rows(tmp_path / "review" / "records.csv")
     for column, values in EXPECTED.items():
         assert found[column] in values, (column, found[column])
-
-
-@pytest.mark.parametrize("order", [("record", "decision", "final"), ("final", "decision", "record")])
-def test_what_a_person_maps_is_the_decision_in_any_order_of_columns(tmp_path, order):
-    folder = tmp_path / "review"
-    (tmp_path / "r.ris").write_text("TY  - JOUR\nID  - 1\nTI  - A\nER  - \n", encoding="utf-8")
-    import_references(tmp_path / "r.ris", folder)
-    row = {"record": rows(folder / "records.csv")[0]["record"], "decision": "exclude", "final": "include"}
-    said = {"reviewer": "A", "stage": "full_text"}
-    file = tmp_path / "d.csv"
-    file.write_text(f"{','.join(order)}\n{','.join(row[name] for name in order)}\n", encoding="utf-8")
-    with pytest.raises(CallError, match="did you mean 'decision'"):
-        import_screening(file, folder, mapping={"final": "decisions"}, **said)
-    import_screening(file, folder, mapping={"final": "decision"}, **said)
-    assert rows(folder / "screening.csv")[0]["decision"] == "include"
-
-
-def test_two_columns_of_decisions_that_differ_are_asked_about(tmp_path):
-    (tmp_path / "d.csv").write_text("record,decision,included\nx,exclude,include\n", encoding="utf-8")
-    with pytest.raises(ReviewError, match="'decision' and 'included' may each be the decision"):
-        import_screening(tmp_path / "d.csv", tmp_path / "review", reviewer="A", stage="full_text")
