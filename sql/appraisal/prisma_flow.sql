@@ -9,8 +9,8 @@
 -- Reference: Page MJ et al. (2021), BMJ 372:n71.
 -- Caveats: Decisions are those of `screening_decision`. A record counts as screened once it has a decision on title and
 --   abstract; as sought if that decision is not exclude, or if it has a full-text decision; as assessed if sought,
---   retrieved and decided on. Records without a search count under 'other methods' (citations_results). What a published
---   review lists (stage listed) is never all of them: a record of which nothing else is known is not counted.
+--   retrieved and decided on. Records without a search count under 'other methods' (citations_results). What a
+--   published review lists (stage listed) is never all of them: a record of which nothing else is known is not counted.
 -- Columns:
 --   box, position, section, label: the box
 --   reason: reason of exclusion, or source of the records; empty for the box itself
