@@ -121,6 +121,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:  # of what click prints itself, such as the help
         click.echo(f"Error: {_of_the_system(error)}", err=True)
         sys.exit(CallError.exit_code)
+    finally:
+        # Ctrl-C within code that Python makes of a text (a dataclass) leaves a mark, for which `python -m`
+        # ends itself by the signal whatever the exit code; the next such code wipes it.
+        exec("")
 
 
 def _of_the_system(error: OSError) -> CallError:

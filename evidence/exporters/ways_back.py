@@ -52,9 +52,12 @@ def _filled(table: str, columns: Sequence[str]) -> str:
 
 
 def _counted(tables: Mapping[str, str]) -> str:
-    return " union all ".join(
-        f"select count(*) || ' {word}' as name from {table} having count(*) > 0"
-        for word, table in tables.items()
+    return (
+        " union all ".join(
+            f"select count(*) || ' {word}' as name from {table} having count(*) > 0"
+            for word, table in tables.items()
+        )
+        + " order by all"
     )
 
 
@@ -126,7 +129,8 @@ CONTENT = {
         "source, page and reader of each number",
         " union ".join(
             _filled(table, ("source", "locator")) for table in ("measurement", "reported_contrast")
-        ),
+        )
+        + " order by all",
     ),
     "risk_of_bias": Content("risk of bias by item", _names("tool", "rob_judgement")),
     "records": Content("searches, records, decisions and the flow", _counted(_WORDS)),

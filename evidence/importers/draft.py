@@ -240,11 +240,13 @@ class Draft:
             try:
                 self.directory.mkdir(exist_ok=True)
                 files.change(self.directory, changed)
-            except OSError as error:
-                if new:
+            except BaseException as error:
+                if new:  # Empty it goes; with files in it an import is to be finished.
                     with suppress(OSError):
                         self.directory.rmdir()
-                raise files.cannot_write(self.directory, error) from None
+                if isinstance(error, OSError):
+                    raise files.cannot_write(self.directory, error) from None
+                raise
 
     def _at_source(self, error: ReviewError) -> ReviewError:
         """Name the lines of the source in place of those of files that are not written yet."""
