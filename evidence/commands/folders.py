@@ -117,7 +117,8 @@ def build(review: str, output: Path | None) -> None:
             found = {word: db.value(f"select count(*) from {table}") for table, word in _FOUND}
             words = [_counted(n, word) for word, n in found.items() if n] or ["nothing but its protocol"]
         warnings = db.value("select count(*) from build_warning where severity = 'warning'")
-        unused = db.value("select count(*) from exclusion where measure is null")
+        unused = db.value("select count(*) from left_out")
+        unneeded = db.value("select count(*) from exclusion where measure is null") - unused
     click.echo(f"{path}: {', '.join(words)}.")
     if warnings:
         click.echo(f"{_counted(warnings, 'warning')}: evidence check {path}")
@@ -127,9 +128,11 @@ def build(review: str, output: Path | None) -> None:
             f"data: evidence analyse {path}"
         )
     if unused:
+        click.echo(f"{_counted(unused, 'row')} cannot be used: evidence sql {path} 'from left_out'")
+    if unneeded:
         click.echo(
-            f"{_counted(unused, 'row')} cannot be used: "
-            f"evidence sql {path} 'from exclusion where measure is null'"
+            f"{_counted(unneeded, 'row')} {'is' if unneeded == 1 else 'are'} of another time point or "
+            f"reading than the one that counts: evidence sql {path} 'from exclusion'"
         )
 
 

@@ -9,7 +9,8 @@
 -- Columns:
 --   study, experiment, outcome, timepoint, timepoint_unit: where and when both were measured
 --   measure: as in `arm_effect`
---   treatment_a, treatment_b, arm_a, arm_b: what is compared
+--   treatment_a, treatment_b: the two treatments, A compared with B
+--   arm_a, arm_b: the arm that was given A; the one that was given B
 --   n_a, n_b: animals or participants
 --   y_a, y_b, v_a, v_b: statistic of each arm with its sampling variance
 --   continuity: what was added to the events of both arms, see `arm_effect`

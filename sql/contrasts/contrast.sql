@@ -16,11 +16,16 @@
 -- Columns:
 --   contrast_id: study|experiment|outcome|time point|measure|arm_a|arm_b; a bar or backslash within a name has a
 --     backslash before it, so that no two contrasts have one id
---   study, experiment: the unit of randomisation within which alone arms are compared
---   outcome, timepoint, timepoint_unit: what was measured, when
+--   study: the study
+--   experiment: of the study: arms are compared within one alone, the unit of randomisation
+--   outcome: what was measured
+--   timepoint: when, a number in the unit beside it; `hours` and `days` convert it
+--   timepoint_unit: h, d, wk ...; one for all rows of an outcome
 --   measure: MD, SMD, ROM, NMD, OR, RR, RD, IRR, IRD, or what was reported
---   treatment_a, treatment_b, arm_a, arm_b: what is compared
---   n_a, n_b: animals or participants
+--   treatment_a: the treatment A, whose effect it is: active before control before sham, then by name
+--   treatment_b: the treatment B that A is compared with
+--   arm_a, arm_b: the arm of the study that was given A; the one that was given B
+--   n_a, n_b: animals or participants in arm A; in arm B
 --   estimate: A minus B on the analysis scale, log for ratios
 --   std_error: its standard error
 --   continuity: what was added to the events and non-events of each arm, as a zero cell gives no logarithm or variance:

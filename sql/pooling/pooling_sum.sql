@@ -81,15 +81,7 @@ ranged as (
 quantile as (
     select
         distinct_df.df,
-        case
-            when distinct_df.df <= 1000 then student_quantile.t
-            else
-                1.959963984540054
-                + 2.372271230298562 / nullif(distinct_df.df, 0)
-                + 2.8224986157396112 / nullif(power(distinct_df.df, 2), 0)
-                + 2.555849679507722 / nullif(power(distinct_df.df, 3), 0)
-                + 1.5895340533938225 / nullif(power(distinct_df.df, 4), 0)
-        end as t
+        student_limit(student_quantile.t, distinct_df.df) as t
     from (
         select k - 1 as df from ranged
         union

@@ -2,7 +2,7 @@
 -- Grain: degrees of freedom, 1 to 1,000
 -- Key: df
 -- Stored: when the empty file is made
--- Formula: `t_quantile`(0.975, df). Beyond 1,000 degrees of freedom `pooling_sum` and `omission_sum` take the expansion
+-- Formula: `t_quantile`(0.975, df). Beyond 1,000 degrees of freedom `student_limit` takes the expansion
 --   of the quantile in powers of 1 / df, whose rest is below the last digit there.
 -- Reference: Abramowitz M, Stegun IA (1964), Handbook of Mathematical Functions, 26.7.5
 -- Caveats: Two-sided 95 %. Kept because the formula takes longer to plan than all else of a meta-analysis.

@@ -3,7 +3,7 @@
 import pytest
 
 from evidence.database import connect
-from evidence.store.objects import sql_objects
+from evidence.store.objects import used_by
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def contrasts():
         select concat('study ', i), 'year', cast(1970 + (i // 7) % 50 as varchar) from range(1000) as drawn (i)
         """
     )
-    for item in sql_objects():
+    for item in used_by(("pooled", "subgroup", "leave_one_out")):
         if item.room in ("macros", "pooling"):
             connection.execute(item.sql)
     yield connection

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from evidence.database import connect
-from evidence.store.objects import sql_objects
+from evidence.store.objects import used_by
 
 ORACLES = Path(__file__).parents[1] / "oracles"
 KEYS = "outcome, measure, treatment_a, treatment_b"
@@ -48,7 +48,7 @@ def stand_in():
     columns = ", ".join(f"{name} text" for name in text)
     connection.execute(f"create table comparison_contrast ({columns}, estimate double, std_error double)")
     connection.execute("create table study_variable (study text, variable text, value text)")
-    for item in sql_objects():
+    for item in used_by(("pooled", "subgroup", "leave_one_out")):
         if item.room in ("macros", "pooling"):
             connection.execute(item.sql)
     yield connection
@@ -639,7 +639,7 @@ def test_threads_and_row_order_change_no_bit():
     connection.execute(
         "create table study_variable as select concat('s', i) as study, 'sex' as variable, i % 2 as value from range(6000) as drawn (i)"
     )
-    for item in sql_objects():
+    for item in used_by(("pooled", "subgroup", "leave_one_out")):
         if item.room in ("macros", "pooling"):
             connection.execute(item.sql)
 
