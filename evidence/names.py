@@ -137,6 +137,9 @@ def nearest(
         by_skeleton.setdefault(skeleton(word), other)
     if wanted in by_skeleton:
         return by_skeleton[wanted]
+    # The first word of a longer name (fold: fold change) is meant as that, the shortest where several begin so.
+    if begun := [other for other in by_skeleton if other.startswith(f"{wanted} ")]:
+        return by_skeleton[min(begun, key=lambda other: (len(other), other))]
     # Of codes as short as OR and RR, the nearest in letters is another thing as often as it is the one meant.
     # Words for them (day for d) are no codes.
     words = {skeleton(word) for word in synonyms or ()}

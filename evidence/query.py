@@ -388,9 +388,7 @@ def explain(db: EvidenceBase, query: str, error: duckdb.Error) -> CallError:
     if (match := re.search(r'(?:Referenced column|column named?) "([^"]+)"', text)) and (
         "Ambiguous reference" not in text
     ):
-        mentioned = {word.lower() for word in re.findall(r"\w+", query)}
-        known = [column for name in db.names() if name.lower() in mentioned for column in db.columns(name)]
-        return CallError(_unknown("column", match[1], dict.fromkeys(known)))
+        return CallError(_unknown("column", match[1], _columns_at_hand(db, query, match[1])))
     if "No space left on device" in text:
         return CallError("The answer cannot be written: No space left on device.")
     head, _, rest = text.partition("\n")
@@ -407,7 +405,25 @@ def too_much() -> CallError:
     )
 
 
-def _unknown(kind: str, name: str, known: Sequence[str] | dict[str, None]) -> str:
-    close = nearest(name, list(known))
-    hint = f" Did you mean {close!r}?" if close else ""
+def _columns_at_hand(db: EvidenceBase, query: str, missing: str) -> list[str]:
+    """Columns of what a query reads from, or else of all it names, without the one that is not there.
+
+    A name may be a table's as well as a column's: ``treatment`` is no column of ``contrast``, though one of
+    the table of that name.
+    """
+    read = {name.lower() for name in re.findall(r"\b(?:from|join)\s+(\w+)", query, re.IGNORECASE)}
+    words = {name.lower() for name in re.findall(r"\w+", query)}
+    for mentioned in (read, words):
+        known = [column for name in db.names() if name.lower() in mentioned for column in db.columns(name)]
+        if known:
+            return [column for column in dict.fromkeys(known) if column.lower() != missing.lower()]
+    return []
+
+
+def _unknown(kind: str, name: str, known: Sequence[str]) -> str:
+    if several := [other for other in known if other.lower().startswith(f"{name.lower()}_")][:4]:
+        hint = f" Did you mean {' or '.join(map(repr, several))}?"
+    else:
+        close = nearest(name, known)
+        hint = f" Did you mean {close!r}?" if close else ""
     return f"There is no {kind} {name!r}.{hint} `evidence catalog FILE` lists what there is."

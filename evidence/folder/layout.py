@@ -40,6 +40,8 @@ class Column:
         The only values it may have, where there is a fixed list.
     above, at_least, at_most, below : float, optional
         Bounds of a number.
+    past : bool
+        A year or date that cannot lie ahead; next year's is what a journal prints early.
     scope : tuple of str
         Columns within which a name must be told apart from others; without it, the whole file.
     into : str, optional
@@ -56,6 +58,7 @@ class Column:
     at_least: float | None = None
     at_most: float | None = None
     below: float | None = None
+    past: bool = False
     scope: tuple[str, ...] = ()
     into: str | None = None
 
@@ -123,7 +126,7 @@ def _number(name: str, **options: object) -> Column:
 
 _STUDY = _name("study", "study", required=True)
 _EXPERIMENT = _name("experiment", scope=("study",), default="main")
-_YEAR = Column("year", "integer", at_least=1800, at_most=2200)
+_YEAR = Column("year", "integer", at_least=1800, at_most=2200, past=True)
 _TIMEPOINT = (_number("timepoint"), _name("timepoint_unit", "unit"))
 _INTERVAL = (
     _number("ci_lower"),
@@ -379,7 +382,7 @@ FILES: tuple[File, ...] = (
         (
             _name("search"),
             _verbatim("database", required=True, into="source"),
-            Column("date", "date"),
+            Column("date", "date", past=True),
             _verbatim("query"),
             Column("hits", "integer", at_least=0),
         ),
@@ -397,7 +400,7 @@ FILES: tuple[File, ...] = (
             _verbatim("title"),
             _verbatim("authors"),
             _verbatim("journal"),
-            Column("year", "integer", at_least=1000, at_most=2200),
+            Column("year", "integer", at_least=1000, at_most=2200, past=True),
             Column("type"),
             _verbatim("volume"),
             _verbatim("issue"),

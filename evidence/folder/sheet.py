@@ -637,6 +637,7 @@ def _read_integer(cell: str, column: Column) -> int:
         raise _UnreadableError(
             f"{cell} is not a whole number", "write a whole number, or leave the cell empty"
         )
+    _check_past(int(value), cell, column)
     return int(value)
 
 
@@ -649,11 +650,21 @@ def _read_boolean(cell: str, column: Column) -> bool:
 
 def _read_date(cell: str, column: Column) -> str:
     try:
-        return datetime.date.fromisoformat(cell).isoformat()
+        date = datetime.date.fromisoformat(cell)
     except ValueError:
         raise _UnreadableError(
             f"{cell!r} is not a date", "write it as year-month-day, for example 2022-11-16"
         ) from None
+    _check_past(date.year, cell, column)
+    return date.isoformat()
+
+
+def _check_past(year: int, cell: str, column: Column) -> None:
+    """Refuse a year that has not come; a journal prints that of its next volume a few months early."""
+    if column.past and year > datetime.date.today().year + 1:
+        raise _UnreadableError(
+            f"{column.name} is {cell}, which lies in the future", f"correct it, or leave {column.name} empty"
+        )
 
 
 def _read_name(cell: str, column: Column) -> str:

@@ -351,6 +351,10 @@ def test_python_variables_are_no_tables(db):
             "no table or view 'contrasts'. Did you mean 'contrast'? `evidence catalog",
         ),
         ("select estimat from contrast", "no column 'estimat'. Did you mean 'estimate'?"),
+        (
+            "select treatment from contrast",
+            "no column 'treatment'. Did you mean 'treatment_a' or 'treatment_b'?",
+        ),
         ("select s.lable from study s", "no column 'lable'. Did you mean 'label'?"),
         ("select study from study, arm", 'Ambiguous reference to column name "study"'),
         ("select sum(label) from study", "No function matches"),

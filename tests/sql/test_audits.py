@@ -55,6 +55,43 @@ class TestReaders:
         assert messages(rows, "audit_extractor_disagreement") == []
 
 
+class TestSign:
+    """A minus sign typed before a quantity that has none, and changes, which may have one."""
+
+    def positive(self, rows, n: int, sd: float = 30, **outcome) -> None:
+        rows.outcome("alt", **outcome)
+        for number in range(n):
+            rows.measure(f"s{number}", "drug", n=8, mean=300 + number, sd=sd)
+
+    def test_a_negative_mean_among_positive_ones(self, rows):
+        self.positive(rows, 5)
+        rows.measure("t", "drug", n=8, mean=-310, sd=30)
+        row = rows.one("select * from audit_sign")
+        assert row["message"] == "arm drug, outcome alt: the mean is negative, where 5 others are positive"
+        assert (row["severity"], row["study"], row["source_line"]) == ("warning", "t", rows.line)
+
+    def test_means_around_zero_and_changes_are_no_slips(self, rows):
+        self.positive(rows, 5, sd=400)  # changes: most means are within their SD
+        rows.measure("t", "drug", n=8, mean=-310, sd=30)
+        assert messages(rows, "audit_sign") == []
+
+    def test_a_mean_that_may_be_zero_is_no_slip(self, rows):
+        self.positive(rows, 5)
+        rows.measure("t", "drug", n=8, mean=-5, sd=30)
+        assert messages(rows, "audit_sign") == []
+
+    def test_several_negative_ones_among_few_are_no_slips(self, rows):
+        self.positive(rows, 9)
+        for study in ("t", "u"):
+            rows.measure(study, "drug", n=8, mean=-310, sd=30)
+        assert messages(rows, "audit_sign") == []
+
+    def test_an_outcome_with_a_bound_was_held_to_it_by_the_build(self, rows):
+        self.positive(rows, 5, lower_bound=0)
+        rows.measure("t", "drug", n=8, mean=-310, sd=30)
+        assert messages(rows, "audit_sign") == []
+
+
 class TestSpread:
     @pytest.fixture
     def five(self, rows):
