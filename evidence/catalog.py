@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlglot.optimizer.scope import Scope
     from sqlglot.schema import Schema
 
-__all__ = ["Catalog", "Column", "Entry", "Origin", "dictionary"]
+__all__ = ["Catalog", "Column", "Entry", "Origin", "dictionary", "grouped"]
 
 
 @dataclass(frozen=True)
@@ -289,6 +289,65 @@ class Catalog:
             if entry.columns
         }
         return MappingSchema(columns, dialect="duckdb")
+
+
+FIRST = (
+    "study_characteristics",
+    "prisma_flow",
+    "rob_traffic_light",
+    "measurement_standard",
+    "suspicion",
+    "left_out",
+    "contrast",
+    "pooled",
+    "subgroup",
+    "evidence_page",
+)
+"""What a reviewer needs first: who was studied, what was measured, what may be wrong, what comes of it."""
+
+_STEP = re.compile(r"\bA (?:step|tool) of\b")
+
+
+def grouped(catalog: Catalog, *, every: bool = False) -> dict[str, list[Entry]]:
+    """Put what there is into the order of reading.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    every : bool
+        With steps and tools of other views and reference data, too.
+
+    Returns
+    -------
+    dict of str to list of Entry
+        Under the words for each group: `FIRST`, results, the rooms of ``sql/``, what was typed.
+    """
+    from evidence.store.objects import sql_objects
+    from evidence.store.viewmap import ROOMS
+
+    rooms = {item.name: item.room for item in sql_objects()}
+    known = catalog.entries
+    groups: dict[str, list[Entry]] = {"asked first": [known[name] for name in FIRST if name in known]}
+    groups["results of analyses"] = []
+    groups |= {ROOMS[room]: [] for room in (*(room for room in ROOMS if room != "macros"), "macros")}
+    groups |= {"what was typed, as it was typed": [], "of this file alone": []}
+    inner: dict[str, list[Entry]] = {"steps and tools of the above": [], "reference data": []}
+    for name, entry in known.items():
+        if name in FIRST:
+            continue
+        if _STEP.search(entry.comment):
+            inner["steps and tools of the above"].append(entry)
+        elif entry.kind == "table" and re.search("Reference data|Written by the build", entry.comment):
+            inner["reference data"].append(entry)
+        elif name.startswith("result_"):
+            groups["results of analyses"].append(entry)
+        elif entry.kind == "table":
+            groups["what was typed, as it was typed"].append(entry)
+        else:
+            groups[ROOMS.get(rooms.get(name, ""), "of this file alone")].append(entry)
+    if every:
+        groups |= inner
+    return {said: entries for said, entries in groups.items() if entries}
 
 
 def dictionary(catalog: Catalog) -> list[dict[str, Any]]:

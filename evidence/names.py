@@ -137,7 +137,7 @@ def nearest(
         by_skeleton.setdefault(skeleton(word), other)
     if wanted in by_skeleton:
         return by_skeleton[wanted]
-    # The first word of a longer name (fold: fold change) is meant as that, the shortest where several begin so.
+    # The first word of a longer name (fold: fold change) is meant as that, the shortest of several.
     if begun := [other for other in by_skeleton if other.startswith(f"{wanted} ")]:
         return by_skeleton[min(begun, key=lambda other: (len(other), other))]
     # Of codes as short as OR and RR, the nearest in letters is another thing as often as it is the one meant.

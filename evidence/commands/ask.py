@@ -90,13 +90,15 @@ def sql(file: str, query: str, form: str | None, output: Path | None, timeout: f
 @click.option(
     "--lineage", metavar="COLUMN", help="Follow this column (of NAME, or NAME.COLUMN) to its sources."
 )
-def catalog(file: str, name: str | None, lineage: str | None) -> None:
+@click.option("--all", "every", is_flag=True, help="List steps, tools and reference data, too.")
+@click.option("--sql", "definition", is_flag=True, help="Of NAME, print the definition in SQL, too.")
+def catalog(file: str, name: str | None, lineage: str | None, every: bool, definition: bool) -> None:
     """Show what tables, views and macros there are, and what they mean.
 
-    With NAME, its whole documentation, columns and definition. With --lineage, the columns of views and
-    tables that a column is computed from.
+    What a reviewer asks first stands first. With NAME, its whole documentation and every column. With
+    --lineage, the columns of views and tables that a column is computed from.
     """
-    from evidence.catalog import Catalog
+    from evidence.catalog import Catalog, grouped
     from evidence.errors import CallError
     from evidence.opening import open as open_base
     from evidence.output import console, write_table
@@ -116,11 +118,16 @@ def catalog(file: str, name: str | None, lineage: str | None) -> None:
             if entry.columns:
                 rows = [(column.name, column.type.lower(), column.comment) for column in entry.columns]
                 write_table(("column", "type", "meaning"), rows, sys.stdout)
-            click.echo(_pretty(entry.sql) if entry.kind != "macro" else entry.sql)
+            if definition:
+                click.echo(_pretty(entry.sql) if entry.kind != "macro" else entry.sql)
         else:
-            entries = known.entries.values()
-            rows = [(entry.kind, entry.signature, entry.title) for entry in entries]
-            write_table(("kind", "name", "what it is"), rows, sys.stdout)
+            for said, entries in grouped(known, every=every).items():
+                click.echo(f"{said[0].upper()}{said[1:]}")
+                rows = [(entry.signature, entry.title.partition(". ")[0]) for entry in entries]
+                write_table(("name", "what it is"), rows, sys.stdout)
+            click.echo(
+                "evidence catalog FILE NAME describes one of them" + ("." if every else "; --all lists all.")
+            )
 
 
 @click.command(

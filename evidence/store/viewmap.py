@@ -18,7 +18,7 @@ to write one is in [STYLE.md](STYLE.md); `evidence catalog FILE NAME` shows the 
 One object a file, file name = object name. An arrow goes from what is read to what reads it.
 
 """
-_ROOMS = {
+ROOMS = {
     "macros": "functions: distributions, series and texts that DuckDB lacks",
     "staging": "what was typed, made comparable: one reading, one unit, one statistic",
     "contrasts": "arms against arms, and which of their time points an analysis takes",
@@ -40,7 +40,7 @@ def view_map() -> str:
     KeyError
         If a room has no description here.
     """
-    rooms: dict[str, list[SqlObject]] = {room: [] for room in _ROOMS}
+    rooms: dict[str, list[SqlObject]] = {room: [] for room in ROOMS}
     for item in sql_objects():
         rooms[item.room].append(item)
     return (
@@ -57,7 +57,7 @@ def _between_rooms() -> list[tuple[str, str]]:
 def _section(room: str, items: list[SqlObject]) -> str:
     views = {item.name for item in sql_objects() if item.kind == "view"}
     arrows = sorted((used, item.name) for item in items for used in item.uses & views)
-    parts = [f"\n## {room}\n\n{_ROOMS[room][0].upper()}{_ROOMS[room][1:]}.\n"]
+    parts = [f"\n## {room}\n\n{ROOMS[room][0].upper()}{ROOMS[room][1:]}.\n"]
     if arrows and room != "audits":  # Nothing stands on an audit: a diagram would say what the table says.
         parts.append(f"\n{_diagram(arrows)}")
     for folder in sorted({item.folder for item in items}):

@@ -5,7 +5,7 @@
 --   severity: 1 (good) from `rob_threshold`.good_from on, 3 (poor) below poor_below, 2 (fair) between them.
 -- Reference: the column source of `rob_threshold`.
 -- Caveats: A domain of which some items alone were judged has no points. A sum over all domains has no threshold, and
---   is not looked at.
+--   is not looked at. A step of `rob_by_outcome`.
 -- Columns:
 --   study, outcome, tool, domain: what was judged, as it counts for the outcome (see `rob_by_outcome`)
 --   points: stars of the domain

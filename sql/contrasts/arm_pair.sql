@@ -5,7 +5,7 @@
 --   same time, once. The first arm, a, is the one whose treatment comes first by role (active, control, sham), then by
 --   name: the control stands last.
 -- Caveats: Two arms of the same treatment are no pair. What an outcome without a unit was measured in must be the same
---   in both arms.
+--   in both arms. A step of `contrast`.
 -- Columns:
 --   study, experiment, outcome, timepoint, timepoint_unit: where and when both were measured
 --   measure: as in `arm_effect`

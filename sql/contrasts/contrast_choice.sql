@@ -9,7 +9,7 @@
 --   those with more arms come before those with fewer: all arms of a study and experiment enter a network at one time
 --   point, and as many of them as can be.
 -- Caveats: The only text of the rule: Python asks it too, with the contrasts and the rule of the question in place of
---   `contrast` and `time_rule`.
+--   `contrast` and `time_rule`. A step of `contrast_network`.
 -- Columns:
 --   contrast_id: the contrast, see `contrast`
 --   study, experiment, outcome, timepoint, timepoint_unit, measure: as in `contrast`

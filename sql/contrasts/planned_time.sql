@@ -5,7 +5,7 @@
 -- Formula: A number is converted from the unit written beside it into the unit in which the time points of the outcome
 --   are given (see `outcome_timepoint`); days are rounded to 1e-9, as they are there.
 -- Caveats: A number without a unit is taken as it stands where all time points of the outcome are typed in one unit (or
---   in none), and means nothing where they are not; the build asks for the unit there.
+--   in none), and means nothing where they are not; the build asks for the unit there. A step of `time_rule`.
 -- Columns:
 --   analysis, position, outcome, measure: the analysis, see table `plan`
 --   rule: as written: first, last, a time with its unit (24 h), or nearest:24 h

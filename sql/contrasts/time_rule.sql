@@ -3,6 +3,7 @@
 -- Key: outcome, measure
 -- Formula: That of the plan's first analysis of the outcome and measure, else of its first analysis of the outcome.
 -- Caveats: An outcome that no analysis is planned of is not listed: its last time point counts, see `contrast_choice`.
+--   A step of `contrast_choice`.
 -- Columns:
 --   outcome, measure: what the rule is for
 --   rule, kind, value, days: the rule, see `planned_time`

@@ -2,7 +2,8 @@
 -- Grain: run x study x experiment x arm
 -- Key: run_id, study, experiment, arm
 -- Formula: The arms of the run's contrasts (`result_contrast`), each once.
--- Caveats: What entered, under the run's own time point, condition and treatments: not what the review holds.
+-- Caveats: What entered, under the run's own time point, condition and treatments: not what the review holds. A step of
+--   `run_node`.
 -- Columns:
 --   run_id: the run
 --   study, experiment, arm: the arm

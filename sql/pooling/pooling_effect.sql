@@ -3,7 +3,7 @@
 -- Key: contrast_id
 -- Formula: comparison_contrast with its sampling variance, the square of the standard error
 -- Caveats: A contrast without an estimate or without a positive standard error cannot be weighted and is left out; so
---   is a standard error beyond 1e150 either way, whose square is no number.
+--   is a standard error beyond 1e150 either way, whose square is no number. A step of `pooled`.
 -- Columns:
 --   outcome, measure, treatment_a, treatment_b: the comparison, A minus B
 --   comparison: number of the comparison within outcome and measure

@@ -5,7 +5,8 @@
 -- Formula: `t_quantile`(0.975, df). Beyond 1,000 degrees of freedom `student_limit` takes the expansion
 --   of the quantile in powers of 1 / df, whose rest is below the last digit there.
 -- Reference: Abramowitz M, Stegun IA (1964), Handbook of Mathematical Functions, 26.7.5
--- Caveats: Two-sided 95 %. Kept because the formula takes longer to plan than all else of a meta-analysis.
+-- Caveats: Two-sided 95 %. Kept because the formula takes longer to plan than all else of a meta-analysis. A tool of
+--   `pooling_sum` and others.
 -- Columns:
 --   df: degrees of freedom
 --   t: quantile

@@ -6,7 +6,7 @@
 -- Formula: t of 1 - (1 - level)/2 on n - 1 degrees of freedom for the interval of a mean, on n_a + n_b - 2 for that of
 --   a difference, and on 4 where these n are not known (what `audit_reported_interval` grants such an interval).
 -- Reference: Higgins JPT et al., Cochrane Handbook, 6.5.2.2 and 6.5.2.3.
--- Caveats: Only levels and degrees of freedom that the review has.
+-- Caveats: Only levels and degrees of freedom that the review has. A step of `measurement_standard`.
 -- Columns:
 --   level: confidence level, a share
 --   freedom: degrees of freedom

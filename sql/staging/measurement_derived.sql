@@ -15,7 +15,8 @@
 --   Luo D et al. (2018), Stat Methods Med Res 27:1785-1805, equations 7, 11, 15. SE and interval: Higgins JPT et al.,
 --   Cochrane Handbook, 6.5.2.2.
 -- Caveats: The formulas for quartiles and range take the values for roughly normal. A standard error or a confidence
---   interval beside a median, not a mean, is not used. The unit of a measurement typed without one is the outcome's.
+--   interval beside a median, not a mean, is not used. The unit of a measurement typed without one is the outcome's. A
+--   step of `measurement_standard`.
 -- Columns:
 --   measurement_id: the row of `measurement`
 --   study, experiment, arm: in whom

@@ -3,7 +3,7 @@
 -- Key: study, experiment, arm, outcome, timepoint
 -- Formula: The one reading of each measurement that counts, see `measurement_reading`.
 -- Caveats: The readings that do not count stand in `exclusion`; what extractors disagree about in
---   `audit_extractor_disagreement`.
+--   `audit_extractor_disagreement`. A step of `measurement_standard`.
 -- Columns:
 --   measurement_id: the row of `measurement`
 --   study, experiment, arm, outcome: what was measured in whom

@@ -4,7 +4,7 @@
 -- Stored: when the file is built
 -- Formula: The unit typed, where all time points of an outcome are typed in one unit (or in none); else days, unit 'd'.
 -- Caveats: A time point typed without a unit, beside others with one, cannot be converted: its measurement stands in
---   `exclusion`. Outcomes without any time point do not appear.
+--   `exclusion`. Outcomes without any time point do not appear. A step of `measurement_standard`.
 -- Columns:
 --   outcome: the outcome
 --   timepoint_unit: unit in which every view gives the time points of this outcome; empty where none was typed

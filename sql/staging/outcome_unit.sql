@@ -4,7 +4,8 @@
 -- Stored: when the file is built
 -- Formula: The outcome's own unit; where it has none, the unit its measurements are typed in, if that is one.
 -- Caveats: An outcome without a unit whose measurements are typed in several (a behaviour scored by different tests)
---   cannot be compared as raw means between studies: `contrast` gives SMD and ROM for it, never MD.
+--   cannot be compared as raw means between studies: `contrast` gives SMD and ROM for it, never MD. A step of
+--   `measurement_standard`.
 -- Columns:
 --   outcome: the outcome
 --   unit: unit of its means, and so of every MD; empty if unknown or mixed

@@ -3,7 +3,8 @@
 -- Key: measurement_id
 -- Formula: digits counts the significant digits of the mean (median, events) and of the spread, or of the events and
 --   their n or exposure.
--- Caveats: Zeros at either end do not count as digits. Rows without figures that could be copied are left out.
+-- Caveats: Zeros at either end do not count as digits. Rows without figures that could be copied are left out. A step
+--   of `suspicion`.
 -- Columns:
 --   measurement_id, block: the row
 --   study, experiment, arm, outcome, timepoint: whose, of what, when

@@ -3,7 +3,7 @@
 -- Key: block
 -- Formula: Blocks of one outcome whose texts of `measurement_figures`, in one order, are equal; eight digits in all.
 --   score = 1.5 for each significant digit, less the log of the number of pairs of blocks.
--- Caveats: Of several earlier ones the first is named.
+-- Caveats: Of several earlier ones the first is named. A step of `suspicion`.
 -- Columns:
 --   block: the later block
 --   other_block: the first block of another study or experiment that has the same figures

@@ -6,7 +6,8 @@
 --   its like in one block of another study or experiment (eight digits in all). control_twice: a control's numbers
 --   stand in another study or experiment (five digits), nothing says that it is shared, and the other arms differ.
 --   score = 1.5 for each significant digit, less the log of the number of pairs that were compared.
--- Caveats: Digits that happen to agree are the likelier the fewer they are; zeros at either end do not count.
+-- Caveats: Digits that happen to agree are the likelier the fewer they are; zeros at either end do not count. A step of
+--   `suspicion`.
 -- Columns:
 --   measurement_id, block: the later row
 --   other_measurement_id, other_block: the earlier row

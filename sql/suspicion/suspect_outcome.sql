@@ -6,7 +6,8 @@
 --   (divided by n). Typical sizes are taken as log-normal about 1 with 0.6 for the SD of the log; score = log odds with
 --   1 to 7 before.
 -- Reference: the medians of nine published data sets of trials and of animal experiments lie between 0.2 and 1.7
--- Caveats: Where the error is in every study no study differs from the others: only the size of the effects tells.
+-- Caveats: Where the error is in every study no study differs from the others: only the size of the effects tells. A
+--   step of `suspicion`.
 -- Columns:
 --   outcome: the outcome
 --   cause: all_se_as_sd (typed as SD, are SE), all_se_divided (SE divided by root n where it was to be multiplied)

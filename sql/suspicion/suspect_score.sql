@@ -8,7 +8,7 @@
 -- Reference: GRIM: Brown NJL, Heathers JAJ (2017), Soc Psychol Personal Sci 8:363-369. Spread: Bhatia R, Davis C
 --   (2000), Am Math Mon 107:353-357.
 -- Caveats: Not for numbers read off a figure or adjusted ones, nor where n is not whole. Trailing zeros of a mean are
---   gone, so that 3.10 is tried as 3.1: some impossible means pass, none is accused wrongly.
+--   gone, so that 3.10 is tried as 3.1: some impossible means pass, none is accused wrongly. A step of `suspicion`.
 -- Columns:
 --   measurement_id, block: the row
 --   cause: impossible_mean, impossible_spread

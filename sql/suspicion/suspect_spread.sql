@@ -13,7 +13,8 @@
 -- Reference: the slips: Cochrane Handbook, 6.5.2.2. Sampling of log SD: Bartlett MS, Kendall DG (1946), Suppl J R Stat
 --   Soc 8:128-138; Nakagawa S and others (2015), Methods Ecol Evol 6:143-152, eq. 3.
 -- Caveats: Only slips that, undone, leave the spread within 3 scales. Where animals are few (root n near the spread
---   between studies) a standard error cannot be told from an SD: such rows score low, whatever they are.
+--   between studies) a standard error cannot be told from an SD: such rows score low, whatever they are. A step of
+--   `suspicion`.
 -- Columns:
 --   block: the study, experiment, outcome and time point
 --   arm: the arm, empty if all arms of the block look alike

@@ -9,7 +9,7 @@
 --   for each factor, 1 to 400 for the two largest. Only factors that leave the means within 3 scales.
 -- Reference: see `slip_log_odds`
 -- Caveats: Outcomes whose means range over more than a power of ten between studies hide such slips; outcomes with
---   means of 0 or less are not looked at, a mean there says nothing of its unit.
+--   means of 0 or less are not looked at, a mean there says nothing of its unit. A step of `suspicion`.
 -- Columns:
 --   block: the study, experiment, outcome and time point
 --   factor: what every statistic of the block is multiplied with to mend it

@@ -7,7 +7,7 @@
 --   Only slips that, undone, leave the effect within 3 scales. What is compared is y of `suspect_arm`.
 -- Reference: see `slip_log_odds`
 -- Caveats: Digits are those of the number as it was read: trailing zeros are gone. A slip that leaves the effect within
---   the usual range cannot be seen, and does little harm.
+--   the usual range cannot be seen, and does little harm. A step of `suspicion`.
 -- Columns:
 --   block: the study, experiment, outcome and time point
 --   cause: swapped_arms, decimal, digits, sign

@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 import evidence
-from evidence.catalog import Catalog, Column, Entry, Origin, dictionary
+from evidence.catalog import FIRST, Catalog, Column, Entry, Origin, dictionary, grouped
 from evidence.cli import cli
 from evidence.database import connect
 from evidence.errors import CallError
@@ -142,25 +142,53 @@ def test_column_defaults():
 # --- command --------------------------------------------------------------------------------------------------
 
 
+def test_what_a_reviewer_needs_stands_first_and_internals_last(catalog):
+    short, whole = grouped(catalog), grouped(catalog, every=True)
+    assert [entry.name for entry in short["asked first"]] == list(FIRST)
+    assert len(FIRST) == 10
+    listed = [entry.name for entries in whole.values() for entry in entries]
+    assert len(listed) == len(set(listed)) == len(catalog.entries)
+    assert list(whole)[: len(short)] == list(short)
+    inner = {entry.name for entries in list(whole.values())[len(short) :] for entry in entries}
+    assert {"t_shape", "slip_log_odds", "omission_sum", "arm_pair", "missing_code"} <= inner
+    assert not inner & {"study", "arm", "measurement", "pool_studies", "hours", "result_estimate"}
+    # What is called a step names a view that the short list has.
+    for entry in whole["steps and tools of the above"]:
+        assert "A step of" in entry.comment or "A tool of" in entry.comment
+
+
+def test_columns_of_a_contrast_each_have_a_meaning_of_their_own(catalog):
+    meanings = {column.name: column.comment for column in catalog.entries["contrast"].columns}
+    pairs = (
+        "treatment_a",
+        "treatment_b",
+        "timepoint",
+        "timepoint_unit",
+        "estimate",
+        "std_error",
+        "study",
+        "outcome",
+    )
+    assert len({meanings[name] for name in pairs}) == len(pairs)
+
+
 def test_command_lists(diabetes_file):
     result = call(diabetes_file)
     assert result.exit_code == 0
+    assert result.output.startswith("Asked first")
     assert "contrast_covariance" in result.output
     assert "t_cdf(t, df)" in result.output
-    assert "Contrasts between arms" in result.output
+    assert "t_shape" not in result.output
+    assert "t_shape(" in call(diabetes_file, "--all").output
 
 
 def test_command_describes(diabetes_file):
     result = call(diabetes_file, "contrast")
     assert result.exit_code == 0
-    for words in (
-        "view contrast",
-        "Grain: pair of arms",
-        "Reference: Hedges",
-        "std_error",
-        "CREATE VIEW contrast",
-    ):
+    for words in ("view contrast", "Grain: pair of arms", "Reference: Hedges", "std_error"):
         assert words in result.output
+    assert "CREATE VIEW" not in result.output
+    assert "CREATE VIEW contrast" in call(diabetes_file, "contrast", "--sql").output
 
 
 @pytest.mark.slow

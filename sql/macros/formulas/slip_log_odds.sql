@@ -3,6 +3,6 @@
 --   undone, 3.5 (ln(1 + r^2 / 6) - ln(1 + m^2 / 6)): the log of the ratio of two densities of Student's distribution
 --   with 6 degrees of freedom, whose tails forgive a study that is merely unusual.
 -- Reference: Lange KL, Little RJA, Taylor JMG (1989), J Am Stat Assoc 84:881-896
--- Caveats: None.
+-- Caveats: A tool of the views of `suspicion`.
 create or replace macro slip_log_odds(distance, mended_distance) as
     3.5 * (ln(1 + distance * distance / 6) - ln(1 + mended_distance * mended_distance / 6))

@@ -3,7 +3,7 @@
 -- Formula: kept up to 1,000 degrees of freedom; beyond, the expansion of the quantile in powers of 1 / df, whose rest
 --   is below the last digit there
 -- Reference: Abramowitz and Stegun 1964, Handbook of Mathematical Functions, 26.7.5
--- Caveats: kept is the row of `student_quantile` with these degrees of freedom.
+-- Caveats: kept is the row of `student_quantile` with these degrees of freedom. A tool of `pooling_sum` and others.
 create or replace macro student_limit(kept, df) as
     case
         when df <= 1000 then kept

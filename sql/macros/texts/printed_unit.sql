@@ -1,7 +1,8 @@
 -- Title: One unit of the last digit of a printed number
 -- Grain: scalar
 -- Formula: the largest of 1, 0.1, ... 0.000001 that the number is a whole multiple of
--- Caveats: trailing zeros are lost when a number is read: 5.00 counts as 5; take the smallest over a table
+-- Caveats: trailing zeros are lost when a number is read: 5.00 counts as 5; take the smallest over a table. A tool of
+--   `suspicion` and others.
 create or replace macro printed_unit(x) as
 case
     when abs(x - round(x)) < 1e-9 * greatest(1.0, abs(x)) then 1.0
