@@ -23,7 +23,6 @@ from analysis.charts.base.layout import words
 from analysis.charts.base.panel_table import GAP, PanelTable, TextColumn
 from analysis.charts.base.theme import (
     count,
-    figures,
     finish,
     ink_on,
     missing,
@@ -35,6 +34,7 @@ from analysis.charts.base.theme import (
     text_width,
     wrap,
 )
+from analysis.language.catalog import tr
 from analysis.verdict import may_be_said
 
 if TYPE_CHECKING:
@@ -313,12 +313,14 @@ def _summary(
             )
     found = _of_level(spread, level, "random") or _of_level(spread, level, "common")
     if found is not None:
-        rows.append({"kind": "note", "label": heterogeneity_text(found), "level": level, "span": True})
+        rows.append(
+            {"kind": "note", "label": heterogeneity_text(found, effect, digits), "level": level, "span": True}
+        )
     return rows
 
 
-def heterogeneity_text(row: Mapping[str, Any]) -> str:
-    """Write a row of ``result_heterogeneity`` as the line beneath a forest plot."""
+def heterogeneity_text(row: Mapping[str, Any], effect: Effect, digits: int) -> str:
+    """Write a row of ``result_heterogeneity`` as the line beneath a forest plot, tau as the effects are."""
     parts = []
     if not missing(row.get("q")):
         test = f"Q = {number(row['q'], 1)}"
@@ -333,11 +335,10 @@ def heterogeneity_text(row: Mapping[str, Any]) -> str:
             else ""
         )
         parts.append(f"I² = {percent(row['i2'], 0)}{limits}")
-    tau2 = row.get("tau2")
-    if not missing(tau2):
+    if not missing(row.get("tau")) and row.get("model") != "common":
         method = f" ({row['method']})" if not missing(row.get("method")) and row["method"] else ""
-        parts.append(f"τ² = {figures(tau2)}{method}")
-    return "Heterogeneity: " + "; ".join(parts) if parts else ""
+        parts.append(f"τ = {effect.spread_text(row['tau'], digits)}{method}")
+    return tr("Heterogeneity: {tests}", tests="; ".join(parts)) if parts else ""
 
 
 def _main(estimates: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:

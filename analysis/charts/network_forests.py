@@ -17,6 +17,7 @@ from analysis.charts.base.theme import (
     missing,
     p_value,
     percent,
+    printed,
     records,
     text_width,
 )
@@ -276,11 +277,6 @@ def _pair_heads(effect: Effect, treatment: str, versus: str) -> list[dict[str, A
     whole = f"{names[0]} vs {names[1]}"
     parts = [whole] if text_width(whole, bold=True) <= _HEAD else [names[0], f"vs {names[1]}"]
     return [{"kind": "header", "bold": True, "label": part} for part in parts]
-
-
-def printed(scenario: str) -> str:
-    """Write the words of an analysis with the signs of print."""
-    return scenario.replace("tau2", "τ²").replace("tau", "τ").replace("^2", "²")
 
 
 def _against(rows: Iterable[dict[str, Any]], reference: str) -> list[dict[str, Any]]:

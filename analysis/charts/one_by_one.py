@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.charts.base.effect import Effect
 from analysis.charts.base.intervals import PANEL, Forest, arrange, pooled_row
 from analysis.charts.base.panel_table import PanelTable, TextColumn
-from analysis.charts.base.theme import figures, finish, missing, percent, records
-from analysis.charts.network_forests import printed
+from analysis.charts.base.theme import finish, missing, percent, printed, records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,11 +102,7 @@ def _one_by_one(
         digits = effect.digits(
             (row["ci_upper"] - row["ci_lower"]) / 2 for row in given if not missing(row.get("ci_lower"))
         )
-    prefix = "+ " if cumulative else "− "
-    rows = [
-        _row(row, effect, digits, prefix + (labels or {}).get(row["study"], str(row["study"])))
-        for row in given
-    ]
+    rows = [_row(row, effect, digits, (labels or {}).get(row["study"], str(row["study"]))) for row in given]
     if pooled is not None and not missing(pooled.get("ci_lower")):
         rows.append(pooled_row(pooled, effect, digits, "All studies"))
     domain, corners = arrange(rows, effect)
@@ -154,7 +149,7 @@ def _row(row: Mapping[str, Any], effect: Effect, digits: int, label: str) -> dic
         "study": row["study"],
         "label": label,
         "effect_text": text or "cannot be estimated",
-        "tau_text": figures(row.get("tau")),
+        "tau_text": effect.spread_text(row.get("tau"), digits, unit=False),
         "i2_text": percent(row.get("i2"), 0),
         "tau": row.get("tau"),
         "i2": row.get("i2"),

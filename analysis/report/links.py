@@ -8,7 +8,10 @@ from html import escape
 from typing import Any
 
 from analysis.charts.base.effect import Effect, normal_interval
+from analysis.charts.base.intervals import MODELS
 from analysis.charts.base.theme import percent, plain
+from analysis.charts.tables import dose
+from analysis.language.catalog import marked, tr
 from evidence.query import EvidenceBase
 from evidence.trace import address
 
@@ -129,6 +132,49 @@ class Links:
         }
 
 
+def arm_names(db: EvidenceBase) -> dict[tuple[str, str], str]:
+    """Name every arm, by study and arm, as it is printed: its label, else its treatment's.
+
+    Several arms of one treatment in a study are told apart by their doses, or else by their keys.
+    """
+    rows = db.rows(
+        "select arm.study, arm.arm, arm.label, arm.dose, arm.dose_unit, treatment.label as treatment, "
+        "count(*) over (partition by arm.study, arm.experiment, arm.treatment) as n, "
+        "count(*) over (partition by arm.study, arm.experiment, arm.treatment, arm.dose, arm.dose_unit) "
+        "as alike "
+        "from arm inner join treatment using (treatment) order by arm.study, arm.experiment, arm.arm"
+    )
+    return {
+        (row["study"], row["arm"]): row["label"]
+        or (
+            row["treatment"]
+            if row["n"] == 1
+            else f"{row['treatment']}, {dose(row['dose'], row['dose_unit'])}"
+            if row["alike"] == 1 and row["dose"] is not None
+            else f"{row['treatment']} ({row['arm']})"
+        )
+        for row in rows
+    }
+
+
+_WORDS = {
+    "se": marked("SD from the standard error"),
+    "ci": marked("SD from the confidence interval"),
+    "range": marked("SD from the range"),
+    "quartiles": marked("SD from the quartiles"),
+    "quartiles_range": marked("SD from quartiles and range"),
+    "median_range": marked("mean and SD from median and range"),
+    "median_quartiles": marked("mean and SD from median and quartiles"),
+    "median_quartiles_range": marked("mean and SD from median, quartiles and range"),
+    "n_from_arm": marked("n of the arm"),
+    "unit_converted": marked("unit converted"),
+    "luo2018": marked("mean by Luo et al. 2018"),
+    "wan2014": marked("SD by Wan et al. 2014"),
+    "sd_reported": marked("SD as reported"),
+}
+"""What the words of ``derivation`` and ``flags`` of the view ``measurement_derived`` mean."""
+
+
 def readings(db: EvidenceBase, labels: Mapping[str, str]) -> list[dict[str, Any]]:
     """List every measurement and reported contrast as it was read, and what was made of it.
 
@@ -144,12 +190,13 @@ def readings(db: EvidenceBase, labels: Mapping[str, str]) -> list[dict[str, Any]
         id (of the measurement; empty for a reported contrast), study, arm, outcome, time, reported, used,
         source, locator, method, extractor, place; all text.
     """
+    arms = arm_names(db)
     found = [
         {
             "id": row["measurement_id"],
             "study": row["study"],
             "label": labels.get(row["study"], row["study"]),
-            "arm": row["arm"] if row["experiment"] == "main" else f"{row['experiment']} / {row['arm']}",
+            "arm": arm if row["experiment"] == "main" else f"{row['experiment']} / {arm}",
             "outcome": row["outcome"],
             "time": _words(row["timepoint"], row["timepoint_unit"]),
             "reported": _statistics(row),
@@ -171,13 +218,18 @@ def readings(db: EvidenceBase, labels: Mapping[str, str]) -> list[dict[str, Any]
                 measurement.measurement_id
             """
         )
+        for arm in [arms.get((row["study"], row["arm"]), row["arm"])]
     ]
     found += [
         {
             "id": None,
             "study": row["study"],
             "label": labels.get(row["study"], row["study"]),
-            "arm": f"{row['arm_a']} vs {row['arm_b']}",
+            "arm": tr(
+                "{a} versus {b}",
+                a=arms.get((row["study"], row["arm_a"]), row["arm_a"]),
+                b=arms.get((row["study"], row["arm_b"]), row["arm_b"]),
+            ),
             "outcome": row["outcome"],
             "time": _words(row["timepoint"], row["timepoint_unit"]),
             "reported": _words(
@@ -220,7 +272,8 @@ def _used(row: Mapping[str, Any]) -> str:
     if row["used_mean"] is not None and (row["used_mean"], row["used_sd"]) != (row["mean"], row["sd"]):
         unit = f" {row['used_unit']}" if row["used_unit"] else ""
         parts.append(f"mean {row['used_mean']:.4g}, SD {row['used_sd']:.4g}{unit}")
-    parts += [str(row[key]) for key in ("derivation", "flags") if row[key] and row[key] != "reported"]
+    said = [*str(row["derivation"] or "").split(","), *str(row["flags"] or "").split(",")]
+    parts += [tr(_WORDS[word]) if word in _WORDS else word for word in said if word not in ("", "reported")]
     return "; ".join(parts)
 
 
@@ -231,29 +284,35 @@ def _words(*parts: Any) -> str:
 
 
 def _title(estimate: Mapping[str, Any], effect: Effect) -> str:
-    model = {"common": "common effect", "random": "random effects"}.get(estimate["model"], estimate["model"])
+    a, b = effect.label(estimate["treatment"]), effect.label(estimate["versus"])
     parts = [
-        f"{effect.label(estimate['treatment'])} versus {effect.label(estimate['versus'])}",
+        tr("{a} versus {b}", a=a, b=b),
         effect.title,
-        model,
+        tr(MODELS.get(estimate["model"], str(estimate["model"]))),
     ]
     if estimate["kind"] == "network":
-        parts.append(f"{estimate['evidence']} evidence")
+        parts.append(tr(_EVIDENCE.get(estimate["evidence"], str(estimate["evidence"]))))
     if plain(estimate.get("level")) is not None:
         parts.append(f"{estimate['subgroup']}: {estimate['level']}")
     return ", ".join(parts)
 
 
+_EVIDENCE = {
+    "network": marked("network evidence"), "direct": marked("direct evidence"),
+    "indirect": marked("indirect evidence"),
+}  # fmt: skip
+
+
 def _unweighted(estimate: Mapping[str, Any], effect: Effect) -> str:
     if estimate["kind"] == "network" and estimate["evidence"] == "network":
-        return (
+        return tr(
             "Weights of studies are kept for the comparisons with the reference. This effect is the "
             "difference of "
-            f"two of them: {effect.label(estimate['treatment'])} and {effect.label(estimate['versus'])}, "
-            "each versus "
-            "the reference; follow those."
+            "two of them: {a} and {b}, each versus the reference; follow those.",
+            a=effect.label(estimate["treatment"]),
+            b=effect.label(estimate["versus"]),
         )
-    return "The analysis kept no weights for this number."
+    return tr("The analysis kept no weights for this number.")
 
 
 def chosen(rows: Iterable[Mapping[str, Any]], **wanted: Any) -> list[dict[str, Any]]:

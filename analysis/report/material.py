@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from analysis.charts.base.effect import Effect
-from analysis.report.links import readings
+from analysis.report.links import arm_names, readings
 from evidence import results
 from evidence.checking.audit import run_audits
 from evidence.errors import CallError, Problem
@@ -84,6 +84,19 @@ class Material:
         return {
             row["treatment"]: row["role"] for row in self.db.rows("select treatment, role from treatment")
         }
+
+    @cached_property
+    def _arms(self) -> dict[tuple[str, str], str]:
+        return arm_names(self.db)
+
+    def arm(self, study: str, arms: Any) -> str:
+        """Name an arm, or several that are separated by commas, as they are printed."""
+        return ", ".join(self._arms.get((study, arm), arm) for arm in str(arms or "").split(", "))
+
+    def called(self, value: Any) -> str:
+        """Write what a claim's query found or expects: names for keys, and no sign where it is equality."""
+        text = str(value).removeprefix("= ").removeprefix("is ") if value is not None else ""
+        return self.treatments.get(text) or self.outcomes.get(text) or text
 
     @cached_property
     def outcomes(self) -> dict[str, str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from analysis.charts.base.effect import Effect, form_of
 from analysis.charts.base.intervals import turned
-from analysis.charts.base.theme import count, figures, missing, number, p_value, percent, records
+from analysis.charts.base.theme import count, missing, number, p_value, percent, positive, printed, records
+from analysis.language.catalog import interval, marked, tr, trn
 from analysis.network.ranking import best_first
 from analysis.report import procedures
 from analysis.report.links import Links, mark
@@ -19,7 +21,7 @@ from evidence.results import Run
 UNRELATED = "unrelated mean effects"
 """Method of the rows of a model without consistency."""
 
-MODELS = {"common": "common effect", "random": "random effects"}
+MODELS = {"common": marked("common effect"), "random": marked("random effects")}
 
 _MOST_LISTED = 8
 """Treatments that a sentence of the answer lists, the best first."""
@@ -33,11 +35,15 @@ def main_model(run: Run) -> str:
 
 def estimate_rows(run: Run) -> list[dict[str, Any]]:
     """Rows of ``result_estimate`` of a run, with what their address and their writing need beside them."""
+    about = {"run_id": run.run_id, "analysis": run.analysis, "kind": run.kind, "digits": places(run)}
+    return [about | row for row in records(run.frames["estimates"])]
+
+
+def places(run: Run) -> int:
+    """Choose the decimals of a run's effects and of the spread between studies: two figures of them."""
     rows = records(run.frames["estimates"])
     half = [(row["ci_upper"] - row["ci_lower"]) / 2 for row in rows if not missing(row["ci_lower"])]
-    digits = Effect(run.measure).digits(half)
-    about = {"run_id": run.run_id, "analysis": run.analysis, "kind": run.kind, "digits": digits}
-    return [about | row for row in rows]
+    return Effect(run.measure).digits(half)
 
 
 def linked(row: Mapping[str, Any], effect: Effect, links: Links) -> str:
@@ -81,8 +87,20 @@ def _after(row: Mapping[str, Any], run: Run) -> bool:
 def headline(run: Run, effect: Effect) -> str:
     """Name what a run compares."""
     if run.kind == "pairwise":
-        return f"{effect.outcome}: {effect.label(run.treatment)} versus {effect.label(run.versus)}"
-    return f"{effect.outcome}: network of {count(run.n_treatments)} treatments"
+        return tr(
+            "{outcome}: {a} versus {b}",
+            outcome=effect.outcome,
+            a=effect.label(run.treatment),
+            b=effect.label(run.versus),
+        )
+    n = run.n_treatments or 0
+    return trn(
+        "{outcome}: network of {n} treatment",
+        "{outcome}: network of {n} treatments",
+        n,
+        outcome=effect.outcome,
+        n=count(n),
+    )
 
 
 def answer(material: Material, run: Run, links: Links) -> str:
@@ -244,7 +262,7 @@ def _agreement(run: Run) -> str:
         if row["method"] == UNRELATED and row["component"] == "network" and row["model"] == model
     ]
     if free:
-        return f"Consistency against {UNRELATED} (lower DIC fits better): {free[0]['note']}."
+        return f"Consistency against {UNRELATED} (lower DIC fits better): {printed(str(free[0]['note']))}."
     if any(not missing(row["difference"]) for row in rows):
         return "Direct and indirect evidence were set against each other: see Inconsistency."
     return (
@@ -285,29 +303,34 @@ def spread(material: Material, run: Run) -> str:
         return ""
     parts = []
     if not missing(row.get("tau")):
-        unit = effect.printed_unit or ""
-        unit = unit if unit in ("", "%") else f" {unit}"
-        scale = " on the log scale" if effect.scale == "log" else ""
-        said = f"between-study standard deviation τ = {figures(row['tau'])}{unit}"
-        parts.append(f"{said}{_ends(row)}{scale}")
+        parts.append(_tau(row, effect, places(run)))
     if not missing(row.get("i2")):
         parts.append(f"I² = {percent(row['i2'], 0)}")
     if not missing(row.get("q")):
         parts.append(f"Q = {number(row['q'], 1)} (df {count(row['df'])}, p {p_value(row['p_value'])})")
-    return f"Heterogeneity: {', '.join(parts)}." if parts else ""
+    return tr("Heterogeneity: {parts}.", parts=", ".join(parts)) if parts else ""
 
 
-def _ends(row: Mapping[str, Any]) -> str:
-    """Write the interval of tau; both methods where the estimate lies outside it."""
-    if missing(row.get("tau_lower")) or missing(row.get("tau_upper")):
-        return ""
-    lower, upper = row["tau_lower"], row["tau_upper"]
-    text = f" [{figures(lower)}, {figures(upper)}]"
+def _tau(row: Mapping[str, Any], effect: Effect, digits: int) -> str:
+    """Write tau with its interval; both methods where the estimate lies outside it."""
+    values = {"tau": effect.spread_text(row["tau"], digits)}
+    if effect.scale == "log":
+        values["tau"] = tr("{tau} on the log scale", **values)
+    lower, upper = row.get("tau_lower"), row.get("tau_upper")
+    if missing(lower) or missing(upper):
+        return tr("between-study standard deviation τ = {tau}", **values)
+    values["interval"] = interval(positive(lower, digits), positive(upper, digits))
     slack = 1e-9 * max(upper, row["tau"])
     if lower - slack <= row["tau"] <= upper + slack:
-        return text
-    by = row.get("interval_method") or "another method"
-    return f" by {row['method']}, outside its interval{text} by {by}: they are two methods"
+        return tr("between-study standard deviation τ = {tau} {interval}", **values)
+    return tr(
+        "between-study standard deviation τ = {tau} by {method}, outside its interval {interval} by "
+        "{other}: they "
+        "are two methods",
+        method=row["method"],
+        other=row.get("interval_method") or tr("another method"),
+        **values,
+    )
 
 
 def methods(material: Material) -> list[str]:
@@ -350,7 +373,7 @@ def methods(material: Material) -> list[str]:
         _network_methods(
             [run for run in runs if run.kind == "network" and run.engine == engine],
             engine,
-            material.outcomes,
+            material,
         )
         for engine in dict.fromkeys(run.engine for run in runs if run.kind == "network")
     ]
@@ -418,17 +441,31 @@ def _timepoints(runs: list[Run]) -> str:
     return f"Where a study measured an outcome at several times, {said} was taken."
 
 
-def _priors(run: Run) -> str:
+_TREATMENTS = re.compile(
+    r"(?<=^treatment = )[^:]+|(?<=effect against )\S+|(?<=is a class of treatments: ).+(?=\.)"
+)
+
+
+def plain_words(message: str, names: Mapping[str, str]) -> str:
+    """Write a message of an analysis with the signs of print, and treatments as they are called."""
+
+    def called(found: re.Match[str]) -> str:
+        return ", ".join(names.get(key, key) for key in found[0].split(", "))
+
+    return printed(_TREATMENTS.sub(called, message))
+
+
+def _priors(run: Run, names: Mapping[str, str]) -> str:
     """Say under which priors a Bayesian run was fitted, in the outcome's unit."""
     model = main_model(run)
     for row in records(run.frames["fit"]):
         if row["quantity"] == "log_marginal_likelihood" and row["model"] == model and row["note"]:
-            return str(row["note"])
+            return plain_words(str(row["note"]), names)
     said = [row["message"] for row in records(run.frames["notes"]) if "prior" in str(row["message"]).lower()]
-    return " ".join(said).rstrip(".")
+    return plain_words(" ".join(said).rstrip("."), names)
 
 
-def _network_methods(runs: list[Run], engine: str, outcomes: Mapping[str, str]) -> str:
+def _network_methods(runs: list[Run], engine: str, material: Material) -> str:
     """Say what all networks of an engine have in common; `procedures.each` says the rest of each."""
     text = f"Network meta-analyses, {engine} engine: {facts.engine(engine).sentence}."
     if not facts.engine(engine).bayesian:
@@ -440,8 +477,8 @@ def _network_methods(runs: list[Run], engine: str, outcomes: Mapping[str, str]) 
         )
     else:
         for run in runs:
-            if described := _priors(run):
-                text += f" Priors, {outcomes.get(run.outcome, run.outcome)}: {described}."
+            if described := _priors(run, material.treatments):
+                text += f" Priors, {material.outcomes.get(run.outcome, run.outcome)}: {described}."
         text += " Ranking: SUCRA from the posterior."
     seeds = list(dict.fromkeys(str(run.seed) for run in runs if run.seed is not None))
     return text + (f" Seed: {', '.join(seeds)}." if seeds else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from evidence.facts.reference import reference
@@ -34,6 +35,20 @@ def words(stage: str, code: str, *, detail: str = "", more: str = "", measure: s
             text = text.replace(f"<{name}>", value)
         filled.append(text)
     return {"stage": stage, "reason": filled[0], "remedy": filled[1]}
+
+
+def kind(stage: str, reason: str) -> str:
+    """Give the reason of an exclusion without what tells one row from the next, an ellipsis in its place.
+
+    >>> from evidence.facts.reasons import kind
+    >>> kind("analysis_contrast", "another time point of the study, 24 h, is analysed by the rule last")
+    'another time point of the study is analysed by the rule …'
+    """
+    for (known, _), (text, _) in _rows().items():
+        parts = re.split("<(?:detail|more|measure)>", text)
+        if known == stage and re.fullmatch(".+".join(map(re.escape, parts)), reason, re.DOTALL):
+            return "…".join(parts).replace(", …,", "")
+    return reason
 
 
 @cache

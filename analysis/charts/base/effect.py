@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 import altair as alt
 
-from analysis.charts.base.theme import decimals, log_ticks, missing, number, plain, ticks
+from analysis.charts.base.theme import decimals, log_ticks, missing, number, plain, positive, ticks
+from analysis.language.catalog import interval, percent_sign
 from evidence import facts
 
 
@@ -167,9 +168,9 @@ class Effect:
             return ""
         if self.scale == "log":
             if shown >= 1e6:
-                return ">1,000,000"
+                return f">{number(1e6, 0)}"
             if shown < 1e-4:
-                return "<0.0001"
+                return f"<{number(1e-4, 4)}"
             if not 0.1 <= shown < 10:
                 digits = max(0, (1 if shown < 1 else 2) - math.floor(math.log10(shown)))
         return number(shown, digits)
@@ -178,11 +179,31 @@ class Effect:
         """Write an interval: ``[lower, upper]`` in words that never break a negative number."""
         if missing(lower) or missing(upper):
             return ""
-        return f"[{self.text(lower, digits)}, {self.text(upper, digits)}]"
+        return interval(self.text(lower, digits), self.text(upper, digits))
 
     def estimate_text(self, estimate: Any, lower: Any, upper: Any, digits: int = 2) -> str:
         """Write an estimate with its interval."""
         return f"{self.text(estimate, digits)} {self.interval_text(lower, upper, digits)}".strip()
+
+    def spread_text(self, tau: float | None, digits: int = 2, *, unit: bool = True) -> str:
+        """Write a between-study standard deviation with the decimals of the effects that it is of.
+
+        Parameters
+        ----------
+        tau : float or None
+            On the stored scale.
+        digits : int
+            Decimals of the effects (`digits`).
+        unit : bool
+            With the unit of the effect, where it has one.
+
+        Returns
+        -------
+        str
+        """
+        text = positive(tau, digits)
+        named = self.printed_unit if unit and text else None
+        return f"{text}{percent_sign()}" if named == "%" else f"{text} {named}" if named else text
 
     def domain(
         self, estimates: Iterable[Any], lowers: Iterable[Any], uppers: Iterable[Any]

@@ -12,9 +12,10 @@ from analysis.charts.base.effect import Effect
 from analysis.charts.base.layout import down, favours, linked, own_color
 from analysis.charts.base.panel_table import ROW, PanelTable, row_y
 from analysis.charts.base.theme import COMMON, INK, MUTED, PREDICTION, RANDOM, STUDY, dataset, missing
+from analysis.language.catalog import marked
 
-MODELS = {"common": "Common effect", "random": "Random effects"}
-"""Printed names of the models."""
+MODELS = {"common": marked("Common effect"), "random": marked("Random effects")}
+"""Printed names of the models, in English."""
 
 PANEL = 300
 

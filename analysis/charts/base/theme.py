@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import altair as alt
 
+from analysis.language.catalog import current, number_format, numerals, percent_sign
 from evidence import output
 from evidence.system import frames
 from evidence.system.frames import plain
@@ -140,7 +142,22 @@ def number(value: float | None, digits: int = 2) -> str:
     text = f"{value:,.{digits}f}"
     if text.startswith("-") and not text.strip("-0.,"):
         text = text[1:]
-    return text.replace("-", "−")
+    return numerals(text.replace("-", "−"))
+
+
+def positive(value: float | None, digits: int = 2) -> str:
+    """Write what cannot be negative: nothing but zero is written as zero.
+
+    >>> from analysis.charts.base.theme import positive
+    >>> positive(1222.0099, 0), positive(0.0004), positive(0.0), positive(0.354)
+    ('1,222', '<0.01', '0', '0.35')
+    """
+    if missing(value):
+        return ""
+    if value == 0:
+        return "0"
+    least = 10.0**-digits
+    return number(value, digits) if value >= least / 2 else f"<{number(least, digits)}"  # type: ignore[operator]
 
 
 def count(value: float | None) -> str:
@@ -161,7 +178,21 @@ def figures(value: float | None) -> str:
         text = f"{float(text):,.0f}" if abs(value) >= 1 else f"{float(text):.15f}".rstrip("0")  # type: ignore[arg-type]
     elif abs(value) >= 1000:  # type: ignore[arg-type]
         text = f"{float(text):,.0f}"
-    return text.replace("-", "−")
+    return numerals(text.replace("-", "−"))
+
+
+def printed(message: str) -> str:
+    """Write the words of an analysis with the signs of print: tau as a letter, squares, plain numbers.
+
+    >>> from analysis.charts.base.theme import printed
+    >>> printed("tau ~ uniform(0, 6000); tau2 0.4 - normal(0, 1.2e+05^2)")
+    'τ ~ uniform(0, 6,000); τ² 0.4 − normal(0, 120,000²)'
+    """
+    text = re.sub(r"\btau2\b", "τ²", message)
+    text = re.sub(r"\btau\b", "τ", text).replace(" - ", " − ")
+    text = re.sub(r"(?<![\w.,])\d+(?:\.\d+)?e[+]\d+", lambda found: f"{float(found[0]):.0f}", text)
+    text = re.sub(r"\^2\b", "²", text)
+    return re.sub(r"(?<=[( ])\d{4,}(?=[,)²])", lambda found: f"{int(found[0]):,}", text)
 
 
 def p_value(value: float | None) -> str:
@@ -174,11 +205,11 @@ def p_value(value: float | None) -> str:
     if missing(value):
         return ""
     if value < 0.001:  # type: ignore[operator]
-        return "< 0.001"
+        return f"< {numerals('0.001')}"
     digits = 3 if value < 0.1 else 2  # type: ignore[operator]
     while value != 0.05 and digits < 15 and float(f"{value:.{digits}f}") == 0.05:
         digits += 1
-    return f"= {value:.{digits}f}"
+    return f"= {numerals(f'{value:.{digits}f}')}"
 
 
 def percent(value: float | None, digits: int = 1) -> str:
@@ -193,10 +224,10 @@ def percent(value: float | None, digits: int = 1) -> str:
     text, step = f"{100 * value:.{digits}f}", 10.0**-digits  # type: ignore[operator]
     # Sums of weights miss 1 by rounding.
     if value < 1 - 1e-9 and float(text) == 100:  # type: ignore[operator]
-        return f">{number(100 - step, digits)}%"
+        return f">{number(100 - step, digits)}{percent_sign()}"
     if value > 1e-9 and float(text) == 0:  # type: ignore[operator]
-        return f"<{number(step, digits)}%"
-    return f"{number(100 * value, digits)}%"  # type: ignore[operator]
+        return f"<{number(step, digits)}{percent_sign()}"
+    return f"{number(100 * value, digits)}{percent_sign()}"  # type: ignore[operator]
 
 
 def missing(value: Any) -> bool:
@@ -413,8 +444,10 @@ CONFIG: dict[str, Any] = {
 
 
 @cache
-def _config() -> alt.Config:
-    return alt.Config.from_dict(CONFIG)
+def _config(language: str) -> alt.Config:
+    """Give the configuration of charts whose axes are in a language, which is the current one."""
+    numbers = number_format()
+    return alt.Config.from_dict(CONFIG | ({"locale": numbers} if numbers else {}))
 
 
 def finish(
@@ -472,7 +505,7 @@ def finish(
     chart.description = description
     chart.usermeta = meta
     chart.datasets = {**({} if data is alt.Undefined else data), **_hoist(chart)}
-    chart.config = _config()
+    chart.config = _config(current())
     return chart
 
 

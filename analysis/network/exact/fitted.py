@@ -465,12 +465,12 @@ class ExactFit(NetworkFit):
         The quadrature error is in posterior standard deviations.
         """
         posterior = self.posteriors[model]
-        how = f"quadrature with {posterior.n_nodes} nodes; mcse is its error in posterior sd"
+        how = f"quadrature with {posterior.n_nodes} nodes; error in posterior standard deviations"
         how = "closed form" if posterior.heterogeneity is None else how
         yield Diagnostic("all effects and tau", mcse=posterior.error, note=how)
         if ranking.benefit(self.network) is not None:
             error = float(ranking.sampling_error(self.rank_chances[model], self.n_draws).max())
-            how = f"{self.n_draws} independent draws, seed {self.seed}; the largest error"
+            how = f"{self.n_draws:,} independent draws, seed {self.seed}; error of the least certain one"
             yield Diagnostic("rank probabilities", mcse=error, note=how)
 
     def remarks(self) -> list[tuple[str, str]]:

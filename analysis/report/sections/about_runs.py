@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
-from analysis.charts.base.effect import Effect
-from analysis.charts.base.theme import records
+from analysis.charts.base.theme import missing, records
 from analysis.report.blocks import Block, Text
 from analysis.report.material import Material
+from analysis.report.words import plain_words
 from evidence.results import Run
 
 
-def notes_of(run: Run) -> list[Block]:
-    """List what an analysis had to say, warnings first."""
-    notes = records(run.frames["notes"])
+def notes_of(run: Run, names: Mapping[str, str]) -> list[Block]:
+    """List what an analysis had to say, warnings first; of the only level of a subgroup nothing twice.
+
+    Parameters
+    ----------
+    run : Run
+    names : mapping of str to str
+        Printed names of treatments.
+    """
+    notes = [row for row in records(run.frames["notes"]) if not _of_all(run, str(row["message"]))]
     return [
         Text(
-            tuple(printed(str(row["message"])) for row in notes if row["severity"] == kind),
+            tuple(plain_words(str(row["message"]), names) for row in notes if row["severity"] == kind),
             items=True,
             kind=kind,
         )
@@ -25,14 +34,11 @@ def notes_of(run: Run) -> list[Block]:
     ]
 
 
-def printed(message: str) -> str:
-    """Write a message of an analysis with the signs of print."""
-    return message.replace("tau2", "τ²").replace(" - ", " − ")
-
-
-def tau_unit(effect: Effect) -> str | None:
-    """Give the unit of the between-study standard deviation."""
-    return effect.unit if effect.measure == "MD" else "log scale" if effect.scale == "log" else None
+def _of_all(run: Run, message: str) -> bool:
+    """Tell whether a note is of the only level that a subgroup has."""
+    estimates = run.frames["estimates"]
+    levels = [level for level in estimates.get("level", ()) if not missing(level)]
+    return len(set(levels)) == 1 and message.startswith(f"{run.subgroup} = {levels[0]}: ")
 
 
 def in_order_of_year(material: Material, frame: pd.DataFrame) -> pd.DataFrame:

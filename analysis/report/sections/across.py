@@ -9,12 +9,13 @@ from typing import Any
 from analysis.charts.base.intervals import turned
 from analysis.charts.base.theme import missing
 from analysis.charts.tables import Column, Table
+from analysis.language.catalog import marked, tr
 from analysis.report import words
 from analysis.report.links import Links, mark
 from analysis.report.material import Material
 from evidence.names import slug
 
-NOT_MADE = "not made: the notes of its analysis may say why"
+NOT_MADE = marked("not made: the notes of its analysis may say why")
 """Where a numbered figure stands that the report does not have."""
 
 
@@ -48,8 +49,10 @@ def league_across(material: Material, links: Links) -> Table | None:
     effects = [material.effect(run) for run in runs]
     label = effects[0].label
     rows, data = [], []
-    for a, b in combinations([name for name in material.treatments if name in known], 2):
-        written = {"pair": f"{label(a)} versus {label(b)}"}
+    # Active treatments minus controls, as everywhere.
+    order = sorted(material.treatments, key=lambda treatment: material.roles.get(treatment) != "active")
+    for a, b in combinations([name for name in order if name in known], 2):
+        written = {"pair": tr("{a} versus {b}", a=label(a), b=label(b))}
         for place, (run, effect) in enumerate(zip(runs, effects, strict=True)):
             if (a, b, place) not in cells:
                 continue
@@ -70,14 +73,17 @@ def league_across(material: Material, links: Links) -> Table | None:
         rows.append(written)
     return Table(
         "league-across-outcomes",
-        "Every pair of treatments on every outcome",
+        tr("Every pair of treatments on every outcome"),
         (
-            Column("pair", "Comparison"),
+            Column("pair", tr("Comparison")),
             *(Column(f"r{place}", effect.title, "right") for place, effect in enumerate(effects)),
         ),
         tuple(rows),
-        note="Network estimates with 95% intervals, the treatment named first minus the other (or over it,"
-        " for ratios). * The interval excludes no effect.",
+        note=tr(
+            "Network estimates with 95% intervals, the treatment named first minus the other (or over it, "
+            "for "
+            "ratios). * The interval excludes no effect."
+        ),
         data=tuple(data),
     )
 
@@ -102,7 +108,7 @@ def by_number(material: Material, where: Mapping[str, tuple[str, str, str]]) -> 
             "title": row["title"],
             "place": mark(where[slug(row["shows"])][1], f"#{where[slug(row['shows'])][0]}")
             if slug(row["shows"]) in where
-            else NOT_MADE,
+            else tr(NOT_MADE),
             "file": where[slug(row["shows"])][2] if slug(row["shows"]) in where else "",
         }
         for row in material.numbered
@@ -111,12 +117,12 @@ def by_number(material: Material, where: Mapping[str, tuple[str, str, str]]) -> 
         return None
     return Table(
         "figures",
-        "Figures and tables by the review's own numbers",
+        tr("Figures and tables by the review's own numbers"),
         (
-            Column("figure", "Number"),
-            Column("title", "What it shows"),
-            Column("place", "Where it stands"),
-            Column("file", "File"),
+            Column("figure", tr("Number")),
+            Column("title", tr("What it shows")),
+            Column("place", tr("Where it stands")),
+            Column("file", tr("File")),
         ),
         tuple(rows),
     )

@@ -8,17 +8,23 @@ from typing import Any
 from analysis.charts import tables
 from analysis.charts.base.theme import count, missing
 from analysis.charts.tables import Column, Table
+from analysis.language.catalog import marked, tr, trn
+from analysis.report import words
 from analysis.report.blocks import Section, Text
 from analysis.report.links import Links, mark
 from analysis.report.material import Material
+from analysis.report.sections import agreement
+from evidence.facts import reasons
 from evidence.results import Run
+
+_SEVERITIES = (marked("error"), marked("warning"))
 
 
 def refused_section(material: Material) -> Section:
     """List the planned analyses that were refused, with the reasons."""
     return Section(
         "refused",
-        "Analyses that were refused",
+        tr("Analyses that were refused"),
         [
             Text(
                 tuple(f"{name}: {reason}" for name, reason in material.refused.items()),
@@ -32,66 +38,121 @@ def refused_section(material: Material) -> Section:
 
 
 def exclusions_section(material: Material) -> Section:
-    """Tabulate what the planned analyses could not use, and why."""
+    """Tabulate what the planned analyses could not use, and why; what needs nothing is counted by reason."""
     planned = {run.measure for run in material.runs}
     rows = [
         row
         for row in material.db.rows("select * from exclusion order by source_file, source_line, measure")
         if row["measure"] is None or row["measure"] in planned
     ]
-    section = Section("exclusions", "Exclusions")
+    section = Section("exclusions", tr("Exclusions"))
     section.blocks.append(Text(tuple(_left_out(rows)), items=False))
     if lines := [line for run in material.runs if (line := _unused(material, run))]:
         section.blocks.append(Text(tuple(lines), items=True))
     elif not rows:
-        section.blocks.append(Text(("Every study with data on a planned outcome entered its analysis.",)))
-    if not rows:
-        return section
-    alike = rows_alike(rows, ("study", "outcome", "measure", "reason", "remedy"))
-    section.blocks.append(
-        Table(
-            "exclusions",
-            f"{count(len(rows))} rows that the planned analyses could not use",
-            (
-                Column("study", "Study"),
-                Column("arm", "Arms"),
-                Column("outcome", "Outcome"),
-                Column("measure", "Measure"),
-                Column("reason", "Why"),
-                Column("remedy", "What would make it usable"),
-                Column("place", "Where it stands"),
-            ),
-            tuple(
-                {
-                    "study": material.studies.get(some[0]["study"], some[0]["study"]),
-                    "arm": _several_names([row["arm"] for row in some]),
-                    "outcome": material.outcomes.get(some[0]["outcome"], some[0]["outcome"]),
-                    "measure": some[0]["measure"] or "all",
-                    "reason": some[0]["reason"],
-                    "remedy": some[0]["remedy"],
-                    "place": places_of((row["source_file"], row["source_line"]) for row in some),
-                }
-                for some in alike
-            ),
-            note="Rows left out for the same reason share a line; the CSV and the workbook list every row.",
-            data=tuple(rows),
-        )
-    )
+        section.blocks.append(Text((tr("Every study with data on a planned outcome entered its analysis."),)))
+    wanting = [row for row in rows if not needs_nothing(row)]
+    if wanting:
+        section.blocks.append(_exclusions(material, wanting, rows))
+    if idle := [row for row in rows if needs_nothing(row)]:
+        section.blocks.append(_idle(material, idle, () if wanting else rows))
     return section
+
+
+def _exclusions(material: Material, rows: Sequence[dict[str, Any]], every: Sequence[dict[str, Any]]) -> Table:
+    """List the rows that a remedy would make usable; the file beside the page has `every` row."""
+    return Table(
+        "exclusions",
+        trn(
+            "{n} row that the planned analyses could not use",
+            "{n} rows that the planned analyses could not use",
+            len(rows),
+            n=count(len(rows)),
+        ),
+        (
+            Column("study", tr("Study")),
+            Column("arm", tr("Arms")),
+            Column("outcome", tr("Outcome")),
+            Column("measure", tr("Measure")),
+            Column("reason", tr("Why")),
+            Column("remedy", tr("What would make it usable")),
+            Column("place", tr("Where it stands")),
+        ),
+        tuple(
+            {
+                "study": material.studies.get(some[0]["study"], some[0]["study"]),
+                "arm": _several_names([material.arm(row["study"], row["arm"]) for row in some]),
+                "outcome": material.outcomes.get(some[0]["outcome"], some[0]["outcome"]),
+                "measure": some[0]["measure"] or tr("all"),
+                "reason": some[0]["reason"],
+                "remedy": some[0]["remedy"],
+                "place": places_of((row["source_file"], row["source_line"]) for row in some),
+            }
+            for some in rows_alike(rows, ("study", "outcome", "measure", "reason", "remedy"))
+        ),
+        note=tr("Rows left out for the same reason share a line; the CSV and the workbook list every row."),
+        data=tuple(every),
+    )
+
+
+def _idle(material: Material, rows: Sequence[dict[str, Any]], every: Sequence[dict[str, Any]]) -> Table:
+    """Count the rows that need nothing by outcome and reason."""
+    counted = [
+        {
+            "outcome": material.outcomes.get(some[0]["outcome"], some[0]["outcome"]),
+            "measure": some[0]["measure"] or tr("all"),
+            "reason": some[0]["kind"],
+            "studies": count(len({row["study"] for row in some})),
+            "rows": count(len(some)),
+        }
+        for some in rows_alike(
+            [row | {"kind": reasons.kind(row["stage"], row["reason"])} for row in rows],
+            ("outcome", "measure", "kind"),
+        )
+    ]
+    return Table(
+        "exclusions" if every else "exclusions-needing-nothing",
+        trn(
+            "{n} row that needs nothing, by reason",
+            "{n} rows that need nothing, by reason",
+            len(rows),
+            n=count(len(rows)),
+        ),
+        (
+            Column("outcome", tr("Outcome")),
+            Column("measure", tr("Measure")),
+            Column("reason", tr("Why")),
+            Column("studies", tr("Studies"), "right"),
+            Column("rows", tr("Rows"), "right"),
+        ),
+        tuple(counted),
+        data=tuple(every or counted),
+    )
 
 
 def _left_out(rows: Sequence[dict[str, Any]]) -> list[str]:
     """Count the rows that were left out, apart by whether something could be done about them."""
     if not rows:
-        return ["No row that was entered had to be left out of the planned analyses."]
+        return [tr("No row that was entered had to be left out of the planned analyses.")]
     idle = sum(1 for row in rows if needs_nothing(row))
     found = []
-    if idle < len(rows):
-        found.append(f"{_rows_of(len(rows) - idle)} could be used after a remedy, which the table names.")
-    if idle:
-        needs = "needs" if idle == 1 else "need"
+    if n := len(rows) - idle:
         found.append(
-            f"{_rows_of(idle)} {needs} nothing, for example another time point of a study that is used."
+            trn(
+                "{n} row could be used after a remedy, which the table names.",
+                "{n} rows could be used after a remedy, which the table names.",
+                n,
+                n=count(n),
+            )
+        )
+    if idle:
+        found.append(
+            trn(
+                "{n} row needs nothing, for example another time point of a study that is used.",
+                "{n} rows need nothing, for example another time point of a study that is used.",
+                idle,
+                n=count(idle),
+            )
         )
     return [" ".join(found)]
 
@@ -102,34 +163,34 @@ def needs_nothing(row: Mapping[str, Any]) -> bool:
     return not remedy or remedy.startswith(("none", "nothing"))
 
 
-def _rows_of(n: int) -> str:
-    return f"{count(n)} {'row' if n == 1 else 'rows'}"
-
-
 def _unused(material: Material, run: Run) -> str:
     """Say which studies with data on a run's outcome did not enter it."""
     entered = set(run.frames["contrasts"]["study"])
     found = [study for study in material.with_data(run.outcome) if study not in entered]
     if not found:
         return ""
-    names = _several_names([material.studies.get(study, study) for study in found])
-    outcome = material.outcomes.get(run.outcome, run.outcome)
-    return (
-        f"{run.analysis}: {count(len(entered))} of {count(len(entered) + len(found))} studies with data on "
-        f"{outcome} entered; not {names}."
+    return trn(
+        "{analysis}: {entered} of {n} study with data on {outcome} entered; not {names}.",
+        "{analysis}: {entered} of {n} studies with data on {outcome} entered; not {names}.",
+        len(entered) + len(found),
+        analysis=words.headline(run, material.effect(run)),
+        entered=count(len(entered)),
+        n=count(len(entered) + len(found)),
+        outcome=material.outcomes.get(run.outcome, run.outcome),
+        names=_several_names([material.studies.get(study, study) for study in found]),
     )
 
 
 def audits_section(material: Material) -> Section:
     """Tabulate what the audits found."""
-    section = Section("audits", "Audits")
+    section = Section("audits", tr("Audits"))
     if not material.problems:
-        section.blocks.append(Text(("Every audit of the evidence passed: none returned a row.",)))
+        section.blocks.append(Text((tr("Every audit of the evidence passed: none returned a row."),)))
         return section
     errors = sum(1 for problem in material.problems if problem.severity == "error")
     rows = [
         {
-            "severity": problem.severity,
+            "severity": tr(problem.severity),
             "study": material.studies.get(problem.study or "", problem.study),
             "message": problem.message,
             "remedy": problem.remedy,
@@ -141,13 +202,17 @@ def audits_section(material: Material) -> Section:
     section.blocks.append(
         Table(
             "audits",
-            f"{count(errors)} errors and {count(len(rows) - errors)} warnings",
+            tr(
+                "{errors}, {warnings}",
+                errors=trn("{n} error", "{n} errors", errors, n=count(errors)),
+                warnings=trn("{n} warning", "{n} warnings", len(rows) - errors, n=count(len(rows) - errors)),
+            ),
             (
-                Column("severity", "Severity"),
-                Column("study", "Study"),
-                Column("message", "What"),
-                Column("remedy", "What would be right"),
-                Column("place", "Where"),
+                Column("severity", tr("Severity")),
+                Column("study", tr("Study")),
+                Column("message", tr("What")),
+                Column("remedy", tr("What would be right")),
+                Column("place", tr("Where")),
             ),
             tuple(
                 some[0]
@@ -175,7 +240,7 @@ def _several_names(names: Sequence[Any]) -> str:
     known = list(dict.fromkeys(str(name) for name in names if not missing(name)))
     if len(known) <= 3:
         return ", ".join(known)
-    return f"{', '.join(known[:2])} and {count(len(known) - 2)} more"
+    return tr("{names} and {n} more", names=", ".join(known[:2]), n=count(len(known) - 2))
 
 
 def places_of(places: Iterable[tuple[Any, Any]]) -> str:
@@ -198,8 +263,11 @@ def places_of(places: Iterable[tuple[Any, Any]]) -> str:
 
 
 def measurements_section(material: Material, links: Links) -> Section:
-    """Tabulate every reading with its source and place."""
+    """Tabulate every reading with its source and place, and say how far two extractors agreed."""
     rows = material.readings
+    section = Section("measurements", tr("Measurements as reported"))
+    if not rows:
+        return section
     shown = [
         row
         | {
@@ -209,38 +277,34 @@ def measurements_section(material: Material, links: Links) -> Section:
         for row in rows
     ]
     columns: tuple[Column, ...] = (
-        Column("label", "Study"),
-        Column("arm", "Arm"),
-        Column("outcome", "Outcome"),
-        Column("time", "Time"),
-        Column("reported", "As reported"),
-        Column("used", "Used as"),
-        Column("source", "Source"),
-        Column("locator", "Page, figure or table"),
-        Column("place", "File and line"),
+        Column("label", tr("Study")),
+        Column("arm", tr("Arm")),
+        Column("outcome", tr("Outcome")),
+        Column("time", tr("Time")),
+        Column("reported", tr("As reported")),
+        Column("used", tr("Used as")),
+        Column("source", tr("Source")),
+        Column("locator", tr("Page, figure or table")),
+        Column("place", tr("File and line")),
     )
-    columns, notes = tables.condensed(columns, shown, ("outcome", "time", "source"), "reading")
+    columns, notes = tables.condensed(columns, shown, ("outcome", "time", "source"), tr("reading"))
     files = {row["place"].rpartition(":")[0] for row in shown}
     if len(files) == 1:
-        notes.append(f"Lines are those of {files.pop()}.")
-        columns = (*columns[:-1], Column("line", "Line", "right"))
+        notes.append(tr("Lines are those of {file}.", file=files.pop()))
+        columns = (*columns[:-1], Column("line", tr("Line"), "right"))
         shown = [row | {"line": row["place"].rpartition(":")[2]} for row in shown]
-    return Section(
-        "measurements",
-        "Measurements as reported",
-        [
-            Table(
-                "measurements",
-                f"{count(len(rows))} readings",
-                tuple(column for column in columns if any(row[column.key] for row in shown)),
-                tuple(shown),
-                note=" ".join(notes),
-                data=tuple(rows),
-            )
-        ]
-        if rows
-        else [],
+    section.blocks += agreement.extraction(material)
+    section.blocks.append(
+        Table(
+            "measurements",
+            trn("{n} reading", "{n} readings", len(rows), n=count(len(rows))),
+            columns,
+            tuple(shown),
+            note=" ".join(notes),
+            data=tuple(rows),
+        )
     )
+    return section
 
 
 def reproduction_section(material: Material) -> Section:
@@ -248,22 +312,31 @@ def reproduction_section(material: Material) -> Section:
     info = material.info
     name = str(info.get("review", material.review["review"]))
     lines = [
-        f"Content of the review folder: SHA-256 {info.get('content_hash', 'unknown')} "
-        f"(package {info.get('package_version', '')}, format {info.get('format_version', '')}).",
-        f"The same report: evidence report {name} -o DIRECTORY. The database beside this page answers SQL: "
-        f'evidence sql {name}.duckdb "select * from contrast". A number and the pages behind it: '
-        f"evidence trace {name}.duckdb ADDRESS; the panel of a number gives its address.",
+        tr(
+            "Content of the review folder: SHA-256 {hash} (package {package}, format {format}).",
+            hash=info.get("content_hash", "?"),
+            package=info.get("package_version", ""),
+            format=info.get("format_version", ""),
+        ),
+        tr(
+            "The same report: {report}. The database beside this page answers SQL: {sql}. A number and "
+            "the pages "
+            "behind it: {trace}; the panel of a number gives its address.",
+            report=f"evidence report {name} -o DIRECTORY",
+            sql=f'evidence sql {name}.duckdb "select * from contrast"',
+            trace=f"evidence trace {name}.duckdb ADDRESS",
+        ),
     ]
     runs = Table(
         "runs",
-        "Runs",
+        tr("Runs"),
         (
-            Column("analysis", "Analysis"),
-            Column("engine", "Engine"),
-            Column("run_id", "Run"),
-            Column("input_hash", "Inputs"),
-            Column("seed", "Seed", "right"),
-            Column("specification", "Specification"),
+            Column("analysis", tr("Analysis")),
+            Column("engine", tr("Engine")),
+            Column("run_id", tr("Run")),
+            Column("input_hash", tr("Inputs")),
+            Column("seed", tr("Seed"), "right"),
+            Column("specification", tr("Specification")),
         ),
         tuple(
             {
@@ -282,13 +355,13 @@ def reproduction_section(material: Material) -> Section:
     )
     files = Table(
         "files",
-        "Files of the review folder",
-        (Column("file", "File"), Column("n_rows", "Rows", "right"), Column("sha256", "SHA-256")),
+        tr("Files of the review folder"),
+        (Column("file", tr("File")), Column("n_rows", tr("Rows"), "right"), Column("sha256", "SHA-256")),
         tuple(
             {**row, "n_rows": count(row["n_rows"])}
             for row in material.db.rows("select file, n_rows, sha256 from loaded_file order by file")
         ),
     )
     return Section(
-        "reproduce", "How to reproduce", [Text(tuple(lines)), *([runs] if runs.rows else []), files]
+        "reproduce", tr("How to reproduce"), [Text(tuple(lines)), *([runs] if runs.rows else []), files]
     )

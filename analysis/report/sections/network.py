@@ -11,13 +11,14 @@ from analysis import charts
 from analysis.charts import tables
 from analysis.charts.base.effect import Effect, normal_interval
 from analysis.charts.base.intervals import turned
-from analysis.charts.base.theme import count, missing, records
+from analysis.charts.base.theme import count, figures, missing, number, printed, records
 from analysis.charts.tables import Column, Table
+from analysis.language.catalog import tr
 from analysis.report import words
 from analysis.report.blocks import Block, Figure, Section, Text, key_of
 from analysis.report.links import Links, chosen
 from analysis.report.material import Material
-from analysis.report.sections.about_runs import in_order_of_year, notes_of, tau_unit
+from analysis.report.sections.about_runs import in_order_of_year, notes_of
 from evidence.results import Run
 
 _MOST_COLUMNS = 40
@@ -29,7 +30,7 @@ def network_section(material: Material, run: Run, links: Links) -> Section:
     model = words.main_model(run)
     section = Section(
         f"analysis-{run.analysis}",
-        f"{effect.outcome}: network of treatments ({effect.measure})",
+        tr("{outcome}: network of treatments ({measure})", outcome=effect.outcome, measure=effect.measure),
         analysis=key_of(run),
     )
     section.blocks.append(Text((" ".join(words.details(material, run)),)))
@@ -44,7 +45,7 @@ def network_section(material: Material, run: Run, links: Links) -> Section:
         )
         if part.blocks
     ]
-    section.parts.append(Section(f"{run.analysis}-notes", "Notes", notes_of(run)))
+    section.parts.append(Section(f"{run.analysis}-notes", tr("Notes"), notes_of(run, material.treatments)))
     section.parts = [part for part in section.parts if part.blocks]
     return section
 
@@ -52,10 +53,10 @@ def network_section(material: Material, run: Run, links: Links) -> Section:
 def _geometry(material: Material, run: Run, effect: Effect) -> Section:
     nodes, edges = pd.DataFrame(material.nodes(run)), pd.DataFrame(material.edges(run))
     if not len(nodes):
-        return Section(f"{run.analysis}-geometry", "Network")
+        return Section(f"{run.analysis}-geometry", tr("Network"))
     edges["low_risk_share"] = _low_risk_shares(material, run, edges)
     by_participants = bool(nodes["n_participants"].notna().all())
-    units = material.units(run).capitalize()
+    units = tr(material.units(run).capitalize())
     known = set(nodes["treatment"])
     chart = charts.network_diagram(
         nodes,
@@ -64,10 +65,10 @@ def _geometry(material: Material, run: Run, effect: Effect) -> Section:
         multi_arm=_multi_arm(run),
         order=[t for t in material.treatments if t in known],
         size="n_participants" if by_participants else "n_studies",
-        size_title=units if by_participants else "Studies",
-        title=f"{effect.outcome}: network of comparisons",
+        size_title=units if by_participants else tr("Studies"),
+        title=tr("{outcome}: network of comparisons", outcome=effect.outcome),
     )
-    return Section(f"{run.analysis}-geometry", "Network", [Figure(f"{run.analysis}-network", chart)])
+    return Section(f"{run.analysis}-geometry", tr("Network"), [Figure(f"{run.analysis}-network", chart)])
 
 
 def _multi_arm(run: Run) -> list[list[str]]:
@@ -105,7 +106,7 @@ def _effects(material: Material, run: Run, effect: Effect, model: str, links: Li
         row["n_studies"] = direct.get(frozenset((row["treatment"], row["versus"])), 0)
     order, score, _ = words.ranked(run, model)
     ranking = run.frames["ranking"]
-    section = Section(f"{run.analysis}-effects", "Effects")
+    section = Section(f"{run.analysis}-effects", tr("Effects"))
     if rows:
         chart = charts.network_forest(
             pd.DataFrame(rows),
@@ -126,18 +127,27 @@ def _effects(material: Material, run: Run, effect: Effect, model: str, links: Li
         tables.heterogeneity_and_inconsistency(
             run.frames["heterogeneity"],
             _tests_of_network(run),
-            unit=tau_unit(effect),
+            effect=effect,
+            digits=words.places(run),
             name=f"{run.analysis}-heterogeneity",
         )
     )
     fit = run.frames["fit"]
     if len(fit) and fit["study"].isna().any():
-        section.blocks.append(tables.model_fit(fit[fit["study"].isna()], name=f"{run.analysis}-fit"))
+        section.blocks.append(
+            tables.model_fit(
+                fit[fit["study"].isna()],
+                effect=effect,
+                digits=words.places(run),
+                write=lambda note: words.plain_words(note, material.treatments),
+                name=f"{run.analysis}-fit",
+            )
+        )
     return section
 
 
 def _ranking(run: Run, effect: Effect, model: str) -> Section:
-    section = Section(f"{run.analysis}-ranking", "Ranking")
+    section = Section(f"{run.analysis}-ranking", tr("Ranking"))
     ranking = run.frames["ranking"]
     probabilities = run.frames["rank_probabilities"]
     ranking, probabilities = (
@@ -145,32 +155,42 @@ def _ranking(run: Run, effect: Effect, model: str) -> Section:
         probabilities[probabilities["model"] == model],
     )
     if len(probabilities):
-        of = f"{effect.outcome}: "
         section.blocks += [
             Figure(
                 f"{run.analysis}-rankogram",
                 charts.rankogram(
-                    probabilities, ranking, labels=effect.treatments, title=of + "rank probabilities"
+                    probabilities,
+                    ranking,
+                    labels=effect.treatments,
+                    title=tr("{outcome}: rank probabilities", outcome=effect.outcome),
                 ),
             ),
             Figure(
                 f"{run.analysis}-cumulative-ranking",
                 charts.cumulative_ranking(
-                    probabilities, ranking, labels=effect.treatments, title=of + "cumulative ranking"
+                    probabilities,
+                    ranking,
+                    labels=effect.treatments,
+                    title=tr("{outcome}: cumulative ranking", outcome=effect.outcome),
                 ),
             ),
         ]
     elif effect.lower_is_better is None:
         section.blocks.append(
             Text(
-                ("The outcome does not say whether lower or higher is better, so treatments are not ranked.",)
+                (
+                    tr(
+                        "The outcome does not say whether lower or higher is better, so treatments are not "
+                        "ranked."
+                    ),
+                )
             )
         )
     return section
 
 
 def _inconsistency(material: Material, run: Run, effect: Effect, model: str, links: Links) -> Section:
-    section = Section(f"{run.analysis}-inconsistency", "Inconsistency")
+    section = Section(f"{run.analysis}-inconsistency", tr("Inconsistency"))
     frame = run.frames["inconsistency"]
     splits = frame[frame["direct"].notna() & frame["indirect"].notna() & (frame["model"] == model)]
     if len(splits):
@@ -196,7 +216,11 @@ def _inconsistency(material: Material, run: Run, effect: Effect, model: str, lin
                 charts.node_split(
                     pd.DataFrame(rows),
                     effect=effect,
-                    title=f"{effect.outcome}: direct and indirect evidence ({method})",
+                    title=tr(
+                        "{outcome}: direct and indirect evidence ({method})",
+                        outcome=effect.outcome,
+                        method=method,
+                    ),
                 ),
             )
         )
@@ -224,15 +248,31 @@ def _planned_order(run: Run) -> list[str]:
 
 def _about_order(run: Run) -> str:
     """Say what gives the comparisons of the funnel plot their direction."""
-    usual = "as treatments.csv lists them, active treatments before controls"
-    if planned := _planned_order(run):
-        rest = {row["treatment"] for row in records(run.frames["ranking"])} - set(planned)
-        by = "in the order of the plan (funnel_order)" + (f"; those it does not name {usual}" if rest else "")
-    else:
-        by = usual
-    return (
-        f"Each comparison is drawn as an earlier treatment minus a later one, {by}: a funnel plot of a "
-        "network needs an order that was not found in the results it examines (Chaimani and Salanti 2012)."
+    planned = _planned_order(run)
+    rest = {row["treatment"] for row in records(run.frames["ranking"])} - set(planned)
+    if not planned:
+        return tr(
+            "Each comparison is drawn as an earlier treatment minus a later one, as treatments.csv lists "
+            "them, active "
+            "treatments before controls: a funnel plot of a network needs an order that was not found in "
+            "the results "
+            "it examines (Chaimani and Salanti 2012)."
+        )
+    if rest:
+        return tr(
+            "Each comparison is drawn as an earlier treatment minus a later one, in the order of the plan "
+            "(funnel_order); those it does not name as treatments.csv lists them, active treatments "
+            "before controls: "
+            "a funnel plot of a network needs an order that was not found in the results it examines "
+            "(Chaimani and "
+            "Salanti 2012)."
+        )
+    return tr(
+        "Each comparison is drawn as an earlier treatment minus a later one, in the order of the plan "
+        "(funnel_order): "
+        "a funnel plot of a network needs an order that was not found in the results it examines "
+        "(Chaimani and "
+        "Salanti 2012)."
     )
 
 
@@ -250,7 +290,7 @@ def _unrelated(run: Run, effect: Effect, model: str) -> Iterator[Block]:
     rows, notes = [], []
     for row in records(some):
         if missing(row["treatment"]):
-            notes.append(str(row["note"]))
+            notes.append(words.plain_words(str(row["note"]), effect.treatments or {}))
             continue
         other = whole.get(frozenset((row["treatment"], row["versus"])))
         if other is not None and other["treatment"] != row["treatment"]:
@@ -259,7 +299,9 @@ def _unrelated(run: Run, effect: Effect, model: str) -> Iterator[Block]:
         lower, upper = normal_interval(row["direct"], row["direct_std_error"])
         rows.append(
             {
-                "comparison": f"{effect.label(row['treatment'])} versus {effect.label(row['versus'])}",
+                "comparison": tr(
+                    "{a} versus {b}", a=effect.label(row["treatment"]), b=effect.label(row["versus"])
+                ),
                 "free": row["note"]
                 if lower is None
                 else effect.estimate_text(row["direct"], lower, upper, digits),
@@ -270,11 +312,11 @@ def _unrelated(run: Run, effect: Effect, model: str) -> Iterator[Block]:
         )
     yield Table(
         f"{run.analysis}-unrelated",
-        "With and without consistency",
+        tr("With and without consistency"),
         (
-            Column("comparison", "Comparison"),
-            Column("free", "Unrelated mean effects [95% interval]", "right"),
-            Column("network", "Network [95% interval]", "right"),
+            Column("comparison", tr("Comparison")),
+            Column("free", tr("Unrelated mean effects [95% interval]"), "right"),
+            Column("network", tr("Network [95% interval]"), "right"),
         ),
         tuple(rows),
         note=" ".join(f"{note}." for note in notes),
@@ -283,7 +325,7 @@ def _unrelated(run: Run, effect: Effect, model: str) -> Iterator[Block]:
 
 
 def _sensitivity(material: Material, run: Run, effect: Effect, model: str, links: Links) -> Section:
-    section = Section(f"{run.analysis}-sensitivity", "Sensitivity and influence")
+    section = Section(f"{run.analysis}-sensitivity", tr("Sensitivity and influence"))
     rows = words.against(run, model)
     left_out = run.frames["leave_one_out"]
     left_out = left_out[left_out["model"] == model] if len(left_out) else left_out
@@ -310,8 +352,10 @@ def _sensitivity(material: Material, run: Run, effect: Effect, model: str, links
             section.blocks.append(
                 Text(
                     (
-                        "Drawn for the treatment that is best by its effect; results/leave_one_out.csv has "
-                        "all.",
+                        tr(
+                            "Drawn for the treatment that is best by its effect; "
+                            "results/leave_one_out.csv has all."
+                        ),
                     )
                 )
             )
@@ -323,7 +367,8 @@ def _sensitivity(material: Material, run: Run, effect: Effect, model: str, links
         wide["label"] = [material.studies.get(study, study) for study in wide["study"]]
         section.blocks.append(
             Figure(
-                f"{run.analysis}-leverage", charts.leverage(wide, title=f"{effect.outcome}: leverage plot")
+                f"{run.analysis}-leverage",
+                charts.leverage(wide, title=tr("{outcome}: leverage plot", outcome=effect.outcome)),
             )
         )
     if run.frames.get("convergence") is not None and len(run.frames["convergence"]):
@@ -336,7 +381,9 @@ def _sensitivity(material: Material, run: Run, effect: Effect, model: str, links
                     labels={
                         name: _spelled(name, material.treatments) for name in chains["parameter"].unique()
                     },
-                    title=f"{effect.outcome}: potential scale reduction factor by iteration",
+                    title=tr(
+                        "{outcome}: potential scale reduction factor by iteration", outcome=effect.outcome
+                    ),
                 ),
             )
         )
@@ -367,40 +414,47 @@ def _shares(material: Material, run: Run, effect: Effect, model: str) -> Iterato
             f"{run.analysis}-contributions",
             charts.contributions(
                 pd.DataFrame(rows),
-                estimates={t: f"{effect.label(t)} vs {effect.label(run.reference)}" for t in order},
+                estimates={
+                    t: tr("{a} versus {b}", a=effect.label(t), b=effect.label(run.reference)) for t in order
+                },
                 sources=material.studies,
-                title=f"{effect.outcome}: share of each study in each effect",
+                title=tr("{outcome}: share of each study in each effect", outcome=effect.outcome),
             ),
         )
 
 
 def _diagnostics(run: Run, names: Mapping[str, str]) -> Table:
+    given = records(run.frames["diagnostics"])
+    # Without chains nothing has to converge: what is said is how exactly the integrals were computed.
+    sampled = any(not missing(row["rhat"]) for row in given)
     rows = tuple(
         {
-            "model": words.MODELS.get(row["model"], row["model"]),
-            "parameter": _spelled(row["parameter"], names),
-            "rhat": "" if missing(row["rhat"]) else f"{row['rhat']:.3f}",
+            "model": tr(words.MODELS.get(row["model"], str(row["model"]))),
+            "parameter": printed(_spelled(row["parameter"], names)),
+            "rhat": number(row["rhat"], 3),
             "ess_bulk": count(_whole(row["ess_bulk"])),
             "ess_tail": count(_whole(row["ess_tail"])),
+            "mcse": "" if sampled or missing(row["mcse"]) else figures(row["mcse"]),
             "divergences": count(row["divergences"]),
-            "note": row["note"] or "",
+            "note": printed(row["note"] or ""),
         }
-        for row in records(run.frames["diagnostics"])
+        for row in given
     )
     return Table(
         f"{run.analysis}-diagnostics",
-        "Convergence",
+        tr("Convergence") if sampled else tr("Accuracy of the computation"),
         (
-            Column("model", "Model"),
-            Column("parameter", "Parameter"),
+            Column("model", tr("Model")),
+            Column("parameter", tr("Parameter")),
             Column("rhat", "R-hat", "right"),
-            Column("ess_bulk", "ESS, bulk", "right"),
-            Column("ess_tail", "ESS, tail", "right"),
-            Column("divergences", "Divergences", "right"),
-            Column("note", "Note"),
+            Column("ess_bulk", tr("ESS, bulk"), "right"),
+            Column("ess_tail", tr("ESS, tail"), "right"),
+            Column("divergences", tr("Divergences"), "right"),
+            Column("mcse", tr("Error"), "right"),
+            Column("note", tr("Note")),
         ),
         rows,
-        data=tuple(records(run.frames["diagnostics"])),
+        data=tuple(given),
     )
 
 

@@ -8,9 +8,11 @@ from analysis import charts
 from analysis.charts import tables
 from analysis.charts.base.theme import count, missing, plain
 from analysis.charts.tables import Column, Table
+from analysis.language.catalog import tr, trn
 from analysis.report.blocks import Figure, Section, Text, stem
 from analysis.report.links import Links, mark
 from analysis.report.material import Material
+from analysis.report.sections import agreement
 
 
 def studies_section(material: Material, links: Links) -> Section:
@@ -19,51 +21,77 @@ def studies_section(material: Material, links: Links) -> Section:
     frame["linked_label"] = [
         mark(label, links.study(study)) for study, label in zip(frame["study"], frame["label"], strict=True)
     ]
-    status = "included" if material.measured else "listed"
+    doses = _doses(material)
+    frame["doses"] = [doses.get(study, "") for study in frame["study"]]
+    further = material.db.rows(
+        "select study, characteristic, value from characteristic order by characteristic, study"
+    )
     return Section(
         "studies",
-        f"{status.capitalize()} studies",
-        [tables.characteristics(frame, n_label=material.participants.capitalize(), status=status)],
+        tr("Included studies") if material.measured else tr("Listed studies"),
+        list(
+            tables.characteristics(
+                frame,
+                further,
+                n_label=tr(material.participants.capitalize()),
+                status="included" if material.measured else "listed",
+            )
+        ),
     )
 
 
+def _doses(material: Material) -> dict[str, str]:
+    """Doses of each study's arms, as they are printed."""
+    found: dict[str, list[str]] = {}
+    for row in material.db.rows(
+        "select distinct study, dose, dose_unit from arm where dose is not null order by study, dose, "
+        "dose_unit"
+    ):
+        found.setdefault(row["study"], []).append(tables.dose(row["dose"], row["dose_unit"]))
+    return {study: "; ".join(dict.fromkeys(doses)) for study, doses in found.items()}
+
+
 def selection_section(material: Material) -> Section:
-    """Draw the flow diagram and list the searches."""
+    """Draw the flow diagram, list the searches, and say how far two screeners agreed."""
     flow = material.frame("select * from prisma_flow order by position, reason nulls first")
-    section = Section("selection", "Study selection")
+    section = Section("selection", tr("Study selection"))
     if len(flow) > 1:
         section.blocks.append(Figure("prisma-flow", charts.prisma_flow(flow)))
     elif len(flow):
-        section.blocks.append(
-            Text(
-                (
-                    f"{count(flow['n'].iloc[0])} studies are included. No records, screening decisions or "
-                    "flow counts "
-                    "were entered, so there is no PRISMA flow diagram to draw.",
-                )
-            )
+        n = flow["n"].iloc[0]
+        said = trn(
+            "{n} study is included. No records, screening decisions or flow counts were entered, so there "
+            "is no "
+            "PRISMA flow diagram to draw.",
+            "{n} studies are included. No records, screening decisions or flow counts were entered, so "
+            "there is "
+            "no PRISMA flow diagram to draw.",
+            n,
+            n=count(n),
         )
+        section.blocks.append(Text((said,)))
     searches = material.db.rows("select search, source, date, hits, query from search order by source_line")
     if searches:
         section.blocks.append(
             Table(
                 "searches",
-                "Searches",
+                tr("Searches"),
                 (
-                    Column("source", "Source"),
-                    Column("date", "Date"),
-                    Column("hits", "Records", "right"),
-                    Column("query", "Query"),
+                    Column("source", tr("Source")),
+                    Column("date", tr("Date")),
+                    Column("hits", tr("Records"), "right"),
+                    Column("query", tr("Query")),
                 ),
                 tuple({**row, "hits": count(row["hits"])} for row in searches),
             )
         )
+    section.blocks += agreement.screening(material)
     return section
 
 
 def risk_of_bias_section(material: Material, links: Links) -> Section:
     """Draw risk of bias by study and by item, in both palettes."""
-    section = Section("risk-of-bias", "Risk of bias")
+    section = Section("risk-of-bias", tr("Risk of bias"))
     judged = material.frame(
         "select rob_traffic_light.* from rob_traffic_light inner join study using (study) "
         "order by study.year nulls last, study.label, position"
@@ -72,8 +100,8 @@ def risk_of_bias_section(material: Material, links: Links) -> Section:
         for outcome in judged.loc[judged["tool"] == tool, "outcome"].drop_duplicates():
             of_outcome = judged["outcome"].isna() if missing(outcome) else judged["outcome"] == outcome
             some = judged[(judged["tool"] == tool) & of_outcome]
-            about = "" if missing(outcome) else f", {material.outcomes.get(outcome, outcome)}"
-            title = f"Risk of bias by study ({tool}{about})"
+            about = tool if missing(outcome) else f"{tool}, {material.outcomes.get(outcome, outcome)}"
+            title = tr("Risk of bias by study ({tool})", tool=about)
             light, safe = (
                 charts.traffic_light(some, labels=material.studies, palette=palette, title=title)
                 for palette in ("color", "color_blind_safe")
@@ -93,13 +121,14 @@ def risk_of_bias_section(material: Material, links: Links) -> Section:
             )
             section.blocks.append(Figure(stem("risk-of-bias-summary-weighted", tool), heavy, safe))
     if not section.blocks:
-        section.blocks.append(Text(("No risk-of-bias judgement was entered in the review folder.",)))
+        section.blocks.append(Text((tr("No risk-of-bias judgement was entered in the review folder."),)))
     read_as = material.db.rows(
         "select tool, note from rob_tool where note is not null and tool in (select tool from rob_judgement) "
         "order by tool"
     )
     if read_as:
         section.blocks.append(Text(tuple(f"{row['tool']}: {row['note']}" for row in read_as)))
+    section.blocks += agreement.risk_of_bias(material)
     return section
 
 
@@ -107,7 +136,7 @@ def coverage_section(material: Material) -> Section | None:
     """Where there is evidence, and what became of each study's data."""
     if len(material.outcomes) < 2 or not material.measured:
         return None
-    section = Section("coverage", "What was measured")
+    section = Section("coverage", tr("What was measured"))
     planned = {(run.outcome, run.measure) for run in material.runs}
     # Of the whole review: where there is evidence, whatever a run restricts itself to.
     nodes = [

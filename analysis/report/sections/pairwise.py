@@ -9,12 +9,13 @@ import pandas as pd
 
 from analysis import charts
 from analysis.charts import tables
-from analysis.charts.base.theme import count, missing, p_value, plain, records
+from analysis.charts.base.theme import count, missing, number, p_value, plain, records
+from analysis.language.catalog import tr
 from analysis.report import words
 from analysis.report.blocks import Figure, Section, Text, key_of
 from analysis.report.links import Links
 from analysis.report.material import Material
-from analysis.report.sections.about_runs import in_order_of_year, notes_of, tau_unit
+from analysis.report.sections.about_runs import in_order_of_year, notes_of
 from analysis.report.sections.regression_table import regression_table
 from evidence.results import Run
 
@@ -22,10 +23,9 @@ from evidence.results import Run
 def pairwise_section(material: Material, run: Run, links: Links) -> Section:
     """Make the section of a pairwise meta-analysis: forest, heterogeneity, leave-one-out, funnel."""
     effect = material.effect(run)
-    names = effect.label(run.treatment), effect.label(run.versus)
     section = Section(
         f"analysis-{run.analysis}",
-        f"{effect.outcome}: {names[0]} versus {names[1]} ({effect.measure})",
+        f"{words.headline(run, effect)} ({effect.measure})",
         analysis=key_of(run),
     )
     section.blocks.append(Text((" ".join(words.details(material, run)),)))
@@ -51,7 +51,7 @@ def pairwise_section(material: Material, run: Run, links: Links) -> Section:
     )
     section.blocks.append(
         tables.heterogeneity_and_inconsistency(
-            spread, unit=tau_unit(effect), name=f"{run.analysis}-heterogeneity"
+            spread, effect=effect, digits=words.places(run), name=f"{run.analysis}-heterogeneity"
         )
     )
     if (regression := regression_table(run, effect)) is not None:
@@ -81,11 +81,11 @@ def pairwise_section(material: Material, run: Run, links: Links) -> Section:
                     studies,
                     effect=effect,
                     pooled=None if main is None else plain(main["estimate"]),
-                    title=f"{effect.outcome}: {names[0]} versus {names[1]}, funnel plot",
+                    title=tr("{comparison}, funnel plot", comparison=words.headline(run, effect)),
                 ),
             )
         )
-    section.blocks += notes_of(run)
+    section.blocks += notes_of(run, material.treatments)
     return section
 
 
@@ -107,14 +107,14 @@ def _study_rows(material: Material, run: Run, links: Links) -> pd.DataFrame:
         if run.subgroup is None:
             level = None
         elif level is None:
-            level = "not reported"
+            level = tr("not reported")
         found.append(
             row | {"key": row["study"], "label": label, "level": level, "href": links.study(row["study"])}
         )
     repeated = Counter(row["label"] for row in found)
     for row in found:
         if repeated[row["label"]] > 1 and row["arm_a"] is not None:
-            row["label"] += f" / {row['arm_a']}"
+            row["label"] += f" / {material.arm(row['study'], row['arm_a'])}"
     if run.subgroup is not None:
         levels = [plain(v) for v in run.frames["estimates"]["level"].dropna().drop_duplicates()]
         place = {str(level): i for i, level in enumerate(levels)}
@@ -136,7 +136,11 @@ def _tests(run: Run) -> list[str]:
     for row in words.estimate_rows(run):
         if missing(row.get("level")) and not missing(row.get("p_value")):
             lines.append(
-                f"Test for overall effect ({words.MODELS[row['model']]}): p {p_value(row['p_value'])}"
+                tr(
+                    "Test for overall effect ({model}): p {p}",
+                    model=tr(words.MODELS[row["model"]]),
+                    p=p_value(row["p_value"]),
+                )
             )
     model = words.main_model(run)
     test = {
@@ -146,7 +150,12 @@ def _tests(run: Run) -> list[str]:
     }
     if test.keys() >= {"q", "df", "p_value"}:
         lines.append(
-            f"Test for subgroup differences ({words.MODELS[model]}): Q = {test['q']:.1f} "
-            f"(df {count(test['df'])}, p {p_value(test['p_value'])})"
+            tr(
+                "Test for subgroup differences ({model}): Q = {q} (df {df}, p {p})",
+                model=tr(words.MODELS[model]),
+                q=number(test["q"], 1),
+                df=count(test["df"]),
+                p=p_value(test["p_value"]),
+            )
         )
     return lines

@@ -9,8 +9,9 @@ import pandas as pd
 
 from analysis import charts
 from analysis.charts.base.effect import Effect
-from analysis.charts.base.theme import count, missing, records
+from analysis.charts.base.theme import count, figures, missing, number, records
 from analysis.charts.tables import Column, Table
+from analysis.language.catalog import marked, tr
 from analysis.report.blocks import Block, Figure, Section, Text, stem
 from analysis.report.links import Links, chosen
 from analysis.report.material import Material
@@ -29,22 +30,27 @@ def checked_claims(material: Material) -> list[dict[str, Any]]:
 
 def published_section(material: Material, links: Links) -> Section:
     """Redraw what a publication printed, and say whether it holds together."""
-    section = Section("published", "What is published, checked")
+    section = Section("published", tr("What is published, checked"))
     claims = checked_claims(material)
     said, asked = ([row for row in claims if row["kind"] == kind] for kind in ("claim", "check"))
     if said:
-        section.blocks.append(_claims("claims", "Claims, each put as a query", ("Claim", "Claimed"), said))
+        section.blocks.append(
+            _claims(material, "claims", tr("Claims, each put as a query"), (tr("Claim"), tr("Claimed")), said)
+        )
     if asked:
         section.blocks.append(
             Text(
                 (
-                    "The authors did not say the following in these words: they are checks of our own, what "
-                    "a reader would ask of what is printed.",
+                    tr(
+                        "The authors did not say the following in these words: they are checks of our own, "
+                        "what a reader would ask of what is printed."
+                    ),
                 )
             )
         )
-        heads = "What a reader would ask", "Would be right"
-        section.blocks.append(_claims("checks", "Checks of our own, each put as a query", heads, asked))
+        heads = tr("What a reader would ask"), tr("Would be right")
+        title = tr("Checks of our own, each put as a query")
+        section.blocks.append(_claims(material, "checks", title, heads, asked))
     printed = material.db.rows(
         "select cell.*, estimate.unit from published_contrast as cell"
         " inner join published_estimate as estimate using (published_estimate_id)"
@@ -67,7 +73,11 @@ def published_section(material: Material, links: Links) -> Section:
             pd.DataFrame(rows),
             effect=effect,
             order=list(dict.fromkeys(order)),
-            title=f"{effect.outcome}: printed estimates ({publication})",
+            title=tr(
+                "{outcome}: printed estimates ({publication})",
+                outcome=effect.outcome,
+                publication=publication,
+            ),
         )
         section.blocks.append(Figure(stem("published", outcome, measure, "league"), chart))
     if len({row["outcome"] for row in ranked}) > 1:
@@ -75,7 +85,7 @@ def published_section(material: Material, links: Links) -> Section:
             pd.DataFrame(ranked),
             labels=material.treatments,
             outcomes=material.outcomes,
-            title="Ranking that the printed league tables imply",
+            title=tr("Ranking that the printed league tables imply"),
         )
         section.blocks.append(Figure("published-ranking", chart))
     units = {(row["publication"], row["outcome"], row["measure"]): row["unit"] for row in printed}
@@ -84,19 +94,29 @@ def published_section(material: Material, links: Links) -> Section:
     return section
 
 
-def _claims(name: str, title: str, heads: tuple[str, str], rows: list[dict[str, Any]]) -> Table:
+def _claims(
+    material: Material, name: str, title: str, heads: tuple[str, str], rows: list[dict[str, Any]]
+) -> Table:
     """Tabulate claims or checks with their verdicts."""
     return Table(
         name,
         title,
         (
             Column("text", heads[0]),
-            Column("found", "Found"),
+            Column("found", tr("Found")),
             Column("expected", heads[1]),
-            Column("locator", "Where"),
-            Column("needs", "What a check would need"),
+            Column("locator", tr("Where")),
+            Column("needs", tr("What a check would need")),
         ),
-        tuple(row | {"group": str(row["verdict"]).capitalize()} for row in rows),
+        tuple(
+            row
+            | {
+                "group": tr(str(row["verdict"]).capitalize()),
+                "found": material.called(row["found"]),
+                "expected": material.called(row["expected"]),
+            }
+            for row in rows
+        ),
         data=tuple(rows),
     )
 
@@ -120,12 +140,19 @@ def _rebuilt(material: Material, units: Mapping[tuple[str, str, str], str | None
                 printed.rank_probabilities(),
                 printed.ranking(),
                 labels=material.treatments,
-                title=f"{effect.outcome}: ranks that the printed league table implies",
+                title=tr("{outcome}: ranks that the printed league table implies", outcome=effect.outcome),
             ),
         )
-        group = f"{effect.title}; precision of the hierarchy (POTH) {printed.poth:.2f}"
+        about = {"title": effect.title, "poth": number(printed.poth)}
+        group = tr("{title}; precision of the hierarchy (POTH) {poth}", **about)
         if printed.rounding is not None:
-            group += f"; rounding of the printed numbers moves a SUCRA by up to {printed.rounding:.2g}"
+            group = tr(
+                "{title}; precision of the hierarchy (POTH) {poth}; rounding of the printed numbers moves "
+                "a SUCRA "
+                "by up to {moved}",
+                moved=figures(float(f"{printed.rounding:.2g}")),
+                **about,
+            )
         for row in records(printed.overview()):
             data.append({"outcome": printed.outcome, "measure": printed.measure, **row})
             text = ""
@@ -138,22 +165,22 @@ def _rebuilt(material: Material, units: Mapping[tuple[str, str, str], str | None
                     "group": group,
                     "treatment": effect.label(row["treatment"]),
                     "effect": text,
-                    **{key: f"{row[key]:.2f}" for key in ("p_best", "sucra", "mean_rank")},
+                    **{key: number(row[key]) for key in ("p_best", "sucra", "mean_rank")},
                 }
             )
     if rows:
         yield Table(
             "published-rankings",
-            "Rankings that the printed league tables imply",
+            tr("Rankings that the printed league tables imply"),
             (
-                Column("treatment", "Treatment"),
-                Column("effect", "Effect against the reference [95% interval]", "right"),
-                Column("p_best", "P(best)", "right"),
+                Column("treatment", tr("Treatment")),
+                Column("effect", tr("Effect against the reference [95% interval]"), "right"),
+                Column("p_best", tr("P(best)"), "right"),
                 Column("sucra", "SUCRA", "right"),
-                Column("mean_rank", "Mean rank", "right"),
+                Column("mean_rank", tr("Mean rank"), "right"),
             ),
             tuple(rows),
-            note="From the normal distribution that the printed estimates and intervals fix together.",
+            note=tr("From the normal distribution that the printed estimates and intervals fix together."),
             data=tuple(data),
         )
     if said := [*unranked, *map(str, refused)]:
@@ -175,25 +202,41 @@ def _printed_effect(material: Material, outcome: str, measure: str, unit: str | 
     )
 
 
+_CHECKS = {
+    "league_coherence": (
+        marked("triples of printed network estimates"),
+        "coherent",
+        marked("{right} of {n} triples of printed network estimates are coherent."),
+    ),
+    "published_interval_check": (
+        marked("printed intervals"),
+        "agrees",
+        marked("{right} of {n} printed intervals agree with their estimates and flags."),
+    ),
+    "published_count_check": (
+        marked("printed variables"),
+        "adds up",
+        marked("{right} of {n} printed variables add up to their totals."),
+    ),
+}
+"""View of each check: what is checked, the verdict that is right, and how it is said."""
+VERDICTS = (marked("Holds"), marked("Does not hold"), marked("Cannot be checked"))
+
+
 def _published_checks(material: Material) -> Iterator[Block]:
     """Count printed numbers that agree with each other, and list those that do not."""
-    views = {
-        "league_coherence": ("triples of printed network estimates", "coherent", "are coherent"),
-        "published_interval_check": ("printed intervals", "agrees", "agree with their estimates and flags"),
-        "published_count_check": ("printed variables", "adds up", "add up to their totals"),
-    }
     lines = []
     wrong: list[dict[str, Any]] = []
-    for view, (what, right, said) in views.items():
+    for view, (what, right, said) in _CHECKS.items():
         rows = material.db.rows(f"from {view} order by all")
         bad = [row for row in rows if row["verdict"] != right]
         if rows:
-            lines.append(f"{count(len(rows) - len(bad))} of {count(len(rows))} {what} {said}.")
+            lines.append(tr(said, right=count(len(rows) - len(bad)), n=count(len(rows))))
         wrong += [
             {
-                "check": what,
+                "check": tr(what),
                 "which": ", ".join(
-                    str(row[key])
+                    material.called(row[key])
                     for key in (
                         "outcome",
                         "treatment_1",
@@ -214,9 +257,9 @@ def _published_checks(material: Material) -> Iterator[Block]:
         yield Text((" ".join(lines),))
     if wrong:
         columns = (
-            Column("check", "Check"),
-            Column("which", "Which"),
-            Column("verdict", "Verdict"),
-            Column("locator", "Where"),
+            Column("check", tr("Check")),
+            Column("which", tr("Which")),
+            Column("verdict", tr("Verdict")),
+            Column("locator", tr("Where")),
         )
-        yield Table("published-checks", "Printed numbers that do not agree", columns, tuple(wrong))
+        yield Table("published-checks", tr("Printed numbers that do not agree"), columns, tuple(wrong))

@@ -13,6 +13,7 @@ from analysis.charts import tables
 from analysis.charts.base.effect import Effect
 from analysis.charts.base.theme import count, missing, records
 from analysis.charts.tables import Table
+from analysis.language.catalog import tr, trn
 from analysis.report import words
 from analysis.report.blocks import Block, Figure, Section, Text, everything, key_of, tell_apart
 from analysis.report.links import Links
@@ -35,6 +36,7 @@ from analysis.report.sections.opening import (
 from analysis.report.sections.pairwise import pairwise_section
 from analysis.report.sections.published import checked_claims, published_section
 from evidence import facts
+from evidence.results import Run
 
 __all__ = ["Block", "Figure", "Section", "Text", "assemble", "everything", "findings", "league_tables"]
 
@@ -63,7 +65,7 @@ def assemble(
     say("writing the answer and the methods")
     found = [
         _answer(material, links),
-        Section("methods", "Methods", [Text(tuple(words.methods(material)))]),
+        Section("methods", tr("Methods"), [Text(tuple(words.methods(material)))]),
         studies_section(material, links),
         selection_section(material),
         risk_of_bias_section(material, links),
@@ -90,7 +92,7 @@ def assemble(
     )
     numbered = across.by_number(material, _standing(sections, before))
     if numbered is not None:
-        sections.insert(2, Section("figures", "Figures and tables by number", [numbered]))
+        sections.insert(2, Section("figures", tr("Figures and tables by number"), [numbered]))
     return sections
 
 
@@ -141,16 +143,25 @@ def findings(material: Material, links: Links) -> Table:
             rows.append(
                 row
                 | {
-                    "comparison": f"{effect.label(row['treatment'])} versus {effect.label(row['versus'])}",
+                    "comparison": tr(
+                        "{a} versus {b}", a=effect.label(row["treatment"]), b=effect.label(row["versus"])
+                    ),
                     "n_participants": row.get("n_participants", n),
-                    "model": f"{'network' if run.kind == 'network' else 'pairwise'}, {words.MODELS[model]}",
+                    "model": _model_of(run, model),
                     "effect": effect,
                     "tau": spread.get("tau"),
                     "i2": spread.get("i2"),
                     "linked": words.linked(row, effect, links),
                 }
             )
-    return tables.summary_of_findings(rows, n_label=material.participants.capitalize())
+    return tables.summary_of_findings(rows, n_label=tr(material.participants.capitalize()))
+
+
+def _model_of(run: Run, model: str) -> str:
+    """Name kind and model of an analysis."""
+    if run.kind == "network":
+        return tr("network, {model}", model=tr(words.MODELS[model]))
+    return tr("pairwise, {model}", model=tr(words.MODELS[model]))
 
 
 def league_tables(material: Material, links: Links) -> list[Table]:
@@ -194,7 +205,7 @@ def _both(
 
 
 def _answer(material: Material, links: Links) -> Section:
-    section = Section("answer", "Answer")
+    section = Section("answer", tr("Answer"))
     if material.review["question"]:
         section.blocks.append(Text((str(material.review["question"]),), kind="question"))
     for run in material.runs:
@@ -213,40 +224,68 @@ def _answer(material: Material, links: Links) -> Section:
         # Of the review's own sentences those that hold are printed; of a publication's, those that do not.
         own = [str(row["text"]) for row in claims if row["publication"] is None and row["verdict"] == "holds"]
         wrong = [
-            f"{row['text']} (found {row['found']})"
+            tr("{text} (found: {found})", text=row["text"], found=material.called(row["found"]))
             for row in claims
             if row["publication"] is not None and row["kind"] == "claim" and row["verdict"] == "does not hold"
         ]
-        for said, lines in (("Claims that hold:", own), ("What is published and does not hold:", wrong)):
+        for said, lines in (
+            (tr("Claims that hold:"), own),
+            (tr("What is published and does not hold:"), wrong),
+        ):
             if lines:
                 section.blocks += [Text((said,)), Text(tuple(lines[:_MOST_CLAIMS]), items=True)]
             if len(lines) > _MOST_CLAIMS:
-                more = f"{count(len(lines) - _MOST_CLAIMS)} more stand under What is published, checked."
+                n = len(lines) - _MOST_CLAIMS
+                more = trn(
+                    "{n} more stands under What is published, checked.",
+                    "{n} more stand under What is published, checked.",
+                    n,
+                    n=count(n),
+                )
                 section.blocks.append(Text((more,)))
     if material.runs:
-        section.parts.append(Section("findings", "Summary of findings", [findings(material, links)]))
+        section.parts.append(Section("findings", tr("Summary of findings"), [findings(material, links)]))
     elif not claims:
-        section.blocks.append(Text(("The review's plan has no analysis that could be carried out.",)))
+        section.blocks.append(Text((tr("The review's plan has no analysis that could be carried out."),)))
     return section
 
 
 def _counted(claims: list[dict[str, Any]]) -> list[str]:
     """Count what holds: claims, and apart from them the checks of our own."""
-    verbs = {"holds": "hold", "does not hold": "do not hold"}
     found = []
-    for kind, one, several in (
-        ("claim", "claim was put as a query", "claims were put as queries"),
-        ("check", "check of our own, which nobody claimed", "checks of our own, which nobody claimed"),
-    ):
+    for kind in ("claim", "check"):
         verdicts = Counter(row["verdict"] for row in claims if row["kind"] == kind)
         n = sum(verdicts.values())
-        if n:
-            each = ", ".join(
-                f"{count(k)} {verdict if k == 1 else verbs.get(verdict, verdict)}"
-                for verdict, k in verdicts.items()
+        if not n:
+            continue
+        each = ", ".join(_verdicts(verdict, k) for verdict, k in verdicts.items())
+        if kind == "claim":
+            said = trn(
+                "{n} claim was put as a query: {each}.",
+                "{n} claims were put as queries: {each}.",
+                n,
+                n=count(n),
+                each=each,
             )
-            found.append(f"{count(n)} {one if n == 1 else several}: {each}.")
+        else:
+            said = trn(
+                "{n} check of our own, which nobody claimed: {each}.",
+                "{n} checks of our own, which nobody claimed: {each}.",
+                n,
+                n=count(n),
+                each=each,
+            )
+        found.append(said)
     return found
+
+
+def _verdicts(verdict: str, n: int) -> str:
+    """Say of how many claims a verdict is."""
+    if verdict == "holds":
+        return trn("{n} holds", "{n} hold", n, n=count(n))
+    if verdict == "does not hold":
+        return trn("{n} does not hold", "{n} do not hold", n, n=count(n))
+    return trn("{n} cannot be checked", "{n} cannot be checked", n, n=count(n))
 
 
 def _several(material: Material, links: Links) -> Section:
@@ -258,7 +297,7 @@ def _several(material: Material, links: Links) -> Section:
         for row in records(run.frames["ranking"])
         if row["model"] == words.main_model(run)
     ]
-    section = Section("ranking-across-outcomes", "Across outcomes")
+    section = Section("ranking-across-outcomes", tr("Across outcomes"))
     league = across.league_across(material, links)
     if league is not None:
         section.blocks.append(league)

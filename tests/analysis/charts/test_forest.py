@@ -58,7 +58,7 @@ def pooled(level=None) -> list[dict]:
     return [{**common, "level": level}, {**random, "level": level}]
 
 
-SPREAD = {"model": "random", "method": "REML", "tau2": 0.05, "i2": 0.44, "i2_lower": 0.1, "i2_upper": 0.7, "q": 12.3,
+SPREAD = {"model": "random", "method": "REML", "tau": 0.22, "tau2": 0.05, "i2": 0.44, "i2_lower": 0.1, "i2_upper": 0.7, "q": 12.3,
           "df": 7, "p_value": 0.04}  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def test_rows_stand_in_the_frames_order_with_models_prediction_and_heterogeneity
         "Random effects",
     ]
     assert sorted(row["y"] for row in rows) == [row["y"] for row in rows]
-    assert "I² = 44% (10% to 70%); τ² = 0.05 (REML)" in " ".join(row["label"] for row in rows[6:])
+    assert "I² = 44% (10% to 70%); τ = 0.22% (REML)" in " ".join(row["label"] for row in rows[6:])
     assert rows[0]["effect_text"] == "−0.50 [−0.70, −0.30]"
     assert rows[0]["n_text_b"] == "1,200"
 
@@ -315,9 +315,9 @@ def test_leave_one_out_and_cumulative_name_the_study():
     )  # fmt: skip
     about = {"effect": LOWER, "treatment": "a", "versus": "b", "labels": {"s1": "Smith 1990"}}
     rows = drawn(charts.leave_one_out(frame, pooled=pooled()[1], **about))
-    assert [row["label"] for row in rows] == ["− Smith 1990", "− s2", "All studies"]
+    assert [row["label"] for row in rows] == ["Smith 1990", "s2", "All studies"]
     assert rows[1]["effect_text"] == "one effect left"
-    assert [row["label"] for row in drawn(charts.cumulative(frame, **about))] == ["+ Smith 1990", "+ s2"]
+    assert [row["label"] for row in drawn(charts.cumulative(frame, **about))] == ["Smith 1990", "s2"]
 
 
 def test_an_effect_without_an_interval_is_drawn_as_a_point_and_no_interval_is_made_up():
