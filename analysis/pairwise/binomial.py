@@ -23,6 +23,7 @@ import numpy as np
 
 from analysis.pairwise.counts import CountTable
 from analysis.pairwise.model.rows import Array
+from analysis.roots import zero_between
 from evidence.errors import RefusedError
 
 _NODES = 32
@@ -379,7 +380,6 @@ def tau_interval(family: Any, random: LikelihoodFit, level: float = 0.95) -> tup
     Its upper end is NaN where the likelihood of large tau cannot be told: where it falls too slowly, as with
     studies in which one arm has all the events, or where the quadrature does not hold any more.
     """
-    from scipy.optimize import brentq
     from scipy.special import chdtri
 
     drop = float(chdtri(1, 1 - level)) / 2
@@ -395,13 +395,13 @@ def tau_interval(family: Any, random: LikelihoodFit, level: float = 0.95) -> tup
         high = 2 * random.tau + 0.5
         while above(high) > 0:
             high *= 2
-        upper = float(brentq(above, random.tau, high, xtol=1e-9, rtol=1e-9))
+        upper = zero_between(above, random.tau, high, absolute=1e-9, relative=1e-9)
     except (_NotToldError, RefusedError):
         upper = float("nan")
     lower = (
         0.0
         if random.tau == 0 or above(0.0) >= 0
-        else float(brentq(above, 0.0, random.tau, xtol=1e-9, rtol=1e-9))
+        else zero_between(above, 0.0, random.tau, absolute=1e-9, relative=1e-9)
     )
     return lower, upper
 

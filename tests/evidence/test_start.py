@@ -25,6 +25,8 @@ POOL = (
     "plac",
 )
 
+COMPUTING = {"duckdb", "rich", "numpy", "pandas", "scipy", "scipy.special"}
+
 _SAID = """
 import atexit, sys
 queries = []
@@ -68,9 +70,11 @@ def run(*arguments: str, count: bool = False) -> tuple[set[str], int, int]:
         (("sql", "diabetes", "select 1"), {"duckdb", "rich"}),
         (("catalog", "diabetes"), {"duckdb", "rich"}),
         (("check", "smoking"), {"duckdb", "rich"}),
-        (POOL, {"duckdb", "rich", "numpy", "pandas", "scipy", "scipy.special"}),
+        (POOL, COMPUTING),
+        (("nma", *POOL[1:6]), COMPUTING | {"scipy.sparse"}),
+        (("nma", *POOL[1:6], "--engine", "exact"), COMPUTING | {"scipy.sparse"}),
     ],
-    ids=lambda given: " ".join(given[:2]) if isinstance(given, tuple) else "",
+    ids=lambda given: " ".join([*given[:2], *given[7:]][:3]) if isinstance(given, tuple) else "",
 )
 def test_a_command_loads_nothing_heavy_that_it_does_not_use(arguments, loaded):
     assert run(*arguments)[0] <= loaded

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 
 import numpy as np
@@ -21,6 +22,7 @@ import numpy as np
 from analysis.network.data.graph import components
 from analysis.network.data.network import Array, Block, Network, once, pairs_of
 from analysis.network.model.rows import BlockRows, block_rows
+from analysis.roots import zero_between
 from evidence.system.memory import FEWER, refuse_without_room
 
 SCAN = 24
@@ -407,8 +409,6 @@ def tau2_likelihood(gls: Gls, restricted: bool = True, keep: Array | None = None
     float
         NaN without degrees of freedom.
     """
-    from scipy.optimize import brentq
-
     if gls.degrees_of_freedom(keep) == 0:
         return np.nan
     low, high = 0.0, np.sqrt(largest_tau2(gls, keep))
@@ -436,7 +436,7 @@ def tau2_likelihood(gls: Gls, restricted: bool = True, keep: Array | None = None
             # At its zero the score is rounding error, and so may be its sign at the ends.
             if score(ends[0]) <= 0 or score(ends[1]) >= 0:
                 return float(ends[0] if score(ends[0]) <= 0 else ends[1])
-            return float(brentq(score, *ends, xtol=1e-300, rtol=1e-15))
+            return zero_between(score, *ends, relative=1e-15)
         low, high = nodes[max(best - 1, 0)], nodes[min(best + 1, SCAN - 1)]
     return float(nodes[best] ** 2)
 
@@ -473,7 +473,6 @@ def tau2_interval(gls: Gls, level: float = 0.95) -> tuple[float, float]:
     Viechtbauer W (2007). Stat Med 26:37-52. doi:10.1002/sim.2514; for networks Jackson D et al. (2014). Stat
     Med 33:3639-54. doi:10.1002/sim.6188
     """
-    from scipy.optimize import brentq
     from scipy.special import chdtri
 
     df = gls.degrees_of_freedom()
@@ -491,5 +490,5 @@ def tau2_interval(gls: Gls, level: float = 0.95) -> tuple[float, float]:
         high = largest_tau2(gls)
         while excess(high, target) > 0 and high < inf:
             high *= 16
-        bounds.append(float(brentq(excess, 0.0, high, args=(target,), xtol=1e-300, rtol=1e-14)))
+        bounds.append(zero_between(partial(excess, target=target), 0.0, high, relative=1e-14))
     return bounds[0], bounds[1]

@@ -19,6 +19,12 @@ from analysis.network.model.priors import Prior
 
 Array = np.ndarray
 
+LIMITS = np.array([0.5, 0.025, 0.975])
+"""Probabilities of the median and the ends of an equal-tailed 95 % interval."""
+
+ROUNDING = 2e-14
+"""What a probability may be off by from adding its series up."""
+
 _NEGLIGIBLE = 40.0  # log density this far below the maximum is left out: exp(-40) is 4e-18
 _NEARLY_ZERO = 1e-7  # heterogeneity below this share of the smallest sampling error changes nothing
 
@@ -236,7 +242,21 @@ class Heterogeneity:
     @cached_property
     def limits(self) -> Array:
         """Median of tau and the ends of its 95 % interval, (3,)."""
-        return self.quantiles(np.tile(self.mass, (3, 1)), np.array([0.5, 0.025, 0.975]))
+        return self.quantiles(np.tile(self.mass, (3, 1)), LIMITS)
+
+    def moved(self, limits: Array) -> Array:
+        """How far off `limits`, (3,), are as median and ends of the 95 % interval, by a step of Newton's."""
+        if self._atom >= LIMITS.min():  # Below the range the series does not hold.
+            return limits - self.limits
+        below, density = self._series
+        u = np.array([self.where.u(tau) for tau in limits.tolist()])
+        x = np.clip((u - self.span.lower) / self._half - 1.0, -1.0, 1.0)
+        cosine = np.cos(np.outer(np.arccos(x), np.arange(len(below))))
+        excess = self._atom + cosine @ below - LIMITS
+        excess[np.abs(excess) <= ROUNDING] = 0.0
+        slope = self._half * np.exp(self.where.log_slope(u))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(excess == 0.0, 0.0, excess / (cosine[:, :-1] @ density)) * slope
 
     @cached_property
     def _series(self) -> tuple[Array, Array]:
@@ -316,20 +336,20 @@ class Heterogeneity:
         nearest = (atom[:, None] + np.cumsum(smooth, axis=1) < probability[:, None]).sum(1)
         x = nodes[np.minimum(nearest, len(nodes) - 1)]
         low, high = np.full(len(mass), -1.0), np.ones(len(mass))
-        for _ in range(100):
-            cosine = np.cos(np.arccos(x)[:, None] * degree)
-            excess = atom + (below * cosine).sum(1) - probability
-            slope = (density * cosine[:, :-1]).sum(1)
-            low, high = np.where(excess < 0, x, low), np.where(excess < 0, high, x)
-            with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for _ in range(100):
+                cosine = np.cos(np.arccos(x)[:, None] * degree)
+                excess = atom + (below * cosine).sum(1) - probability
+                slope = (density * cosine[:, :-1]).sum(1)
+                low, high = np.where(excess < 0, x, low), np.where(excess < 0, high, x)
                 target = x - excess / slope
-            target = np.where((target > low) & (target < high), target, 0.5 * (low + high))
-            # So small an excess is rounding error, of which a small density makes a long step.
-            target = np.where(np.abs(excess) <= 2e-14, x, target)
-            settled = np.abs(target - x) <= 1e-13
-            x = target
-            if settled.all():
-                break
+                target = np.where((target > low) & (target < high), target, 0.5 * (low + high))
+                # So small an excess is rounding error, of which a small density makes a long step.
+                target = np.where(np.abs(excess) <= ROUNDING, x, target)
+                settled = np.abs(target - x) <= 1e-13
+                x = target
+                if settled.all():
+                    break
         tau = self.where.tau(self.span.lower + self._half * (x + 1.0))
         for i in np.flatnonzero(atom > probability):
             tau[i] = self._prior_quantile(float(probability[i] / atom[i]))

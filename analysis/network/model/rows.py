@@ -26,6 +26,9 @@ from evidence.system.memory import FEWER, refuse_without_room
 
 Array = np.ndarray
 
+_SMALL = 4096
+"""Numbers of a matrix up to which to multiply all of them is faster than to skip its zeros."""
+
 
 def heterogeneity_correlation(m: int) -> Array:
     """Correlation of m study-specific effects that share a base arm: 1 on the diagonal, 1/2 off it.
@@ -233,41 +236,42 @@ class DesignRows:
 
     def _index_edges(self) -> None:
         """Find the distinct comparisons, and what each row takes from them."""
-        from scipy.sparse import csr_array
-
         n_keys = len(self.design.vectors)
-        codes, parts = [], []
-        for block, key, offset in zip(self.blocks, self.design.key, self.offsets):
+        signs, codes = [], []
+        for block, key in zip(self.blocks, self.design.key):
+            i, j = pairs_of(block.rotation.shape[2] + 1)
+            codes.append(np.minimum(key[:, i], key[:, j]) * n_keys + np.maximum(key[:, i], key[:, j]))
+            signs.append(np.where(key[:, 1:] >= key[:, :1], 1.0, -1.0))
+        distinct, found = np.unique(np.concatenate([code.ravel() for code in codes]), return_inverse=True)
+        low, high = distinct // n_keys, distinct % n_keys
+        self.edges = np.column_stack([low, high])
+        self.vectors = self.design.vectors[high] - self.design.vectors[low]
+        self.comparison_edges = found.ravel()
+        parts, start = [], 0
+        for block, code, sign, offset in zip(self.blocks, codes, signs, self.offsets):
             s, q, m = block.rotation.shape
             c = block.arm_coefficients
             i, j = pairs_of(m + 1)
             row = offset + np.arange(s * q).reshape(s, q)
-            low, high = np.minimum(key[:, i], key[:, j]), np.maximum(key[:, i], key[:, j])
-            code = low * n_keys + high
+            edge = self.comparison_edges[start : start + code.size].reshape(code.shape)
+            start += code.size
             weight = -c[:, :, i] * c[:, :, j]
             shape = weight.shape
-            codes.append(code.ravel())
-            sign = np.where(key[:, 1:] >= key[:, :1], 1.0, -1.0)
             parts.append(
                 (
                     np.broadcast_to(row[:, :, None], shape).ravel(),
-                    np.broadcast_to(code[:, None, :], shape).ravel(),
+                    np.broadcast_to(edge[:, None, :], shape).ravel(),
                     weight.ravel(),
                     np.broadcast_to(row[:, :, None], (s, q, m)).ravel(),
-                    np.broadcast_to(code[:, None, :m], (s, q, m)).ravel(),
+                    np.broadcast_to(edge[:, None, :m], (s, q, m)).ravel(),
                     (block.rotation * sign[:, None, :]).ravel(),
                 )
             )
-        row, code, weight, x_row, x_code, x = (np.concatenate([part[n] for part in parts]) for n in range(6))
-        distinct, edge = np.unique(code, return_inverse=True)
-        low, high = distinct // n_keys, distinct % n_keys
-        self.edges = np.column_stack([low, high])
-        self.vectors = self.design.vectors[high] - self.design.vectors[low]
-        self.comparison_edges = np.searchsorted(distinct, np.concatenate(codes))
+        row, edge, weight, x_row, x_edge, x = (np.concatenate([part[n] for part in parts]) for n in range(6))
         n, count, p = len(self.y), len(distinct), self.vectors.shape[1]
-        self._weights = csr_array((weight, (edge.ravel(), row)), shape=(count, n))
-        self._predict = csr_array((x, (x_row, np.searchsorted(distinct, x_code))), shape=(n, count))
-        self._project = self._predict.T.tocsr()
+        self._weights = _matrix(weight, edge, row, (count, n))
+        self._predict = _matrix(x, x_row, x_edge, (n, count))
+        self._project = _matrix(x, x_edge, x_row, (count, n))
         outer = (
             (self.vectors[:, :, None] * self.vectors[:, None, :]).reshape(count, p * p) if p <= 12 else None
         )
@@ -416,10 +420,17 @@ class NodeSolutions:
         )
 
 
-def _outer_products(vectors: Array) -> Any:
-    """Outer product of each of E sparse vectors with itself, as the columns of a (p p, E) sparse matrix."""
+def _matrix(value: Array, row: Array, column: Array, shape: tuple[int, int]) -> Any:
+    """Put numbers into their places of a matrix, a sparse one unless it is small; those of one place add."""
+    if (size := shape[0] * shape[1]) <= _SMALL:
+        return np.bincount(row * shape[1] + column, value, size).reshape(shape)
     from scipy.sparse import csr_array
 
+    return csr_array((value, (row, column)), shape=shape)
+
+
+def _outer_products(vectors: Array) -> Any:
+    """Outer product of each of E sparse vectors with itself, as the columns of a (p p, E) sparse matrix."""
     edge, column = np.nonzero(vectors)
     counts = np.bincount(edge, minlength=len(vectors))
     start = np.cumsum(counts) - counts
@@ -429,7 +440,7 @@ def _outer_products(vectors: Array) -> Any:
     second = start[edge[first]] + np.arange(len(first)) - np.repeat(np.cumsum(repeat) - repeat, repeat)
     value = vectors[edge[first], column[first]] * vectors[edge[first], column[second]]
     p = vectors.shape[1]
-    return csr_array((value, (column[first] * p + column[second], edge[first])), shape=(p * p, len(vectors)))
+    return _matrix(value, column[first] * p + column[second], edge[first], (p * p, len(vectors)))
 
 
 @once

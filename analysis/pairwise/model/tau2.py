@@ -21,6 +21,7 @@ import numpy as np
 
 from analysis.pairwise.model.parts import Parts
 from analysis.pairwise.model.rows import Array, EffectRows, Profile, Sums
+from analysis.roots import zero_between
 from evidence import facts
 
 METHODS: dict[str, str] = {name: row.label for name, row in facts.estimators().items() if row.pairwise}
@@ -320,8 +321,6 @@ def interval(
 
 def _profile_likelihood(equation: _Equation, restricted: bool, drop: float) -> tuple[float, float]:
     """Find the ends of the values of tau2 whose log likelihood is within `drop` of the highest."""
-    from scipy.optimize import brentq
-
     best = float(equation.maximise(restricted)[0])
     zero = np.array([0])
 
@@ -333,15 +332,9 @@ def _profile_likelihood(equation: _Equation, restricted: bool, drop: float) -> t
     high = 2 * (best + scale)
     while above(high) > 0:
         high *= 2
-    upper = _bisect(above, best, high, brentq)
-    lower = 0.0 if above(0.0) >= 0 else _bisect(above, 0.0, best, brentq)
+    upper = zero_between(above, best, high, relative=8.9e-16)
+    lower = 0.0 if above(0.0) >= 0 else zero_between(above, 0.0, best, relative=8.9e-16)
     return lower, upper
-
-
-def _bisect(
-    function: Callable[[float], float], low: float, high: float, solver: Callable[..., float]
-) -> float:
-    return float(solver(function, low, high, xtol=1e-300, rtol=8.9e-16, maxiter=500))
 
 
 def i2_h2(rows: EffectRows, tau2: float) -> tuple[float, float]:
