@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib import import_module
 from inspect import signature
 from math import inf
 from typing import TYPE_CHECKING, Any, cast
 
-from analysis import entered
+from analysis import entered, further
 from analysis.results import frame
 from evidence import facts
 from evidence.errors import CallError, EvidenceError, RefusedError
@@ -83,10 +83,11 @@ def run_pairwise(
         Called with a few words before each step.
     printed : bool
         Make only what is printed to be read: no weights, no contrasts, and of the frame sensitivity only the
-        tests between subgroups and meta-regression. Such a run is not to be kept.
+        tests between subgroups, meta-regression and what is asked for by name. Such a run is not to be kept.
     **options
         Options of a pairwise analysis as `evidence.folder.options` declares them (timepoint, where,
-        exclude_high_rob, moderators and reference_levels of a meta-regression, whose rows stand in the frame
+        exclude_high_rob; moderators, reference_levels, permutations and at of a meta-regression; sensitivity,
+        names of further analyses, cumulative, and what these are told: all their rows stand in the frame
         sensitivity), and those of `analysis.pairwise.fit`: tau2, ci, prediction, by, shared, method,
         dependence, separate_tau2, tau2_interval.
 
@@ -107,14 +108,13 @@ def run_pairwise(
         "pairwise",
         {"outcome": outcome, "measure": measure, "treatment": treatment, "versus": versus, **options},
     )
+    priors = _priors(of_fit, asked, planned=analysis is not None)
     moderators = asked["moderators"]
-    if asked["reference_levels"] and not moderators:
-        names = ", ".join(asked["reference_levels"])
-        raise CallError(f"A reference level is of a moderator: ask for moderator {names}.")
+    _refuse_without_moderators(asked)
     say = progress or (lambda step: None)
     say("1/4 reading and pooling")
     fit = pairwise.fit(db, **{name: asked[name] for name in _OF_PAIRWISE}, **of_fit)
-    frames = _pairwise_frames(fit, moderators, asked["reference_levels"], say, printed)
+    frames = _pairwise_frames(fit, asked, priors, say, printed)
     if not printed:
         frames["weights"] = fit.weights()
     if not printed or facts.forms(measure):
@@ -125,6 +125,7 @@ def run_pairwise(
         engine="frequentist",
         scale=contrasts.scale,
         specification=specification("pairwise", asked | {"timepoint": contrasts.timepoint})
+        | (priors if "bayes" in asked["sensitivity"] else {})
         | asdict(fit.options),
         input_hash=_pairwise_hash(fit, [*filter(None, [fit.options.by]), *moderators]),
         frames=frames | _forms_mixed(frames, measure, "g"),
@@ -134,6 +135,7 @@ def run_pairwise(
         versus=contrasts.versus,
         timepoint=contrasts.timepoint,
         subgroup=fit.options.by,
+        seed=asked["seed"] if "gosh" in asked["sensitivity"] or asked["permutations"] else None,
         n_studies=len(fit.studies),
         n_arms=_count_arms(contrasts.frame),
         n_treatments=2,
@@ -142,9 +144,32 @@ def run_pairwise(
     )
 
 
+def _priors(of_fit: dict[str, Any], asked: Mapping[str, Any], *, planned: bool) -> dict[str, Any]:
+    """Take the priors out of the options of a pairwise fit: only ``bayes`` has any."""
+    named = {name: of_fit.pop(name, None) for name in ("tau_prior", "effect_prior_sd")}
+    given = {name: value for name, value in named.items() if value is not None}
+    if given and not planned and "bayes" not in asked["sensitivity"]:
+        spelled = ", ".join("--" + name.replace("_", "-") for name in given)
+        raise CallError(f"{spelled} is of the Bayesian analysis: ask for it, --bayes.")
+    return given
+
+
+def _refuse_without_moderators(asked: Mapping[str, Any]) -> None:
+    """Refuse what belongs to a meta-regression where there is none."""
+    if asked["moderators"]:
+        return
+    if asked["reference_levels"]:
+        names = ", ".join(asked["reference_levels"])
+        raise CallError(f"A reference level is of a moderator: ask for moderator {names}.")
+    for name, what in (("permutations", "A permutation test"), ("at", "A prediction at values")):
+        if asked[name]:
+            raise CallError(f"{what} is of a meta-regression: name its variables, --moderator.")
+
+
 _OF_PAIRWISE = ("outcome", "measure", "treatment", "versus", "timepoint", "where", "exclude_high_rob")
 _OF_NETWORK = (
-    "outcome", "measure", "reference", "timepoint", "where", "treatments", "smd", "exclude_high_rob"
+    "outcome", "measure", "reference", "timepoint", "where", "treatments", "smd", "exclude_high_rob",
+    "covariates",
 )  # fmt: skip
 
 
@@ -158,20 +183,16 @@ def _about(db: EvidenceBase, asked: Mapping[str, Any], analysis: str | None) -> 
 
 
 def _pairwise_frames(
-    fit: PairwiseFit,
-    moderators: Sequence[str],
-    levels: Mapping[str, str] | None,
-    say: Progress,
-    printed: bool,
+    fit: PairwiseFit, asked: Mapping[str, Any], priors: Mapping[str, Any], say: Progress, printed: bool
 ) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
     say("2/4 analyses of sensitivity")
-    sensitivity = [fit.sensitivity(("subgroups",) if printed else None)]
+    sensitivity = further.of_pairwise(fit, asked, priors, printed)
     exclusions, notes = [fit.exclusions()], [fit.notes()]
-    if moderators:
-        regression = fit.meta_regression(*moderators, reference_levels=levels)
-        sensitivity.append(regression.frame())
+    if moderators := asked["moderators"]:
+        regression = fit.meta_regression(*moderators, reference_levels=asked["reference_levels"])
+        sensitivity += further.of_regression(regression, asked)
         exclusions.append(regression.left_out)
         notes += [_note("info", said) for said in regression.compared()]
         notes += [_note(severity, said) for severity, said in regression.cautions()]
@@ -219,8 +240,9 @@ def run_network(
         Such a run is not to be kept.
     **options
         Options of a network as `evidence.folder.options` declares them: reference, timepoint, where,
-        treatments, smd, exclude_high_rob (as in `analysis.network.data.load`), engine, model (as in
-        `analysis.network.fit`), seed, node_split, split_method (as in ``node_splits``), leave_one_out, league
+        treatments, smd, exclude_high_rob, covariates (as in `analysis.network.data.load`; of the engines
+        that take them), engine, model (as in `analysis.network.fit`), sensitivity (names of further analyses)
+        and what these are told, seed, node_split, split_method (as in ``node_splits``), leave_one_out, league
         (each model's league table, which is printed, not kept), chains (an exact fit's posterior drawn by
         Markov chains too; where PyMC is not installed a note says so) and funnel_order; and those of the
         engine (tau2, tau_prior, effect_prior_sd, ...), for which None stands for its default.
@@ -246,7 +268,9 @@ def run_network(
     net = network.load(db, **{name: asked[name] for name in _OF_NETWORK})
     if asked["leave_one_out"]:
         _refuse_refits(engine, net)
-    chosen = engine_options(engine, {key: value for key, value in of_engine.items() if value is not None})
+    if asked["class_effects"]:
+        of_engine["classes"] = _classes(db, net)
+    chosen = _told_engine(engine, asked, of_engine)
     if "seed" in engine_parameters(engine):
         chosen["seed"] = asked["seed"]
     say(f"fitting the {engine} engine")
@@ -258,9 +282,11 @@ def run_network(
     splits = _split_options(fit, asked["split_method"])
     asked["node_split"] = asked["node_split"] or bool(splits)
     with listening(say):
-        frames = _network_frames(
-            fit, splits if asked["node_split"] else None, asked["leave_one_out"], asked["league"], say
-        )
+        frames = _network_frames(fit, splits if asked["node_split"] else None, asked, say)
+    say("analyses of sensitivity")
+    with listening(say):
+        sensitivity = [frames["sensitivity"], *further.of_network(db, fit, asked, printed)]
+    frames["sensitivity"] = _stacked("sensitivity", sensitivity)
     if not printed:
         frames |= {
             "rank_probabilities": fit.rank_probabilities(),
@@ -295,6 +321,33 @@ def run_network(
         versions=versions(*facts.engine(engine).needs),
         **_about(db, asked, analysis),
     )
+
+
+def _classes(db: EvidenceBase, net: Network) -> dict[str, str]:
+    """Class of each treatment of a network that has one, the reference's aside."""
+    rows = db.rows("select treatment, class from treatment where class is not null order by source_line")
+    known = {str(row["treatment"]): str(row["class"]) for row in rows}
+    if found := {name: known[name] for name in net.treatments[1:] if name in known}:
+        return found
+    raise CallError("No treatment of the network has a class: fill in class in treatments.csv.")
+
+
+def _told_engine(engine: str, asked: Mapping[str, Any], of_engine: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of the fit: those given, and the covariates of the network."""
+    given = {key: value for key, value in of_engine.items() if value is not None and value != {}}
+    if asked["covariates"]:
+        given["covariates"] = tuple(asked["covariates"])
+        if "covariates" not in engine_parameters(engine):
+            raise CallError(f"The {engine} engine has no meta-regression: take the engine exact, or mcmc.")
+    chosen = engine_options(engine, given)
+    for name in ("slopes", "centre", "slope_prior_sd"):
+        if name in chosen and not asked["covariates"]:
+            raise CallError(
+                f"--{name.replace('_', '-')} is of a network meta-regression: name a --covariate."
+            )
+    if asked["at"] and not asked["covariates"]:
+        raise CallError("Effects at values are of a network meta-regression: name a --covariate.")
+    return chosen
 
 
 def _split_options(fit: NetworkFit, method: str | None) -> dict[str, str]:
@@ -390,6 +443,10 @@ def run_planned(db: EvidenceBase, row: Mapping[str, Any], *, progress: Progress 
     return run_network(db, **given, progress=progress)
 
 
+_OF_SOME_ENGINES = ("tau2", "tau_prior", "effect_prior_sd")
+"""What a plan may state for all its analyses: engines that take no such option are not told."""
+
+
 def planned_options(row: Mapping[str, Any]) -> dict[str, Any]:
     """Give what a row of table ``plan`` says to `run_pairwise` or `run_network`."""
     kind = row["kind"]
@@ -398,7 +455,10 @@ def planned_options(row: Mapping[str, Any]) -> dict[str, Any]:
     planned = [
         option
         for option in options_of(kind, planned=True)
-        if not option.of_fit or accepted is None or option.takes in accepted
+        if not option.of_fit
+        or accepted is None
+        or option.takes in accepted
+        or (option.name not in _OF_SOME_ENGINES and option.loaded(row[option.column]) is not None)
     ]
     given = {option.takes: option.loaded(row[option.column]) for option in planned}
     del given["kind"]
@@ -416,6 +476,7 @@ def planned_pairwise(db: EvidenceBase, row: Mapping[str, Any]) -> PairwiseFit:
     given = planned_options(row)
     del given["analysis"]
     asked, of_fit = settle("pairwise", given)
+    _priors(of_fit, asked, planned=True)
     return pairwise.fit(db, **{name: asked[name] for name in _OF_PAIRWISE}, **of_fit)
 
 
@@ -483,7 +544,7 @@ def _forms_mixed(frames: Mapping[str, pd.DataFrame], measure: str, form: str) ->
 
 
 def _network_frames(
-    fit: NetworkFit, splits: Mapping[str, str] | None, leave_one_out: bool, league: bool, say: Progress
+    fit: NetworkFit, splits: Mapping[str, str] | None, asked: Mapping[str, Any], say: Progress
 ) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
@@ -499,12 +560,12 @@ def _network_frames(
         "inconsistency": inconsistency,
         "diagnostics": fit.diagnostics(),
         "fit": fit.fit_statistics(),
-        "sensitivity": _importantly_better(fit),
+        "sensitivity": _importantly_better(fit, asked["margin"]),
         "notes": fit.notes(),
     }
-    if league:
+    if asked["league"]:
         frames["league"] = pd.concat([fit.league(model) for model in fit.models], ignore_index=True)
-    if leave_one_out:
+    if asked["leave_one_out"]:
         count = len({study for study, _ in fit.network.studies})
         say(f"leaving out each of {count:,} studies in turn")
         frames["leave_one_out"] = fit.leave_one_out()
@@ -558,17 +619,17 @@ def _note(severity: str, message: str) -> pd.DataFrame:
     return frame("notes", [{"severity": severity, "message": message}])
 
 
-def _importantly_better(fit: NetworkFit) -> pd.DataFrame:
-    """Tabulate how likely each treatment is better by at least the smallest important difference.
+def _importantly_better(fit: NetworkFit, margin: float | None = None) -> pd.DataFrame:
+    """Tabulate how likely each treatment is better by a margin, or by the smallest important difference.
 
     The mean over all others is the P-score for that difference (Mavridis et al. 2020, doi:10.1002/jrsm.1381).
     """
     import pandas as pd
 
     net = fit.network
-    if net.smallest_important_difference is None or net.lower_is_better is None:
+    if (margin is None and net.smallest_important_difference is None) or net.lower_is_better is None:
         return frame("sensitivity")
-    table = fit.superiority()
+    table = fit.superiority(margin)
     pairs = table.assign(quantity="probability versus " + table["versus"])
     over_all = table.groupby(["model", "treatment"], sort=False, as_index=False)[
         ["margin", "probability"]

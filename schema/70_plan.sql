@@ -23,11 +23,35 @@ create table plan (
     subgroup text,
     moderators text,
     reference_levels text,
+    permutations bigint,
+    covariates text,
+    slopes text,
+    centre text,
+    slope_prior_sd text,
+    at_values text,
     where_sql text,
     exclude_high_rob boolean not null default false,
     smd text not null default 'd' check (smd in ('d', 'g')),
     node_split boolean not null default false,
     leave_one_out boolean not null default false,
+    sensitivity text,
+    cumulative text,
+    predictor text,
+    anyway boolean not null default false,
+    side text,
+    selection_step double,
+    selection_direction text,
+    subsets bigint,
+    contribution_method text,
+    margin double,
+    other_tau_priors text,
+    other_effect_prior_sds text,
+    likelihood text,
+    link text,
+    class_effects boolean not null default false,
+    class_sd_prior text,
+    baseline_sd_prior text,
+    draws bigint,
     chains boolean not null default false,
     funnel_order text,
     seed bigint not null default 1,
@@ -55,11 +79,35 @@ comment on column plan.effect_prior_sd is 'Standard deviation of the treatment e
 comment on column plan.subgroup is 'Variable whose levels are pooled apart. Column of studies.csv, arms.csv, measurements.csv or contrasts.csv.';
 comment on column plan.moderators is 'Variables of a meta-regression, as a JSON list; empty for none. moderators in review.toml: columns of studies.csv, arms.csv, measurements.csv or contrasts.csv.';
 comment on column plan.reference_levels is 'Level that the others of a moderator are compared with, as a JSON object by variable; the most frequent where it is not said. reference_levels in review.toml.';
+comment on column plan.permutations is 'Permutations behind a further test of each coefficient of a meta-regression. Whole number; all orders where there are no more; no such test where it is empty.';
+comment on column plan.covariates is 'Variables of a network meta-regression, as a JSON list; empty for none. covariates in review.toml: columns of studies.csv, the same in all arms; engines exact and mcmc.';
+comment on column plan.slopes is 'One slope for all treatments against the reference, or one for each. common or by_treatment; common where it is empty.';
+comment on column plan.centre is 'Values that numeric covariates are centred at, as a JSON object by covariate. Numbers; the mean where there is none.';
+comment on column plan.slope_prior_sd is 'Standard deviation of the normal prior of slopes, as a JSON object by covariate. Numbers; that of the effects over the covariate''s own where there is none.';
+comment on column plan.at_values is 'Values of the variables of a meta-regression at which effects are given too, as a JSON object. at in review.toml: a value of each moderator; of numeric covariates in networks (exact).';
 comment on column plan.where_sql is 'Condition that studies, or effects, must meet. where in review.toml: SQL on columns of studies.csv, arms.csv, measurements.csv or contrasts.csv.';
 comment on column plan.exclude_high_rob is 'Studies at high risk of bias stay out (view high_risk_study). true or false.';
 comment on column plan.smd is 'Form of the SMD in networks: Cohen''s d or Hedges''s g. d unless there is a reason.';
 comment on column plan.node_split is 'Direct and indirect evidence are compared. true or false.';
 comment on column plan.leave_one_out is 'The analysis is repeated without each study. true or false.';
+comment on column plan.sensitivity is 'Analyses of sensitivity that are kept, as a JSON list; empty for all that apply, of a network for none. Pairwise egger, begg, peters, harbord, trim_fill, pet_peese, selection, influence, baujat, outliers, table_tests, gosh, estimators, bayes; network contributions, paths, hat, net_heat, small_study, prior_sensitivity, leave_one_treatment_out; or "all". Tests of a funnel are kept whatever is named.';
+comment on column plan.cumulative is 'Variable in whose order the studies are added one by one; precision for the most precise first. A numeric column of studies.csv, arms.csv, measurements.csv or contrasts.csv, or precision.';
+comment on column plan.predictor is 'What Egger''s test regresses the effects on. se, variance, n, 1/n, sqrt(n), 1/sqrt(n), sqrt(1/n1+1/n2); empty for se, or sqrt(1/n1+1/n2) where the standard error holds the effect; in networks one of these two.';
+comment on column plan.anyway is 'Analyses of sensitivity are carried out where they do not hold, with a note that says so: below ten effects, or of a measure whose standard error depends on the effect. true or false.';
+comment on column plan.side is 'Side on which trim and fill takes studies to be missing. left or right; by Egger''s slope where it is empty.';
+comment on column plan.selection_step is 'One-sided p-value at which the selection model''s probability of publication changes. Between 0 and 1; 0.025 where it is empty.';
+comment on column plan.selection_direction is 'Direction of effects that the selection model takes to be favoured. greater or less; that of the common effect where it is empty.';
+comment on column plan.subsets is 'Most subsets that gosh fits. Whole number; 1,000,000 where it is empty.';
+comment on column plan.contribution_method is 'How contributions are found. random walk or shortest path; random walk where it is empty.';
+comment on column plan.margin is 'By how much a treatment is to be better for the probability of that to be given. On the analysis scale; the outcome''s smallest important difference where it is empty.';
+comment on column plan.other_tau_priors is 'Priors of tau of prior_sensitivity, as a JSON list. As tau_prior.';
+comment on column plan.other_effect_prior_sds is 'Standard deviations of the effects'' prior of prior_sensitivity, as a JSON list. Numbers.';
+comment on column plan.likelihood is 'Likelihood of the engines counts and mcmc. As the engine has them; that of the outcome where it is empty.';
+comment on column plan.link is 'Link of the engines counts and mcmc. As the engine has them; that of the measure where it is empty.';
+comment on column plan.class_effects is 'Effects of treatments of one class are taken as alike: exchangeable about a mean of the class. true or false; engine mcmc, classes of treatments.csv.';
+comment on column plan.class_sd_prior is 'Prior of the standard deviation within classes. As tau_prior, which it is where it is empty.';
+comment on column plan.baseline_sd_prior is 'Prior of the standard deviation of baselines, which are then exchangeable. As tau_prior; engine mcmc; baselines of studies are unrelated where it is empty.';
+comment on column plan.draws is 'Draws of an engine that draws. Whole number; the engine''s own where it is empty.';
 comment on column plan.chains is 'The posterior is drawn by Markov chains too, to show how they converge. true or false; engine exact.';
 comment on column plan.funnel_order is 'Order of treatments that gives the comparison-adjusted funnel plot its direction, an earlier minus a later one (for instance newest first), as a JSON list; empty for that of treatments.csv, active treatments first. funnel_order in review.toml.';
 comment on column plan.seed is 'Seed of anything drawn at random. Whole number.';

@@ -17,6 +17,7 @@ import numpy as np
 from analysis.network import tables
 from analysis.network.data.graph import shared_studies
 from analysis.network.data.network import Array, Network
+from analysis.network.funnel import comparison_adjusted, small_study_tests
 from analysis.network.model.gls import Gls
 from analysis.network.model.sources import Sources, sources
 from analysis.network.protocol import (
@@ -26,6 +27,7 @@ from analysis.network.protocol import (
     LeftOut,
     QTest,
     Ranks,
+    SensitivityRow,
     Shares,
     SplitSummary,
     Statistic,
@@ -265,6 +267,83 @@ class NetworkFit(ABC):
         """
         treatment, versus = self.pair_indices(pairs)
         return tables.weights(self, treatment, versus, lambda model: self.shares(model, treatment, versus))
+
+    def funnel(self, order: Sequence[str], model: str | None = None) -> pd.DataFrame:
+        """Give the points of the comparison-adjusted funnel.
+
+        Parameters
+        ----------
+        order : sequence of str
+            All treatments: see `analysis.network.funnel.comparison_adjusted`.
+        model : str, optional
+
+        Returns
+        -------
+        DataFrame
+            See `analysis.network.tables.funnel`.
+
+        Raises
+        ------
+        CallError
+            If the order is not one of all treatments.
+        """
+        tau2 = self.between(self.chosen_model(model))
+        return tables.funnel(self.network, comparison_adjusted(self.network, tau2, order))
+
+    def small_study_effects(
+        self,
+        order: Sequence[str],
+        model: str | None = None,
+        *,
+        predictor: str | None = None,
+        anyway: bool = False,
+    ) -> pd.DataFrame:
+        """Test the comparison-adjusted funnel for asymmetry, by the rules of a pairwise meta-analysis.
+
+        Parameters
+        ----------
+        order : sequence of str
+            All treatments; see `analysis.network.funnel.comparison_adjusted`.
+        model : str, optional
+        predictor : {"se", "sqrt(1/n1+1/n2)"}, optional
+            Of Egger's regression. Without it se, or sqrt(1/n1+1/n2) for a measure whose standard error
+            depends on the effect (Pustejovsky and Rodgers 2019).
+        anyway : bool
+            Carry out what does not hold (below ten comparisons; Begg's test of a measure whose standard error
+            depends on the effect), with a note.
+
+        Returns
+        -------
+        DataFrame
+            Columns of ``sensitivity``: Egger's regression and Begg's rank test. They take the comparisons of
+            a multi-arm study as independent, and count comparisons that a single study makes, which are their
+            own centre; a note says so. A test that does not hold has a row with the quantity ``refused``.
+
+        Raises
+        ------
+        CallError
+            If the order is not one of all treatments, or the predictor is not known.
+        RefusedError
+            If there are fewer than ten comparisons, all are equally precise, or the predictor needs numbers
+            of participants that are not known.
+        """
+        model = self.chosen_model(model)
+        points = comparison_adjusted(self.network, self.between(model), order)
+        return tables.sensitivity(
+            self,
+            [
+                SensitivityRow(
+                    model,
+                    f"comparison-adjusted funnel, {test.name}",
+                    " > ".join(order),
+                    quantity,
+                    value,
+                    "; ".join(test.notes),
+                )
+                for test in small_study_tests(self.network, points, predictor, anyway)
+                for quantity, value in test.numbers.items()
+            ],
+        )
 
     def fit_statistics(self) -> pd.DataFrame:
         """Tabulate measures of fit, of the whole and by study.

@@ -6,7 +6,7 @@ there are says `analysis.results.COLUMNS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,7 +36,7 @@ from evidence.system.memory import FEWER, refuse_without_room
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.network.frequentist.funnel import Funnel
+    from analysis.network.funnel import Funnel
     from analysis.network.model.inconsistency import NetHeat
     from analysis.network.result import NetworkFit
 
@@ -494,24 +494,35 @@ def funnel(net: Network, points: Funnel) -> pd.DataFrame:
     )
 
 
-def structure(fit: NetworkFit, found: Mapping[str, tuple[pd.DataFrame, ...]]) -> pd.DataFrame:
-    """Tabulate contributions, paths and net heat of each model: ``sensitivity``."""
+def structure(
+    fit: NetworkFit, found: Mapping[str, Mapping[str, pd.DataFrame]], how: str = "random walk"
+) -> pd.DataFrame:
+    """Tabulate what there is of contributions, paths, net heat and hat matrix, by model: ``sensitivity``."""
     import pandas as pd
 
-    parts = []
-    for model, (shares, paths, heat) in found.items():
-        pair = paths["treatment"] + ":" + paths["versus"]
-        columns = [
-            ("contribution, random walk", shares["estimate"], shares["source"], shares["share"]),
-            ("paths", pair, "mean path length", paths["mean_path_length"]),
-            ("paths", pair, "minimal parallelism", paths["minimal_parallelism"]),
-            ("net heat", heat["design"], "contribution of " + heat["detached"], heat["contribution"]),
-            ("net heat", heat["design"], "change on detaching " + heat["detached"], heat["change"]),
-        ]
-        for method, item, quantity, value in columns:
+    parts = [frame("sensitivity")]
+    for model, made in found.items():
+        for method, item, quantity, value in _structure(made, how):
             one = {"method": method, "item": item, "quantity": quantity, "value": value}
             parts.append(frame("sensitivity", _of(fit, model) | one))
-    return pd.concat(parts, ignore_index=True).dropna(subset="value")
+    return pd.concat(parts[1:] or parts, ignore_index=True).dropna(subset="value")
+
+
+def _structure(made: Mapping[str, pd.DataFrame], how: str) -> Iterator[tuple[str, Any, Any, Any]]:
+    """Give method, items, quantities and values of each part."""
+    if (shares := made.get("contributions")) is not None:
+        yield f"contribution, {how}", shares["estimate"], shares["source"], shares["share"]
+    if (paths := made.get("paths")) is not None:
+        pair = paths["treatment"] + ":" + paths["versus"]
+        yield "paths", pair, "mean path length", paths["mean_path_length"]
+        yield "paths", pair, "minimal parallelism", paths["minimal_parallelism"]
+    if (heat := made.get("net_heat")) is not None:
+        yield "net heat", heat["design"], "contribution of " + heat["detached"], heat["contribution"]
+        yield "net heat", heat["design"], "change on detaching " + heat["detached"], heat["change"]
+    if (hat := made.get("hat")) is not None:
+        rows, columns = list(hat.index), list(hat.columns)
+        items = [row for row in rows for _ in columns]
+        yield "hat matrix", items, columns * len(rows), hat.to_numpy().ravel()
 
 
 def sensitivity(fit: NetworkFit, found: Iterable[SensitivityRow]) -> pd.DataFrame:

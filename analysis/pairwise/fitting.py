@@ -417,7 +417,9 @@ class PairwiseFit:
 
     # --- all of these, and moderators -----------------------------------------------------------------------
 
-    def sensitivity(self, methods: Collection[str] | None = None) -> pd.DataFrame:
+    def sensitivity(
+        self, methods: Collection[str] | None = None, settings: sensitivity.Settings | None = None
+    ) -> pd.DataFrame:
         """Run every sensitivity analysis that applies, one under the other, as rows of the frame sensitivity.
 
         Influence, Baujat, outliers (up to `sensitivity.LARGE` studies), for odds ratios Peters and Harbord,
@@ -428,9 +430,12 @@ class PairwiseFit:
         Parameters
         ----------
         methods : collection of str, optional
-            Only those of these names, as they stand in the column method.
+            Only those of these names, as they stand in the column method; also what does not apply, which is
+            then refused by name.
+        settings : sensitivity.Settings, optional
+            What they are told; the usual without it.
         """
-        return sensitivity.every(self, methods)
+        return sensitivity.every(self, methods, settings)
 
     def meta_regression(
         self, *terms: str, reference_levels: Mapping[str, str] | None = None

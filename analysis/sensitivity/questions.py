@@ -112,7 +112,11 @@ def estimators(source: EvidenceBase | pd.DataFrame, **question: Any) -> pd.DataF
     DataFrame
         As `effect_measures`; case is ``estimator, interval``. The common effect stands once.
     """
-    start, asked = pairwise.fit(source, **question), question.get("prediction")
+    return of_estimators(pairwise.fit(source, **question), question.get("prediction"))
+
+
+def of_estimators(start: pairwise.PairwiseFit, asked: str | None = None) -> pd.DataFrame:
+    """Answer the question of a fit as `estimators` does; `asked` is the prediction interval asked for."""
     fits = {
         f"{tau2}, {ci}": pairwise.PairwiseFit.of(
             start.contrasts,

@@ -9,32 +9,52 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evidence.commands.options import FILE, SAVE, example, options_of_analysis
+from evidence.commands.options import FILE, SAVE, F, example, options_of_analysis
 from evidence.commands.progress import status
+from evidence.errors import CallError
 
 if TYPE_CHECKING:
     from evidence.results import Run
 
-_FORMAT = click.option(
-    "--format",
-    "form",
-    type=click.Choice(("table", "json")),
-    default="table",
-    show_default=True,
-    help="A table to read, or all result rows at full precision.",
-)
+_FRAMES = (
+    "estimates", "heterogeneity", "ranking", "rank_probabilities", "inconsistency", "leave_one_out",
+    "sensitivity", "weights", "fit", "diagnostics", "convergence", "contrasts", "notes", "exclusions",
+    "league",
+)  # fmt: skip
+
+
+def _printing(function: F) -> F:
+    """How a run is printed."""
+    function = click.option(
+        "--table",
+        "table",
+        type=click.Choice(_FRAMES),
+        help="Which rows --format csv or md prints. Default: sensitivity where an analysis of it was named, "
+        "else estimates.",
+    )(function)
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(("table", "json", "csv", "md")),
+        default="table",
+        show_default=True,
+        help="Tables to read; all result rows as one JSON object; or one kind of them as CSV or Markdown. "
+        "JSON and CSV have every digit.",
+    )(function)
 
 
 @click.command(
-    epilog=example("evidence pool diabetes --outcome hba1c --measure MD --treatment metf --versus plac")
+    epilog=example(
+        "evidence pool diabetes --outcome hba1c --measure MD --treatment metf --versus plac",
+        "evidence pool diabetes --outcome hba1c --measure MD --treatment rosi --versus plac --influence",
+        "evidence pool diabetes --outcome hba1c --measure MD --treatment rosi --versus plac --moderator year",
+    )
 )
 @FILE
 @options_of_analysis("pairwise")
-@_FORMAT
+@_printing
 @SAVE
-def pool(
-    file: str, form: str, save: bool, tau2: str, reference_levels: tuple[str, ...], **options: Any
-) -> None:
+def pool(file: str, form: str, table: str | None, save: bool, tau2: str, **options: Any) -> None:
     """Meta-analyse one treatment against one comparator.
 
     Common-effect and random-effects models are both shown.
@@ -44,31 +64,32 @@ def pool(
 
     given = {key: value for key, value in options.items() if value is not None}
     with status() as say, open_base(file) as db:
-        levels = dict(map(_level, reference_levels))
         run = run_pairwise(
             db,
             tau2=_number(tau2),
-            reference_levels=levels,
             progress=say,
             printed=form == "table" and not save,
             **given,
         )
-    _finish(file, run, form, save)
+    _finish(file, run, form, table, save)
 
 
 @click.command(
     epilog=example(
         "evidence nma diabetes --outcome hba1c --measure MD --reference plac",
         "evidence nma smoking --outcome cessation --measure OR --engine exact --format json",
+        "evidence nma diabetes --outcome hba1c --measure MD --contributions --net-heat",
+        "evidence nma diabetes --outcome hba1c --measure MD --engine exact --covariate year",
     )
 )
 @FILE
 @options_of_analysis("network")
-@_FORMAT
+@_printing
 @SAVE
 def nma(
     file: str,
     form: str,
+    table: str | None,
     save: bool,
     model: str,
     treatments: tuple[str, ...],
@@ -92,7 +113,7 @@ def nma(
             printed=form == "table" and not save,
             **options,
         )
-    _finish(file, run, form, save)
+    _finish(file, run, form, table, save)
 
 
 @click.command(
@@ -129,14 +150,6 @@ def analyse(file: str) -> None:
         sys.exit(1)
 
 
-def _level(text: str) -> tuple[str, str]:
-    """Read a level of a moderator: COLUMN=LEVEL."""
-    name, equals, level = text.partition("=")
-    if not (name and equals and level):
-        raise click.BadParameter(f"{text!r} is not COLUMN=LEVEL.", param_hint="--reference-level")
-    return name.strip(), level.strip()
-
-
 def _number(text: str) -> str | float:
     """Read a number where one is given in place of a method's name."""
     try:
@@ -145,7 +158,9 @@ def _number(text: str) -> str | float:
         return text
 
 
-def _finish(file: str, run: Run, form: str, keep: bool) -> None:
+def _finish(file: str, run: Run, form: str, table: str | None, keep: bool) -> None:
+    if table is not None and form not in ("csv", "md"):
+        raise CallError("--table chooses the rows of --format csv or md: give one of these, too.")
     if keep:
         from evidence.opening import own_file
         from evidence.results import save
@@ -155,8 +170,27 @@ def _finish(file: str, run: Run, form: str, keep: bool) -> None:
         json.dump(run.document(), sys.stdout, ensure_ascii=False, allow_nan=False, indent=1)
         sys.stdout.write("\n")
         return
+    if form in ("csv", "md"):
+        _print_one(
+            run, table or ("sensitivity" if run.specification.get("sensitivity") else "estimates"), form
+        )
+        return
     from evidence.commands.display import show_run
 
     show_run(run, sys.stdout)
     if keep:
         click.echo(f"Kept in {Path(file)}: evidence trace {file} {run.run_id}")
+
+
+def _print_one(run: Run, name: str, form: str) -> None:
+    """Print one frame of a run, with the columns of its table of results."""
+    from evidence.output import write_csv, write_markdown
+    from evidence.system.frames import records
+
+    frame = run.frames.get(name)
+    if frame is None:
+        there = ", ".join(name for name in _FRAMES if name in run.frames)
+        raise CallError(f"This run has no rows of {name}; it has {there}.")
+    columns = list(frame.columns)
+    rows = ([row[column] for column in columns] for row in records(frame))
+    (write_csv if form == "csv" else write_markdown)(columns, rows, sys.stdout)

@@ -34,6 +34,7 @@ def show_run(run: Run, stream: TextIO) -> None:
     _effects(run, stream)
     _heterogeneity(run, stream)
     _meta_regression(run, stream)
+    _further(run, stream)
     _ranking(run, stream)
     _league(run, stream)
     _inconsistency(run, stream)
@@ -145,9 +146,11 @@ def _subgroup_tests(run: Run) -> Iterable[str]:
 def _meta_regression(run: Run, stream: TextIO) -> None:
     """Show coefficients and tests of a meta-regression, and what it leaves unexplained."""
     found = {item: row for (_, item), row in _quantities(run, "meta-regression").items()}
-    if not found:
+    if not found or run.kind != "pairwise":
         return
-    notes = {row["item"]: row["note"] for row in _records(run, "sensitivity")}
+    notes = {
+        row["item"]: row["note"] for row in _records(run, "sensitivity") if row["method"] == "meta-regression"
+    }
     cells = [
         [
             item,
@@ -167,6 +170,15 @@ def _meta_regression(run: Run, stream: TextIO) -> None:
         f"Residual tau2 {display(rest['tau2'])}, I2 {percent(rest['i2'])}, "
         f"explained between-study variance (R2) {percent(rest['r2']) or NO_R2}.\n"
     )
+
+
+def _further(run: Run, stream: TextIO) -> None:
+    """Print analyses of sensitivity, where a run has some."""
+    frame = run.frames["sensitivity"]
+    if len(frame):
+        from evidence.commands.further import show_further
+
+        show_further(run, stream, _table)
 
 
 def _quantities(run: Run, method: str) -> dict[tuple[str, str], dict[str, float | None]]:

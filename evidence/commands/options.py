@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from evidence.folder.options import OPTIONS, Kind, options_of
+from evidence.folder import further
+from evidence.folder.options import OPTIONS, Flag, Kind, Option, options_of
 
 if TYPE_CHECKING:
     from evidence.query import EvidenceBase
@@ -44,19 +45,79 @@ def declared(name: str, kind: Kind) -> Callable[[F], F]:
     flag = option.flag_of(kind)
     if flag is None:
         raise LookupError(f"The option {name} of a {kind} analysis is not declared for commands.")
+    if flag.each:
+        return _words_with_flags(option, flag)
     default = option.default if flag.default is ... else flag.default
-    spelled = flag.name or "--" + option.name.replace("_", "-")
+    spelled = flag.name.split() if flag.name else [_spelled(option.name)]
     settings: dict[str, Any] = {"help": flag.help, "metavar": flag.metavar, "required": flag.required}
     if option.typed in (list, dict):
-        settings |= {"multiple": True}
+        settings |= {"multiple": True, "callback": _pairs if option.typed is dict else None}
+        settings |= {"type": _Pair(option.values) if option.typed is dict else _TYPES[option.values]}
     elif option.typed is bool:
-        settings |= {"default": default, "is_flag": True, "show_default": "/" in spelled}
+        settings |= {"default": default, "is_flag": True, "show_default": any("/" in one for one in spelled)}
     else:
         choice = click.Choice(option.choices) if flag.only_choices else _TYPES[option.typed]
         settings |= {"type": choice}
         # A default of None, given, would stand in for what is required.
         settings |= {} if default is None else {"default": default, "show_default": True}
-    return click.option(spelled, option.takes, **settings)
+        settings |= {} if flag.alone is None else {"is_flag": False, "flag_value": flag.alone}
+    return click.option(*spelled, option.takes, **settings)
+
+
+def _spelled(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _words_with_flags(option: Option, flag: Flag) -> Callable[[F], F]:
+    """Give the words of a list a flag each, and one to all: together they make the list."""
+
+    def gather(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+        found = context.params.setdefault(option.takes, [])
+        if value:
+            found.append((parameter.name or "").removeprefix(f"{option.takes}_"))
+
+    def decorate(function: F) -> F:
+        for word, said in reversed({further.ALL: flag.help, **flag.each}.items()):
+            spelled = _spelled(option.name if word == further.ALL else word)
+            function = click.option(
+                spelled,
+                f"{option.takes}_{word}",
+                is_flag=True,
+                help=said,
+                callback=gather,
+                expose_value=False,
+            )(function)
+        return function
+
+    return decorate
+
+
+class _Pair(click.ParamType):
+    """A value of something: NAME=VALUE."""
+
+    name = "NAME=VALUE"
+
+    def __init__(self, values: type) -> None:
+        self.values = values
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Part it; numbers are read as such where the option takes them."""
+        name, equals, text = (part.strip() for part in str(value).partition("="))
+        if not (name and equals and text):
+            wanted = getattr(param, "metavar", None) or self.name
+            self.fail(f"{value!r} is not {wanted}.", param, ctx)
+        if self.values is str:
+            return name, text
+        try:
+            return name, float(text)
+        except ValueError:
+            if self.values is float:
+                self.fail(f"{text!r} of {name} is no number.", param, ctx)
+        return name, text
+
+
+def _pairs(context: click.Context, parameter: click.Parameter, value: tuple[Any, ...]) -> dict[str, Any]:
+    return dict(value)
 
 
 def options_of_analysis(kind: Kind) -> Callable[[F], F]:

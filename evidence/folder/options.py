@@ -17,6 +17,7 @@ from typing import Any, Literal
 from evidence import facts
 from evidence.errors import CallError
 from evidence.facts.timepoint import RULES, TimepointRule
+from evidence.folder import further
 from evidence.names import suggestion
 from evidence.system.resources import schema_directory
 
@@ -40,13 +41,17 @@ class Flag:
     ----------
     help : str
     name : str or None
-        Where it is not ``--`` and the option's name.
+        Where it is not ``--`` and the option's name; several spellings apart by blanks.
     metavar : str or None
     default : object
         Where it is not the option's.
     required : bool
     only_choices : bool
         Whether nothing but the option's choices can be given; else the function that is called decides.
+    alone : str or None
+        What it means without a value, where it can stand without.
+    each : mapping of str to str
+        Of a list: words of it that have a flag of their own each, with its help.
     """
 
     help: str
@@ -55,6 +60,8 @@ class Flag:
     default: Any = ...
     required: bool = False
     only_choices: bool = False
+    alone: str | None = None
+    each: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,8 @@ class Option:
     kept : {"always", "where set", "never"}
         When a run's specification, and so its id, has it. A new option is kept where it is set: the ids of
         runs without it stay.
+    values : type
+        Of a list's or a dict's values: str, float, or object for numbers and texts.
     flag : Flag, optional
         How commands take it; without it they do not.
     flags : mapping of kind to Flag
@@ -119,6 +128,7 @@ class Option:
     instead: str = ""
     of_fit: bool = False
     kept: Literal["always", "where set", "never"] = "where set"
+    values: type = str
     flag: Flag | None = None
     flags: Mapping[Kind, Flag] = field(default_factory=dict)
 
@@ -199,6 +209,24 @@ def _no_seed(value: int) -> tuple[str, str] | None:
     return None if 0 <= value < 2**63 else (f"is {value}", "write a number from 0 to 2^63 - 1")
 
 
+def _no_analysis(names: list[Any]) -> tuple[str, str] | None:
+    return further.wrong_names(names, {**further.PAIRWISE, **further.NETWORK})
+
+
+def _not_a_share(value: float) -> tuple[str, str] | None:
+    return None if 0 < value < 1 else (f"is {value}", "write a one-sided p-value between 0 and 1")
+
+
+def _not_counting(value: int) -> tuple[str, str] | None:
+    return None if value >= 1 else (f"is {value}", "write a whole number from 1 on")
+
+
+def _below_zero(value: float) -> tuple[str, str] | None:
+    return None if value >= 0 else (f"is {value}", "write 0 or a positive number")
+
+
+PREDICTORS = ("se", "variance", "n", "1/n", "sqrt(n)", "1/sqrt(n)", "sqrt(1/n1+1/n2)")
+"""What Egger's test can regress the effects on."""
 _ENGINES = {engine.code: engine.label for engine in facts.engines()}
 _SMD = {str(form.form): str(form.form_name) for form in facts.forms("SMD")}
 _MEASURES = ", ".join(found.code for found in facts.measures(given=facts.REVIEW))
@@ -299,12 +327,12 @@ OPTIONS: dict[str, Option] = {
             elsewhere="unread", of_fit=True,
             flag=Flag("Several effects of one study (arms of one treatment, experiments): "
             f"{', '.join(facts.dependence())} (default: the first).", metavar="METHOD")),
-        Option("tau_prior", NETWORK,
+        Option("tau_prior", BOTH,
             "Prior of the between-study standard deviation (Bayesian engines). For example uniform(0, 5), "
             "in the outcome's unit.",
             elsewhere="unread", of_fit=True,
             flag=Flag('Prior of tau (Bayesian), e.g. "uniform(0, 5)".', metavar="PRIOR")),
-        Option("effect_prior_sd", NETWORK,
+        Option("effect_prior_sd", BOTH,
             "Standard deviation of the treatment effects' normal prior (Bayesian engines). In the "
             "outcome's unit.",
             typed=float, wrong=_not_above_zero, constraint="check (effect_prior_sd > 0)",
@@ -314,7 +342,7 @@ OPTIONS: dict[str, Option] = {
             "Variable whose levels are pooled apart. Column of studies.csv, arms.csv, measurements.csv or "
             "contrasts.csv.",
             takes="by", of_fit=True,
-            flag=Flag("Variable of studies, arms or effects that makes subgroups.", name="--by",
+            flag=Flag("Variable of studies, arms or effects that makes subgroups.", name="--by --subgroup",
                 metavar="COLUMN")),
         Option("separate_tau2", PAIRWISE,
             typed=bool, default=True, of_fit=True,
@@ -324,14 +352,55 @@ OPTIONS: dict[str, Option] = {
             "Variables of a meta-regression, as a JSON list; empty for none. moderators in review.toml: "
             "columns of studies.csv, arms.csv, measurements.csv or contrasts.csv.",
             typed=list, default=(), kept="always",
-            flag=Flag("Regress the effects on this variable of studies, arms or effects; repeat it for "
-            "several at once.", name="--moderator", metavar="COLUMN")),
+            flag=Flag("Meta-regression: regress the effects on this variable of studies, arms or effects, a "
+            "number as it is, anything else as categories; repeat it for several at once.",
+            name="--moderator --covariate", metavar="COLUMN")),
         Option("reference_levels", PAIRWISE,
             "Level that the others of a moderator are compared with, as a JSON object by variable; the "
             "most frequent where it is not said. reference_levels in review.toml.",
             typed=dict,
             flag=Flag("Compare the other levels of a moderator with this one. Default: the one that most "
             "studies have.", name="--reference-level", metavar="COLUMN=LEVEL")),
+        Option("permutations", PAIRWISE,
+            "Permutations behind a further test of each coefficient of a meta-regression. Whole number; all "
+            "orders where there are no more; no such test where it is empty.",
+            typed=int, wrong=_not_counting,
+            flag=Flag("Test the coefficients of the meta-regression by this many permutations, too.",
+                metavar="N")),
+        Option("covariates", NETWORK,
+            "Variables of a network meta-regression, as a JSON list; empty for none. covariates in "
+            "review.toml: columns of studies.csv, the same in all arms; engines exact and mcmc.",
+            typed=list, default=(), instead="write moderators",
+            flag=Flag("Network meta-regression on this variable of studies (engines exact, mcmc): a number "
+            "about its mean, anything else as categories; repeat it for several.",
+            name="--covariate --moderator", metavar="COLUMN")),
+        Option("slopes", NETWORK,
+            "One slope for all treatments against the reference, or one for each. common or by_treatment; "
+            "common where it is empty.",
+            choices=("common", "by_treatment"), of_fit=True,
+            flag=Flag("One slope for all treatments against the reference (common, the default), or one for "
+            "each (by_treatment).", only_choices=True)),
+        Option("centre", NETWORK,
+            "Values that numeric covariates are centred at, as a JSON object by covariate. Numbers; the mean "
+            "where there is none.",
+            typed=dict, values=float, of_fit=True,
+            flag=Flag("Centre a numeric covariate here: effects are those at this value. Default: its mean.",
+                metavar="COLUMN=NUMBER")),
+        Option("slope_prior_sd", NETWORK,
+            "Standard deviation of the normal prior of slopes, as a JSON object by covariate. Numbers; that "
+            "of the effects over the covariate's own where there is none.",
+            typed=dict, values=float, of_fit=True,
+            flag=Flag("Standard deviation of the prior of a covariate's slopes.", metavar="COLUMN=SD")),
+        Option("at", BOTH,
+            "Values of the variables of a meta-regression at which effects are given too, as a JSON object. "
+            "at in review.toml: a value of each moderator; of numeric covariates in networks (exact).",
+            typed=dict, values=object, column="at_values",
+            flags={
+                "pairwise": Flag("Predict the effect at these values of the moderators, one for each.",
+                    metavar="COLUMN=VALUE"),
+                "network": Flag("Give the effects at these values of numeric covariates, too (exact).",
+                    metavar="COLUMN=NUMBER"),
+            }),
         Option("where", BOTH,
             "Condition that studies, or effects, must meet. where in review.toml: SQL on columns of "
             "studies.csv, arms.csv, measurements.csv or contrasts.csv.",
@@ -359,6 +428,107 @@ OPTIONS: dict[str, Option] = {
             "The analysis is repeated without each study. true or false.",
             typed=bool, default=False, elsewhere="unread", kept="always",
             flag=Flag("Refit without each study.")),
+        Option("sensitivity", BOTH,
+            "Analyses of sensitivity that are kept, as a JSON list; empty for all that apply, of a network "
+            f"for none. Pairwise {', '.join(further.PAIRWISE)}; network {', '.join(further.NETWORK)}; or "
+            f'"{further.ALL}". Tests of a funnel are kept whatever is named.',
+            typed=list, default=(), wrong=_no_analysis,
+            flags={
+                "pairwise": Flag("All analyses of sensitivity that apply.", each=further.PAIRWISE),
+                "network": Flag("All analyses of sensitivity that apply.", each=further.NETWORK),
+            }),
+        Option("cumulative", PAIRWISE,
+            "Variable in whose order the studies are added one by one; precision for the most precise first. "
+            "A numeric column of studies.csv, arms.csv, measurements.csv or contrasts.csv, or precision.",
+            flag=Flag("Add the studies one by one, in the order of this variable (alone: year), or of "
+            "precision.", metavar="[COLUMN]", alone="year")),
+        Option("predictor", BOTH,
+            "What Egger's test regresses the effects on. "
+            f"{', '.join(PREDICTORS)}; empty for se, or sqrt(1/n1+1/n2) where the standard error holds the "
+            "effect; in networks one of these two.",
+            choices=PREDICTORS,
+            flag=Flag(f"Of Egger's test: {', '.join(PREDICTORS)}. Default: se, or sqrt(1/n1+1/n2) for a "
+            "measure whose standard error depends on the effect.", metavar="NAME", only_choices=True)),
+        Option("anyway", BOTH,
+            "Analyses of sensitivity are carried out where they do not hold, with a note that says so: below "
+            "ten effects, or of a measure whose standard error depends on the effect. true or false.",
+            typed=bool, default=False,
+            flag=Flag("Carry out what does not hold, too, with a note: tests of a funnel of fewer than ten "
+            "effects, or of a measure whose standard error depends on the effect.")),
+        Option("side", PAIRWISE,
+            "Side on which trim and fill takes studies to be missing. left or right; by Egger's slope where "
+            "it is empty.",
+            choices=("left", "right"),
+            flag=Flag("Side of trim and fill: left or right. Default: by the sign of Egger's slope.",
+                metavar="SIDE", only_choices=True)),
+        Option("selection_step", PAIRWISE,
+            "One-sided p-value at which the selection model's probability of publication changes. Between 0 "
+            "and 1; 0.025 where it is empty.",
+            typed=float, wrong=_not_a_share,
+            flag=Flag("Step of the selection model, a one-sided p-value. Default: 0.025.", metavar="P")),
+        Option("selection_direction", PAIRWISE,
+            "Direction of effects that the selection model takes to be favoured. greater or less; that of "
+            "the common effect where it is empty.",
+            choices=("greater", "less"),
+            flag=Flag("Direction that is favoured: greater or less. Default: that of the common effect.",
+                metavar="DIRECTION", only_choices=True)),
+        Option("subsets", PAIRWISE,
+            "Most subsets that gosh fits. Whole number; 1,000,000 where it is empty.",
+            typed=int, wrong=_not_counting,
+            flag=Flag("Most subsets for --gosh; a sample where there are more. Default: 1000000.",
+                metavar="N")),
+        Option("contribution_method", NETWORK,
+            "How contributions are found. random walk or shortest path; random walk where it is empty.",
+            choices=("random walk", "shortest path"),
+            flag=Flag("Of --contributions: random walk (default) or shortest path.", metavar="METHOD",
+                only_choices=True)),
+        Option("margin", NETWORK,
+            "By how much a treatment is to be better for the probability of that to be given. On the "
+            "analysis scale; the outcome's smallest important difference where it is empty.",
+            typed=float, wrong=_below_zero,
+            flag=Flag("Give the probability of being better by at least this much, on the analysis scale. "
+            "Default: the outcome's smallest important difference.", metavar="NUMBER")),
+        Option("other_tau_priors", NETWORK,
+            "Priors of tau of prior_sensitivity, as a JSON list. As tau_prior.",
+            typed=list, default=(),
+            flag=Flag("A prior of tau for --prior-sensitivity; repeat it.", name="--other-tau-prior",
+                metavar="PRIOR")),
+        Option("other_effect_prior_sds", NETWORK,
+            "Standard deviations of the effects' prior of prior_sensitivity, as a JSON list. Numbers.",
+            typed=list, default=(), values=float,
+            flag=Flag("A standard deviation of the effects' prior for --prior-sensitivity; repeat it.",
+                name="--other-effect-prior-sd", metavar="SD")),
+        Option("likelihood", NETWORK,
+            "Likelihood of the engines counts and mcmc. As the engine has them; that of the outcome where it "
+            "is empty.",
+            of_fit=True,
+            flag=Flag("Likelihood (counts, mcmc): normal, binomial or poisson. Default: the outcome's.",
+                metavar="NAME")),
+        Option("link", NETWORK,
+            "Link of the engines counts and mcmc. As the engine has them; that of the measure where it is "
+            "empty.",
+            of_fit=True, flag=Flag("Link (counts, mcmc). Default: the measure's.", metavar="NAME")),
+        Option("class_effects", NETWORK,
+            "Effects of treatments of one class are taken as alike: exchangeable about a mean of the class. "
+            "true or false; engine mcmc, classes of treatments.csv.",
+            typed=bool, default=False,
+            flag=Flag("Take the effects of one class (treatments.csv) as exchangeable about the class's mean "
+            "(mcmc).")),
+        Option("class_sd_prior", NETWORK,
+            "Prior of the standard deviation within classes. As tau_prior, which it is where it is empty.",
+            of_fit=True,
+            flag=Flag("Prior of the standard deviation within classes (mcmc). Default: that of tau.",
+                metavar="PRIOR")),
+        Option("baseline_sd_prior", NETWORK,
+            "Prior of the standard deviation of baselines, which are then exchangeable. As tau_prior; engine "
+            "mcmc; baselines of studies are unrelated where it is empty.",
+            of_fit=True,
+            flag=Flag("Take the baselines of studies as exchangeable, with this prior of their standard "
+            "deviation (mcmc).", metavar="PRIOR")),
+        Option("draws", NETWORK,
+            "Draws of an engine that draws. Whole number; the engine's own where it is empty.",
+            typed=int, wrong=_not_counting, of_fit=True,
+            flag=Flag("Draws of the engine. Default: its own.", metavar="N")),
         Option("league", NETWORK,
             typed=bool, default=False, kept="never",
             flag=Flag("Add the league table, the best treatment first.")),
@@ -371,15 +541,27 @@ OPTIONS: dict[str, Option] = {
             "minus a later one (for instance newest first), as a JSON list; empty for that of "
             "treatments.csv, active treatments first. funnel_order in review.toml.",
             typed=list,
-            instead="leave funnel_order out; `treatment` and `versus` give the funnel plot its direction"),
-        Option("seed", NETWORK,
+            instead="leave funnel_order out; `treatment` and `versus` give the funnel plot its direction",
+            flag=Flag("Order of the comparison-adjusted funnel, an earlier treatment minus a later one; "
+            "repeat it. Default: that of treatments.csv, active treatments first.", metavar="TREATMENT")),
+        Option("seed", BOTH,
             "Seed of anything drawn at random. Whole number.",
             typed=int, default=1, wrong=_no_seed, shared=True, elsewhere="unread", kept="never",
-            flag=Flag("For engines that draw.")),
+            flags={
+                "pairwise": Flag("Of what --gosh and --permutations draw."),
+                "network": Flag("For engines that draw."),
+            }),
     )
 }
 # fmt: on
 """Every option, by its key in review.toml, in the order of the columns of ``plan``."""
+
+
+ALSO_CALLED: dict[Kind, dict[str, str]] = {
+    "pairwise": {"by": "subgroup", "covariates": "moderators"},
+    "network": {"moderators": "covariates"},
+}
+"""Other names of keys, by the kind of analysis: those of the commands."""
 
 
 def options_of(kind: Kind | None = None, *, planned: bool = False) -> Iterator[Option]:

@@ -15,8 +15,9 @@ from evidence import facts
 from evidence.errors import CallError
 from evidence.facts.timepoint import TimepointRule, TimeRuleError, in_days
 from evidence.folder.checks import Sheets
+from evidence.folder.further import of_kind, wrong_names
 from evidence.folder.layout import FILES, KINDS
-from evidence.folder.options import ALL_OUTCOMES, OPTIONS, options_of, planned_row
+from evidence.folder.options import ALL_OUTCOMES, ALSO_CALLED, OPTIONS, Kind, options_of, planned_row
 from evidence.folder.sheet import Problems
 from evidence.folder.variables import variable_names
 from evidence.names import suggestion, visible
@@ -51,6 +52,10 @@ def analysis_keys() -> dict[str, type]:
     return {option.name: option.typed for option in options_of(planned=True)}
 
 
+ALL_NAMES = {**of_kind("pairwise"), **of_kind("network")}
+"""Every analysis of sensitivity."""
+
+_KIND = {"network": "a network", "pairwise": "pairwise"}
 _WORD = {
     str: "a text",
     bool: "true or false",
@@ -158,7 +163,9 @@ def read_protocol(path: Path, problems: Problems) -> Protocol | None:
             if not isinstance(entry, dict):
                 problems.error("an analysis is not a table", "write [[protocol.analysis]]", file=FILE_NAME)
                 continue
-            _keys(entry, analysis_keys(), f"analysis {entry.get('name', number)!r}", text, problems)
+            where = f"analysis {entry.get('name', number)!r}"
+            entry = _renamed(entry, where, text, problems)
+            _keys(entry, analysis_keys(), where, text, problems)
             protocol.analyses.append(entry)
         for number, entry in enumerate(protocol.settings.pop("figure", []), 1):
             if not isinstance(entry, dict):
@@ -173,6 +180,29 @@ def read_protocol(path: Path, problems: Problems) -> Protocol | None:
             if len(usable) == len(FIGURE_KEYS):
                 protocol.figures.append(usable)
     return protocol
+
+
+def _kind_of(entry: Mapping[str, Any]) -> Kind:
+    """Tell what an analysis is: what it says, else pairwise where it names a treatment."""
+    usual: Kind = "pairwise" if "treatment" in entry else "network"
+    said: Any = entry.get("kind", usual)
+    return said if said in ALSO_CALLED else usual
+
+
+def _renamed(entry: Mapping[str, Any], where: str, text: str, problems: Problems) -> dict[str, Any]:
+    """Give keys the name that the plan has for them, where they go by another (`options.ALSO_CALLED`)."""
+    also, found = ALSO_CALLED[_kind_of(entry)], dict[str, Any]()
+    for key, value in entry.items():
+        name = also.get(key, key)
+        if name in found or (name != key and name in entry):
+            problems.error(
+                f"{where} has {key} and {name}, which are one",
+                f"write {name} alone",
+                file=FILE_NAME,
+                line=_line(text, key),
+            )
+        found[name] = value
+    return found
 
 
 def check_expected(protocol: Protocol, sheets: Sheets, problems: Problems) -> None:
@@ -301,6 +331,7 @@ def plan(protocol: Protocol, sheets: Sheets, problems: Problems) -> list[dict[st
         if analysis is None:
             continue
         _refuse_strangers(entry, analysis["kind"], where, problems)
+        _check_further(analysis, analysis["kind"], where, problems)
         if (name := analysis["name"]) in compiled:
             problems.error(f"two analyses are called {name!r}", "give each its own name", file=FILE_NAME)
         else:
@@ -401,8 +432,10 @@ def _check_variables(
     files = "studies.csv, arms.csv, measurements.csv or contrasts.csv"
     moderators, levels = entry.get("moderators", ()), entry.get("reference_levels", {})
     _known(entry.get("subgroup"), variables, "variable", where, files, problems)
-    for name in moderators:
+    for name in (*moderators, *entry.get("covariates", ())):
         _known(name, variables, "variable", where, files, problems)
+    if entry.get("cumulative") != PRECISION:
+        _known(entry.get("cumulative"), (*variables, PRECISION), "variable", where, files, problems)
     for name, level in levels.items():
         if not isinstance(level, str):
             problems.error(
@@ -416,14 +449,56 @@ def _check_variables(
             )
 
 
+PRECISION = "precision"
+"""Order of a cumulative analysis that is no variable."""
+
+_OF_REGRESSION = {
+    "pairwise": ("moderators", ("permutations", "at")),
+    "network": ("covariates", ("slopes", "centre", "slope_prior_sd", "at")),
+}
+"""Key of the variables of a meta-regression, and what belongs to it, by the kind of analysis."""
+
+
+def _check_further(entry: Mapping[str, Any], kind: Kind, where: str, problems: Problems) -> None:
+    """Check analyses of sensitivity and what belongs to a meta-regression, together with the others."""
+    names = [name for name in entry.get("sensitivity", ()) if not wrong_names([name], ALL_NAMES)]
+    if wrong := wrong_names(names, of_kind(kind)):
+        problems.error(
+            f"{where} is {_KIND[kind]}, which has no {wrong[0].removeprefix('names ').strip(chr(39))}",
+            f"its analyses of sensitivity are {', '.join(of_kind(kind))}",
+            file=FILE_NAME,
+        )
+    key, belonging = _OF_REGRESSION[kind]
+    variables = [str(name) for name in entry.get(key, ())]
+    for name in belonging:
+        if not entry.get(name):
+            continue
+        if not variables:
+            problems.error(
+                f"{where}: {name} is of a meta-regression",
+                f"name its variables: `{key} = [...]`",
+                file=FILE_NAME,
+            )
+        for variable, value in entry[name].items() if isinstance(entry[name], dict) else ():
+            if variables and variable not in variables:
+                problems.error(
+                    f"{where}: {name} has {variable!r}, which is none of its {key}",
+                    suggestion(variable, variables),
+                    file=FILE_NAME,
+                )
+            elif OPTIONS[name].values is float and not isinstance(value, int | float):
+                problems.error(
+                    f"{where}: {name} of {variable} is {value!r}", "write a number", file=FILE_NAME
+                )
+
+
 def _refuse_strangers(entry: Mapping[str, Any], kind: str, where: str, problems: Problems) -> None:
     """Refuse options of another kind of analysis, but for those that may stand unread."""
-    is_kind, other = {
-        "network": ("a network", "write `treatment` and `versus`"),
-        "pairwise": ("pairwise", 'write `kind = "network"`'),
-    }[kind]
-    for key in entry:
-        if kind not in OPTIONS[key].kinds and OPTIONS[key].elsewhere == "refused":
+    is_kind = _KIND[kind]
+    other = "write `treatment` and `versus`" if kind == "network" else 'write `kind = "network"`'
+    for key, value in entry.items():
+        idle = kind in OPTIONS[key].kinds or OPTIONS[key].elsewhere == "unread"
+        if not idle and value is not OPTIONS[key].default:
             problems.error(
                 f"{where} is {is_kind}, which takes no {key}",
                 OPTIONS[key].instead or f"leave {key} out, or {other}",

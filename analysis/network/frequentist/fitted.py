@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -14,7 +14,6 @@ from analysis.network.data.graph import comparisons, design_name
 from analysis.network.data.network import Array, Network, unit_label
 from analysis.network.frequentist import contribution, splitting
 from analysis.network.frequentist.deletion import WithoutStudies
-from analysis.network.frequentist.funnel import comparison_adjusted, small_study_tests
 from analysis.network.frequentist.remarks import remarks
 from analysis.network.frequentist.solution import i_squared, interval, rank_probabilities
 from analysis.network.model import inconsistency
@@ -25,7 +24,6 @@ from analysis.network.protocol import (
     LeftOut,
     QTest,
     Ranks,
-    SensitivityRow,
     Shares,
     SplitSummary,
     Statistic,
@@ -459,97 +457,32 @@ class FrequentistFit(NetworkFit):
         p, r = np.nonzero(share[:, edge] * within)
         return Shares(p, r, share[p, edge[r]] * within[r])
 
-    def funnel(self, order: Sequence[str], model: str | None = None) -> pd.DataFrame:
-        """Give the points of the comparison-adjusted funnel.
-
-        Parameters
-        ----------
-        order : sequence of str
-            All treatments: see `analysis.network.frequentist.funnel.comparison_adjusted`.
-        model : str, optional
-
-        Returns
-        -------
-        DataFrame
-            See `analysis.network.tables.funnel`.
-
-        Raises
-        ------
-        CallError
-            If the order is not one of all treatments.
-        """
-        tau2 = self.between(self.chosen_model(model))
-        return tables.funnel(self.network, comparison_adjusted(self.network, tau2, order))
-
-    def small_study_effects(
-        self,
-        order: Sequence[str],
-        model: str | None = None,
-        *,
-        predictor: str | None = None,
-        anyway: bool = False,
+    def sensitivity(
+        self, parts: Collection[str] = ("contributions", "paths", "net_heat"), method: str = "random walk"
     ) -> pd.DataFrame:
-        """Test the comparison-adjusted funnel for asymmetry, by the rules of a pairwise meta-analysis.
+        """Tabulate what the estimates rest on: contributions, paths of evidence, net heat, hat matrix.
 
         Parameters
         ----------
-        order : sequence of str
-            All treatments; see `analysis.network.frequentist.funnel.comparison_adjusted`.
-        model : str, optional
-        predictor : {"se", "sqrt(1/n1+1/n2)"}, optional
-            Of Egger's regression. Without it se, or sqrt(1/n1+1/n2) for a measure whose standard error
-            depends on the effect (Pustejovsky and Rodgers 2019).
-        anyway : bool
-            Carry out what does not hold (below ten comparisons; Begg's test of a measure whose standard error
-            depends on the effect), with a note.
+        parts : collection of {"contributions", "paths", "net_heat", "hat"}
+        method : {"random walk", "shortest path"}
+            Of the contributions.
 
         Returns
         -------
         DataFrame
-            Columns of ``sensitivity``: Egger's regression and Begg's rank test. They take the comparisons of
-            a multi-arm study as independent, and count comparisons that a single study makes, which are their
-            own centre; a note says so. A test that does not hold has a row with the quantity ``refused``.
-
-        Raises
-        ------
-        CallError
-            If the order is not one of all treatments, or the predictor is not known.
-        RefusedError
-            If there are fewer than ten comparisons, all are equally precise, or the predictor needs numbers
-            of participants that are not known.
+            Columns of ``sensitivity``. Contributions: item is the network estimate, quantity the direct
+            comparison; the hat matrix likewise. Paths: mean path length and minimal parallelism. Net heat:
+            item is the design, quantity the contribution of, or the change on detaching, the design it names.
         """
-        model = self.chosen_model(model)
-        points = comparison_adjusted(self.network, self.between(model), order)
-        return tables.sensitivity(
-            self,
-            [
-                SensitivityRow(
-                    model,
-                    f"comparison-adjusted funnel, {test.name}",
-                    " > ".join(order),
-                    quantity,
-                    value,
-                    "; ".join(test.notes),
-                )
-                for test in small_study_tests(self.network, points, predictor, anyway)
-                for quantity, value in test.numbers.items()
-            ],
-        )
-
-    def sensitivity(self) -> pd.DataFrame:
-        """Tabulate what the estimates rest on: contributions, paths of evidence, net heat.
-
-        Returns
-        -------
-        DataFrame
-            Columns of ``sensitivity``. Contributions (random walk): item is the network estimate, quantity
-            the direct comparison. Paths: mean path length and minimal parallelism. Net heat: item is the
-            design, quantity the contribution of, or the change on detaching, the design it names.
-        """
-        return tables.structure(
-            self,
-            {
-                model: (self.contributions(model=model), self.path_measures(model), self.net_heat(model))
-                for model in self.models
-            },
-        )
+        made = {
+            "contributions": lambda model: self.contributions(method, model),
+            "paths": self.path_measures,
+            "net_heat": self.net_heat,
+            "hat": lambda model: self.hat_matrix("comparisons", model),
+        }
+        found = {
+            model: {name: make(model) for name, make in made.items() if name in parts}
+            for model in self.models
+        }
+        return tables.structure(self, found, method)

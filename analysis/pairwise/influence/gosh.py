@@ -80,6 +80,33 @@ class Gosh:
             )
         return pd.DataFrame(rows)
 
+    def summary(self) -> list[tuple[str, str | None, dict[str, float]]]:
+        """Sum up what all subsets and each study show: item, study, and numbers by quantity.
+
+        The spread of the estimates and of I2 over the subsets, by quantiles; how many subsets there are; the
+        means of those with and without each study.
+        """
+        about = {"subsets": float(len(self.estimate)), "complete": float(self.complete)}
+        found: list[tuple[str, str | None, dict[str, float]]] = [("subsets", None, about)]
+        for name, values in (("estimate", self.estimate), ("i2", self.i2)):
+            levels = np.nanquantile(values, list(_QUANTILES.values()))
+            found.append((name, None, dict(zip(_QUANTILES, map(float, levels), strict=True))))
+        for row in self.by_study().to_dict("records"):
+            study = str(row.pop("study"))
+            found.append((study, study, {str(name): float(value) for name, value in row.items()}))
+        return found
+
+
+_QUANTILES = {
+    "minimum": 0.0,
+    "q025": 0.025,
+    "q25": 0.25,
+    "median": 0.5,
+    "q75": 0.75,
+    "q975": 0.975,
+    "maximum": 1.0,
+}
+
 
 def gosh(
     rows: EffectRows,

@@ -102,7 +102,7 @@ seed = 3
 leave_one_out = true
 """
     network, pairwise = plan_of(review_folder({"review.toml": toml}))
-    assert network == {
+    stated = {
         "analysis": "main", "position": 1, "kind": "network", "outcome": "alt", "measure": "MD", "treatment": None,
         "versus": None, "reference": "saline", "treatments": '["BMSC", "saline"]', "timepoint": "nearest:2 d",
         "engine": "exact", "model": "both", "tau2": "REML", "ci": "HK", "method": None, "dependence": None, "tau_prior": "uniform(0, 200)",
@@ -110,6 +110,8 @@ leave_one_out = true
         "where_sql": None, "exclude_high_rob": False, "smd": "d",
         "node_split": True, "leave_one_out": False, "chains": True, "funnel_order": None, "seed": 11, "origin": "plan",
     }  # fmt: skip
+    assert {key: network[key] for key in stated} == stated
+    assert {network[key] for key in network.keys() - stated.keys()} == {None, False}
     assert (pairwise["analysis"], pairwise["kind"]) == ("alt ROM BMSC saline", "pairwise")
     assert pairwise["dependence"] == "multilevel"
     assert (pairwise["seed"], pairwise["subgroup"], pairwise["leave_one_out"]) == (3, "species", True)

@@ -151,14 +151,21 @@ def small_study_tests(
         remarks.append("each comparison has an intercept of its own")
     else:
         found = bias.egger(y, v, predictor=chosen).slope
-    numbers = {name: getattr(found, name)[0] for name in ("estimate", "std_error", "p_value")}
+    numbers = {name: getattr(found, name)[0] for name in ("estimate", "std_error", "p_value")} | {
+        "k": float(n)
+    }
     said = [depends] if lopsided and chosen == "se" else []
     egger = AsymmetryTest("Egger", numbers, [f"on {chosen}", *said, *remarks])
     if lopsided and not anyway:
         return [egger, AsymmetryTest("Begg", {"refused": nan}, [depends])]
     rank = bias.begg(y, v)
     said = [depends] if lopsided else []
-    return [egger, AsymmetryTest("Begg", {"estimate": rank.tau, "p_value": rank.p_value}, [*said, *remarks])]
+    return [
+        egger,
+        AsymmetryTest(
+            "Begg", {"estimate": rank.tau, "p_value": rank.p_value, "k": float(n)}, [*said, *remarks]
+        ),
+    ]
 
 
 def _strata(net: Network, points: Funnel) -> tuple[Array, Array]:

@@ -1,0 +1,188 @@
+"""Print the analyses of sensitivity of a run: a table for each method, and what tests of a funnel show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from evidence.output import display, p_value, percent, significant
+from evidence.results import IMPORTANTLY_BETTER
+from evidence.system.frames import records
+
+if TYPE_CHECKING:
+    from evidence.results import Run
+
+Table = Callable[[Sequence[str], Sequence[Sequence[Any]], TextIO], None]
+Rows = dict[tuple[str, str], dict[str, float]]
+
+_ELSEWHERE = ("subgroups", "meta-regression", IMPORTANTLY_BETTER)
+"""Methods that are printed with the results."""
+
+_OF_EFFECTS = (
+    "trim and fill", "PET", "PEESE", "cumulative by", "estimators", "Bayesian", "prediction", "effects at",
+    "class effects", "GOSH", "selection model", "prior", "leave one treatment out",
+)  # fmt: skip
+"""Begin the methods whose estimates are effects, or slopes of them: printed as ratios where effects are."""
+
+_NO_EFFECT = ("relative probability of publication", "i2", "heterogeneity")
+"""Their items that are none."""
+
+_LIMITS = (("interval", "ci_lower", "ci_upper"), ("prediction", "pi_lower", "pi_upper"))
+_SHARES = ("i2", "i2_with", "i2_without")
+_ROUNDING = 1e-12
+_MOST = 20
+"""Pairs of designs of the net heat plot that are printed."""
+
+
+def show_further(run: Run, stream: TextIO, table: Table) -> None:
+    """Print what a run has of analyses of sensitivity, but for what is printed with the results."""
+    found: dict[str, Rows] = {}
+    notes: dict[str, dict[str, None]] = {}
+    for row in records(run.frames["sensitivity"]):
+        method = row["method"]
+        if (method in _ELSEWHERE[:2] and run.kind == "pairwise") or method == _ELSEWHERE[2]:
+            continue
+        if row["quantity"] == "refused":
+            stream.write(f"Not carried out: {method}. {row['note']}\n")
+            continue
+        of_item = found.setdefault(method, {}).setdefault((row["model"], row["item"]), {})
+        if row["value"] is not None:
+            of_item[row["quantity"]] = row["value"]
+        if row["note"]:
+            notes.setdefault(method, {})[row["note"]] = None
+    for method, rows in found.items():
+        if method.startswith("contribution") or method == "hat matrix":
+            _shares(method, rows, stream, table)
+        elif method == "net heat":
+            _net_heat(rows, stream, table)
+        elif method in ("prior", "leave one treatment out"):
+            _headlines(run, method, rows, stream, table)
+        else:
+            _one(run, method, rows, stream, table)
+        for said in list(notes.get(method, ()))[:_MOST]:
+            stream.write(f"{method}: {said}.\n".replace("..\n", ".\n"))
+    _conclude(run, found, stream)
+
+
+def _one(run: Run, method: str, rows: Rows, stream: TextIO, table: Table) -> None:
+    """Print a row for each item and a column for each quantity; items of other quantities apart."""
+    groups: dict[tuple[str, ...], Rows] = {}
+    for key, values in rows.items():
+        groups.setdefault(tuple(values), {})[key] = values
+    for quantities, some in groups.items():
+        if len(some) == 1 and len(quantities) < 3:
+            ((model, item), values) = next(iter(some.items()))
+            said = ", ".join(f"{name} {_number(name, values[name], False, item)}" for name in quantities)
+            stream.write(f"{method} ({model}), {item}: {said}.\n")
+        elif quantities:
+            _alike(run, method, quantities, some, stream, table)
+
+
+def _alike(
+    run: Run, method: str, quantities: Sequence[str], rows: Rows, stream: TextIO, table: Table
+) -> None:
+    """Print items that have the same quantities, limits together."""
+    limits = {name for _, *pair in _LIMITS for name in pair}
+    columns = [name for name in quantities if name not in limits]
+    intervals = [one for one in _LIMITS if one[1] in quantities]
+    place = 1 + columns.index("estimate") if "estimate" in columns else len(columns)
+    heads = [*columns[:place], *(name for name, *_ in intervals), *columns[place:]]
+    cells = []
+    for (model, item), values in rows.items():
+        ratio = run.scale == "log" and method.startswith(_OF_EFFECTS) and item not in _NO_EFFECT
+        shown = {name: _number(name, values[name], ratio, item) for name in columns}
+        shown |= {name: _between(values, low, high, ratio) for name, low, high in intervals}
+        cells.append([model, item, *(shown[head] for head in heads)])
+    table(["model", method, *heads], cells, stream)
+
+
+_OF_EFFECT = (
+    "estimate", "estimate_with", "estimate_without", "minimum", "q025", "q25", "median", "q75", "q975",
+    "maximum",
+)  # fmt: skip
+
+
+def _number(name: str, value: float, ratio: bool, item: str) -> str:
+    if name == "p_value":
+        return p_value(value)
+    if name in _SHARES or (item == "i2" and name in _OF_EFFECT):
+        return percent(value)
+    if ratio and name in _OF_EFFECT:
+        return significant(math.exp(value))
+    # Q of one study is 0 but for rounding.
+    return "0" if abs(value) < _ROUNDING and name == "q" else display(value)
+
+
+def _between(values: Mapping[str, float], low: str, high: str, ratio: bool) -> str:
+    if low not in values or high not in values:
+        return ""
+    ends = [math.exp(values[name]) if ratio else values[name] for name in (low, high)]
+    return f"{significant(ends[0])} to {significant(ends[1])}"
+
+
+def _shares(method: str, rows: Rows, stream: TextIO, table: Table) -> None:
+    """Print what each estimate takes from which direct comparison, the largest first."""
+    percents = method.startswith("contribution")
+    cells = []
+    for (model, item), values in rows.items():
+        ordered = sorted(values.items(), key=lambda one: (-abs(round(one[1], 12)), one[0]))
+        some = [
+            f"{name} {percent(value, 0) if percents else display(value)}"
+            for name, value in ordered
+            if abs(value) >= (0.005 if percents else 5e-4)
+        ]
+        cells.append([model, item, ", ".join(some)])
+    table(["model", "estimate", method], cells, stream)
+
+
+def _net_heat(rows: Rows, stream: TextIO, table: Table) -> None:
+    """Print the pairs of designs of which detaching one changes the inconsistency of the other most."""
+    change, share = "change on detaching ", "contribution of "
+    cells = [
+        (model, design, name.removeprefix(change), values.get(share + name.removeprefix(change)), value)
+        for (model, design), values in rows.items()
+        for name, value in values.items()
+        if name.startswith(change)
+    ]
+    cells.sort(key=lambda row: (row[0], -abs(round(row[4], 9)), row[1], row[2]))
+    for model in dict.fromkeys(row[0] for row in cells):
+        some = [row for row in cells if row[0] == model]
+        shown = [[*row[:3], display(row[3]), display(row[4])] for row in some[:_MOST]]
+        table(["model", "net heat: design", "detached", "contribution", "change in Q"], shown, stream)
+        if len(some) > _MOST:
+            stream.write(f"{model}: the {_MOST} largest changes of {len(some)}; all of them: --format csv.\n")
+    if cells:
+        stream.write("Change above 0: the detached design raises the inconsistency of the other.\n")
+
+
+def _headlines(run: Run, method: str, rows: Rows, stream: TextIO, table: Table) -> None:
+    """Print effects and heterogeneity under each change: one row an effect, one column a change."""
+    for (model, item), values in rows.items():
+        stream.write(f"{method}: {item} ({model})\n")
+        if "connected" in values:
+            stream.write("Without it the network is not connected.\n")
+            continue
+        effects = [name.removeprefix("estimate: ") for name in values if name.startswith("estimate: ")]
+        cells = [
+            [
+                name,
+                _number("estimate", values[f"estimate: {name}"], run.scale == "log", ""),
+                _between(values, f"ci_lower: {name}", f"ci_upper: {name}", run.scale == "log"),
+            ]
+            for name in effects
+        ]
+        if "tau" in values:
+            cells.append(["tau", display(values["tau"]), _between(values, "tau_lower", "tau_upper", False)])
+        table(["", "effect", "interval"], cells, stream)
+
+
+def _conclude(run: Run, found: Mapping[str, Rows], stream: TextIO) -> None:
+    """Say what tests of the funnel show, where some were asked for."""
+    tests = ("Egger", "Peters", "Harbord", "comparison-adjusted funnel")
+    if not any(method.startswith(tests) for method in found):
+        return
+    from analysis.asymmetry import conclusions
+
+    for said in conclusions(run, {}):
+        stream.write(f"{said}\n")

@@ -1,0 +1,61 @@
+"""Analyses of sensitivity by name, as the plan's key ``sensitivity`` and the flags of commands have them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Literal
+
+from evidence.names import suggestion
+
+Kind = Literal["pairwise", "network"]
+
+ALL = "all"
+"""In the place of names: all that apply, but for those that are only done by name."""
+
+PAIRWISE: dict[str, str] = {
+    "egger": "Egger's regression test of funnel asymmetry, with multiplicative and additive error.",
+    "begg": "Begg and Mazumdar's rank test of funnel asymmetry.",
+    "peters": "Peters' test of funnel asymmetry (odds ratios).",
+    "harbord": "Harbord's test of funnel asymmetry (odds ratios).",
+    "trim_fill": "Trim and fill, with the estimators L0 and R0.",
+    "pet_peese": "PET, PEESE, and PET-PEESE: the effect of a study without sampling error.",
+    "selection": "Three-parameter selection model: effects beyond the step are less likely to be published.",
+    "influence": "What each study does to the fit: residuals, DFFITS, Cook's distance, hat values, DFBETAS.",
+    "baujat": "Each study's contribution to Q, and its influence on the pooled effect.",
+    "outliers": "Studies whose interval does not meet the pooled one, or with a large residual.",
+    "table_tests": "Cochran-Mantel-Haenszel, Breslow-Day and Tarone tests (odds ratios).",
+    "gosh": "Every subset of the studies, or a sample of them: the spread, and what each study does to it.",
+    "estimators": "The pooled effect by every estimator of tau2 and every interval.",
+    "bayes": "Both models as Bayesians have them, exactly; --tau-prior and --effect-prior-sd are theirs.",
+}
+"""Of a pairwise meta-analysis, with what each is."""
+
+NETWORK: dict[str, str] = {
+    "contributions": "Share of each direct comparison in each network estimate (frequentist).",
+    "paths": "Mean path length and minimal parallelism of each estimate (frequentist).",
+    "hat": "Hat matrix: weights of direct comparisons in network estimates (frequentist).",
+    "net_heat": "Numbers of the net heat plot: which design raises inconsistency where (frequentist).",
+    "small_study": "Egger's and Begg's tests of the comparison-adjusted funnel; --funnel-order is its order.",
+    "prior_sensitivity": "The same under other priors: --other-tau-prior, --other-effect-prior-sd, else "
+    "those in common use (exact).",
+    "leave_one_treatment_out": "Refit without each treatment (exact).",
+}
+"""Of a network meta-analysis."""
+
+BY_NAME = frozenset(
+    {"gosh", "estimators", "bayes", "hat", "prior_sensitivity", "leave_one_treatment_out", "small_study"}
+)
+"""Those that are done only by name."""
+
+
+def of_kind(kind: Kind) -> dict[str, str]:
+    """Give the analyses of sensitivity of a kind of analysis, with what each is."""
+    return PAIRWISE if kind == "pairwise" else NETWORK
+
+
+def wrong_names(names: Iterable[object], known: Collection[str]) -> tuple[str, str] | None:
+    """Say which name is not known, and which are; None if all are."""
+    for name in names:
+        if name not in (ALL, *known):
+            return f"names {name!r}", suggestion(str(name), [*known, ALL])
+    return None
