@@ -1,9 +1,7 @@
-"""What co-authors edit: a workbook of all tables, and a Word file with the findings and league tables."""
+"""What co-authors compute with: a workbook of all tables."""
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -67,118 +65,6 @@ def workbook(tables: Sequence[Table], path: Path, *, synthetic: bool = False) ->
                 for index, column in enumerate(columns):
                     _write(sheet, row, index, as_text(record.get(column)))
     return path
-
-
-def word(
-    title: str,
-    findings: Table,
-    leagues: Sequence[Table],
-    path: Path,
-    *,
-    lines: Sequence[tuple[str, str]] = (),
-    synthetic: bool = False,
-) -> Path:
-    """Write the summary of findings and the league tables as a Word file.
-
-    Parameters
-    ----------
-    title : str
-        The review's title.
-    findings : Table
-        Summary of findings.
-    leagues : sequence of Table
-        One for each network.
-    path : Path
-        The ``.docx`` file.
-    lines : sequence of (str, str)
-        What stands before the tables: each answer's heading and its sentences.
-    synthetic : bool
-        The review's data are simulated: the file says so above every table.
-
-    Returns
-    -------
-    Path
-    """
-    from datetime import datetime
-
-    from docx import Document
-    from docx.enum.section import WD_ORIENT
-    from docx.shared import Cm, Pt
-
-    document = Document()
-    document.core_properties.created = document.core_properties.modified = datetime(2000, 1, 1)
-    document.core_properties.title = title[:255]  # more than it may hold
-    document.core_properties.author = ""
-    section = document.sections[0]
-    section.orientation = WD_ORIENT.LANDSCAPE
-    section.page_width, section.page_height = Cm(29.7), Cm(21.0)
-    section.left_margin = section.right_margin = Cm(1.8)
-    section.top_margin = section.bottom_margin = Cm(1.8)
-    document.styles["Normal"].font.name = "Arial"  # type: ignore[attr-defined]
-    document.styles["Normal"].font.size = Pt(9.5)  # type: ignore[attr-defined]
-    document.add_heading(title, level=1)
-    heading = ""
-    for title_of_line, line in lines:
-        if title_of_line != heading:
-            document.add_heading(as_text(title_of_line), level=2)
-        heading = title_of_line
-        document.add_paragraph(as_text(line))
-    for table in (findings, *leagues):
-        if synthetic:
-            document.add_paragraph().add_run(SYNTHETIC).bold = True
-        _word_table(document, table)
-    written = io.BytesIO()
-    document.save(written)
-    _keep_dateless(written, path)
-    return path
-
-
-def _keep_dateless(written: io.BytesIO, path: Path) -> None:
-    """Write a Word file without the time of its parts: the same inputs give the same bytes."""
-    with zipfile.ZipFile(written) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
-        for item in source.infolist():
-            part = zipfile.ZipInfo(item.filename, (1980, 1, 1, 0, 0, 0))
-            target.writestr(part, source.read(item), zipfile.ZIP_DEFLATED)
-
-
-def _word_table(document: Any, table: Table) -> None:
-    from docx.enum.text import WD_ALIGN_PARAGRAPH
-    from docx.shared import Pt
-
-    align = {
-        "left": WD_ALIGN_PARAGRAPH.LEFT, "center": WD_ALIGN_PARAGRAPH.CENTER,
-        "right": WD_ALIGN_PARAGRAPH.RIGHT,
-    }  # fmt: skip
-    document.add_heading(table.title, level=2)
-    made = document.add_table(rows=1, cols=len(table.columns))
-    made.style = "Table Grid"
-    size = Pt(9) if len(table.columns) <= 9 else Pt(7) if len(table.columns) <= 14 else Pt(5)
-
-    def write(cell: Any, text: str, how: str, bold: bool = False) -> None:
-        paragraph = cell.paragraphs[0]
-        paragraph.alignment = align[how]
-        run = paragraph.add_run(text)
-        run.bold = bold
-        run.font.size = size
-
-    for cell, column in zip(made.rows[0].cells, table.columns):
-        write(cell, column.label.replace("\n", " "), column.align, bold=True)
-    group = None
-    for row in table.rows:
-        if row.get("group") is not None and row["group"] != group:
-            group = row["group"]
-            cells = made.add_row().cells
-            write(cells[0].merge(cells[-1]), str(as_text(group)), "left", bold=True)
-        cells = made.add_row().cells
-        for cell, column in zip(cells, table.columns):
-            value = row.get(column.key)
-            write(cell, "" if value is None else str(as_text(value)), column.align)
-    # Word repeats the heading row on every page.
-    from docx.oxml import OxmlElement
-
-    made.rows[0]._tr.get_or_add_trPr().append(OxmlElement("w:tblHeader"))
-    if table.note:
-        document.add_paragraph().add_run(as_text(table.note)).italic = True
 
 
 def _sheet_name(name: str, taken: set[str]) -> str:

@@ -43,7 +43,7 @@ def write(
     Path
         ``index.html``: one page with everything in it, that loads nothing. Beside it the database,
         ``figures`` (SVG and PNG), ``tables`` and ``results`` (CSV), ``tables.xlsx``,
-        ``summary-of-findings.docx`` and ``manifest.csv``.
+        ``report.docx`` and ``manifest.csv``.
 
     Raises
     ------
@@ -108,6 +108,7 @@ class _Files:
     def __init__(self, folder: Path, database: str) -> None:
         self.folder = folder
         self.listed = [(database, "the evidence base: every table, view and result row")]
+        self.pictures: dict[str, Any] = {}
 
     def put(self, name: str, content: bytes, what: str) -> None:
         """Write a file that is not there yet."""
@@ -181,6 +182,7 @@ def _put_figure(block: Any, material: Any, files: _Files) -> tuple[str, bool]:
     from analysis.charts.base.files import csv_text, specification, svg
     from analysis.report import typeset
     from analysis.report.blocks import SAFE
+    from analysis.report.word import Picture
 
     on_page, wide = "", False
     for tail, chart in (("", block.chart), (SAFE, block.switch)):
@@ -193,8 +195,12 @@ def _put_figure(block: Any, material: Any, files: _Files) -> tuple[str, bool]:
         # Alone, a figure has no panel to link to.
         alone = re.sub(r"<a [^>]*>|</a>", "", picture)
         files.put(f"figures/{block.name}{tail}.svg", alone.encode(), title)
-        files.put(f"figures/{block.name}{tail}.png", vl_convert.svg_to_png(alone, scale=2), title)
+        png = vl_convert.svg_to_png(alone, scale=2)
+        files.put(f"figures/{block.name}{tail}.png", png, title)
         if not tail:
+            files.pictures[block.name] = Picture(
+                alone, png, about["title"], str(spec["description"]), about.get("cuts", ())
+            )
             wide = typeset.wide(picture)
             on_page = typeset.sheets(_scoped(picture, block.name), block.name, about.get("cuts", ()))
             files.put(f"tables/{block.name}.csv", csv_text(spec).encode(), f"what the figure draws: {title}")
@@ -204,28 +210,24 @@ def _put_figure(block: Any, material: Any, files: _Files) -> tuple[str, bool]:
 def _put_documents(
     material: Any, made: list[Any], tables: list[Any], leagues: list[Any], files: _Files
 ) -> None:
-    """Write what co-authors edit: the workbook, and the Word file where there are findings."""
-    from analysis.report import documents
-    from analysis.report.sections import whole as sections
+    """Write what co-authors edit: the workbook of all tables, and the report for Word."""
+    from analysis.report.documents import workbook
+    from analysis.report.word import Title, word
 
-    documents.workbook([*tables, *leagues], files.folder / "tables.xlsx", synthetic=material.synthetic)
+    workbook([*tables, *leagues], files.folder / "tables.xlsx", synthetic=material.synthetic)
     files.listed.append(("tables.xlsx", "all tables, one sheet each"))
-    findings = next((table for table in tables if table.name == "summary-of-findings"), None)
-    if findings is None:
-        return
-    lines = [
-        (part.title, line)
-        for section in made
-        if section.anchor == "answer"
-        for part in section.parts
-        for block in part.blocks
-        if isinstance(block, sections.Text)
-        for line in block.paragraphs
-    ]
-    path = files.folder / "summary-of-findings.docx"
-    title = str(material.review["title"])
-    documents.word(title, findings, leagues, path, lines=lines, synthetic=material.synthetic)
-    files.listed.append((path.name, "summary of findings and league tables, for Word"))
+    review = material.review
+    sources = [str(review[key]) for key in ("citation", "source", "licence") if review[key]]
+    word(
+        Title(str(review["title"]), sources),
+        made,
+        files.pictures,
+        files.folder / "report.docx",
+        leagues=leagues,
+        numbers=material.numbers,
+        synthetic=material.synthetic,
+    )
+    files.listed.append(("report.docx", "the report for Word: headings, figures and tables with captions"))
 
 
 def _page(
