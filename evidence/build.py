@@ -23,6 +23,7 @@ from evidence.store.definitions import remember
 from evidence.store.rows import insert
 from evidence.store.stored import refresh
 from evidence.system import files
+from evidence.system.progress import counted, tell
 
 FORMAT_VERSION = "1"
 
@@ -62,7 +63,7 @@ def build(review: str | Path, output: str | Path | None = None, *, progress: Pro
     >>> evidence.build("smoking", "smoking.duckdb").name
     'smoking.duckdb'
     """
-    say = progress or (lambda step: None)
+    say = progress or tell
     folder = find(review)
     named = Path(output) if output is not None else Path(f"{folder.resolve().name}.duckdb")
     target = _target(named)
@@ -134,7 +135,8 @@ def fill(connection: duckdb.DuckDBPyConnection, review: Review) -> None:
     expected = {table: len(reference(table)) for table in REFERENCE_TABLES}
     connection.execute("begin")
     try:
-        for rows in (*review.rows, _build_info(review)):
+        every = (*review.rows, _build_info(review))
+        for rows in counted(every, len(every), "storing tables"):
             expected[rows.table] = expected.get(rows.table, 0) + len(rows)
             insert(connection, rows.table, rows.columns)
             rows.columns.clear()

@@ -20,6 +20,7 @@ from analysis.network import ranking as ranks
 from analysis.results import frame
 from evidence import facts
 from evidence.errors import CallError, RefusedError
+from evidence.system.progress import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -447,7 +448,7 @@ def try_rebuild(
         if publication in (None, row["publication"]) and outcome in (None, row["outcome"]):
             tables.setdefault((row["publication"], row["outcome"], row["measure"]), []).append(row)
     found, refused = [], []
-    for (paper, name, measure), cells in tables.items():
+    for (paper, name, measure), cells in counted(tables.items(), len(tables), "rebuilding printed tables"):
         named = {cell[side] for cell in cells for side in ("treatment", "versus")}
         try:
             found.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evidence.errors import Problem
 from evidence.query import EvidenceBase
+from evidence.system.progress import counted
 
 __all__ = ["run_audits"]
 
@@ -33,6 +34,7 @@ def run_audits(db: EvidenceBase) -> list[Problem]:
         )
         for row in db.rows("select * from build_warning where severity = 'warning'")
     ]
+    audits = [name for name in db.names() if name.startswith("audit_")]
     found += [
         Problem(
             row["message"],
@@ -42,8 +44,7 @@ def run_audits(db: EvidenceBase) -> list[Problem]:
             study=row["study"],
             severity=row["severity"],
         )
-        for name in db.names()
-        if name.startswith("audit_")
+        for name in counted(audits, len(audits), "auditing")
         for row in db.rows(f"select severity, message, remedy, study, source_file, source_line from {name}")
     ]
     return sorted(

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evidence.errors import CallError, EvidenceError
+from evidence.system.progress import counted
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -110,7 +111,8 @@ def ask_each(
     while len(found) < len(queries):
         try:
             left = tuple(queries[len(found) :])
-            found.extend(_apart(_ask_each, timeout, source.path, left, timeout, most))
+            answers = _apart(_ask_each, timeout, source.path, left, timeout, most)
+            found.extend(counted(answers, len(left), "asking queries"))
         except CallError as error:  # What brings the process down takes none but itself along.
             found.append(error)
     return found

@@ -9,6 +9,7 @@ from typing import Any
 
 from evidence.errors import CallError
 from evidence.names import suggestion
+from evidence.system.progress import counted
 
 
 def as_read_by(file: str | Path, extractor: str, output: str | Path) -> Path:
@@ -129,9 +130,10 @@ def cost(
                 "select distinct extractor from measurement where extractor <> 'consensus' order by 1"
             ).fetchall()
         versions = {"final": path}
-        for number, (extractor,) in enumerate(extractors):
+        steps = counted(extractors, len(extractors), "counting the readings of one extractor after the other")
+        for number, (extractor,) in enumerate(steps):
             versions[extractor] = as_read_by(path, extractor, Path(scratch) / f"{number}.duckdb")
-        for reader, version in versions.items():
+        for reader, version in counted(versions.items(), len(versions), "pooling"):
             with evidence.open(version) as db:
                 for row in db.sql(query, [outcome, measure]).fetchall():
                     found.setdefault(row[:4], {})[reader] = row[4:]

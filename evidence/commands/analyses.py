@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,7 @@ def pool(file: str, form: str, table: str | None, save: bool, tau2: str, **optio
     from analysis.plan import run_pairwise
     from evidence.opening import open as open_base
 
+    _refuse_table(table, form)
     given = {key: value for key, value in options.items() if value is not None}
     with status() as say, open_base(file) as db:
         run = run_pairwise(
@@ -71,7 +73,9 @@ def pool(file: str, form: str, table: str | None, save: bool, tau2: str, **optio
             printed=form == "table" and not save,
             **given,
         )
-    _finish(file, run, form, table, save)
+        if save:
+            _keep(file, run, say)
+    _show(file, run, form, table, save)
 
 
 @click.command(
@@ -101,6 +105,7 @@ def nma(
     from evidence.folder.options import ALL_OUTCOMES
     from evidence.opening import open as open_base
 
+    _refuse_table(table, form)
     words = {word.strip() for word in model.split(",")}
     both = words in ({"both"}, {"common", "random"})
     with status() as say, open_base(file) as db:
@@ -113,7 +118,9 @@ def nma(
             printed=form == "table" and not save,
             **options,
         )
-    _finish(file, run, form, table, save)
+        if save:
+            _keep(file, run, say)
+    _show(file, run, form, table, save)
 
 
 @click.command(
@@ -158,14 +165,20 @@ def _number(text: str) -> str | float:
         return text
 
 
-def _finish(file: str, run: Run, form: str, table: str | None, keep: bool) -> None:
+def _refuse_table(table: str | None, form: str) -> None:
     if table is not None and form not in ("csv", "md"):
         raise CallError("--table chooses the rows of --format csv or md: give one of these, too.")
-    if keep:
-        from evidence.opening import own_file
-        from evidence.results import save
 
-        save(own_file(file), [run])
+
+def _keep(file: str, run: Run, say: Callable[[str], None]) -> None:
+    from evidence.opening import own_file
+    from evidence.results import save
+
+    say("keeping the results")
+    save(own_file(file), [run])
+
+
+def _show(file: str, run: Run, form: str, table: str | None, kept: bool) -> None:
     if form == "json":
         json.dump(run.document(), sys.stdout, ensure_ascii=False, allow_nan=False, indent=1)
         sys.stdout.write("\n")
@@ -178,7 +191,7 @@ def _finish(file: str, run: Run, form: str, table: str | None, keep: bool) -> No
     from evidence.commands.display import show_run
 
     show_run(run, sys.stdout)
-    if keep:
+    if kept:
         click.echo(f"Kept in {Path(file)}: evidence trace {file} {run.run_id}")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evidence.commands.options import FILE, Seconds, announce, example, memory_option, output_option
+from evidence.commands.progress import status
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -60,15 +61,21 @@ def sql(file: str, query: str, form: str | None, output: Path | None, timeout: f
     form = form or _form_of(output)
     if output is None and form in ("parquet", "xlsx"):
         raise CallError(f"--format {form} needs a file to write to: add -o answer.{form}.")
-    resolved = opening.resolve(file)
+    asking = f"asking, for {timeout:g} s at most"
+    with status() as say:
+        say(f"opening {file}")
+        resolved = opening.resolve(file)
     with opening.open(resolved) as db:
         announce(db)
         about = [("query", query), ("evidence base", file), *_build_info(db)]
         if output is None:
-            answer = gate.ask(db, query, timeout=timeout)
+            with status() as say:
+                say(asking)
+                answer = gate.ask(db, query, timeout=timeout)
             write.TEXT_WRITERS[form](answer.columns, answer.rows, sys.stdout)
             return
-        with files.replacing(output, inputs=[resolved]) as temporary:
+        with status() as say, files.replacing(output, inputs=[resolved]) as temporary:
+            say(asking)
             if form == "parquet":
                 gate.save_parquet(db, query, temporary, timeout=timeout)
                 return
@@ -101,9 +108,13 @@ def catalog(file: str, name: str | None, lineage: str | None, every: bool, defin
     from evidence.catalog import Catalog, grouped
     from evidence.errors import CallError
     from evidence.opening import open as open_base
+    from evidence.opening import resolve
     from evidence.output import console, write_table
 
-    with open_base(file) as db:
+    with status() as say:
+        say(f"opening {file}")
+        resolved = resolve(file)
+    with open_base(resolved) as db:
         known = Catalog(db)
         if lineage is not None:
             relation, _, column = lineage.rpartition(".")
@@ -123,8 +134,8 @@ def catalog(file: str, name: str | None, lineage: str | None, every: bool, defin
         else:
             for said, entries in grouped(known, every=every).items():
                 click.echo(f"{said[0].upper()}{said[1:]}")
-                rows = [(entry.signature, entry.title.partition(". ")[0]) for entry in entries]
-                write_table(("name", "what it is"), rows, sys.stdout)
+                about = [(entry.signature, entry.title.partition(". ")[0]) for entry in entries]
+                write_table(("name", "what it is"), about, sys.stdout)
             click.echo(
                 "evidence catalog FILE NAME describes one of them" + ("." if every else "; --all lists all.")
             )
@@ -159,16 +170,17 @@ def trace(file: str, row: str | None, form: str) -> None:
     from evidence.opening import open as open_base
     from evidence.output import jsonable, write_table
 
-    with open_base(file) as db:
+    with status() as say, open_base(file) as db:
         announce(db)
-        if row is None:
-            numbers = tracing.addresses(db)
-            cells = [
-                (name, item["estimate"], item["ci_lower"], item["ci_upper"]) for name, item in numbers.items()
-            ]
-            write_table(("address", "estimate", "ci_lower", "ci_upper"), cells, sys.stdout)
-            return
-        found = tracing.trace(db, row)
+        say("looking for the rows behind it")
+        numbers = tracing.addresses(db) if row is None else {}
+        found = None if row is None else tracing.trace(db, row)
+    if found is None:
+        cells = [
+            (name, item["estimate"], item["ci_lower"], item["ci_upper"]) for name, item in numbers.items()
+        ]
+        write_table(("address", "estimate", "ci_lower", "ci_upper"), cells, sys.stdout)
+        return
     if form == "json":
         click.echo(json.dumps(jsonable(asdict(found)), ensure_ascii=False, indent=2, default=str))
         return

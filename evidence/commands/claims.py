@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from evidence.commands.options import FILE, announce, example
+from evidence.commands.progress import status
 from evidence.system.frames import rows as rows_of
 
 if TYPE_CHECKING:
@@ -61,9 +62,11 @@ def audit(file: str, form: str, part: str | None, strict: bool) -> None:
     from evidence.checking.claims import FAILS, check_claims
     from evidence.opening import open as open_base
 
-    with open_base(file) as db:
+    with status() as say, open_base(file) as db:
         announce(db)
+        say("checking claims")
         verdicts = check_claims(db)
+        say("rebuilding printed tables")
         tables, rankings = _printed(db)
     claims = [{name: asdict(verdict)[name] for name in _CLAIM} for verdict in verdicts]
     parts = {"tables": tables, "rankings": rankings, "claims": claims}

@@ -105,20 +105,14 @@ def build(review: str, output: Path | None) -> None:
     from evidence.build import build as compile_review
     from evidence.opening import open as open_base
 
-    gone = _kept_results(output) if output is not None else 0
     with status() as say:
+        gone = _kept_results(output) if output is not None else 0
         path = compile_review(review, output, progress=say)
-    with open_base(path) as db:
-        counted = ("study", "arm", "treatment", "outcome", "measurement", "reported_contrast")
-        counts = {name: db.value(f"select count(*) from {name}") for name in counted}
-        words = [_counted(n, name.replace("_", " ")) for name, n in counts.items() if n]
-        # A review may begin with its records, or with the counts of its flow diagram.
-        if not words:
-            found = {word: db.value(f"select count(*) from {table}") for table, word in _FOUND}
-            words = [_counted(n, word) for word, n in found.items() if n] or ["nothing but its protocol"]
-        warnings = db.value("select count(*) from build_warning where severity = 'warning'")
-        unused = db.value("select count(*) from left_out")
-        unneeded = db.value("select count(*) from exclusion where measure is null") - unused
+        say("counting what is in it")
+        with open_base(path) as db:
+            counts = _what_is_in(db)
+            warnings, unused, unneeded = _what_is_amiss(db)
+    words = [_counted(n, what) for what, n in counts.items()] or ["nothing but its protocol"]
     click.echo(f"{path}: {', '.join(words)}.")
     if warnings:
         click.echo(f"{_counted(warnings, 'warning')}: evidence check {path}")
@@ -136,8 +130,28 @@ def build(review: str, output: Path | None) -> None:
         )
 
 
-_FOUND = (("record", "record"), ("screening", "screening decision"), ("flow", "count of the flow diagram"))
-"""Tables of how studies were found, and the word for one of their rows."""
+def _what_is_in(db: EvidenceBase) -> dict[str, int]:
+    """Count the rows of the main tables that have some."""
+    for tables in (_MAIN, _FOUND):
+        found = {what: db.value(f"select count(*) from {table}") for table, what in tables.items()}
+        if counts := {what: n for what, n in found.items() if n}:
+            return counts
+    return {}
+
+
+def _what_is_amiss(db: EvidenceBase) -> tuple[int, int, int]:
+    """Count warnings, rows that cannot be used, and rows of another time point or reading."""
+    warnings = db.value("select count(*) from build_warning where severity = 'warning'")
+    unused = db.value("select count(*) from left_out")
+    return warnings, unused, db.value("select count(*) from exclusion where measure is null") - unused
+
+
+_MAIN = {
+    name: name.replace("_", " ")
+    for name in ("study", "arm", "treatment", "outcome", "measurement", "reported_contrast")
+}
+_FOUND = {"record": "record", "screening": "screening decision", "flow": "count of the flow diagram"}
+"""Tables, and the word for one of their rows: a review may begin with its records, or its flow diagram."""
 
 
 def _kept_results(path: Path) -> int:
@@ -175,9 +189,9 @@ def check(file: str, mend: int) -> None:
     from evidence.opening import open as open_base
     from evidence.output import write_table
 
-    with open_base(file) as db, status() as say:
+    with status() as say, open_base(file) as db:
         announce(db)
-        say("Auditing")
+        say("auditing")
         found = run_audits(db)
         mended = telling(db, effects(db, mend, say)) if mend else {}
         told = _mending_table(db, mended.values())

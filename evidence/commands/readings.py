@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from evidence.commands.options import FILE, example, output_option
+from evidence.commands.progress import status
 from evidence.errors import CallError
 
 
@@ -38,7 +39,12 @@ def readings(
     if extractor is not None and output is not None:
         if not Path(file).is_file():
             raise CallError(f"{file!r} is no file: build it first (evidence build).")
-        click.echo(f"{as_read_by(file, extractor, output)}: the readings of {extractor} count.")
+        with status() as say:
+            say(f"counting the readings of {extractor}")
+            written = as_read_by(file, extractor, output)
+        click.echo(f"{written}: the readings of {extractor} count.")
         return
-    columns, rows = cost(file, outcome=outcome, measure=measure)
+    with status() as say:
+        say("pooling by each extractor's readings")
+        columns, rows = cost(file, outcome=outcome, measure=measure)
     write_table(columns, rows, sys.stdout)

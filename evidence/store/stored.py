@@ -14,6 +14,7 @@ import duckdb
 
 from evidence.errors import EvidenceError
 from evidence.store.objects import STORED, SqlObject, sql_objects, used_by
+from evidence.system.progress import counted
 
 
 def stored_views() -> tuple[SqlObject, ...]:
@@ -53,7 +54,8 @@ def refresh(
         If a view cannot be computed.
     """
     filled: dict[tuple[str, str], bool] = {}
-    for item in stored_views() if names is None else used_by(names):
+    views = list(stored_views() if names is None else used_by(names))
+    for item in counted(views, len(views), "computing views"):
         if not item.stored or item.name in without:
             continue
         if item.constant and connection.execute(f"select exists (from {STORED}.{item.name})").fetchone() == (

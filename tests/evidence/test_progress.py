@@ -1,11 +1,16 @@
 """What is shown while long work is done."""
 
+from contextlib import contextmanager
+from importlib import import_module
+from shlex import split
+
 import pytest
 
 import evidence
 from analysis import plan
-from evidence.cli import main
+from evidence.cli import COMMANDS, main
 from evidence.commands.progress import remaining, status
+from evidence.system.progress import listening
 
 
 @pytest.mark.parametrize(
@@ -27,6 +32,66 @@ def test_nothing_is_shown_where_nobody_looks(capsys):
     with status() as say:
         say("1/2 working")
     assert capsys.readouterr() == ("", "")
+
+
+ASKED = "--outcome hba1c --measure MD"
+PAIR = f"{ASKED} --treatment metf --versus plac"
+SAID = {
+    "build": "build diabetes -o {file}",
+    "check": "check diabetes --mend 0",
+    "sql": "sql diabetes 'select 1'",
+    "sql into a file": "sql diabetes 'select 1' -o {folder}/answer.csv",
+    "catalog": "catalog diabetes",
+    "audit": "audit smoking",
+    "trace": "trace diabetes",
+    "pool": f"pool diabetes {PAIR}",
+    "pool --save": f"pool {{file}} {PAIR} --save",
+    "nma": f"nma diabetes {ASKED}",
+    "nma --save": f"nma {{file}} {ASKED} --save",
+    "readings": "readings diabetes --outcome hba1c --measure MD",
+    "import": "import arms {folder}/arms.csv --into {folder}/imported --outcome y --lower-is-better",
+    "export": "export diabetes --to {folder}/out --format csv --where \"study = 'Alex (1998)'\"",
+    "simulate": "simulate {folder}/twin --studies 2",
+}
+"""How each command is called that may take more than two seconds."""
+AS_LONG = {"analyse", "report", "gallery"}
+"""Those whose progress other tests see; they take long whatever they are given."""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("progress")
+    evidence.build("diabetes", folder / "review.duckdb")
+    (folder / "arms.csv").write_text(
+        "study,treatment,n,mean,sd\na,x,9,1,1\na,y,9,2,1\nb,x,9,1,1\nb,y,9,3,1\n"
+    )
+    return folder
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_command_says_what_it_does_and_prints_when_it_is_done(place, monkeypatch, capsys, name):
+    said, early = [], []
+
+    @contextmanager
+    def heard():
+        with listening(said.append):
+            yield said.append
+        early.append(capsys.readouterr().out)
+
+    for command in COMMANDS.values():
+        module = import_module(command.partition(":")[0])
+        if hasattr(module, "status"):
+            monkeypatch.setattr(module, "status", heard)
+    words = SAID[name].format(file=place / "review.duckdb", folder=place)
+    with pytest.raises(SystemExit) as ended:
+        main(split(words))
+    assert ended.value.code == 0
+    assert said
+    assert set(early) == {""}
+
+
+def test_every_command_but_the_quick_ones_is_among_them():
+    assert {name.split()[0] for name in SAID} | AS_LONG | {"reviews", "new"} == set(COMMANDS)
 
 
 def test_a_pairwise_analysis_says_its_steps():
