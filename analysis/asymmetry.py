@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.further import FUNNEL
+from analysis.language.catalog import marked, numerals, tr, trn
 from analysis.pairwise.sensitivity import usual_tests
 from analysis.pairwise.small_study.asymmetry import LEAST_EFFECTS
 from evidence.output import p_value
@@ -21,16 +22,14 @@ LEVEL = 0.1
 """Level of tests of asymmetry (Egger et al. 1997; Sterne et al. 2011)."""
 
 LABELS = {
-    "Egger": "Egger's test",
-    "Peters": "Peters' test",
-    "Harbord": "Harbord's test",
-    "Begg": "Begg's test",
+    "Egger": marked("Egger's test"),
+    "Peters": marked("Peters' test"),
+    "Harbord": marked("Harbord's test"),
+    "Begg": marked("Begg's test"),
 }
 
 _LARGE_STUDIES = ("n", "sqrt(n)")
 """Predictors that grow with the study: the slope then has the other sign."""
-
-NOT_KEPT = "No test of funnel asymmetry was kept with this analysis: carry it out again."
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class AsymmetryTest:
     @property
     def label(self) -> str:
         """What it is called."""
-        return LABELS[self.name]
+        return tr(LABELS[self.name])
 
 
 def tests_of(run: Run) -> list[AsymmetryTest]:
@@ -117,27 +116,32 @@ def conclusions(run: Run, names: Mapping[str, str]) -> list[str]:
     """
     tests = [test for test in tests_of(run) if test.name != "Begg"]
     if not tests:
-        return [NOT_KEPT]
+        return [tr("No test of funnel asymmetry was kept with this analysis: carry it out again.")]
     done = [test for test in tests if not test.refused and "p_value" in test.numbers]
     few = [test.k for test in done if test.k < LEAST_EFFECTS]
     if few and len(few) == len(done):
         return [_too_few(run, max(few))]
     if not done:
-        return [f"No test of funnel asymmetry is given: {_sentence(tests[0].refused)}"]
+        return [tr("No test of funnel asymmetry is given: {reason}", reason=_sentence(tests[0].refused))]
     return [_said(run, test, names) for test in done if test.k >= LEAST_EFFECTS]
 
 
 def _too_few(run: Run, k: int) -> str:
-    return (
-        f"No test of funnel asymmetry is given: there are {k} {_what(run, k)}, and with fewer than "
-        f"{LEAST_EFFECTS} such a test can hardly tell asymmetry from chance (Sterne et al. 2011)."
+    return tr(
+        "No test of funnel asymmetry is given: there are {k}, and with fewer than {least} such a test can "
+        "hardly tell asymmetry from chance (Sterne et al. 2011).",
+        k=counted(run, k),
+        least=LEAST_EFFECTS,
     )
 
 
-def _what(run: Run, k: int) -> str:
+def counted(run: Run, k: int) -> str:
+    """Say what a funnel has: studies, effects where a study has several, comparisons of a network."""
     if run.kind == "network":
-        return "comparisons"
-    return "studies" if run.n_studies == k else "effects"
+        return trn("{k} comparison", "{k} comparisons", k, k=k)
+    if run.n_studies == k:
+        return trn("{k} study", "{k} studies", k, k=k)
+    return trn("{k} effect", "{k} effects", k, k=k)
 
 
 def _sentence(text: str) -> str:
@@ -145,29 +149,38 @@ def _sentence(text: str) -> str:
 
 
 def _said(run: Run, test: AsymmetryTest, names: Mapping[str, str]) -> str:
-    head = f"{test.label}, {test.k} {_what(run, test.k)}"
-    p = p_value(test.numbers["p_value"])
-    p = f"p {p}" if p.startswith("<") else f"p = {p}"
-    if test.numbers["p_value"] >= LEVEL:
-        return (
-            f"{head}: no asymmetry beyond chance ({p}, level 10 %). This does not show that there is no "
-            "bias: the test misses much of it, the more so with few studies and much heterogeneity."
+    value = test.numbers["p_value"]
+    p = numerals(p_value(value))
+    told = {"test": test.label, "k": counted(run, test.k), "p": f"p {p}" if p.startswith("<") else f"p = {p}"}
+    if value >= LEVEL:
+        return tr(
+            "{test}, {k}: no asymmetry beyond chance ({p}, level 10 %). This does not show that there is no "
+            "bias: the test misses much of it, the more so with few studies and much heterogeneity.",
+            **told,
         )
-    return (
-        f"{head}: {_direction(run, test, names)} ({p}, level 10 %). Results that were not published may be "
-        "the reason; so may be weaker methods, other subjects or doses in the smaller studies, or chance."
+    return tr(
+        "{test}, {k}: {finding} ({p}, level 10 %). Results that were not published may be the reason; so may "
+        "be weaker methods, other subjects or doses in the smaller studies, or chance.",
+        finding=_finding(run, test, names),
+        **told,
     )
 
 
-def _direction(run: Run, test: AsymmetryTest, names: Mapping[str, str]) -> str:
+def _finding(run: Run, test: AsymmetryTest, names: Mapping[str, str]) -> str:
     """Say to which side the effects of the smaller studies lie."""
     slope = test.numbers["estimate"] * (-1 if test.predictor in _LARGE_STUDIES else 1)
+    if run.lower_is_better is None:
+        if slope > 0:
+            return tr("the effects of smaller studies lie above those of larger ones")
+        return tr("the effects of smaller studies lie below those of larger ones")
     if run.kind == "network":
-        whose = "the treatment earlier in the order"
+        whose = tr("the treatment earlier in the order")
     else:
         whose = names.get(str(run.treatment), str(run.treatment))
-    if run.lower_is_better is None:
-        side = "above" if slope > 0 else "below"
-        return f"the effects of smaller studies lie {side} those of larger ones"
-    more = "more" if (slope < 0) == run.lower_is_better else "less"
-    return f"smaller studies show effects {more} favourable to {whose} than larger ones do"
+    if (slope < 0) == run.lower_is_better:
+        return tr(
+            "smaller studies show effects more favourable to {treatment} than larger ones do", treatment=whose
+        )
+    return tr(
+        "smaller studies show effects less favourable to {treatment} than larger ones do", treatment=whose
+    )

@@ -13,12 +13,14 @@ from analysis.charts.base.effect import Effect, normal_interval
 from analysis.charts.base.intervals import turned
 from analysis.charts.base.theme import count, figures, missing, number, printed, records
 from analysis.charts.tables import Column, Table
+from analysis.further import funnel_order
 from analysis.language.catalog import tr
 from analysis.report import words
 from analysis.report.blocks import Block, Figure, Section, Text, key_of
 from analysis.report.links import Links, chosen
 from analysis.report.material import Material
 from analysis.report.sections.about_runs import in_order_of_year, notes_of
+from analysis.report.sections.small_study import asymmetry
 from evidence.results import Run
 
 _MOST_COLUMNS = 40
@@ -230,6 +232,7 @@ def _inconsistency(material: Material, run: Run, effect: Effect, model: str, lin
         chart = charts.comparison_adjusted_funnel(funnel, effect=effect, order=_funnel_order(material, run))
         section.blocks.append(Figure(f"{run.analysis}-funnel", chart))
         section.blocks.append(Text((_about_order(run),)))
+        section.blocks += asymmetry(run, effect)
     return section
 
 
@@ -237,9 +240,7 @@ def _funnel_order(material: Material, run: Run) -> list[str]:
     """Treatments of a run as its plan orders them; others as the review lists them, active first."""
     known = {row["treatment"] for row in material.nodes(run)}
     order = [treatment for treatment in material.treatments if treatment in known]
-    order.sort(key=lambda treatment: material.roles.get(treatment) != "active")
-    planned = [treatment for treatment in _planned_order(run) if treatment in known]
-    return [*planned, *(treatment for treatment in order if treatment not in planned)]
+    return funnel_order(order, material.roles, _planned_order(run))
 
 
 def _planned_order(run: Run) -> list[str]:

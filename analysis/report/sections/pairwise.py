@@ -17,6 +17,7 @@ from analysis.report.links import Links
 from analysis.report.material import Material
 from analysis.report.sections.about_runs import in_order_of_year, notes_of
 from analysis.report.sections.regression_table import regression_table
+from analysis.report.sections.small_study import asymmetry
 from evidence.results import Run
 
 
@@ -85,6 +86,7 @@ def pairwise_section(material: Material, run: Run, links: Links) -> Section:
                 ),
             )
         )
+        section.blocks += asymmetry(run, effect)
     section.blocks += notes_of(run, material.treatments)
     return section
 
