@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.described import Described, group_name
 from analysis.results import COLUMNS, frame
-from evidence.names import joined
-from evidence.question import as_reported, measured
-from evidence.system.frames import cells, plain
+from evidence.question import as_reported
+from evidence.system.frames import cells, plain, records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,22 +39,14 @@ def of_pairwise(db: EvidenceBase, fit: PairwiseFit, variables: Sequence[str] = (
     DataFrame
         With the columns of ``result_contrast`` but run_id; of a class of treatments each has its member.
     """
-    from analysis.pairwise.subgroups import level_name
-
-    contrasts = fit.assembly.contrasts
-    members = contrasts.variables.get("treatment")
-    rows = contrasts.frame.assign(
-        treatment_a=contrasts.treatment if members is None else list(members), treatment_b=contrasts.versus
-    )
-    if fit.options.by is not None:
-        rows["level"] = list(fit.variable(fit.options.by).map(level_name))
+    rows = pairwise_rows(fit)
     if variables:
         values = {name: list(fit.variable(name)) for name in dict.fromkeys(variables)}
         rows["variables"] = [
             json.dumps({name: plain(column[place]) for name, column in values.items()}, ensure_ascii=False)
             for place in range(len(rows))
         ]
-    return _kept(db, rows, contrasts.outcome)
+    return rows.assign(reported_contrast_id=_reported(db, rows))
 
 
 def of_network(db: EvidenceBase, net: Network) -> pd.DataFrame:
@@ -71,53 +63,45 @@ def of_network(db: EvidenceBase, net: Network) -> pd.DataFrame:
     DataFrame
         With the columns of ``result_contrast`` but run_id: every pair of arms within a study.
     """
-    return frame("contrasts") if net.contrasts is None else _kept(db, net.contrasts, net.outcome)
+    rows = network_rows(net)
+    return rows if net.contrasts is None else rows.assign(reported_contrast_id=_reported(db, net.contrasts))
 
 
-def _kept(db: EvidenceBase, rows: pd.DataFrame, outcome: str) -> pd.DataFrame:
+def pairwise_rows(fit: PairwiseFit) -> pd.DataFrame:
+    """Contrasts of a pairwise fit as `of_pairwise` has them, of what the fit itself knows."""
+    from analysis.pairwise.subgroups import level_name
+
+    contrasts = fit.assembly.contrasts
+    members = contrasts.variables.get("treatment")
+    rows = contrasts.frame.assign(
+        treatment_a=contrasts.treatment if members is None else list(members), treatment_b=contrasts.versus
+    )
+    if fit.options.by is not None:
+        rows["level"] = list(fit.variable(fit.options.by).map(level_name))
+    return _with_arms(rows, contrasts.measured, contrasts.review)
+
+
+def network_rows(net: Network) -> pd.DataFrame:
+    """Contrasts of a network as `of_network` has them, of what the network itself knows."""
+    if net.contrasts is None:
+        return frame("contrasts")
+    return _with_arms(net.contrasts.copy(), net.measured, net.review)
+
+
+def _with_arms(rows: pd.DataFrame, of_arms: pd.DataFrame | None, review: Described) -> pd.DataFrame:
     """Add what is known of both arms, and keep the columns of the table."""
-    rows = rows.copy()
-    animals, of_arms = _animals(db, rows["study"]), measured(db, outcome)
     unit = cells(rows["study"]), cells(rows["experiment"])
-    for side, place in zip("ab", _measured(rows, of_arms), strict=True):
+    places = ([-1] * len(rows),) * 2 if of_arms is None else _measured(rows, of_arms)
+    for side, place in zip("ab", places, strict=True):
         keys = zip(*unit, cells(rows[f"arm_{side}"]), strict=True)
-        rows[f"animals_{side}"] = [animals.get(key) or _group(key[1], key[2]) for key in keys]
+        rows[f"animals_{side}"] = [review.group.get(key) or group_name(key[1], key[2]) for key in keys]
+        if of_arms is None:
+            continue
         for name in _STATISTICS:
             values = of_arms[name].to_numpy(dtype=float)
             found = np.append(values, np.nan)[place]
             rows[f"{name}_{side}"] = found if np.isfinite(found).any() else None
-    rows["reported_contrast_id"] = _reported(db, rows)
     return rows.reindex(columns=list(COLUMNS["contrasts"]))
-
-
-def _animals(db: EvidenceBase, studies: pd.Series) -> dict[tuple[str, str, str], str]:
-    """Name the group of animals of every arm: arms that a review says are one group have one name."""
-    rows = db.rows(
-        """
-        select arm.study, arm.experiment, arm.arm,
-            origin.experiment as origin_experiment, origin.arm as origin_arm
-        from arm
-        left join arm as origin
-            on arm.study = origin.study and origin.shared_control_of is null
-            and (
-                origin.arm = arm.shared_control_of
-                or (origin.experiment = arm.shared_control_of and origin.treatment = arm.treatment)
-            )
-        where arm.study in (select unnest(?))
-        """,
-        [sorted(set(cells(studies)))],
-    )
-    named: dict[tuple[str, str, str], str] = {}
-    for row in rows:
-        own = (row["study"], row["experiment"], row["arm"])
-        shared = (row["origin_experiment"], row["origin_arm"])
-        name = _group(*(own[1:] if row["origin_arm"] is None else shared))
-        named[own] = min(named.get(own, name), name)
-    return named
-
-
-def _group(experiment: str, arm: str) -> str:
-    return joined((experiment, arm), "/")
 
 
 def _measured(rows: pd.DataFrame, of_arms: pd.DataFrame) -> tuple[list[int], list[int]]:
@@ -143,3 +127,62 @@ def _reported(db: EvidenceBase, rows: pd.DataFrame) -> list[Any]:
         return [None] * len(rows)
     known = as_reported(db)
     return [known.get(name) for name in cells(rows["contrast_id"])]
+
+
+Rows = list[dict[str, Any]]
+
+
+def counts(contrasts: pd.DataFrame) -> tuple[Rows, Rows]:
+    """Count what entered by treatment and by comparison, as the views ``run_node`` and ``run_edge`` do.
+
+    For runs that are not stored: of those that are, the views are to be read.
+    """
+    rows = records(contrasts)
+    arms: dict[tuple[str, str], dict[str, str]] = {}
+    for row in rows:
+        found = arms.setdefault((row["study"], row["experiment"]), {})
+        found |= {row[f"arm_{side}"]: row[f"treatment_{side}"] for side in "ab"}
+    several = {unit for unit, found in arms.items() if len(set(found.values())) > 2}
+    nodes, edges = _Tally(several), _Tally(several)
+    for row in rows:
+        for side in "ab":
+            nodes.add((row[f"treatment_{side}"],), row, side)
+            edges.add((row["treatment_a"], row["treatment_b"]), row, side)
+    of_nodes = [{"treatment": key[0], **found} for key, found in nodes.counted()]
+    of_edges = [{"treatment_a": key[0], "treatment_b": key[1], **found} for key, found in edges.counted()]
+    return sorted(of_nodes, key=lambda row: -row["n_studies"]), of_edges
+
+
+class _Tally:
+    """Arms, studies and participants by some key."""
+
+    def __init__(self, several: set[tuple[str, str]]) -> None:
+        self.several = several
+        self.arms: dict[tuple[str, ...], dict[tuple[str, str, str], float | None]] = {}
+        self.groups: dict[tuple[str, ...], dict[tuple[str, str], float | None]] = {}
+
+    def add(self, key: tuple[str, ...], row: Mapping[str, Any], side: str) -> None:
+        """Take an arm of a contrast."""
+        n = row[f"n_{side}"]
+        for found, member in (
+            (self.arms, (row["study"], row["experiment"], row[f"arm_{side}"])),
+            (self.groups, (row["study"], row[f"animals_{side}"])),
+        ):
+            known: dict[Any, float | None] = found.setdefault(key, {})  # type: ignore[assignment]
+            before = known.get(member)
+            known[member] = before if n is None else n if before is None else max(before, n)
+
+    def counted(self) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+        """Give the counts of each key, in the order of keys."""
+        for key, arms in sorted(self.arms.items()):
+            known = [n for n in self.groups[key].values() if n is not None]
+            yield (
+                key,
+                {
+                    "n_studies": len({study for study, _, _ in arms}),
+                    "n_arms": len(arms),
+                    "n_participants": sum(known) if known else None,
+                    "n_unknown": sum(n is None for n in arms.values()),
+                    "n_multi_arm": len({arm[:2] for arm in arms} & self.several),
+                },
+            )

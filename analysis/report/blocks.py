@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from analysis.charts.tables import Table
+from analysis.plot.subject import NothingToDrawError
 from evidence.names import apart, slug
 from evidence.results import Run
 
@@ -25,6 +26,14 @@ class Figure:
     def __post_init__(self) -> None:
         # Names of analyses and outcomes come from the review: none is a path, and none is markup.
         object.__setattr__(self, "name", slug(self.name))
+
+
+def drawn(name: str, draw: Callable[[], Any]) -> list[Block]:
+    """Make a figure of a chart; none where there is nothing to draw."""
+    try:
+        return [Figure(name, draw())]
+    except NothingToDrawError:
+        return []
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from typing import Any
 from analysis.charts.base.effect import Effect, normal_interval
 from analysis.charts.base.intervals import MODELS
 from analysis.charts.base.theme import percent, plain
-from analysis.charts.tables import dose
+from analysis.described import ARMS
 from analysis.language.catalog import marked, tr
+from analysis.plot.reading import arm_names
 from evidence.query import EvidenceBase
 from evidence.trace import address
 
@@ -132,31 +133,6 @@ class Links:
         }
 
 
-def arm_names(db: EvidenceBase) -> dict[tuple[str, str], str]:
-    """Name every arm, by study and arm, as it is printed: its label, else its treatment's.
-
-    Several arms of one treatment in a study are told apart by their doses, or else by their keys.
-    """
-    rows = db.rows(
-        "select arm.study, arm.arm, arm.label, arm.dose, arm.dose_unit, treatment.label as treatment, "
-        "count(*) over (partition by arm.study, arm.experiment, arm.treatment) as n, "
-        "count(*) over (partition by arm.study, arm.experiment, arm.treatment, arm.dose, arm.dose_unit) "
-        "as alike "
-        "from arm inner join treatment using (treatment) order by arm.study, arm.experiment, arm.arm"
-    )
-    return {
-        (row["study"], row["arm"]): row["label"]
-        or (
-            row["treatment"]
-            if row["n"] == 1
-            else f"{row['treatment']}, {dose(row['dose'], row['dose_unit'])}"
-            if row["alike"] == 1 and row["dose"] is not None
-            else f"{row['treatment']} ({row['arm']})"
-        )
-        for row in rows
-    }
-
-
 _WORDS = {
     "se": marked("SD from the standard error"),
     "ci": marked("SD from the confidence interval"),
@@ -190,7 +166,7 @@ def readings(db: EvidenceBase, labels: Mapping[str, str]) -> list[dict[str, Any]
         id (of the measurement; empty for a reported contrast), study, arm, outcome, time, reported, used,
         source, locator, method, extractor, place; all text.
     """
-    arms = arm_names(db)
+    arms = arm_names(db.kept_rows(ARMS))
     found = [
         {
             "id": row["measurement_id"],

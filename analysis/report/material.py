@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from analysis.charts.base.effect import Effect
-from analysis.report.links import arm_names, readings
+from analysis.described import Described
+from analysis.plot.reading import arm_names
+from analysis.plot.subject import Subject
+from analysis.report.links import Links, readings
 from evidence import results
 from evidence.checking.audit import run_audits
 from evidence.errors import CallError, Problem
 from evidence.names import slug
 from evidence.query import EvidenceBase
 from evidence.results import Run
-from evidence.system.frames import rows as rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_ANIMALS = ("mouse", "mice", "rat", "rabbit", "pig", "dog", "monkey", "sheep", "zebrafish")
-
-
-def _units(species: Iterable[Any]) -> str:
-    known = [str(name) for name in species if name is not None]
-    animals = [name for name in known if any(animal in name for animal in _ANIMALS)]
-    return "animals" if known and len(animals) == len(known) else "participants"
 
 
 @dataclass(frozen=True)
@@ -59,35 +53,33 @@ class Material:
         return bool(self.review["synthetic"])
 
     @cached_property
-    def studies(self) -> dict[str, str]:
-        """Printed names of studies."""
-        return {
-            row["study"]: row["label"]
-            for row in self.db.rows("select study, label from study order by study")
-        }
+    def described(self) -> Described:
+        """Printed names, order, roles and judgements of bias."""
+        return Described.read(self.db)
 
-    @cached_property
+    @property
+    def studies(self) -> Mapping[str, str]:
+        """Printed names of studies."""
+        return self.described.studies
+
+    @property
     def by_year(self) -> list[str]:
         """Studies, the oldest first, as every forest plot and table lists them."""
-        rows = self.db.rows("select study from study order by year nulls last, label, study")
-        return [row["study"] for row in rows]
+        return self.described.by_year
 
-    @cached_property
-    def treatments(self) -> dict[str, str]:
+    @property
+    def treatments(self) -> Mapping[str, str]:
         """Printed names of treatments."""
-        rows = self.db.rows("select treatment, label from treatment order by source_line")
-        return {row["treatment"]: row["label"] for row in rows}
+        return self.described.treatments
 
-    @cached_property
-    def roles(self) -> dict[str, str]:
+    @property
+    def roles(self) -> Mapping[str, str]:
         """Role of each treatment: active, control or sham."""
-        return {
-            row["treatment"]: row["role"] for row in self.db.rows("select treatment, role from treatment")
-        }
+        return self.described.roles
 
     @cached_property
     def _arms(self) -> dict[tuple[str, str], str]:
-        return arm_names(self.db)
+        return arm_names(self.described.arms)
 
     def arm(self, study: str, arms: Any) -> str:
         """Name an arm, or several that are separated by commas, as they are printed."""
@@ -98,11 +90,10 @@ class Material:
         text = str(value).removeprefix("= ").removeprefix("is ") if value is not None else ""
         return self.treatments.get(text) or self.outcomes.get(text) or text
 
-    @cached_property
-    def outcomes(self) -> dict[str, str]:
+    @property
+    def outcomes(self) -> Mapping[str, str]:
         """Printed names of outcomes."""
-        rows = self.db.rows("select outcome, label from outcome order by source_line")
-        return {row["outcome"]: row["label"] for row in rows}
+        return self.described.outcomes
 
     @cached_property
     def measured(self) -> bool:
@@ -110,21 +101,14 @@ class Material:
         n = "select (select count(*) from measurement) + (select count(*) from reported_contrast)"
         return bool(self.db.value(n))
 
-    @cached_property
-    def _species(self) -> dict[str, str | None]:
-        return {
-            row["study"]: row["species"]
-            for row in self.db.rows("select study, lower(species) as species from study")
-        }
-
-    @cached_property
+    @property
     def participants(self) -> str:
         """What the units of the review are: animals where every study's species is one, else participants."""
-        return _units(self._species.values())
+        return self.described.units()
 
     def units(self, run: Run) -> str:
         """Say what the units of a run are: as `participants`, of the studies that entered it."""
-        return _units(self._species.get(study) for study in set(run.frames["contrasts"]["study"]))
+        return self.described.units(run.frames["contrasts"]["study"])
 
     @cached_property
     def plan(self) -> list[dict[str, Any]]:
@@ -171,6 +155,10 @@ class Material:
         """What the file was made from."""
         return {row["key"]: row["value"] for row in self.db.rows("select key, value from build_info")}
 
+    def subject(self, run: Run, links: Links | None = None) -> Subject:
+        """Give a run as what its pictures are drawn from, its numbers and studies linked where asked for."""
+        return Subject(run, self.described, anchors=links, counted=(self.nodes(run), self.edges(run)))
+
     def effect(self, run: Run) -> Effect:
         """Say what a run estimates."""
         return Effect.of_run(run.row(), self.outcomes.get(run.outcome), self.treatments)
@@ -205,21 +193,6 @@ class Material:
         """Give the size of a run (``run_size``): n_studies, n_arms, n_participants, n_unknown and others."""
         return self._sizes.get(run.run_id, [{}])[0]
 
-    def contrasts(self, run: Run) -> pd.DataFrame:
-        """Contrasts that entered a run, as analysed, with weights and names of studies; oldest first."""
-        frame = run.frames["contrasts"].copy()
-        weights: dict[tuple[str, str], float] = {}
-        for row in rows_of(run.frames["weights"]):
-            weights[row["model"], row["contrast_id"]] = row["weight"]
-        for model in ("common", "random"):
-            frame[f"weight_{model}"] = [weights.get((model, name)) for name in frame["contrast_id"]]
-        place = {study: index for index, study in enumerate(self.by_year)}
-        frame["label"] = [self.studies.get(study, study) for study in frame["study"]]
-        frame["year"] = [self._years.get(study) for study in frame["study"]]
-        order = frame.assign(place=[place.get(study, len(place)) for study in frame["study"]])
-        order = order.sort_values(["place", "experiment", "contrast_id"], kind="stable")
-        return order.drop(columns="place").reset_index(drop=True)
-
     def with_data(self, outcome: str) -> list[str]:
         """Studies with data on an outcome, in any measure; the oldest first."""
         rows = self.db.kept_rows(
@@ -229,19 +202,6 @@ class Material:
         )
         known = {row["study"] for row in rows}
         return [study for study in self.by_year if study in known]
-
-    def judgements(self, run: Run) -> list[dict[str, Any]]:
-        """Risk-of-bias judgements of the studies that entered a run, as they count for its outcome."""
-        entered = set(run.frames["contrasts"]["study"])
-        return [row for row in self._judgements if row["study"] in entered and row["outcome"] == run.outcome]
-
-    @cached_property
-    def _judgements(self) -> list[dict[str, Any]]:
-        return self.db.rows("select * from rob_by_outcome order by tool, study, position")
-
-    @cached_property
-    def _years(self) -> dict[str, Any]:
-        return {row["study"]: row["year"] for row in self.db.rows("select study, year from study")}
 
     def results(self) -> dict[str, list[dict[str, Any]]]:
         """Rows of every table of results that has any, with the name of the analysis."""

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis.charts.base.effect import Effect, form_of
-from analysis.charts.base.intervals import turned
 from analysis.charts.base.theme import count, missing, number, p_value, percent, positive, printed, records
-from analysis.language.catalog import interval, marked, tr, trn
-from analysis.network.ranking import best_first
+from analysis.language.catalog import interval, tr
+from analysis.plot.reading import MODELS, against, estimate_rows, main_model, places, ranked
+from analysis.plot.reading import headline as headline
 from analysis.report import procedures
 from analysis.report.links import Links, mark
 from analysis.report.material import Material
@@ -21,29 +21,8 @@ from evidence.results import Run
 UNRELATED = "unrelated mean effects"
 """Method of the rows of a model without consistency."""
 
-MODELS = {"common": marked("common effect"), "random": marked("random effects")}
-
 _MOST_LISTED = 8
 """Treatments that a sentence of the answer lists, the best first."""
-
-
-def main_model(run: Run) -> str:
-    """Choose the model that a run's main figures show: random effects where they could be estimated."""
-    found = {row["model"] for row in records(run.frames["estimates"]) if not missing(row["ci_lower"])}
-    return "random" if "random" in found else next(iter(sorted(found)), "random")
-
-
-def estimate_rows(run: Run) -> list[dict[str, Any]]:
-    """Rows of ``result_estimate`` of a run, with what their address and their writing need beside them."""
-    about = {"run_id": run.run_id, "analysis": run.analysis, "kind": run.kind, "digits": places(run)}
-    return [about | row for row in records(run.frames["estimates"])]
-
-
-def places(run: Run) -> int:
-    """Choose the decimals of a run's effects and of the spread between studies: two figures of them."""
-    rows = records(run.frames["estimates"])
-    half = [(row["ci_upper"] - row["ci_lower"]) / 2 for row in rows if not missing(row["ci_lower"])]
-    return Effect(run.measure).digits(half)
 
 
 def linked(row: Mapping[str, Any], effect: Effect, links: Links) -> str:
@@ -51,56 +30,6 @@ def linked(row: Mapping[str, Any], effect: Effect, links: Links) -> str:
     text = effect.estimate_text(row["estimate"], row["ci_lower"], row["ci_upper"], row["digits"])
     # A row that was turned to the reader's direction still leads to the row that is kept.
     return mark(text, links.number(row.get("kept", row), effect))
-
-
-def against(run: Run, model: str, evidence: str = "network") -> list[dict[str, Any]]:
-    """Effects of every treatment of a network against its reference, best first; each knows the row kept."""
-    found = []
-    for row in estimate_rows(run):
-        if row["model"] != model or row["evidence"] != evidence or missing(row["ci_lower"]):
-            continue
-        if row["versus"] == run.reference:
-            found.append(row | {"kept": row})
-        elif row["treatment"] == run.reference:
-            found.append(turned(row) | {"kept": row})
-    return sorted(found, key=lambda row: row["estimate"], reverse=run.lower_is_better is False)
-
-
-def ranked(run: Run, model: str) -> tuple[list[str], str | None, dict[str, dict[str, Any]]]:
-    """Treatments best first, the score that says so (as the engine computes), and the rows by treatment."""
-    rows = [row for row in records(run.frames["ranking"]) if row["model"] == model]
-    score = facts.engine(run.engine).score
-    scored = [row for row in rows if not missing(row.get(score))]
-    if scored:
-        scored = [scored[place] for place in best_first([row[score] for row in scored])]
-        return [row["treatment"] for row in scored], score, {row["treatment"]: row for row in scored}
-    order = [row["treatment"] for row in against(run, model)]
-    place = next((i for i, row in enumerate(against(run, model)) if _after(row, run)), len(order))
-    return [*order[:place], str(run.reference), *order[place:]], None, {}
-
-
-def _after(row: Mapping[str, Any], run: Run) -> bool:
-    """Tell whether a treatment stands after the reference."""
-    return row["estimate"] < 0 if run.lower_is_better is False else row["estimate"] > 0
-
-
-def headline(run: Run, effect: Effect) -> str:
-    """Name what a run compares."""
-    if run.kind == "pairwise":
-        return tr(
-            "{outcome}: {a} versus {b}",
-            outcome=effect.outcome,
-            a=effect.label(run.treatment),
-            b=effect.label(run.versus),
-        )
-    n = run.n_treatments or 0
-    return trn(
-        "{outcome}: network of {n} treatment",
-        "{outcome}: network of {n} treatments",
-        n,
-        outcome=effect.outcome,
-        n=count(n),
-    )
 
 
 def answer(material: Material, run: Run, links: Links) -> str:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis import network
-from analysis.entered import _group
+from analysis.described import group_name
 from evidence import build
 from evidence.names import joined
 from evidence.opening import open as open_base
@@ -135,4 +135,4 @@ def test_two_lists_of_names_never_give_one_text(one, other):
 def test_addresses_and_groups_of_animals_are_told_apart_where_names_hold_a_slash():
     assert joined(("a/b", "c"), "/") != joined(("a", "b/c"), "/")
     assert joined(("alt-a", "a", "vehicle", "random"), "/") == "alt-a/a/vehicle/random"
-    assert _group("a/b", "c") != _group("a", "b/c")
+    assert group_name("a/b", "c") != group_name("a", "b/c")

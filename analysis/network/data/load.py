@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from analysis.continuity import network_note
+from analysis.described import Described
 from analysis.network.data.assemble import EXCLUSION_COLUMNS, from_contrasts
 from analysis.network.data.blocks import arm_blocks
 from analysis.network.data.network import Network
+from evidence import facts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,6 +115,9 @@ def load(
         smallest_important_difference=body.smallest_important_difference,
         exclusions=body.exclusions.reindex(columns=list(EXCLUSION_COLUMNS)).astype(object),
         notes=tuple(notes),
+        measured=body.arms,
+        form=smd if facts.forms(measure) else None,
+        review=Described.read(db, outcome),
     )
     return replace(net, arms=arm_blocks(net, _measured(body)))
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from analysis.described import UNDESCRIBED, Described
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -146,6 +148,12 @@ class Network:
         What did not enter and why: study, experiment, arm, reason, remedy.
     notes : tuple of (severity, message)
         What was decided on the way (time point taken, arms combined, reference chosen).
+    measured : DataFrame or None
+        The arms' measurements (`evidence.question.BodyOfEvidence.arms`).
+    form : str or None
+        Form of a measure that has several: of the SMD d or g.
+    review : Described
+        Names and order of what the review holds.
     """
 
     outcome: str
@@ -164,6 +172,9 @@ class Network:
     n_by_treatment: dict[str, float] = field(default_factory=dict)
     exclusions: pd.DataFrame | None = None
     notes: tuple[tuple[str, str], ...] = ()
+    measured: pd.DataFrame | None = None
+    form: str | None = None
+    review: Described = UNDESCRIBED
 
     @property
     def reference(self) -> str:

@@ -37,6 +37,7 @@ def from_pairwise(fit: PairwiseFit) -> Network:
         [(ids[a], ids[b], value) for a, b, value in effects.pairs],
         columns=["contrast_1", "contrast_2", "covariance"],
     )
+    both = {contrasts.treatment, contrasts.versus}
     # Effects that are correlated stay in their unit; any other is a unit of its own, as in the rows.
     linked = table["contrast_id"].isin({*pairs["contrast_1"], *pairs["contrast_2"]})
     columns = ["contrast_id", "study", "estimate", "n_a", "n_b", "measurement_ids"]
@@ -56,4 +57,6 @@ def from_pairwise(fit: PairwiseFit) -> Network:
         covariance=pairs if len(pairs) else None,
         unit=contrasts.unit,
         lower_is_better=contrasts.lower_is_better,
+        labels={name: label for name, label in contrasts.review.treatments.items() if name in both},
+        review=contrasts.review,
     )

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.described import UNDESCRIBED, Described
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -55,6 +57,10 @@ class Contrasts:
         The rule and the condition that were applied.
     exclude_high_rob : bool
         Whether studies at high risk of bias were left out.
+    measured : DataFrame or None
+        The arms' measurements (`evidence.question.BodyOfEvidence.arms`).
+    review : Described
+        Names and order of what the review holds.
     """
 
     frame: pd.DataFrame
@@ -72,6 +78,8 @@ class Contrasts:
     timepoint: str | None = None
     where: str | None = None
     exclude_high_rob: bool = False
+    measured: pd.DataFrame | None = None
+    review: Described = UNDESCRIBED
 
     def part(self, keep: np.ndarray) -> Contrasts:
         """Keep some of the contrasts, (n,) bool; the notes on the whole stay behind."""

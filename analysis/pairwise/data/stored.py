@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.described import Described
 from analysis.pairwise.data.contrasts import Contrasts, finish
 from evidence.question import BodyOfEvidence, Question, read
 from evidence.system.frames import cells
@@ -37,6 +38,8 @@ def from_database(db: EvidenceBase, question: Question) -> Contrasts:
         timepoint=str(body.timepoint),
         where=asked.where,
         exclude_high_rob=asked.exclude_high_rob,
+        measured=body.arms,
+        review=Described.read(db, asked.outcome),
     )
 
 

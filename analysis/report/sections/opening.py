@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
-from analysis import charts
+from analysis import plot
 from analysis.charts import tables
-from analysis.charts.base.theme import count, missing, plain
+from analysis.charts.base.theme import count
 from analysis.charts.tables import Column, Table
 from analysis.language.catalog import tr, trn
-from analysis.report.blocks import Figure, Section, Text, stem
+from analysis.plot import NothingToDrawError
+from analysis.plot.whole import FLOW
+from analysis.report.blocks import Figure, Section, Text, drawn, stem
 from analysis.report.links import Links, mark
 from analysis.report.material import Material
 from analysis.report.sections import agreement
+
+_PALETTES = ("color", "color_blind_safe")
 
 
 def studies_section(material: Material, links: Links) -> Section:
@@ -53,12 +55,11 @@ def _doses(material: Material) -> dict[str, str]:
 
 def selection_section(material: Material) -> Section:
     """Draw the flow diagram, list the searches, and say how far two screeners agreed."""
-    flow = material.frame("select * from prisma_flow order by position, reason nulls first")
     section = Section("selection", tr("Study selection"))
-    if len(flow) > 1:
-        section.blocks.append(Figure("prisma-flow", charts.prisma_flow(flow)))
-    elif len(flow):
-        n = flow["n"].iloc[0]
+    section.blocks += drawn("prisma-flow", lambda: plot.prisma_flow(material.db))
+    flow = material.db.kept_rows(FLOW)
+    if flow and not section.blocks:
+        n = flow[0]["n"]
         said = trn(
             "{n} study is included. No records, screening decisions or flow counts were entered, so there "
             "is no "
@@ -92,34 +93,23 @@ def selection_section(material: Material) -> Section:
 def risk_of_bias_section(material: Material, links: Links) -> Section:
     """Draw risk of bias by study and by item, in both palettes."""
     section = Section("risk-of-bias", tr("Risk of bias"))
-    judged = material.frame(
-        "select rob_traffic_light.* from rob_traffic_light inner join study using (study) "
-        "order by study.year nulls last, study.label, position"
-    )
-    for tool in judged["tool"].drop_duplicates():
-        for outcome in judged.loc[judged["tool"] == tool, "outcome"].drop_duplicates():
-            of_outcome = judged["outcome"].isna() if missing(outcome) else judged["outcome"] == outcome
-            some = judged[(judged["tool"] == tool) & of_outcome]
-            about = tool if missing(outcome) else f"{tool}, {material.outcomes.get(outcome, outcome)}"
-            title = tr("Risk of bias by study ({tool})", tool=about)
-            light, safe = (
-                charts.traffic_light(some, labels=material.studies, palette=palette, title=title)
-                for palette in ("color", "color_blind_safe")
-            )
-            section.blocks.append(Figure(stem("risk-of-bias", tool, plain(outcome)), light, safe))
-    summary = material.frame("select * from rob_summary order by tool, position")
-    for tool in summary["tool"].drop_duplicates():
-        some = summary[summary["tool"] == tool]
-        plain_, safe = (
-            charts.rob_summary(some, palette=palette) for palette in ("color", "color_blind_safe")
+    pairs = plot.appraised(material.db)
+    for tool, outcome in pairs:
+        light, safe = (
+            plot.traffic_light(material.db, material.described, tool, outcome, palette=palette)
+            for palette in _PALETTES
         )
-        section.blocks.append(Figure(stem("risk-of-bias-summary", tool), plain_, safe))
-        if some["weighted_share"].notna().any():
-            heavy, safe = (
-                charts.rob_summary(some, weighted=True, palette=palette)
-                for palette in ("color", "color_blind_safe")
-            )
-            section.blocks.append(Figure(stem("risk-of-bias-summary-weighted", tool), heavy, safe))
+        section.blocks.append(Figure(stem("risk-of-bias", tool, outcome), light, safe))
+    for tool in sorted(dict(pairs)):
+        for weighted, name in ((False, "risk-of-bias-summary"), (True, "risk-of-bias-summary-weighted")):
+            try:
+                summary, safe = (
+                    plot.rob_summary(material.db, tool, weighted=weighted, palette=palette)
+                    for palette in _PALETTES
+                )
+            except NothingToDrawError:
+                continue
+            section.blocks.append(Figure(stem(name, tool), summary, safe))
     if not section.blocks:
         section.blocks.append(Text((tr("No risk-of-bias judgement was entered in the review folder."),)))
     read_as = material.db.rows(
@@ -137,50 +127,8 @@ def coverage_section(material: Material) -> Section | None:
     if len(material.outcomes) < 2 or not material.measured:
         return None
     section = Section("coverage", tr("What was measured"))
-    planned = {(run.outcome, run.measure) for run in material.runs}
-    # Of the whole review: where there is evidence, whatever a run restricts itself to.
-    nodes = [
-        row
-        for row in material.db.rows(
-            "select * from network_node order by n_studies desc, outcome, measure, treatment"
-        )
-        if (row["outcome"], row["measure"]) in planned
-    ]
-    largest = {(row["outcome"], row["treatment"]): row for row in reversed(nodes)}
-    if len({row["outcome"] for row in nodes}) > 1:
-        chart = charts.evidence_map(
-            pd.DataFrame(largest.values()), treatments=material.treatments, outcomes=material.outcomes
-        )
-        section.blocks.append(Figure("evidence-map", chart))
-    status = material.frame(
-        """
-        with reading as (
-            select measurement.study, measurement.outcome,
-                max(case when standard.measurement_id is null then 0 else 1 end) as used,
-                max(case when standard.derivation = 'reported' then 1 else 0 end) as as_reported
-            from measurement left join measurement_standard as standard using (measurement_id)
-            group by measurement.study, measurement.outcome
-            union all
-            select study, outcome, 1, 1 from reported_contrast group by study, outcome
-        )
-        select study.study, outcome.outcome,
-            case
-                when max(reading.used) is null then 'not reported'
-                when max(reading.used) = 0 then 'not usable'
-                when max(reading.as_reported) = 0 then 'used, derived'
-                else 'used'
-            end as status
-        from study cross join outcome
-        left join reading on study.study = reading.study and outcome.outcome = reading.outcome
-        group by study.study, outcome.outcome, study.year, study.label, outcome.source_line
-        order by study.year nulls last, study.label, study.study, outcome.source_line, outcome.outcome
-        """
-    )
-    if len(status):
-        section.blocks.append(
-            Figure(
-                "missing-data-map",
-                charts.missing_data_map(status, labels=material.studies, outcomes=material.outcomes),
-            )
-        )
+    planned = [(run.outcome, run.measure) for run in material.runs]
+    review = material.described
+    section.blocks += drawn("evidence-map", lambda: plot.evidence_map(material.db, review, planned))
+    section.blocks += drawn("missing-data-map", lambda: plot.missing_data_map(material.db, review))
     return section

@@ -7,12 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import charts
+from analysis import charts, plot
 from analysis.charts.base.effect import Effect
 from analysis.charts.base.theme import count, figures, missing, number, records
 from analysis.charts.tables import Column, Table
 from analysis.language.catalog import marked, tr
-from analysis.report.blocks import Block, Figure, Section, Text, stem
+from analysis.plot.ranking import PUBLISHED
+from analysis.report.blocks import Block, Figure, Section, Text, drawn, stem
 from analysis.report.links import Links, chosen
 from analysis.report.material import Material
 from evidence import facts
@@ -56,10 +57,7 @@ def published_section(material: Material, links: Links) -> Section:
         " inner join published_estimate as estimate using (published_estimate_id)"
         " where not cell.reversed order by published_estimate_id"
     )
-    ranked = material.db.rows(
-        "select ranking.* from published_ranking as ranking inner join outcome using (outcome)"
-        " order by ranking.publication, outcome.source_line, ranking.measure, ranking.position"
-    )
+    ranked = material.db.kept_rows(PUBLISHED)
     tables_ = dict.fromkeys((row["publication"], row["outcome"], row["measure"]) for row in printed)
     for publication, outcome, measure in tables_:
         about = {"publication": publication, "outcome": outcome, "measure": measure}
@@ -80,14 +78,9 @@ def published_section(material: Material, links: Links) -> Section:
             ),
         )
         section.blocks.append(Figure(stem("published", outcome, measure, "league"), chart))
-    if len({row["outcome"] for row in ranked}) > 1:
-        chart = charts.rank_heat_plot(
-            pd.DataFrame(ranked),
-            labels=material.treatments,
-            outcomes=material.outcomes,
-            title=tr("Ranking that the printed league tables imply"),
-        )
-        section.blocks.append(Figure("published-ranking", chart))
+    section.blocks += drawn(
+        "published-ranking", lambda: plot.published_ranking(material.db, material.described)
+    )
     units = {(row["publication"], row["outcome"], row["measure"]): row["unit"] for row in printed}
     section.blocks += _rebuilt(material, units)
     section.blocks += _published_checks(material)

@@ -8,14 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import charts
+from analysis import plot
 from analysis.charts import tables
 from analysis.charts.base.effect import Effect
 from analysis.charts.base.theme import count, missing, records
 from analysis.charts.tables import Table
 from analysis.language.catalog import tr, trn
 from analysis.report import words
-from analysis.report.blocks import Block, Figure, Section, Text, everything, key_of, tell_apart
+from analysis.report.blocks import Block, Figure, Section, Text, drawn, everything, key_of, tell_apart
 from analysis.report.links import Links
 from analysis.report.material import Material
 from analysis.report.sections import across
@@ -26,7 +26,7 @@ from analysis.report.sections.closing import (
     refused_section,
     reproduction_section,
 )
-from analysis.report.sections.network import league_frames, network_section
+from analysis.report.sections.network import network_section
 from analysis.report.sections.opening import (
     coverage_section,
     risk_of_bias_section,
@@ -35,7 +35,6 @@ from analysis.report.sections.opening import (
 )
 from analysis.report.sections.pairwise import pairwise_section
 from analysis.report.sections.published import checked_claims, published_section
-from evidence import facts
 from evidence.results import Run
 
 __all__ = ["Block", "Figure", "Section", "Text", "assemble", "everything", "findings", "league_tables"]
@@ -169,7 +168,7 @@ def league_tables(material: Material, links: Links) -> list[Table]:
     found = []
     for run in material.runs:
         if run.kind == "network":
-            network, direct = league_frames(material, run, words.main_model(run))
+            network, direct = map(pd.DataFrame, plot.league_rows(material.subject(run)))
             effect = material.effect(run)
             order, _, _ = words.ranked(run, words.main_model(run))
             cells = {
@@ -290,24 +289,10 @@ def _verdicts(verdict: str, n: int) -> str:
 
 def _several(material: Material, links: Links) -> Section:
     """Rankings and estimates of several outcomes side by side."""
-    rows = [
-        row | {"outcome": run.outcome}
-        for run in material.runs
-        if run.kind == "network"
-        for row in records(run.frames["ranking"])
-        if row["model"] == words.main_model(run)
-    ]
     section = Section("ranking-across-outcomes", tr("Across outcomes"))
     league = across.league_across(material, links)
     if league is not None:
         section.blocks.append(league)
-    if len({row["outcome"] for row in rows}) > 1:
-        # Where engines differ, SUCRA: the P-score of a posterior is its SUCRA.
-        scores = {facts.engine(row["engine"]).score for row in rows}
-        score = scores.pop() if len(scores) == 1 else "sucra"
-        if all(not missing(row[score]) for row in rows):
-            chart = charts.rank_heat_plot(
-                pd.DataFrame(rows), labels=material.treatments, outcomes=material.outcomes, score=score
-            )
-            section.blocks.append(Figure("rank-heat-plot", chart))
+    networks = [material.subject(run) for run in material.runs if run.kind == "network"]
+    section.blocks += drawn("rank-heat-plot", lambda: plot.rank_heat_plot(networks))
     return section

@@ -244,9 +244,10 @@ def test_the_report_reads_no_view_beside_the_run():
         r"(from|join)\s+contrast)\b(?=[^:]*(where|using|order|on|outcome|group)\b)"
     )
     found = {}
-    for path in sorted((Path(plan.__file__).parent / "report").rglob("*.py")):
+    rooms = (Path(plan.__file__).parent / name for name in ("plot", "report"))
+    for path in sorted(path for room in rooms for path in room.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
             if re.search(r"\b(from|join)\b", text) and beside.search(text):
                 found.setdefault(path.name, []).append(text)
-    assert {name: len(texts) for name, texts in found.items()} == {"opening.py": 1}
+    assert {name: len(texts) for name, texts in found.items()} == {"whole.py": 1}

@@ -14,11 +14,14 @@ from hypothesis import strategies as st
 from analysis import network, pairwise
 from analysis.charts.base.effect import Effect
 from analysis.charts.base.theme import figures, p_value, percent
+from analysis.described import Described
 from analysis.pairwise.data.assembly import DEPENDENCE
+from analysis.plot.network import funnel_order
+from analysis.plot.subject import Subject
 from analysis.report import procedures, words
 from analysis.report.links import Links, as_text
 from analysis.report.sections.closing import _left_out
-from analysis.report.sections.network import _about_order, _funnel_order
+from analysis.report.sections.network import _about_order
 from analysis.report.sections.published import published_section
 from analysis.report.sections.whole import _counted
 from analysis.results import frame
@@ -274,7 +277,7 @@ def test_checks_of_our_own_are_not_printed_as_claims_of_a_publication():
         for i, (kind, verdict) in enumerate(verdicts)
     ]
     answer = lambda query: rows if "claim" in query else []  # noqa: E731
-    material = SimpleNamespace(db=SimpleNamespace(rows=answer, kept_rows=answer), called=str)
+    material = SimpleNamespace(db=SimpleNamespace(rows=answer, kept_rows=answer), called=str, described=None)
     claims, said, checks = published_section(material, Links()).blocks
     assert {row["text"] for row in claims.rows} == {"claim 0", "claim 1"}
     assert {row["text"] for row in checks.rows} == {"check 2", "check 3"}
@@ -287,21 +290,18 @@ def test_checks_of_our_own_are_not_printed_as_claims_of_a_publication():
 
 
 def test_a_planned_order_directs_the_funnel_and_is_said():
-    material = SimpleNamespace(
-        nodes=lambda run: [{"treatment": t} for t in "abc"],
-        treatments=dict.fromkeys("cabz"),
-        roles={"c": "control", "a": "active", "b": "active", "z": "active"},
-    )
+    roles = {"c": "control", "a": "active", "b": "active", "z": "active"}
+    review = Described(treatments=dict.fromkeys("cabz", "name"), roles=roles)
 
-    def run(*order):
+    def subject(*order):
         said = {"funnel_order": list(order)} if order else {}
-        return SimpleNamespace(
-            specification=said, frames={"ranking": pd.DataFrame({"treatment": list("abc")})}
-        )
+        frames = {"ranking": pd.DataFrame({"treatment": list("abc")})}
+        run = SimpleNamespace(specification=said, frames=frames, reference="c")
+        return Subject(run, review, counted=([{"treatment": t} for t in "abc"], []))
 
-    assert _funnel_order(material, run()) == ["a", "b", "c"]
-    assert "active treatments before controls" in _about_order(run())
-    assert _funnel_order(material, run("b", "z", "c")) == ["b", "c", "a"]
-    assert "funnel_order); those it does not name" in _about_order(run("b", "z", "c"))
-    assert _funnel_order(material, run("c", "b", "a")) == ["c", "b", "a"]
-    assert "does not name" not in _about_order(run("c", "b", "a"))
+    assert funnel_order(subject()) == ["a", "b", "c"]
+    assert "active treatments before controls" in _about_order(subject())
+    assert funnel_order(subject("b", "z", "c")) == ["b", "c", "a"]
+    assert "funnel_order); those it does not name" in _about_order(subject("b", "z", "c"))
+    assert funnel_order(subject("c", "b", "a")) == ["c", "b", "a"]
+    assert "does not name" not in _about_order(subject("c", "b", "a"))
