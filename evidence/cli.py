@@ -17,6 +17,7 @@ from evidence.errors import CallError, EvidenceError
 COMMANDS = {
     "reviews": "evidence.commands.folders:reviews",
     "new": "evidence.commands.folders:new",
+    "describe": "evidence.commands.folders:describe",
     "import": "evidence.commands.imports:import_",
     "readings": "evidence.commands.readings:readings",
     "build": "evidence.commands.folders:build",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -39,58 +39,102 @@ def reviews() -> None:
     write_table(("review", "title", "studies", "data"), rows, sys.stdout)
 
 
-@click.command(epilog=example("evidence new my-review", "evidence build my-review"))
+@click.command(
+    epilog=example(
+        "evidence new my-review", "evidence new of-my-own --from-question", "evidence build my-review"
+    )
+)
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
-def new(directory: Path) -> None:
-    """Write a review folder to fill in, with a worked example.
+@click.option(
+    "--from-question",
+    "asked",
+    is_flag=True,
+    help="Ask for question, treatments, outcomes, design and tool, and begin with these.",
+)
+@click.option(
+    "--answers",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Read what --from-question asks from a TOML file.",
+)
+def new(directory: Path, asked: bool, answers: Path | None) -> None:
+    """Write a review folder to fill in: a worked example, or what a few questions say.
 
-    The folder builds as it stands; its README.md says what each file and column holds.
+    The folder builds as it stands. Its README.md says what each file, column and key holds; an editor that
+    knows JSON Schema and Frictionless finds what it needs beside it.
     """
     from evidence.errors import CallError
+    from evidence.folder import interview
     from evidence.system import files
     from evidence.system.resources import template_directory
 
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise CallError(f"{str(directory)!r} is there already and not empty: name a new folder.")
+    said = interview.read_answers(answers) if answers else interview.interview(_ask) if asked else None
     with files.directory(directory) as staged:
-        shutil.copytree(template_directory(), staged, dirs_exist_ok=True)
-        (staged / "README.md").write_text(_folder_guide(), encoding="utf-8")
-    click.echo(f"{directory} holds a worked example with invented numbers. Replace them, then:")
+        if said is None:
+            shutil.copytree(template_directory(), staged, dirs_exist_ok=True)
+        else:
+            interview.write(said, staged)
+        _describe(staged)
+    if said is None:
+        click.echo(f"{directory} holds a worked example with invented numbers. Replace them, then:")
+    else:
+        click.echo(f"{directory} holds your question. Add studies, arms and measurements, then:")
     click.echo(f"  evidence build {directory}")
 
 
-def _folder_guide() -> str:
-    """Describe every file and column of a review folder, from their declaration."""
-    from evidence.folder.layout import FILES
+def _ask(words: str, *, check: Callable[[Any], Any], default: Any = None) -> Any:
+    """Ask on the terminal until the answer is one that may be given."""
+    from evidence.errors import CallError
 
-    lines = [
-        "# A review folder",
-        "",
-        "`review.toml` says what the review is and what it plans to analyse; each CSV file (UTF-8, commas,",
-        "decimal points) has one row for each of the things named below. An empty cell is a missing value;",
-        "NR, NA and unclear say why; a number that stands for one (-99, 999) is declared in review.toml:",
-        '`missing = ["-99"]` under `[variables]`. Write statistics as they are printed:',
-        "what follows is computed.",
-    ]
-    for file in FILES:
-        need = "" if file.required else ", optional"
-        more = (
-            " Any further column is a variable: it can be a moderator, a subgroup or a condition."
-            if file.further
-            else ""
-        )
-        lines += ["", f"## {file.name}", "", f"One row per {file.grain}{need}.{more}", ""]
-        lines += ["| column | holds |", "| --- | --- |"]
-        for column in file.columns:
-            holds = [column.type + (", required" if column.required else "")]
-            if column.references:
-                holds.append(f"one that table `{column.references}` has")
-            if column.allowed:
-                holds.append("one of " + ", ".join(column.allowed))
-            if column.default is not None:
-                holds.append(f"empty means {column.default}")
-            lines.append(f"| {column.name} | {'; '.join(holds)} |")
-    return "\n".join(lines) + "\n"
+    def checked(value: Any) -> Any:
+        try:
+            return check(value)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+
+    try:
+        return click.prompt(words, default=default, value_proc=checked, show_default=bool(default))
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise KeyboardInterrupt from None
+        raise CallError(
+            f"There is no answer to {words.strip()!r}: give all of them, a line each, or --answers FILE."
+        ) from None
+
+
+@click.command(epilog=example("evidence describe my-review"))
+@click.argument("directory", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def describe(directory: Path) -> None:
+    """Write what helps people and editors into a review folder: README.md and two schemas.
+
+    README.md says what each file, column and key holds (one that you wrote yourself is left alone);
+    review.schema.json and datapackage.json say the same to editors and to Frictionless.
+    """
+    for path in _describe(directory):
+        click.echo(path)
+    text = (
+        (directory / "review.toml").read_text(encoding="utf-8")
+        if (directory / "review.toml").is_file()
+        else ""
+    )
+    if not text.startswith("#:schema"):
+        click.echo("For completion in an editor, begin review.toml with: #:schema ./review.schema.json")
+
+
+def _describe(folder: Path) -> list[Path]:
+    """Write guide and schemas; the guide only where there is none but ours."""
+    from evidence.folder import guide, schemas
+
+    written = schemas.write(folder)
+    readme = folder / "README.md"
+    if not readme.is_file() or readme.read_text(encoding="utf-8", errors="replace").startswith(
+        guide.TITLE + "\n"
+    ):
+        readme.write_text(guide.guide(), encoding="utf-8")
+        written.append(readme)
+    return written
 
 
 @click.command(epilog=example("evidence build diabetes -o diabetes.duckdb"))

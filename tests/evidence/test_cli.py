@@ -153,7 +153,7 @@ def test_a_new_folder_builds_checks_and_is_explained(tmp_path):
     assert "0 errors, 0 warnings." in checked.output
     guide = (folder / "README.md").read_text(encoding="utf-8")
     assert "## measurements.csv" in guide
-    assert "| study | name, required; one that table `study` has |" in guide
+    assert "| study | name, required; one that studies.csv has | Study." in guide
     again = call("new", folder)
     assert again.exit_code == 2
     assert "not empty" in again.output
