@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -187,9 +186,6 @@ def _provenance(selection: Selection, directory: Path, files: Sequence[Path]) ->
         "losses": selection.losses,
         "queries": selection.queries,
         "versions": versions(),
-        "files": {
-            file.relative_to(directory).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
-            for file in files
-        },
+        "files": {file.relative_to(directory).as_posix(): selection.digest(file) for file in files},
     }
     return json.dumps(content, ensure_ascii=False, indent=1, default=str) + "\n"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,7 +19,7 @@ from evidence.errors import RefusedError
 from evidence.opening import open as open_base
 from evidence.query import EvidenceBase
 from evidence.store.rows import load_order, references
-from evidence.store.stored import refresh
+from evidence.store.stored import refresh, stored_views
 from evidence.system.files import scratch
 
 if TYPE_CHECKING:
@@ -129,8 +130,10 @@ class Selection:
         Returns
         -------
         str or None
-            Name of a table with them; None if there are none.
+            Name of a table or view with them; None if there are none.
         """
+        if name not in self._sorted and name in in_order():
+            self._sorted[name] = name if self.db.value(f"select exists (from {name})") else None
         if name not in self._sorted:
             table = f'memory."{name}"'
             self._sorted[name] = table
@@ -146,6 +149,10 @@ class Selection:
             if not self.db.value(f"select exists (from {table})"):
                 self._sorted[name] = None
         return self._sorted[name]
+
+    def digest(self, file: Path) -> str:
+        """SHA-256 of a file that an exporter has written, which does not change any more."""
+        return self.once(f"sha256 of {file}", lambda: _digest(file))
 
     def content(self) -> Iterator[tuple[str, str, str]]:
         """Give kind ("table" or "view"), name and sorted rows of everything that has rows."""
@@ -199,6 +206,21 @@ def select(path: Path, conditions: Conditions = Conditions()) -> Iterator[Select
                 )
             finally:
                 connection.close()
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@cache
+def in_order() -> frozenset[str]:
+    """Name the views whose rows the file keeps in the order of all columns: they begin with their key."""
+    return frozenset(
+        item.name
+        for item in stored_views()
+        if item.header["Key"].split(", ") == list(item.columns)[: item.header["Key"].count(",") + 1]
+    )
 
 
 _READ = re.compile(r"\b(?:from|join)\s+\(*(\w+)", re.IGNORECASE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterable
@@ -245,7 +244,6 @@ def _data_package(
     resources = []
     for file in files:
         entry = selection.catalog.entries[file.stem]
-        content = file.read_bytes()
         schema: dict[str, Any] = {
             "fields": [
                 {"name": c.name, "type": _FRICTIONLESS.get(c.type, "string"), "description": c.comment}
@@ -272,8 +270,8 @@ def _data_package(
                 "format": "csv",
                 "mediatype": "text/csv",
                 "encoding": "utf-8",
-                "bytes": len(content),
-                "hash": f"sha256:{hashlib.sha256(content).hexdigest()}",
+                "bytes": file.stat().st_size,
+                "hash": f"sha256:{selection.digest(file)}",
                 "schema": schema,
             }
         )

@@ -1,7 +1,7 @@
 -- Title: Weighted sums behind the pooled estimates with one study left out
 -- Grain: outcome x measure x pair of treatments x omitted study
 -- Key: outcome, measure, treatment_a, treatment_b, omitted_study
--- Formula: that of `pooling_sum`, over the contrasts of all studies but one. Everything is summed anew for each
+-- Formula: that of `pooling_sum`, over the contrasts of all studies but one. What is weighed is summed anew for each
 --   omission: taking one study's share off the sums over all of them loses digits when that study is the heavy or the
 --   outlying one.
 -- Reference: see `pooling_sum`
@@ -42,16 +42,52 @@ omission as not materialized (
         treatment_a,
         treatment_b,
         position,
-        min(study) as omitted_study
+        min(study) as omitted_study,
+        count(*) as k,
+        count(study_once) as n_studies,
+        sum(shares_arm) as n_shared,
+        min(variance) as least_variance,
+        min(estimate) as lowest,
+        max(estimate) as highest,
+        min(scale_origin) as scale_origin,
+        min(scale_length) as scale_length,
+        sum(fixed_point(scale_weight * scale_place)) as scale_sum,
+        sum(fixed_point(scale_weight)) as scale_weight
     from effect
     group by outcome, measure, treatment_a, treatment_b, position
 ),
 
--- How many contrasts each omission leaves.
-size as (
-    select sum(count(*)) over (partition by outcome, measure, treatment_a, treatment_b) - count(*) as k
-    from effect
-    group by outcome, measure, treatment_a, treatment_b, position
+-- What whole numbers, the least and the greatest are without an omission is known from those of the others: no
+-- digit is lost.
+ranged as not materialized (
+    select
+        outcome,
+        measure,
+        treatment_a,
+        treatment_b,
+        position,
+        omitted_study,
+        scale_origin,
+        scale_length,
+        cast(sum(k) over every - k as bigint) as k,
+        cast(sum(n_studies) over every - n_studies as bigint) as n_studies,
+        cast(sum(n_shared) over every - n_shared as bigint) as n_shared,
+        least(min(least_variance) over before, min(least_variance) over after) as least_variance,
+        least(min(lowest) over before, min(lowest) over after) as lowest,
+        greatest(max(highest) over before, max(highest) over after) as highest,
+        cast(sum(scale_sum) over every - scale_sum as double)
+        / nullif(cast(sum(scale_weight) over every - scale_weight as double), 0) as scale_mean
+    from omission
+    window
+        every as (partition by outcome, measure, treatment_a, treatment_b),
+        before as (
+            partition by outcome, measure, treatment_a, treatment_b
+            order by position rows between unbounded preceding and 1 preceding
+        ),
+        after as (
+            partition by outcome, measure, treatment_a, treatment_b
+            order by position rows between 1 following and unbounded following
+        )
 ),
 
 -- Once per number of degrees of freedom, not per row; none has no quantile.
@@ -60,44 +96,20 @@ quantile as (
         distinct_df.df,
         student_limit(student_quantile.t, distinct_df.df) as t
     from (
-        select k - 1 as df from size
+        select k - 1 as df from ranged
         union
-        select k - 2 as df from size
+        select k - 2 as df from ranged
     ) as distinct_df
     left join student_quantile on distinct_df.df = student_quantile.df
 ),
 
-ranged as (
-    select
-        omission.outcome,
-        omission.measure,
-        omission.treatment_a,
-        omission.treatment_b,
-        omission.position,
-        min(effect.variance) as least_variance,
-        min(effect.estimate) as lowest,
-        max(effect.estimate) as highest,
-        min(effect.scale_origin) as scale_origin,
-        min(effect.scale_length) as scale_length,
-        cast(sum(fixed_point(effect.scale_weight * effect.scale_place)) as double)
-        / nullif(cast(sum(fixed_point(effect.scale_weight)) as double), 0) as scale_mean
-    from omission
-    inner join effect
-        on
-            omission.outcome = effect.outcome
-            and omission.measure = effect.measure
-            and omission.treatment_a = effect.treatment_a
-            and omission.treatment_b = effect.treatment_b
-            and omission.position <> effect.position
-    group by omission.outcome, omission.measure, omission.treatment_a, omission.treatment_b, omission.position
-),
-
-placed as (
+placed as not materialized (
     select
         ranged.*,
         coalesce(nullif(highest - lowest, 0), 1) as length,
         greatest(lowest, least(highest, scale_origin + scale_length * coalesce(scale_mean, 0))) as centre
     from ranged
+    where k > 0
 ),
 
 residual as (
@@ -107,9 +119,6 @@ residual as (
         placed.treatment_a,
         placed.treatment_b,
         placed.position,
-        placed.centre,
-        placed.length,
-        placed.least_variance,
         placed.least_variance / effect.variance as weight,
         (effect.estimate - placed.centre) / placed.length as deviation,
         case when effect.variance > placed.least_variance then 1 else 0 end as lighter
@@ -130,10 +139,6 @@ summed as (
         treatment_a,
         treatment_b,
         position,
-        count(*) as k,
-        min(centre) as centre,
-        min(length) as length,
-        min(least_variance) as least_variance,
         cast(sum(fixed_point(weight)) as double) / 1e30 as weight,
         cast(sum(fixed_point(weight * deviation)) as double) / 1e30 as deviation,
         cast(sum(fixed_point(weight * deviation * deviation)) as double) / 1e30 as square,
@@ -146,7 +151,8 @@ summed as (
 
 moment as (
     select
-        summed.*,
+        placed.*,
+        weight,
         centre + length * (deviation / weight) as estimate,
         case
             when k > 1
@@ -155,10 +161,17 @@ moment as (
         end as q,
         (k - k_lighter) * ((k - k_lighter - 1 + lighter_weight) / weight)
         + lighter_weight - lighter_square / weight as c
-    from summed
+    from placed
+    inner join summed
+        on
+            placed.outcome = summed.outcome
+            and placed.measure = summed.measure
+            and placed.treatment_a = summed.treatment_a
+            and placed.treatment_b = summed.treatment_b
+            and placed.position = summed.position
 ),
 
-heterogeneity as (
+heterogeneity as materialized (
     select
         moment.*,
         case when k > 1 and q > k - 1 then (q - (k - 1)) * (least_variance / c) else 0 end as tau2
@@ -167,9 +180,11 @@ heterogeneity as (
 
 random_residual as (
     select
-        common.*,
-        effect.study_once,
-        effect.shares_arm,
+        common.outcome,
+        common.measure,
+        common.treatment_a,
+        common.treatment_b,
+        common.position,
         (common.least_variance + common.tau2) / (effect.variance + common.tau2) as random_weight,
         (effect.estimate - common.estimate) / common.length as random_deviation
     from heterogeneity as common
@@ -189,15 +204,6 @@ random_summed as (
         treatment_a,
         treatment_b,
         position,
-        count(*) as k,
-        count(study_once) as n_studies,
-        sum(shares_arm) as n_shared,
-        min(estimate) as estimate,
-        min(length) as length,
-        min(least_variance) as least_variance,
-        min(weight) as weight,
-        min(q) as q,
-        min(tau2) as tau2,
         cast(sum(fixed_point(random_weight)) as double) / 1e30 as random_weight,
         cast(sum(fixed_point(random_weight * random_deviation)) as double) / 1e30 as deviation,
         cast(sum(fixed_point(random_weight * random_deviation * random_deviation)) as double) / 1e30 as square
@@ -206,31 +212,32 @@ random_summed as (
 )
 
 select
-    omission.outcome,
-    omission.measure,
-    omission.treatment_a,
-    omission.treatment_b,
-    omission.omitted_study,
-    random_summed.k,
-    n_studies,
-    cast(n_shared as bigint) as n_shared,
-    estimate as common_estimate,
-    least_variance / weight as common_variance,
-    q,
-    tau2,
-    estimate + length * (deviation / random_weight) as random_estimate,
-    (least_variance + tau2) / random_weight as random_variance,
-    length * (length * (greatest(0, square - deviation * (deviation / random_weight)) / random_weight))
-        as residual_variance,
+    common.outcome,
+    common.measure,
+    common.treatment_a,
+    common.treatment_b,
+    common.omitted_study,
+    common.k,
+    common.n_studies,
+    common.n_shared,
+    common.estimate as common_estimate,
+    common.least_variance / common.weight as common_variance,
+    common.q,
+    common.tau2,
+    common.estimate + common.length * (deviation / random_weight) as random_estimate,
+    (common.least_variance + common.tau2) / random_weight as random_variance,
+    common.length * (
+        common.length * (greatest(0, square - deviation * (deviation / random_weight)) / random_weight)
+    ) as residual_variance,
     confidence.t as confidence_quantile,
     prediction.t as prediction_quantile
-from random_summed
-inner join omission
+from heterogeneity as common
+inner join random_summed
     on
-        random_summed.outcome = omission.outcome
-        and random_summed.measure = omission.measure
-        and random_summed.treatment_a = omission.treatment_a
-        and random_summed.treatment_b = omission.treatment_b
-        and random_summed.position = omission.position
-inner join quantile as confidence on random_summed.k - 1 = confidence.df
-inner join quantile as prediction on random_summed.k - 2 = prediction.df
+        common.outcome = random_summed.outcome
+        and common.measure = random_summed.measure
+        and common.treatment_a = random_summed.treatment_a
+        and common.treatment_b = random_summed.treatment_b
+        and common.position = random_summed.position
+inner join quantile as confidence on common.k - 1 = confidence.df
+inner join quantile as prediction on common.k - 2 = prediction.df
