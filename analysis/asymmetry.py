@@ -161,12 +161,12 @@ def _said(run: Run, test: AsymmetryTest, names: Mapping[str, str]) -> str:
     return tr(
         "{test}, {k}: {finding} ({p}, level 10 %). Results that were not published may be the reason; so may "
         "be weaker methods, other subjects or doses in the smaller studies, or chance.",
-        finding=_finding(run, test, names),
+        finding=side_of_smaller(run, test, names),
         **told,
     )
 
 
-def _finding(run: Run, test: AsymmetryTest, names: Mapping[str, str]) -> str:
+def side_of_smaller(run: Run, test: AsymmetryTest, names: Mapping[str, str]) -> str:
     """Say to which side the effects of the smaller studies lie."""
     slope = test.numbers["estimate"] * (-1 if test.predictor in _LARGE_STUDIES else 1)
     if run.lower_is_better is None:

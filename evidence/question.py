@@ -211,7 +211,7 @@ def read(db: EvidenceBase, question: Question) -> BodyOfEvidence:
         scale=how.scale,
         unit=how.unit_of(about["unit"]),
         lower_is_better=how.lower_is_better(about),
-        smallest_important_difference=_important(about, how),
+        smallest_important_difference=important_difference(about, how),
         labels={name: labels[name] for name in found},
         timepoint=rule,
         exclusions=exclusions,
@@ -792,8 +792,20 @@ def _arms(db: EvidenceBase, outcome: str, chosen: pd.DataFrame) -> pd.DataFrame:
     return arms.iloc[inside].reset_index(drop=True)
 
 
-def _important(about: Mapping[str, Any], how: facts.Measure) -> float | None:
-    """Smallest important difference on the analysis scale: of a mean in its unit, of a ratio as a ratio."""
+def important_difference(about: Mapping[str, Any], how: facts.Measure) -> float | None:
+    """Smallest important difference on the analysis scale: of a mean in its unit, of a ratio as a ratio.
+
+    Parameters
+    ----------
+    about : mapping
+        Row of ``outcome``: kind, smallest_important_difference.
+    how : Measure
+
+    Returns
+    -------
+    float or None
+        Above 0; None where the outcome has none, or none in this measure.
+    """
     value = about["smallest_important_difference"]
     if value is None or (about["kind"] == "continuous") != (how.unit == "outcome"):
         return None

@@ -55,6 +55,12 @@ CHARTS: dict[str, Entry] = {
             "Every treatment of a network against the reference, best first",
             "result_estimate, result_ranking",
         ),
+        Entry(
+            "summary_forest",
+            "summaries",
+            "The main effects at a glance: an answer's picture",
+            "result_estimate, or result_weight with result_estimate",
+        ),
         Entry("leave_one_out", "one_by_one", "The pooled effect without each study", "result_leave_one_out"),
         Entry(
             "cumulative",

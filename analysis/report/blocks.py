@@ -64,6 +64,8 @@ class Section:
         Subsections.
     analysis : str
         Outcome and measure that it is about: the page can show one at a time.
+    kind : str
+        What a part of the answer is: "conclusion", "picture" or "firm"; parts of a kind stand together.
     """
 
     anchor: str
@@ -71,6 +73,7 @@ class Section:
     blocks: list[Block] = field(default_factory=list)
     parts: list[Section] = field(default_factory=list)
     analysis: str = ""
+    kind: str = ""
 
     def __post_init__(self) -> None:
         self.anchor = slug(self.anchor)

@@ -46,11 +46,12 @@ def as_text(value: Any) -> Any:
 
 
 class Links:
-    """Anchors of numbers (``#n1``) and studies (``#s1``), in the order in which they are asked for."""
+    """Anchors of numbers (``#n1``), studies (``#s1``) and facts (``#f1``), in the order of asking."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, tuple[int, Mapping[str, Any], Effect]] = {}
         self._studies: dict[str, int] = {}
+        self._facts: list[dict[str, Any]] = []
 
     def number(self, estimate: Mapping[str, Any], effect: Effect) -> str:
         """Give the anchor of a row of ``result_estimate`` (`words.estimate_rows`)."""
@@ -62,6 +63,24 @@ class Links:
     def study(self, study: str) -> str:
         """Give the anchor of a study."""
         return f"#s{self._studies.setdefault(str(study), len(self._studies) + 1)}"
+
+    def fact(self, title: str, text: str, query: str, rows: Iterable[Mapping[str, Any]]) -> str:
+        """Give the anchor of something that is said, with the query that it comes from.
+
+        Parameters
+        ----------
+        title, text : str
+            What is asked, and what is said.
+        query : str
+            SQL that gives the rows.
+        rows : iterable of mapping
+            What the query gave; empty cells are left out.
+        """
+        given = [
+            {key: _words(value) for key, value in row.items() if plain(value) is not None} for row in rows
+        ]
+        self._facts.append({"title": title, "text": as_text(text), "query": query, "rows": given})
+        return f"#f{len(self._facts)}"
 
     def panel(self, db: EvidenceBase, labels: Mapping[str, str]) -> dict[str, Any]:
         """Collect what stands behind every number and study that was linked.
@@ -76,8 +95,8 @@ class Links:
         Returns
         -------
         dict
-            For JSON: ``numbers`` and ``studies`` by anchor, ``contrasts`` by their id, ``readings`` by
-            study. A number has its parts (contrast, weight), heaviest first.
+            For JSON: ``numbers``, ``facts`` and ``studies`` by anchor, ``contrasts`` by their id,
+            ``readings`` by study. A number has its parts (contrast, weight), heaviest first.
         """
         weights: dict[tuple[str, str, frozenset[str]], list[dict[str, Any]]] = {}
         for row in db.rows("select * from result_weight order by weight desc nulls last, study, contrast_id"):
@@ -115,6 +134,7 @@ class Links:
             }
         return {
             "numbers": numbers,
+            "facts": {f"f{index}": fact for index, fact in enumerate(self._facts, 1)},
             "contrasts": contrasts,
             "studies": {f"s{index}": labels.get(study, study) for study, index in self._studies.items()},
             "keys": {f"s{index}": study for study, index in self._studies.items()},

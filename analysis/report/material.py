@@ -17,6 +17,7 @@ from evidence.checking.audit import run_audits
 from evidence.errors import CallError, Problem
 from evidence.names import slug
 from evidence.query import EvidenceBase
+from evidence.question import important_difference
 from evidence.results import Run
 
 if TYPE_CHECKING:
@@ -162,6 +163,25 @@ class Material:
     def effect(self, run: Run) -> Effect:
         """Say what a run estimates."""
         return Effect.of_run(run.row(), self.outcomes.get(run.outcome), self.treatments)
+
+    def important(self, run: Run) -> float | None:
+        """Smallest important difference of a run on the analysis scale, if its outcome has one."""
+        effect = self.effect(run)
+        about = self._differences.get(run.outcome)
+        return None if about is None else important_difference(about, effect.about)
+
+    @cached_property
+    def _differences(self) -> dict[str, dict[str, Any]]:
+        rows = self.db.rows("select outcome, kind, smallest_important_difference from outcome")
+        return {row["outcome"]: row for row in rows}
+
+    def firmness(self, run: Run) -> list[dict[str, Any]]:
+        """How firm a run's main effects are (``run_firmness``), by model and aspect."""
+        return self._firmness.get(run.run_id, [])
+
+    @cached_property
+    def _firmness(self) -> dict[str, list[dict[str, Any]]]:
+        return self._by_run("run_firmness", "model, aspect")
 
     def _by_run(self, view: str, order: str) -> dict[str, list[dict[str, Any]]]:
         found: dict[str, list[dict[str, Any]]] = {}

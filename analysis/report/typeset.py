@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from html import escape
 
 _TEXT = re.compile(r">([^<>]+)(?=<)")
 _EQUALS = re.compile(r"(?<=[\w²]) (=|&lt;|&gt;) (?=[−\d])")
@@ -32,6 +33,37 @@ def lines(html: str) -> str:
         anywhere nor grow with file names and hashes.
     """
     return _TEXT.sub(lambda match: ">" + _broken(_kept(match[1])), f">{html}<")[1:-1]
+
+
+_BODY = re.compile(r"<tbody.*?</tbody>", re.DOTALL)
+_ROW = re.compile(r"<tr[^>]*>.*?</tr>", re.DOTALL)
+_ROLES = {"table": "table", "tr": "row", "td": "cell", "th": "columnheader"}
+
+
+def labelled(html: str, labels: Sequence[str]) -> str:
+    """Write the heading of its column into every cell, for screens on which a row is a list.
+
+    Parameters
+    ----------
+    html : str
+        A table as great-tables writes it.
+    labels : sequence of str
+        Headings of its columns.
+
+    Returns
+    -------
+    str
+        With ``data-label`` in the cells, and the roles that a table loses when it is laid out otherwise.
+    """
+
+    def row(match: re.Match[str]) -> str:
+        names = iter(labels)
+        return re.sub(
+            r"<td(?= [^>]*\bgt_row\b)", lambda _: f'<td data-label="{escape(next(names))}"', match[0]
+        )
+
+    html = _BODY.sub(lambda body: _ROW.sub(row, body[0]), html)
+    return re.sub(r"<(table|tr|td|th)(?=[ >])", lambda tag: f'{tag[0]} role="{_ROLES[tag[1]]}"', html)
 
 
 def _kept(text: str) -> str:

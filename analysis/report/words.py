@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.charts.base.effect import Effect, form_of
+from analysis.charts.base.effect import Effect, form_of, normal_interval
+from analysis.charts.base.intervals import turned
 from analysis.charts.base.theme import count, missing, number, p_value, percent, positive, printed, records
 from analysis.language.catalog import interval, tr
 from analysis.plot.reading import MODELS, against, estimate_rows, main_model, places, ranked
@@ -32,6 +33,31 @@ def linked(row: Mapping[str, Any], effect: Effect, links: Links) -> str:
     return mark(text, links.number(row.get("kept", row), effect))
 
 
+def directed(run: Run, model: str, treatment: str) -> list[dict[str, Any]]:
+    """Network effects of one treatment against every other; each knows the row kept."""
+    found = []
+    for row in estimate_rows(run):
+        if row["model"] != model or row["evidence"] != "network" or missing(row["ci_lower"]):
+            continue
+        if row["treatment"] == treatment:
+            found.append(row | {"kept": row})
+        elif row["versus"] == treatment:
+            found.append(turned(row) | {"kept": row})
+    return found
+
+
+def whole_effect(run: Run) -> dict[str, Any] | None:
+    """Pooled effect of a pairwise run over all studies, under random effects where they were estimated."""
+    whole = _whole(run)
+    return whole.get("random") or whole.get("common")
+
+
+def study_interval(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Interval of a contrast that entered a run, as its forest plot draws it."""
+    lower, upper = normal_interval(row["estimate"], row["std_error"])
+    return {"ci_lower": lower, "ci_upper": upper}
+
+
 def answer(material: Material, run: Run, links: Links) -> str:
     """Say what a run found, in words and numbers.
 
@@ -48,16 +74,14 @@ def answer(material: Material, run: Run, links: Links) -> str:
         Sentences with links.
     """
     effect = material.effect(run)
-    size = _size(material, run)
-    if run.kind == "pairwise":
-        return f"{size}. {_pairwise_answer(run, effect, links)}"
-    return f"{size}. {_network_answer(run, effect, links)}"
+    say = _pairwise_answer if run.kind == "pairwise" else _network_answer
+    return f"{size(material, run)}. {say(run, effect, links)}"
 
 
 def details(material: Material, run: Run) -> list[str]:
     """Say what a reader of a run's figures should know: prediction, heterogeneity, agreement."""
     effect = material.effect(run)
-    found = [f"{_size(material, run)}.", *procedures.of_run(material, run), spread(material, run)]
+    found = [f"{size(material, run)}.", *procedures.of_run(material, run), spread(material, run)]
     if run.kind == "pairwise":
         found += [_prediction(run, effect), procedures.single_subgroups(run)]
     else:
@@ -65,9 +89,16 @@ def details(material: Material, run: Run) -> list[str]:
     return [sentence for sentence in found if sentence]
 
 
-def _size(material: Material, run: Run) -> str:
-    size = material.size(run)
-    n, unknown = size.get("n_participants"), size.get("n_unknown")
+def opening(material: Material, run: Run, links: Links) -> str:
+    """Open the section of a run: its answer in numbers, and what of its details the answer has not said."""
+    said = answer(material, run, links)
+    return " ".join([said, *(sentence for sentence in details(material, run) if sentence not in said)])
+
+
+def size(material: Material, run: Run) -> str:
+    """Say how many studies entered a run, with how many animals or participants."""
+    entered = material.size(run)
+    n, unknown = entered.get("n_participants"), entered.get("n_unknown")
     studies = f"{count(run.n_studies)} {'study' if run.n_studies == 1 else 'studies'}"
     if missing(n):
         return studies

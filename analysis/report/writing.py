@@ -18,6 +18,8 @@ from evidence.errors import EvidenceError, Problem
 Progress = Callable[[str], None]
 
 _PAGE = Path(__file__).resolve().parent / "page"
+_MOST_STACKED = 250
+"""Cells of a table whose rows stand below each other on a narrow screen."""
 _PALETTE = "select distinct color, color_blind_safe from rob_answer order by all"
 
 
@@ -249,7 +251,8 @@ def _page(
         lstrip_blocks=True,
     )
     environment.filters["linked"] = lambda text: Markup(typeset.lines(as_html(str(text))))
-    environment.filters["table"] = lambda table: Markup(typeset.lines(resolve(table.html())))
+    environment.filters["table"] = lambda table: Markup(typeset.lines(resolve(_table_html(table))))
+    environment.tests["stacked"] = _stacked
     environment.tests["figure"] = lambda block: isinstance(block, Figure)
     environment.tests["table"] = lambda block: isinstance(block, Table)
     environment.tests["text"] = lambda block: isinstance(block, Text)
@@ -278,6 +281,19 @@ def _page(
         numbers=material.numbers,
         version=material.info.get("package_version", ""),
     )
+
+
+def _stacked(table: Any) -> bool:
+    """Tell whether rows of a table stand below each other on a narrow screen: of long ones columns scroll."""
+    return len(table.rows) * len(table.columns) <= _MOST_STACKED
+
+
+def _table_html(table: Any) -> str:
+    from analysis.report import typeset
+
+    html: str = table.html()
+    labels = [column.label.replace("\n", " ") for column in table.columns]
+    return typeset.labelled(html, labels) if _stacked(table) else html
 
 
 def _choice(material: Any, analysis: str) -> str:

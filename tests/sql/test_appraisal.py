@@ -171,6 +171,44 @@ class TestRiskOfBias:
             judged.judge("s", item, "low", "consensus")
         assert judged.query("select * from high_risk_study") == []
 
+    def test_risk_of_bias_of_a_run_is_counted_over_its_studies_and_their_weight(self, judged):
+        judged.outcome("alt")
+        judged.effect_measure("MD")
+        for treatment in ("a", "b"):
+            judged.treatment(treatment)
+        for study, answers in {"low": "low", "mixed": "unclear", "high": "high", "other": "high"}.items():
+            judged.judge(study, "1", "low")
+            judged.judge(study, "2", answers)
+        judged.study("unjudged")
+        run = {"run_id": "p", "engine": "frequentist"}
+        pair = {"treatment": "a", "versus": "b", "model": "random"}
+        judged.insert(
+            "result_run",
+            [run | {"kind": "pairwise", "outcome": "alt", "measure": "MD", "scale": "additive",
+                    "specification": "{}", "input_hash": "", "versions": "{}"}],
+        )  # fmt: skip
+        judged.insert(
+            "result_estimate",
+            [run | pair | {"estimate": 1, "ci_lower": 0.5, "ci_upper": 1.5, "evidence": "direct"}],
+        )
+        weights = {"low": 0.5, "mixed": 0.2, "high": 0.1, "unjudged": 0.2}
+        sides = {
+            "treatment_a": "a",
+            "treatment_b": "b",
+            "arm_a": "a",
+            "arm_b": "b",
+            "animals_a": "a",
+            "animals_b": "b",
+        }
+        for study, weight in weights.items():
+            own = {"study": study, "experiment": "main", "contrast_id": study}
+            judged.insert("result_contrast", [{"run_id": "p"} | own | sides])
+            judged.insert("result_weight", [run | pair | own | {"weight": weight}])
+        # The study that did not enter is not counted, nor is the one that nobody judged.
+        row = judged.one("select * from run_risk_of_bias")
+        assert row == {"run_id": "p", "model": "random", "n_judged": 3, "n_high": 1, "n_low": 1,
+                       "share_high": 0.1, "share_low": 0.5}  # fmt: skip
+
     def test_a_judgement_for_the_outcome_goes_before_one_for_all(self, judged):
         judged.outcome("alt")
         judged.outcome("ast")

@@ -134,3 +134,82 @@ def test_as_netmeta_counts(name, load_oracle, rows):
     }
     columns = "treatment_a, treatment_b, n_studies"
     assert {frozenset(row[:2]): row[2] for row in table(rows, "network_edge", columns, measure)} == adjacent
+
+
+@pytest.fixture
+def finished(rows):
+    """A pairwise run and a network with what stands behind how firm they are, numbers made up."""
+    for treatment in ("a", "b", "c"):
+        rows.treatment(treatment)
+    rows.outcome("y")
+    about = {"engine": "frequentist", "outcome": "y", "measure": "MD", "scale": "additive", "specification": "{}",
+             "input_hash": "", "versions": "{}"}  # fmt: skip
+    rows.effect_measure("MD")
+    rows.insert(
+        "result_run",
+        [about | {"run_id": "p", "kind": "pairwise", "treatment": "a", "versus": "c"},
+         about | {"run_id": "n", "kind": "network", "reference": "c"}],
+    )  # fmt: skip
+
+    def effect(run, treatment, versus, lower, upper, **row):
+        return {"run_id": run, "engine": "frequentist", "model": "random", "treatment": treatment, "versus": versus,
+                "estimate": (lower + upper) / 2, "ci_lower": lower, "ci_upper": upper, "evidence": "network"} | row  # fmt: skip
+
+    rows.insert(
+        "result_estimate",
+        [effect("p", "a", "c", -3.0, -1.0, pi_lower=-5.0, pi_upper=1.0, evidence="direct"),
+         effect("p", "a", "c", 1.0, 2.0, level="x", evidence="direct"),
+         effect("n", "a", "c", -3.0, -1.0, pi_lower=-4.0, pi_upper=-0.5),
+         effect("n", "c", "b", 1.0, 3.0, pi_lower=-1.0, pi_upper=5.0),
+         effect("n", "a", "b", -1.0, 1.0, pi_lower=-2.0, pi_upper=2.0)],
+    )  # fmt: skip
+    left = ("run_id", "treatment", "versus", "study", "estimate", "ci_lower", "ci_upper")
+    rows.insert(
+        "result_leave_one_out",
+        [dict(zip(left, row, strict=True)) | {"engine": "frequentist", "model": "random"}
+         for row in [("p", "a", "c", "s1", -2.0, -3.0, -1.0), ("p", "a", "c", "s2", -1.0, -2.5, 0.5),
+                     ("n", "a", "c", "s1", 2.0, 1.0, 3.0), ("n", "c", "b", "s1", 2.0, 1.0, 3.0),
+                     ("n", "a", "c", "s2", -2.0, -3.0, -1.0), ("n", "c", "b", "s2", 2.0, 1.0, 3.0)]],
+    )  # fmt: skip
+    rows.insert(
+        "result_inconsistency",
+        [{"run_id": "n", "engine": "frequentist", "model": "random", "method": method, "treatment": t, "p_value": p}
+         for method, t, p in [("back-calculation", "a", 0.04), ("back-calculation", "b", 0.5),
+                              ("design-by-treatment", None, 0.3), ("between designs", None, 0.01)]],
+    )  # fmt: skip
+    rows.insert(
+        "result_heterogeneity",
+        [{"run_id": "p", "engine": "frequentist", "model": "random", "tau": 0.7, "i2": 0.4}],
+    )
+    return rows
+
+
+def test_how_firm_a_run_is_is_counted_over_its_main_effects(finished):
+    found = {
+        (row["run_id"], row["aspect"]): tuple(row[key] for key in ("n", "n_of", "lower", "upper", "p_value"))
+        for row in finished.query("select * from run_firmness")
+    }
+    assert found == {
+        ("p", "heterogeneity"): (None, None, None, None, None),
+        # Its interval excludes no effect, its prediction interval includes it.
+        ("p", "prediction"): (1, 1, -5.0, 1.0, None),
+        # Without s2 the interval includes no effect.
+        ("p", "leave one out"): (1, 2, -2.0, -1.0, None),
+        # Of the two effects against the reference; that of a on b is none of them.
+        ("n", "prediction"): (1, 2, None, None, None),
+        # Without s1 the effect of a turns to the other side.
+        ("n", "leave one out"): (1, 2, None, None, None),
+        ("n", "inconsistency"): (1, 2, None, None, 0.3),
+    }
+    (row,) = finished.query("select share, value from run_firmness where aspect = 'heterogeneity'")
+    assert (row["share"], row["value"]) == (0.4, 0.7)
+
+
+def test_no_study_is_said_to_change_a_conclusion_that_is_not_drawn_from_the_interval(finished):
+    finished.connection.execute(
+        "update result_estimate set adhoc_lower = -9, adhoc_upper = 9 where run_id = 'p'"
+    )
+    (row,) = finished.query(
+        "select n, n_of, lower from run_firmness where run_id = 'p' and aspect = 'leave one out'"
+    )
+    assert (row["n"], row["n_of"], row["lower"]) == (None, 2, -2.0)

@@ -167,12 +167,15 @@ class Forest:
         Its ends.
     corners : sequence of mapping
         Of the diamonds.
+    most : int
+        Upper limit of the number of ticks.
     """
 
     table: PanelTable
     effect: Effect
     domain: tuple[float, float]
     corners: Sequence[Mapping[str, Any]]
+    most: int = 6
 
     @property
     def panel(self) -> tuple[float, float]:
@@ -216,7 +219,9 @@ class Forest:
     def _reference(self, last: float, pooled: Mapping[str, Any] | None) -> list[Any]:
         """Axis, solid line at no effect, dashed line at the pooled effect."""
         effect, (start, end) = self.effect, self.domain
-        x = effect.x("x", self.domain, pixels=self.panel, grid=False, orient="bottom", offset=4)
+        x = effect.x(
+            "x", self.domain, most=self.most, pixels=self.panel, grid=False, orient="bottom", offset=4
+        )
         layers = [
             alt.Chart(dataset([{"x": effect.null}], "null"))
             .mark_rule(color=MUTED, aria=False)

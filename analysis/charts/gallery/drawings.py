@@ -67,6 +67,16 @@ def _network_forest(bench: Bench) -> Any:
     )
 
 
+def _summary_forest(bench: Bench) -> Any:
+    estimates = random_rows(bench.network.estimates())
+    rows = estimates[(estimates["evidence"] == "network") & (estimates["versus"] == "plac")]
+    label = bench.hba1c.label
+    rows = rows.assign(label=[label(t) for t in rows["treatment"]]).sort_values("estimate")
+    return charts.summary_forest(
+        rows, effect=bench.hba1c, sides=("treatment", label("plac")), title="HbA1c: every drug versus placebo"
+    )
+
+
 def _leave_one_out(bench: Bench) -> Any:
     fit = bench.smoking
     return charts.leave_one_out(

@@ -51,6 +51,22 @@
     body.append(line);
   };
 
+  const showFact = fact => {
+    title.textContent = fact.title;
+    body.replaceChildren(make("p", fact.text));
+    fact.rows.forEach(row => {
+      const table = make("table", null, { class: "narrow" });
+      Object.entries(row).forEach(([name, value]) => {
+        const line = table.insertRow();
+        line.append(make("th", name, { scope: "row" }), make("td", value));
+      });
+      body.append(table);
+    });
+    const line = make("p", "On the command line: ");
+    line.append(make("code", `evidence sql ${data.database} "${fact.query}"`));
+    body.append(line);
+  };
+
   const showStudy = anchor => {
     title.textContent = data.studies[anchor];
     const rows = data.readings.filter(row => row.study === data.keys[anchor]);
@@ -63,16 +79,26 @@
     return address && address.startsWith("#") ? address.slice(1) : "";
   };
 
-  document.addEventListener("click", event => {
-    const anchor = target(event.target.closest("a"));
-    const number = data.numbers[anchor];
-    if (!number && !(anchor in data.studies)) return;
-    event.preventDefault();
-    if (number) showNumber(number); else showStudy(anchor);
+  // What is shown has an address of its own: the page opened with it shows the same.
+  const plainAddress = location.href.split("#")[0];
+  const address = text => { try { history.replaceState(null, "", text); } catch { /* nowhere to write it */ } };
+  const show = anchor => {
+    if (Object.hasOwn(data.numbers, anchor)) showNumber(data.numbers[anchor]);
+    else if (Object.hasOwn(data.facts, anchor)) showFact(data.facts[anchor]);
+    else if (Object.hasOwn(data.studies, anchor)) showStudy(anchor);
+    else return false;
     if (!panel.open) panel.showModal();
     panel.scrollTop = 0;
+    address(`#${anchor}`);
+    return true;
+  };
+  document.addEventListener("click", event => {
+    if (show(target(event.target.closest("a")))) event.preventDefault();
   });
   panel.addEventListener("click", event => { if (event.target === panel) panel.close(); });
+  panel.addEventListener("close", () => address(plainAddress));
+  const byAddress = () => show(location.hash.slice(1));
+  window.addEventListener("hashchange", byAddress);
 
   const links = new Map();
   document.querySelectorAll("a").forEach(link => {
@@ -87,7 +113,7 @@
     document.addEventListener(name, event => light(event, on));
 
   // Colours of risk of bias, on the whole page; the symbols stay. White letters stand on the darkest colour only.
-  const ink = getComputedStyle(document.documentElement).getPropertyValue("--ink").trim();
+  const ink = "#1b1f24";
   const judged = [];
   document.querySelectorAll(".picture svg [fill]").forEach(mark => {
     const color = mark.getAttribute("fill");
@@ -114,4 +140,52 @@
   document.querySelectorAll(".picture svg").forEach(svg => {
     svg.style.setProperty("--least", `${Math.round(0.75 * svg.getAttribute("width"))}px`);
   });
+
+  // Where a table or figure is wider than the screen, it says so.
+  const wide = () => document.querySelectorAll(".table, .picture").forEach(part => {
+    if (part.tagName === "DIV") part.classList.toggle("scrolls", part.scrollWidth > part.clientWidth + 1);
+  });
+  const banner = document.querySelector(".banner");
+  const below = () => document.documentElement.style.setProperty("--top", `${banner ? banner.offsetHeight : 0}px`);
+  window.addEventListener("resize", () => { below(); wide(); });
+  below();
+  wide();
+
+  // Contents: closed where they would cover the page, and the section that is read is marked.
+  const nav = document.querySelector("nav");
+  const contents = document.getElementById("contents");
+  const narrow = window.matchMedia("(max-width: 900px)");
+  const fold = () => { contents.open = !narrow.matches; };
+  narrow.addEventListener("change", fold);
+  fold();
+  nav.addEventListener("click", event => { if (narrow.matches && event.target.closest("a")) contents.open = false; });
+  nav.addEventListener("keydown", event => {
+    if (event.key === "Escape" && narrow.matches && contents.open) { contents.open = false; contents.querySelector("summary").focus(); }
+  });
+  nav.classList.add("follows");
+  const entries = [...nav.querySelectorAll("a")].map(link => [link, document.getElementById(target(link))]).filter(([, part]) => part);
+  let waiting = false;
+  const follow = () => {
+    waiting = false;
+    const line = Math.min(window.innerHeight / 4, 40 + 2 * window.scrollY) + 80;
+    let now = entries.length ? entries[0][0] : null;
+    for (const [link, part] of entries) if (!part.hidden && part.getBoundingClientRect().top <= line) now = link;
+    entries.forEach(([link]) => {
+      if (link === now) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
+      const item = link.parentElement;
+      if (item.parentElement.parentElement === contents) item.classList.toggle("current", item.contains(now));
+    });
+  };
+  document.addEventListener("scroll", () => { if (!waiting) { waiting = true; requestAnimationFrame(follow); } }, { passive: true });
+  follow();
+
+  // Light or dark: as the system says, until the reader chooses.
+  const theme = document.getElementById("theme");
+  const system = window.matchMedia("(prefers-color-scheme: dark)");
+  const dark = () => (document.documentElement.dataset.theme || (system.matches ? "dark" : "light")) === "dark";
+  const told = () => theme.setAttribute("aria-pressed", String(dark()));
+  theme.addEventListener("click", () => { document.documentElement.dataset.theme = dark() ? "light" : "dark"; told(); });
+  system.addEventListener("change", told);
+  told();
+  byAddress();
 })();

@@ -1,16 +1,24 @@
-"""What the sections of pairwise and network analyses share: notes, units, order of studies."""
+"""What the sections of pairwise and network analyses share: how they open, and their notes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import pandas as pd
-
 from analysis.charts.base.theme import missing, records
+from analysis.report import words
 from analysis.report.blocks import Block, Text
+from analysis.report.firmness import firmness
+from analysis.report.links import Links
 from analysis.report.material import Material
 from analysis.report.words import plain_words
 from evidence.results import Run
+
+
+def opening_of(material: Material, run: Run, links: Links) -> list[Block]:
+    """Say what a run found, in numbers, and how firm that is."""
+    firm = firmness(material, run, links)
+    said: list[Block] = [Text((words.opening(material, run, links),))]
+    return said + ([Text(tuple(firm), items=True, kind="firmness")] if firm else [])
 
 
 def notes_of(run: Run, names: Mapping[str, str]) -> list[Block]:
@@ -39,9 +47,3 @@ def _of_all(run: Run, message: str) -> bool:
     estimates = run.frames["estimates"]
     levels = [level for level in estimates.get("level", ()) if not missing(level)]
     return len(set(levels)) == 1 and message.startswith(f"{run.subgroup} = {levels[0]}: ")
-
-
-def in_order_of_year(material: Material, frame: pd.DataFrame) -> pd.DataFrame:
-    """Sort rows of studies as the forest plots do: the oldest first."""
-    place = {study: index for index, study in enumerate(material.by_year)}
-    return frame.sort_values("study", key=lambda column: column.map(place), kind="stable")

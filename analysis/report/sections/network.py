@@ -20,7 +20,7 @@ from analysis.report import words
 from analysis.report.blocks import Block, Section, Text, drawn, key_of
 from analysis.report.links import Links
 from analysis.report.material import Material
-from analysis.report.sections.about_runs import notes_of
+from analysis.report.sections.about_runs import notes_of, opening_of
 from analysis.report.sections.small_study import asymmetry
 from evidence.results import Run
 
@@ -34,7 +34,7 @@ def network_section(material: Material, run: Run, links: Links) -> Section:
         tr("{outcome}: network of treatments ({measure})", outcome=effect.outcome, measure=effect.measure),
         analysis=key_of(run),
     )
-    section.blocks.append(Text((" ".join(words.details(material, run)),)))
+    section.blocks += opening_of(material, run, links)
     section.parts += [
         part
         for part in (

@@ -23,6 +23,8 @@ def studies_section(material: Material, links: Links) -> Section:
     frame["linked_label"] = [
         mark(label, links.study(study)) for study, label in zip(frame["study"], frame["label"], strict=True)
     ]
+    if frame.empty:
+        return Section("studies", tr("Included studies"))
     doses = _doses(material)
     frame["doses"] = [doses.get(study, "") for study in frame["study"]]
     further = material.db.rows(

@@ -8,10 +8,10 @@ from analysis import plot
 from analysis.charts import tables
 from analysis.charts.base.theme import records
 from analysis.report import words
-from analysis.report.blocks import Section, Text, drawn, key_of
+from analysis.report.blocks import Section, drawn, key_of
 from analysis.report.links import Links
 from analysis.report.material import Material
-from analysis.report.sections.about_runs import notes_of
+from analysis.report.sections.about_runs import notes_of, opening_of
 from analysis.report.sections.regression_table import regression_table
 from analysis.report.sections.small_study import asymmetry
 from evidence.results import Run
@@ -25,7 +25,7 @@ def pairwise_section(material: Material, run: Run, links: Links) -> Section:
         f"{words.headline(run, effect)} ({effect.measure})",
         analysis=key_of(run),
     )
-    section.blocks.append(Text((" ".join(words.details(material, run)),)))
+    section.blocks += opening_of(material, run, links)
     subject = material.subject(run, links)
     spread = pd.DataFrame(plot.spelled_levels(subject, records(run.frames["heterogeneity"])))
     section.blocks += drawn(f"{run.analysis}-forest", lambda: plot.forest(subject))

@@ -66,7 +66,7 @@ def published_section(material: Material, links: Links) -> Section:
             continue
         order = [row["treatment"] for row in chosen(ranked, **about)]
         order += [t for row in rows for t in (row["treatment"], row["versus"]) if t not in order]
-        effect = _printed_effect(material, outcome, measure, rows[0]["unit"])
+        effect = printed_effect(material, outcome, measure, rows[0]["unit"])
         chart = charts.league(
             pd.DataFrame(rows),
             effect=effect,
@@ -126,7 +126,7 @@ def _rebuilt(material: Material, units: Mapping[tuple[str, str, str], str | None
             unranked.append(f"{printed.publication}, {printed.outcome}: {printed.unranked}")
             continue
         table = printed.publication, printed.outcome, printed.measure
-        effect = _printed_effect(material, *table[1:], units[table])
+        effect = printed_effect(material, *table[1:], units[table])
         yield Figure(
             stem("published", printed.outcome, printed.measure, "rankogram"),
             charts.rankogram(
@@ -180,7 +180,7 @@ def _rebuilt(material: Material, units: Mapping[tuple[str, str, str], str | None
         yield Text(tuple(said), items=True, kind="warning")
 
 
-def _printed_effect(material: Material, outcome: str, measure: str, unit: str | None) -> Effect:
+def printed_effect(material: Material, outcome: str, measure: str, unit: str | None) -> Effect:
     """Say what a printed table holds; its unit is the one that is printed, if any."""
     row = material.db.kept_rows(
         "select lower_is_better from outcome_direction where outcome = ? and measure = ?", [outcome, measure]

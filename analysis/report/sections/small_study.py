@@ -23,7 +23,7 @@ def asymmetry(run: Run, effect: Effect) -> Iterator[Block]:
     effect : Effect
         Whose names of treatments are printed.
     """
-    yield Text(tuple(conclusions(run, effect.treatments)))
+    yield Text(tuple(conclusions(run, effect.treatments or {})))
     tests = [test for test in tests_of(run) if not test.refused and test.k >= LEAST_EFFECTS]
     if tests:
         yield _table(run, tests)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,14 +10,15 @@ import pandas as pd
 from analysis import plot
 from analysis.charts import tables
 from analysis.charts.base.effect import Effect
-from analysis.charts.base.theme import count, missing, records
+from analysis.charts.base.theme import missing, records
 from analysis.charts.tables import Table
-from analysis.language.catalog import tr, trn
+from analysis.language.catalog import tr
 from analysis.report import words
-from analysis.report.blocks import Block, Figure, Section, Text, drawn, everything, key_of, tell_apart
+from analysis.report.blocks import Block, Figure, Section, Text, drawn, everything, tell_apart
 from analysis.report.links import Links
 from analysis.report.material import Material
 from analysis.report.sections import across
+from analysis.report.sections.answer import answer_section
 from analysis.report.sections.closing import (
     audits_section,
     exclusions_section,
@@ -34,13 +34,10 @@ from analysis.report.sections.opening import (
     studies_section,
 )
 from analysis.report.sections.pairwise import pairwise_section
-from analysis.report.sections.published import checked_claims, published_section
+from analysis.report.sections.published import published_section
 from evidence.results import Run
 
 __all__ = ["Block", "Figure", "Section", "Text", "assemble", "everything", "findings", "league_tables"]
-
-
-_MOST_CLAIMS = 12
 
 
 def assemble(
@@ -63,7 +60,12 @@ def assemble(
     """
     say("writing the answer and the methods")
     found = [
-        _answer(material, links),
+        answer_section(material, links),
+        Section(
+            "findings",
+            tr("Summary of findings"),
+            [findings(material, links)] if material.runs else [],
+        ),
         Section("methods", tr("Methods"), [Text(tuple(words.methods(material)))]),
         studies_section(material, links),
         selection_section(material),
@@ -82,8 +84,9 @@ def assemble(
     found += [measurements_section(material, links), reproduction_section(material)]
     sections = [section for section in found if section is not None and (section.blocks or section.parts)]
     if not material.runs:
-        # Nothing but what others printed: its audit is the answer, and stands beside it.
-        sections.sort(key=lambda section: {"answer": 0, "published": 1}.get(section.anchor, 2))
+        # Nothing but what others printed, or what was found: that is the answer, and stands beside it.
+        first = {"answer": 0, "published": 1} | ({} if material.measured else {"selection": 2})
+        sections.sort(key=lambda section: first.get(section.anchor, 3))
     before = tell_apart(sections)
     # What the plan numbers, it calls by the name that it gave.
     material.numbers.update(
@@ -201,90 +204,6 @@ def _both(
             (back["treatment"], back["versus"]), words.linked(back | {"kept": row}, effect, links)
         )
     return cells
-
-
-def _answer(material: Material, links: Links) -> Section:
-    section = Section("answer", tr("Answer"))
-    if material.review["question"]:
-        section.blocks.append(Text((str(material.review["question"]),), kind="question"))
-    for run in material.runs:
-        effect = material.effect(run)
-        section.parts.append(
-            Section(
-                f"answer-{run.analysis}",
-                words.headline(run, effect),
-                [Text((words.answer(material, run, links),))],
-                analysis=key_of(run),
-            )
-        )
-    claims = checked_claims(material)
-    if claims:
-        section.blocks.append(Text(tuple(_counted(claims))))
-        # Of the review's own sentences those that hold are printed; of a publication's, those that do not.
-        own = [str(row["text"]) for row in claims if row["publication"] is None and row["verdict"] == "holds"]
-        wrong = [
-            tr("{text} (found: {found})", text=row["text"], found=material.called(row["found"]))
-            for row in claims
-            if row["publication"] is not None and row["kind"] == "claim" and row["verdict"] == "does not hold"
-        ]
-        for said, lines in (
-            (tr("Claims that hold:"), own),
-            (tr("What is published and does not hold:"), wrong),
-        ):
-            if lines:
-                section.blocks += [Text((said,)), Text(tuple(lines[:_MOST_CLAIMS]), items=True)]
-            if len(lines) > _MOST_CLAIMS:
-                n = len(lines) - _MOST_CLAIMS
-                more = trn(
-                    "{n} more stands under What is published, checked.",
-                    "{n} more stand under What is published, checked.",
-                    n,
-                    n=count(n),
-                )
-                section.blocks.append(Text((more,)))
-    if material.runs:
-        section.parts.append(Section("findings", tr("Summary of findings"), [findings(material, links)]))
-    elif not claims:
-        section.blocks.append(Text((tr("The review's plan has no analysis that could be carried out."),)))
-    return section
-
-
-def _counted(claims: list[dict[str, Any]]) -> list[str]:
-    """Count what holds: claims, and apart from them the checks of our own."""
-    found = []
-    for kind in ("claim", "check"):
-        verdicts = Counter(row["verdict"] for row in claims if row["kind"] == kind)
-        n = sum(verdicts.values())
-        if not n:
-            continue
-        each = ", ".join(_verdicts(verdict, k) for verdict, k in verdicts.items())
-        if kind == "claim":
-            said = trn(
-                "{n} claim was put as a query: {each}.",
-                "{n} claims were put as queries: {each}.",
-                n,
-                n=count(n),
-                each=each,
-            )
-        else:
-            said = trn(
-                "{n} check of our own, which nobody claimed: {each}.",
-                "{n} checks of our own, which nobody claimed: {each}.",
-                n,
-                n=count(n),
-                each=each,
-            )
-        found.append(said)
-    return found
-
-
-def _verdicts(verdict: str, n: int) -> str:
-    """Say of how many claims a verdict is."""
-    if verdict == "holds":
-        return trn("{n} holds", "{n} hold", n, n=count(n))
-    if verdict == "does not hold":
-        return trn("{n} does not hold", "{n} do not hold", n, n=count(n))
-    return trn("{n} cannot be checked", "{n} cannot be checked", n, n=count(n))
 
 
 def _several(material: Material, links: Links) -> Section:

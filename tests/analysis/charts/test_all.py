@@ -101,6 +101,9 @@ FLOW = frame(
 EXAMPLES = {
     "forest": lambda: charts.forest(studies(), effect=EFFECT, treatment="a", versus="c", rob=rob()),
     "network_forest": lambda: charts.network_forest(estimates(), effect=EFFECT, reference="c", ranking=ranks()[1]),
+    "summary_forest": lambda: charts.summary_forest(
+        estimates().assign(label="Drug α"), effect=EFFECT, sides=("treatment", "Placebo"), title="Death"
+    ),
     "leave_one_out": lambda: charts.leave_one_out(
         estimates().assign(study="s", tau=0.1, i2=0.2, note=None), effect=EFFECT, treatment="a", versus="c"
     ),

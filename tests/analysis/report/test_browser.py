@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -146,6 +147,147 @@ def test_no_error_and_no_request(browser, report):
     assert asked == [report.as_uri()]
 
 
+INSIDE = """
+(selector => { const box = document.querySelector(selector).getBoundingClientRect();
+               return [box.left, box.top, box.right, box.bottom]; })
+"""
+PARTS = ("#answer .question", "#answer .conclusion", "#figure-at-a-glance svg", "#answer .firm li:last-child")
+"""Question, answer, picture, how firm it is."""
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (400, 844)])
+def test_the_first_screen_holds_question_answer_picture_and_how_firm_it_is(browser, report, width, height):
+    browser.open(report, width=width, height=height)
+    for selector in PARTS:
+        left, top, right, bottom = browser.run(f"{INSIDE}({json.dumps(selector)})")
+        assert 0 <= left < right <= width, selector
+        assert 0 < top < bottom <= height, selector
+    # Counts of claims and of checks come after it.
+    assert browser.run("document.querySelector('.screen').innerText.match(/claim|check/i)") is None
+
+
+def test_contents_follow_the_reader_and_fold_where_they_would_cover_the_page(browser, report):
+    current = "[...document.querySelectorAll('nav a[aria-current]')].map(a => a.innerText)"
+    browser.open(report, width=1280, height=720)
+    assert browser.run(current) == ["Answer"]
+    assert browser.run("document.getElementById('contents').open")
+    browser.run("document.documentElement.style.scrollBehavior = 'auto'; location.hash = 'risk-of-bias'")
+    browser.run("new Promise(done => setTimeout(done, 200))")
+    assert browser.run(current) == ["Risk of bias"]
+    left, top, _, bottom = browser.run(f"{INSIDE}('nav a[aria-current]')")
+    assert left >= 0
+    assert 0 <= top < bottom <= 720
+    browser.open(report, width=400, height=800)
+    assert not browser.run("document.getElementById('contents').open")
+    browser.run("document.querySelector('nav summary').focus()")
+    browser.press("Enter", 13)
+    assert browser.run("document.getElementById('contents').open")
+    browser.press("Escape", 27)
+    assert not browser.run("document.getElementById('contents').open")
+    assert browser.run("document.activeElement.tagName") == "SUMMARY"
+
+
+CONTRAST = """
+(() => {
+  const lit = text => text.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
+    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const paper = element => {
+    for (let e = element; e; e = e.parentElement) {
+      const color = lit(getComputedStyle(e).backgroundColor);
+      if (color.length < 4 || color[3] > 0) return color;
+    }
+    return [255, 255, 255];
+  };
+  const poor = new Map();
+  for (const element of document.querySelectorAll("body *")) {
+    if (element.closest("script, style, noscript, dialog")) continue;
+    const own = [...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
+    if (!own || !element.getClientRects().length) continue;
+    const drawn = element.closest("svg");
+    const style = getComputedStyle(element);
+    if (drawn && element.tagName !== "text") continue;
+    const ink = lit(drawn ? style.fill : style.color);
+    // Letters within bars and dots of a figure have the colours of the figure, the same on any page.
+    if (drawn && !["#1b1f24", "#57606a"].includes(element.getAttribute("fill"))) continue;
+    const [a, b] = [light(ink), light(paper(element))].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < 4.5) poor.set(`${element.tagName}.${element.className.baseVal ?? element.className} ${ratio.toFixed(2)}`, 1);
+  }
+  return [...poor.keys()];
+})()
+"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_letters_stand_out_from_the_page_in_either_theme(browser, report, theme):
+    browser.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
+    paper = "getComputedStyle(document.body).backgroundColor"
+    try:
+        browser.open(report)
+        assert browser.run(CONTRAST) == []
+        before = browser.run(paper)
+        assert (before == "rgb(255, 255, 255)") == (theme == "light")
+        # The reader's choice goes before the system's.
+        browser.run("document.getElementById('theme').focus()")
+        browser.press("Enter", 13)
+        assert browser.run(CONTRAST) == []
+        assert browser.run(paper) != before
+        assert (
+            browser.run("document.getElementById('theme').getAttribute('aria-pressed')")
+            == str(theme == "light").lower()
+        )
+    finally:
+        browser.call("Emulation.setEmulatedMedia", features=[])
+
+
+def test_what_is_shown_has_an_address_and_a_way_back(browser, report):
+    browser.open(report)
+    browser.run("document.querySelector('#answer .firm a').focus()")
+    browser.press("Enter", 13)
+    said = browser.run("document.getElementById('panel').innerText")
+    assert "run_firmness" in said
+    assert browser.run("location.hash") == "#f1"
+    browser.press("Escape", 27)
+    assert browser.run("location.hash") == ""
+    browser.run("location.hash = document.querySelector('main a[href^=\"#n\"]').getAttribute('href')")
+    browser.run("new Promise(done => setTimeout(done, 100))")
+    assert browser.run("document.getElementById('panel').open")
+    browser.press("Escape", 27)
+
+
+def test_tables_are_read_on_a_narrow_screen(browser, report):
+    browser.open(report, width=400, height=800)
+    # The effect itself is in sight, and the table needs no scrolling.
+    cell = "[...document.querySelectorAll('#table-summary-of-findings td')].find(td => td.querySelector('a'))"
+    assert browser.run(f"{cell}.getBoundingClientRect().right") <= 400
+    assert browser.run(f"getComputedStyle({cell}, '::before').content").startswith('"Effect')
+    # Whatever is wider than the screen says that it scrolls.
+    silent = (
+        "[...document.querySelectorAll('div.table, div.picture')].filter(part =>"
+        " part.scrollWidth > part.clientWidth + 1 && !getComputedStyle(part, '::before').content.includes('scrolls'))"
+        ".map(part => part.id || part.parentElement.id)"
+    )
+    assert browser.run(silent) == []
+
+
+def test_sheets_for_paper_are_not_on_the_screen_and_headings_go_down_by_steps(browser, report):
+    browser.open(report)
+    assert (
+        browser.run("[...document.querySelectorAll('.sheet')].filter(s => s.getClientRects().length).length")
+        == 0
+    )
+    levels = browser.run(
+        "[...document.querySelectorAll('main h1, main h2, main h3, main h4')].map(h => +h.tagName[1])"
+    )
+    assert levels[0] == 2
+    assert all(b - a <= 1 for a, b in pairwise(levels))
+    assert browser.run("document.querySelectorAll('h1').length") == 1
+    unnamed = "[...document.querySelectorAll('main section')].filter(s => !s.id || !s.querySelector('h2, h3')).length"
+    assert browser.run(unnamed) == 0
+
+
 REACHABLE = """
 [...document.querySelectorAll('a, button, select, [tabindex="0"]')].filter(element =>
     !element.closest('dialog, [hidden]') && (element.getClientRects().length > 0))
@@ -249,6 +391,9 @@ def test_it_prints(browser, report, tmp_path):
     text = subprocess.run(
         ["pdftotext", "-layout", file, "-"], capture_output=True, text=True, check=True
     ).stdout
+    pages = text.count("\f")
+    assert f"1 / {pages}" in text
+    assert "sheet 1 of" not in text or "sheet 2 of" in text
     for words in ("SIMULATED DATA", "Answer", "Methods", "Measurements as reported", "How to reproduce"):
         assert words in text
     assert "Colour-blind safe colours" not in text

@@ -164,7 +164,7 @@ def test_no_statement_is_sent_twice_while_a_report_is_written(report, asked):
 
 def test_ids_are_unique_and_every_link_within_the_page_leads_somewhere(page, panel):
     assert len(page.ids) == len(set(page.ids))
-    known = set(page.ids) | set(panel["numbers"]) | set(panel["studies"])
+    known = set(page.ids) | set(panel["numbers"]) | set(panel["studies"]) | set(panel["facts"])
     within = [link[1:] for link in page.links if link.startswith("#")]
     assert within
     assert set(within) <= known
@@ -206,7 +206,7 @@ def test_numbers_on_the_page_are_those_of_the_result_rows(report, page):
 
 def test_simulated_data_are_named_on_every_table_and_figure(report, html):
     words = "SIMULATED DATA"
-    assert html.count(f'<p class="synthetic">{words}') == html.count('<div class="table"') > 3
+    assert html.count(f'<p class="synthetic">{words}') == html.count('<div class="table') > 3
     for file in (report / "figures").glob("*.svg"):
         assert words in file.read_text(encoding="utf-8")
     for file in (report / "tables").glob("*.csv"):

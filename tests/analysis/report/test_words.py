@@ -20,10 +20,10 @@ from analysis.plot.network import funnel_order
 from analysis.plot.subject import Subject
 from analysis.report import procedures, words
 from analysis.report.links import Links, as_text
+from analysis.report.sections.answer import counted
 from analysis.report.sections.closing import _left_out
 from analysis.report.sections.network import _about_order
 from analysis.report.sections.published import published_section
-from analysis.report.sections.whole import _counted
 from analysis.results import frame
 from evidence.results import Run
 
@@ -283,7 +283,7 @@ def test_checks_of_our_own_are_not_printed_as_claims_of_a_publication():
     assert {row["text"] for row in checks.rows} == {"check 2", "check 3"}
     assert "did not say the following in these words" in said.paragraphs[0]
     assert "claim" not in checks.title.lower() + " ".join(column.label for column in checks.columns).lower()
-    assert _counted(rows) == [
+    assert counted(rows) == [
         "2 claims were put as queries: 1 holds, 1 does not hold.",
         "2 checks of our own, which nobody claimed: 1 does not hold, 1 holds.",
     ]
