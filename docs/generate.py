@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -164,31 +164,52 @@ class _Named:
 
 
 def cli() -> str:
-    """Describe every command, its arguments and options and their defaults, as Markdown."""
+    """Describe every command by task, its arguments and options and their defaults, as Markdown."""
+    from evidence.cli import by_task, main
     from evidence.cli import cli as root
-    from evidence.cli import main
 
     context = click.Context(root, info_name="evidence")
     codes = " ".join((inspect.getdoc(main) or "").split("\n\n")[1].split())
-    head = f"# Command line\n\n{_HEAD.format('commands')}\nThe exit code: {codes[0].lower()}{codes[1:]}\n"
-    return head + f"\n{_paragraphs(root.help)}\n" + "".join(_commands(root, context))
+    head = (
+        f"# Command line\n\n{_HEAD.format('commands')}\nThe exit code: {codes[0].lower()}{codes[1:]}\n"
+        f"\n{_paragraphs(root.help)}\n\n"
+        "Every example is run by a test (`tests/evidence/test_examples.py`). An option without a default "
+        "need not be given; where few words are allowed they stand in square brackets.\n"
+    )
+    tasks = by_task(root.list_commands(context))
+    contents = "".join(
+        f"- [{task}](#{task.lower().replace(' ', '-')}): {', '.join(f'`{name}`' for name in names)}\n"
+        for task, names in tasks.items()
+    )
+    parts = (f"\n## {task}\n" + "".join(_commands(root, context, names)) for task, names in tasks.items())
+    return f"{head}\n{contents}" + "".join(parts)
 
 
-def _commands(group: click.Group, context: click.Context) -> Iterator[str]:
-    for name in group.list_commands(context):
+def _commands(group: click.Group, context: click.Context, names: Sequence[str]) -> Iterator[str]:
+    for name in names:
         command = group.get_command(context, name)
         assert command is not None
         inner = click.Context(command, info_name=name, parent=context)
+        path = inner.command_path
+        head = f"\n{'#' * (1 + len(path.split()))} {path}\n"
         if isinstance(command, click.Group):
-            yield f"\n## {inner.command_path}\n\n{_paragraphs(command.help)}\n"
-            yield from _commands(command, inner)
+            yield f"{head}\n{_paragraphs(command.help)}\n"
+            yield from _commands(command, inner, command.list_commands(inner))
             continue
-        path, usage = inner.command_path, " ".join(command.collect_usage_pieces(inner))
-        yield f"\n{'#' * len(path.split())} {path}\n\n`{path} {usage}`\n\n{_paragraphs(command.help)}\n"
-        if rows := [_option(option) for option in command.params if isinstance(option, click.Option)]:
-            yield "\n| option | what it does | default |\n|---|---|---|\n" + "".join(rows)
+        usage = " ".join(command.collect_usage_pieces(inner))
+        yield f"{head}\n`{path} {usage}`\n\n{_paragraphs(command.help)}\n"
         if command.epilog:
             yield f"\n```sh\n{_example(command.epilog)}\n```\n"
+        yield from _options(command, inner)
+
+
+def _options(command: click.Command, context: click.Context) -> Iterator[str]:
+    """Tabulate the options of a command, under headings where it has some."""
+    headed = getattr(command, "headed", lambda context: {"": command.params})(context)
+    for title, params in headed.items():
+        options = [one for one in params if isinstance(one, click.Option) and "--help" not in one.opts]
+        if rows := "".join(map(_option, options)):
+            yield f"\n| {title or 'option'} | what it does | default |\n|---|---|---|\n{rows}"
 
 
 def _option(option: click.Option) -> str:

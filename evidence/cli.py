@@ -36,6 +36,34 @@ COMMANDS = {
 }
 """Module and attribute of each command, in the order of the help."""
 
+TASKS = {
+    "Make a review": (
+        "reviews",
+        "new",
+        "describe",
+        "import",
+        "readings",
+        "build",
+        "check",
+        "simulate",
+        "shelf",
+    ),
+    "Ask it": ("sql", "catalog", "trace", "diff"),
+    "Analyse": ("pool", "nma", "analyse", "audit", "replay", "multiverse", "threshold", "certainty"),
+    "Draw": ("plot", "gallery"),
+    "Report": ("report", "site"),
+    "Export": ("export",),
+}
+"""Commands by what one wants to do: the order of the help and of docs/cli.md."""
+
+
+def by_task(names: Sequence[str]) -> dict[str, list[str]]:
+    """Put commands under their tasks, each in the order of `names`; those of no task under more."""
+    found = {task: [name for name in names if name in some] for task, some in TASKS.items()}
+    known = {name for some in found.values() for name in some}
+    found["More"] = [name for name in names if name not in known]
+    return {task: some for task, some in found.items() if some}
+
 
 class _Evidence(LazyGroup):
     """All commands; what is wrong with data or call is said in words and by the exit code."""
@@ -46,6 +74,15 @@ class _Evidence(LazyGroup):
             if "\0" in word or word != word.encode("utf-8", "replace").decode():
                 context.fail(f"{word!a} is not text in UTF-8: rename the file, or write the option anew.")
         return super().parse_args(context, args)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Print the commands by task."""
+        shown = self.list_commands(context)
+        width = formatter.width - 6 - max(map(len, shown))
+        for task, names in by_task(shown).items():
+            with formatter.section(task):
+                commands = ((name, self.get_command(context, name)) for name in names)
+                formatter.write_dl([(name, c.get_short_help_str(width)) for name, c in commands if c])
 
     def invoke(self, context: click.Context) -> Any:
         """Run the command; what is wrong with data or call is said in words and by the exit code."""

@@ -11,6 +11,8 @@ from pathlib import Path
 import click
 import pytest
 
+from evidence.cli import by_task
+
 ROOT = Path(__file__).resolve().parents[1]
 GENERATE = runpy.run_path(str(ROOT / "docs" / "generate.py"))
 DECLARING = {
@@ -52,7 +54,26 @@ def test_every_command_says_what_it_does_and_shows_an_example():
     written = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     names = list(commands(cli, "evidence"))
     assert len(names) > 25
-    assert [line.lstrip("# ") for line in written.splitlines() if line.startswith("##")] == names
+    headings = [line.lstrip("# ") for line in written.splitlines() if line.startswith("##")]
+    assert sorted(name for name in headings if name.startswith("evidence ")) == sorted(names)
+    assert [name for name in headings if name not in names] == list(by_task(cli.list_commands(None)))
+
+
+def test_every_command_has_its_task():
+    from evidence.cli import COMMANDS
+
+    assert by_task([*COMMANDS, "walk"]).pop("More") == ["walk"], "name its task in evidence.cli.TASKS"
+
+
+def test_every_option_of_an_analysis_has_a_heading_but_those_of_what_is_printed():
+    from evidence.folder.options import HEADINGS, OPTIONS
+
+    headed = [name for names in HEADINGS.values() for name in names]
+    assert len(headed) == len(set(headed))
+    assert set(headed) <= set(OPTIONS)
+    assert {name for name, option in OPTIONS.items() if option.flag or option.flags} - set(headed) == {
+        "league"
+    }
 
 
 def test_the_reference_of_commands_is_written_without_loading_anything_heavy():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evidence.commands.options import FILE, SAVE, F, example, options_of_analysis
+from evidence.commands.options import FILE, SAVE, F, Grouped, example, options_of_analysis
 from evidence.commands.progress import status
 from evidence.errors import CallError
 
@@ -45,11 +45,12 @@ def _printing(function: F) -> F:
 
 
 @click.command(
+    cls=Grouped,
     epilog=example(
         "evidence pool diabetes --outcome hba1c --measure MD --treatment metf --versus plac",
         "evidence pool diabetes --outcome hba1c --measure MD --treatment rosi --versus plac --influence",
         "evidence pool diabetes --outcome hba1c --measure MD --treatment rosi --versus plac --moderator year",
-    )
+    ),
 )
 @FILE
 @options_of_analysis("pairwise")
@@ -79,12 +80,13 @@ def pool(file: str, form: str, table: str | None, save: bool, tau2: str, **optio
 
 
 @click.command(
+    cls=Grouped,
     epilog=example(
         "evidence nma diabetes --outcome hba1c --measure MD --reference plac",
         "evidence nma smoking --outcome cessation --measure OR --engine exact --format json",
         "evidence nma diabetes --outcome hba1c --measure MD --contributions --net-heat",
         "evidence nma diabetes --outcome hba1c --measure MD --engine exact --covariate year",
-    )
+    ),
 )
 @FILE
 @options_of_analysis("network")

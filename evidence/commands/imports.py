@@ -167,7 +167,8 @@ arms = importer_command(
     DRY_RUN,
     examples=[
         "evidence import arms trials.csv --into my-review --outcome hba1c --unit % --lower-is-better",
-        "evidence import arms trials.xlsx --into my-review --map author+year=study --map 'Deaths %=percent'",
+        "evidence import arms deaths.xlsx --into my-review --outcome death --map author+year=study "
+        "--map 'Deaths %=percent'",
     ],
     more=f"Targets of --map {said()}.",
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from evidence.folder import further
-from evidence.folder.options import OPTIONS, Flag, Kind, Option, options_of
+from evidence.folder.options import HEADINGS, OPTIONS, OUTPUT, Flag, Kind, Option, heading, options_of
 
 if TYPE_CHECKING:
     from evidence.query import EvidenceBase
@@ -62,6 +62,26 @@ def declared(name: str, kind: Kind) -> Callable[[F], F]:
         settings |= {} if default is None else {"default": default, "show_default": True}
         settings |= {} if flag.alone is None else {"is_flag": False, "flag_value": flag.alone}
     return click.option(*spelled, option.takes, **settings)
+
+
+class Grouped(click.Command):
+    """A command whose help prints its options under headings."""
+
+    def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Print the options, heading by heading."""
+        for title, options in self.headed(context).items():
+            if records := [record for one in options if (record := one.get_help_record(context))]:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+    def headed(self, context: click.Context) -> dict[str, list[click.Parameter]]:
+        """Options by their headings."""
+        found: dict[str, list[click.Parameter]] = {title: [] for title in (*HEADINGS, OUTPUT)}
+        for one in self.get_params(context):
+            name = str(one.name)
+            known = next((option.name for option in OPTIONS.values() if option.takes == name), name)
+            found[heading("sensitivity" if name.startswith("sensitivity_") else known)].append(one)
+        return {title: options for title, options in found.items() if options}
 
 
 def _spelled(name: str) -> str:

@@ -557,6 +557,37 @@ OPTIONS: dict[str, Option] = {
 """Every option, by its key in review.toml, in the order of the columns of ``plan``."""
 
 
+HEADINGS: dict[str, tuple[str, ...]] = {
+    "Question": (
+        "outcome", "measure", "treatment", "versus", "reference", "treatments", "timepoint", "where",
+        "exclude_high_rob", "smd",
+    ),
+    "Model": (
+        "engine", "model", "tau2", "ci", "prediction", "tau2_interval", "method", "shared", "dependence",
+        "tau_prior", "effect_prior_sd", "likelihood", "link", "class_effects", "class_sd_prior",
+        "baseline_sd_prior", "draws", "seed",
+    ),
+    "Subgroups and meta-regression": (
+        "subgroup", "separate_tau2", "moderators", "reference_levels", "permutations", "covariates", "slopes",
+        "centre", "slope_prior_sd", "at",
+    ),
+    "Inconsistency": ("node_split", "split_method"),
+    "Sensitivity": (
+        "sensitivity", "leave_one_out", "cumulative", "predictor", "anyway", "side", "selection_step",
+        "selection_direction", "subsets", "contribution_method", "funnel_order", "margin", "other_tau_priors",
+        "other_effect_prior_sds",
+    ),
+}  # fmt: skip
+"""Options of the commands by what they are about, as their help and docs/cli.md print them."""
+
+
+def heading(name: str) -> str:
+    """Heading of an option; that of what is printed where it has none."""
+    return next((title for title, names in HEADINGS.items() if name in names), OUTPUT)
+
+
+OUTPUT = "Output"
+
 ALSO_CALLED: dict[Kind, dict[str, str]] = {
     "pairwise": {"by": "subgroup", "covariates": "moderators"},
     "network": {"moderators": "covariates"},

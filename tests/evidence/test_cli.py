@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 import evidence
-from evidence.cli import COMMANDS, cli
+from evidence.cli import COMMANDS, by_task, cli
 from evidence.importers import IMPORTERS
 from evidence.output import significant
 
@@ -57,14 +57,15 @@ def test_every_command_explains_itself_with_an_example(path):
     ] == []
 
 
-def test_the_list_of_commands_is_in_order():
+def test_the_list_of_commands_is_by_task_and_each_in_order():
     result = call("--help")
-    listed = [
-        line.split()[0]
-        for line in result.output.partition("Commands:")[2].splitlines()
-        if line.startswith("  ")
+    lists = result.output.partition("Options:")[2].splitlines()
+    listed = [line.split()[0] for line in lists if line.startswith("  ")]
+    tasks = by_task(list(COMMANDS))
+    assert [name for name in listed if name in COMMANDS] == [
+        name for names in tasks.values() for name in names
     ]
-    assert [name for name in listed if name in COMMANDS] == list(COMMANDS)
+    assert all(f"\n{task}:\n" in result.output for task in tasks)
 
 
 def test_a_mistyped_command_is_recognised():
