@@ -15,6 +15,7 @@ from evidence.cli import cli
 from evidence.output import write_xlsx
 
 IMPORTERS = Path(__file__).parent / "importers"
+INTERVIEW = Path(__file__).parent / "folder" / "test_interview.py"
 SLOW = {"report", "site", "gallery", "audit", "export", "analyse", "trace", "simulate", "plot"}
 """Commands whose examples take longer than two seconds."""
 
@@ -90,6 +91,7 @@ BEFORE = {
     "import screening": ["import references a.ris --into my-review --database Embase --date 2024-05-03"],
     "readings": ["import arms read.csv --into my-review", "build my-review -o my-review.duckdb"],
     "check": ["new my-review"],
+    "describe": ["new my-review"],
     "trace": ["build diabetes -o diabetes.duckdb"],
 }
 """What is called before the examples of a command."""
@@ -112,7 +114,8 @@ PATHS = [
 
 
 def call(line: str) -> None:
-    result = CliRunner().invoke(cli, shlex.split(line))
+    typed = runpy.run_path(str(INTERVIEW))["TYPED"] if "--from-question" in line else None
+    result = CliRunner().invoke(cli, shlex.split(line), input=typed)
     assert result.exit_code == 0, f"evidence {line}\n{result.output}"
 
 
