@@ -19,7 +19,7 @@ from inspect import signature
 from math import inf
 from typing import TYPE_CHECKING, Any, cast
 
-from analysis import entered, further
+from analysis import absolute, entered, further
 from analysis.results import frame
 from evidence import facts
 from evidence.errors import CallError, EvidenceError, RefusedError
@@ -120,6 +120,8 @@ def run_pairwise(
     if not printed or facts.forms(measure):
         frames["contrasts"] = entered.of_pairwise(db, fit, moderators)
     contrasts = fit.contrasts
+    if asked["absolute"] is not None:
+        _add_absolute(frames, measure, versus, asked["absolute"], lambda: entered.of_pairwise(db, fit))
     return Run(
         kind="pairwise",
         engine="frequentist",
@@ -142,6 +144,18 @@ def run_pairwise(
         versions=versions(),
         **_about(db, asked, analysis),
     )
+
+
+def _add_absolute(
+    frames: dict[str, pd.DataFrame],
+    measure: str,
+    comparator: str,
+    asked: Any,
+    contrasts: Callable[[], pd.DataFrame],
+) -> None:
+    """Add what the effects mean at a baseline of the comparator."""
+    rows = absolute.of_estimates(measure, frames["estimates"], comparator, asked, contrasts)
+    frames["sensitivity"] = _stacked("sensitivity", [frames["sensitivity"], rows])
 
 
 def _priors(of_fit: dict[str, Any], asked: Mapping[str, Any], *, planned: bool) -> dict[str, Any]:
@@ -295,6 +309,8 @@ def run_network(
         }
     if not printed or facts.forms(measure):
         frames["contrasts"] = entered.of_network(db, net)
+    if asked["absolute"] is not None:
+        _add_absolute(frames, measure, net.reference, asked["absolute"], lambda: entered.of_network(db, net))
     frames |= _forms_mixed(frames, measure, asked["smd"])
     if asked["chains"]:
         say("drawing Markov chains")

@@ -116,6 +116,10 @@ def planned(selection: Selection) -> list[Planned]:
     return found
 
 
+_NOT_IN_SCRIPTS = ("covariates", "class_effects", "baseline_sd_prior")
+"""Options of a network that change its model, and that no script knows."""
+
+
 def _read(selection: Selection) -> list[Planned]:
     db = computed(selection)
     kinds = {row["outcome"]: row["kind"] for row in db.rows("select outcome, kind from outcome")}
@@ -134,6 +138,10 @@ def _read(selection: Selection) -> list[Planned]:
                     )
                 found.append(Planned(row, file, fit=fit, levels=_levels(fit, row)))
                 continue
+            if unheld := [name for name in _NOT_IN_SCRIPTS if row[OPTIONS[name].column]]:
+                raise RefusedError(
+                    f"The scripts do not hold {', '.join(unheld)}: `evidence analyse` does it."
+                )
             net = planned_network(db, row)
             one = dataset_of(db, net, file, kinds[row["outcome"]], row, rob)
             found.append(Planned(row, file, dataset=one))

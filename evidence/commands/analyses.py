@@ -86,6 +86,7 @@ def pool(file: str, form: str, table: str | None, save: bool, tau2: str, **optio
         "evidence nma smoking --outcome cessation --measure OR --engine exact --format json",
         "evidence nma diabetes --outcome hba1c --measure MD --contributions --net-heat",
         "evidence nma diabetes --outcome hba1c --measure MD --engine exact --covariate year",
+        "evidence nma smoking --outcome cessation --measure OR --absolute 0.1",
     ),
 )
 @FILE

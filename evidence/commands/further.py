@@ -28,7 +28,13 @@ _OF_EFFECTS = (
 _NO_EFFECT = ("relative probability of publication", "i2", "heterogeneity")
 """Their items that are none."""
 
-_LIMITS = (("interval", "ci_lower", "ci_upper"), ("prediction", "pi_lower", "pi_upper"))
+_LIMITS = (
+    ("interval", "estimate", "ci_lower", "ci_upper"),
+    ("prediction", "estimate", "pi_lower", "pi_upper"),
+    ("difference interval", "difference", "difference_lower", "difference_upper"),
+)
+"""Headings of intervals, what they are of, and their ends."""
+
 _SHARES = ("i2", "i2_with", "i2_without")
 _ROUNDING = 1e-12
 _MOST = 20
@@ -67,10 +73,16 @@ def show_further(run: Run, stream: TextIO, table: Table) -> None:
 
 def _one(run: Run, method: str, rows: Rows, stream: TextIO, table: Table) -> None:
     """Print a row for each item and a column for each quantity; items of other quantities apart."""
-    groups: dict[tuple[str, ...], Rows] = {}
+    groups: list[tuple[list[str], Rows]] = []
     for key, values in rows.items():
-        groups.setdefault(tuple(values), {})[key] = values
-    for quantities, some in groups.items():
+        for quantities, some in groups:
+            if 2 * len(values.keys() & set(quantities)) > len(values.keys() | set(quantities)):
+                quantities += [name for name in values if name not in quantities]
+                some[key] = values
+                break
+        else:
+            groups.append((list(values), {key: values}))
+    for quantities, some in groups:
         if len(some) == 1 and len(quantities) < 3:
             ((model, item), values) = next(iter(some.items()))
             said = ", ".join(f"{name} {_number(name, values[name], False, item)}" for name in quantities)
@@ -83,17 +95,16 @@ def _alike(
     run: Run, method: str, quantities: Sequence[str], rows: Rows, stream: TextIO, table: Table
 ) -> None:
     """Print items that have the same quantities, limits together."""
-    limits = {name for _, *pair in _LIMITS for name in pair}
-    columns = [name for name in quantities if name not in limits]
-    intervals = [one for one in _LIMITS if one[1] in quantities]
-    place = 1 + columns.index("estimate") if "estimate" in columns else len(columns)
-    heads = [*columns[:place], *(name for name, *_ in intervals), *columns[place:]]
+    limits = {name for _, _, *pair in _LIMITS for name in pair}
+    heads: list[str] = []
+    for name in (name for name in quantities if name not in limits):
+        heads += [name, *(title for title, of, low, _ in _LIMITS if of == name and low in quantities)]
     cells = []
     for (model, item), values in rows.items():
         ratio = run.scale == "log" and method.startswith(_OF_EFFECTS) and item not in _NO_EFFECT
-        shown = {name: _number(name, values[name], ratio, item) for name in columns}
-        shown |= {name: _between(values, low, high, ratio) for name, low, high in intervals}
-        cells.append([model, item, *(shown[head] for head in heads)])
+        shown = {name: _number(name, value, ratio, item) for name, value in values.items()}
+        shown |= {title: _between(values, low, high, ratio) for title, _, low, high in _LIMITS}
+        cells.append([model, item, *(shown.get(head, "") for head in heads)])
     table(["model", method, *heads], cells, stream)
 
 

@@ -48,6 +48,16 @@ BY_NAME = frozenset(
 """Those that are done only by name."""
 
 
+OF_ENGINES: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("contributions", "paths", "hat", "net_heat", "contribution_method"), ("frequentist",)),
+    **dict.fromkeys(("prior_sensitivity", "leave_one_treatment_out"), ("exact",)),
+    **dict.fromkeys(("covariates", "slopes", "centre", "slope_prior_sd"), ("exact", "mcmc")),
+    **dict.fromkeys(("likelihood", "link"), ("counts", "mcmc")),
+    **dict.fromkeys(("class_effects", "class_sd_prior", "baseline_sd_prior"), ("mcmc",)),
+}
+"""Analyses and options of a network that not every engine has."""
+
+
 def of_kind(kind: Kind) -> dict[str, str]:
     """Give the analyses of sensitivity of a kind of analysis, with what each is."""
     return PAIRWISE if kind == "pairwise" else NETWORK

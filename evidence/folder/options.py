@@ -9,6 +9,7 @@ method is declared here, and taken by the function that computes with it.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -211,6 +212,13 @@ def _no_seed(value: int) -> tuple[str, str] | None:
 
 def _no_analysis(names: list[Any]) -> tuple[str, str] | None:
     return further.wrong_names(names, {**further.PAIRWISE, **further.NETWORK})
+
+
+def _no_baseline(value: Any) -> tuple[str, str] | None:
+    try:
+        return None if value == "median" or math.isfinite(float(value)) else (f"is {value}", "write a number")
+    except ValueError:
+        return f"is {value!r}", "write a number, or median"
 
 
 def _not_a_share(value: float) -> tuple[str, str] | None:
@@ -529,6 +537,13 @@ OPTIONS: dict[str, Option] = {
             "Draws of an engine that draws. Whole number; the engine's own where it is empty.",
             typed=int, wrong=_not_counting, of_fit=True,
             flag=Flag("Draws of the engine. Default: its own.", metavar="N")),
+        Option("absolute", BOTH,
+            "Baseline at which effects are given as risks, rates or means, too. A number (risk from 0 to 1, "
+            "rate, or mean in the outcome's unit), or median: that of the comparator's arms.",
+            also=(int, float), wrong=_no_baseline,
+            flag=Flag("Absolute effects: the risk, rate or mean under treatment where the comparator's is "
+            "this (alone: the median of its arms), and the difference.", name="--absolute --baseline-risk",
+            metavar="[BASELINE]", alone="median")),
         Option("league", NETWORK,
             typed=bool, default=False, kept="never",
             flag=Flag("Add the league table, the best treatment first.")),
@@ -577,6 +592,7 @@ HEADINGS: dict[str, tuple[str, ...]] = {
         "selection_direction", "subsets", "contribution_method", "funnel_order", "margin", "other_tau_priors",
         "other_effect_prior_sds",
     ),
+    "Absolute effects": ("absolute",),
 }  # fmt: skip
 """Options of the commands by what they are about, as their help and docs/cli.md print them."""
 

@@ -15,7 +15,7 @@ from evidence import facts
 from evidence.errors import CallError
 from evidence.facts.timepoint import TimepointRule, TimeRuleError, in_days
 from evidence.folder.checks import Sheets
-from evidence.folder.further import of_kind, wrong_names
+from evidence.folder.further import OF_ENGINES, of_kind, wrong_names
 from evidence.folder.layout import FILES, KINDS
 from evidence.folder.options import ALL_OUTCOMES, ALSO_CALLED, OPTIONS, Kind, options_of, planned_row
 from evidence.folder.sheet import Problems
@@ -468,6 +468,14 @@ def _check_further(entry: Mapping[str, Any], kind: Kind, where: str, problems: P
             f"its analyses of sensitivity are {', '.join(of_kind(kind))}",
             file=FILE_NAME,
         )
+    engine = entry.get("engine", facts.default_engine())
+    for name in [*names, *(key for key in OF_ENGINES if entry.get(key))] if kind == "network" else ():
+        if engine not in OF_ENGINES.get(name, (engine,)):
+            problems.error(
+                f"{where}: the engine {engine} has no {name}",
+                f'write `engine = "{OF_ENGINES[name][0]}"`',
+                file=FILE_NAME,
+            )
     key, belonging = _OF_REGRESSION[kind]
     variables = [str(name) for name in entry.get(key, ())]
     for name in belonging:

@@ -170,7 +170,7 @@ def test_a_plan_names_variables_that_there_are(tmp_path):
     found = {problem.message: problem.remedy for problem in caught.value.problems}
     assert "did you mean 'dose'?" in found["analysis 'doses' names the unknown variable 'doze'"]
     assert any("reference level of 'timings', which is none of its moderators" in text for text in found)
-    assert "analysis 'net' is a network, which takes no moderators" in found
+    assert found["analysis 'net': the engine frequentist has no covariates"] == 'write `engine = "exact"`'
 
 
 # Two levels that many studies have, and one, first in the alphabet, that one study alone has.

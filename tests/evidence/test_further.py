@@ -7,16 +7,22 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 import evidence
+from analysis.absolute import of_estimates, under_treatment
 from evidence.cli import cli
-from evidence.errors import ReviewError
-from evidence.folder.further import NETWORK, PAIRWISE
+from evidence.errors import EvidenceError, ReviewError
+from evidence.folder.further import NETWORK, OF_ENGINES, PAIRWISE
 
 ORACLES = Path(__file__).parents[1] / "oracles"
 QUESTION = ("--outcome", "tb", "--measure", "OR", "--treatment", "bcg", "--versus", "none")
+ONE = pd.DataFrame(
+    [{"engine": "exact", "model": "common", "treatment": "a", "versus": "c", "level": None, "evidence": "network",
+      "estimate": 0.1, "ci_lower": 0.0, "ci_upper": 0.2, "pi_lower": None, "pi_upper": None}]
+)  # fmt: skip
 BAUJAT = ("contribution", "influence")
 METAFOR = ("--tau2", "DL", "--ci", "Wald")
 
@@ -329,6 +335,36 @@ def test_a_network_meta_regression_is_weighted_least_squares():
     assert there["metf versus plac", "estimate"] == pytest.approx(metformin, rel=1e-8)
 
 
+def test_absolute_effects_are_those_of_the_handbook(vaccine, bcg):
+    """Cochrane Handbook 5.1, 12.5.4: 62 and 24 fewer in 1000, and 17 and 42 to treat."""
+    for measure, ratio, fewer, treated in (("OR", 0.73, 62, 17), ("RR", 0.92, 24, 42)):
+        risk = float(under_treatment(measure, np.log(ratio), 0.3))
+        assert (round(1000 * (0.3 - risk)), int(np.ceil(1 / (0.3 - risk)))) == (fewer, treated)
+    assert under_treatment("HR", np.log(2.0), 0.3) == pytest.approx(1 - 0.7**2, rel=1e-12)
+    asked = ("pool", vaccine, *QUESTION, *METAFOR)
+    found = numbers(
+        json.loads(answered(*asked, "--absolute", 0.05, "--format", "json")), "absolute effect", "random"
+    )
+    odds = np.exp([bcg["models"]["DL"][name] for name in ("beta", "ci_lb", "ci_ub")]) * 0.05 / 0.95
+    kept = [found["bcg", name] for name in ("estimate", "ci_lower", "ci_upper")]
+    assert kept == pytest.approx(odds / (1 + odds), rel=1e-9)
+    assert found["bcg", "number needed to treat"] == np.ceil(1 / (0.05 - kept[0]))
+    counts = bcg["counts"]
+    risks = [c / (c + d) for c, d in zip(counts["ci"], counts["di"], strict=True)]
+    median = json.loads(answered(*asked, "--absolute", "--format", "json"))
+    assert numbers(median, "absolute effect", "random")["bcg", "baseline"] == pytest.approx(np.median(risks))
+    assert "baseline: median of 13 arms of none; it is taken as known" in answered(*asked, "--absolute")
+
+
+@pytest.mark.parametrize(
+    ("measure", "baseline", "said"),
+    [("OR", "1.2", "between 0 and 1"), ("OR", "some", "a number, or median"), ("SMD", "1", "own scale")],
+)
+def test_a_baseline_that_there_cannot_be_is_refused(measure, baseline, said):
+    with pytest.raises(EvidenceError, match=said):
+        of_estimates(measure, ONE, "c", baseline, lambda: ONE)
+
+
 PLANNED = """
 [[protocol.analysis]]
 name = "vaccine"
@@ -342,6 +378,7 @@ at = { ablat = 30 }
 sensitivity = ["begg", "gosh"]
 anyway = true
 cumulative = "year"
+absolute = "median"
 """
 
 
@@ -359,7 +396,7 @@ def test_the_plan_has_the_same_and_its_rows_are_kept(tmp_path, bcg):
     methods = {row["method"] for row in rows}
     assert methods == {
         "Begg", "GOSH", "cumulative by year", "meta-regression", "prediction", "subgroups", "Peters, on 1/n",
-        "Harbord, score on its sd",
+        "Harbord, score on its sd", "absolute effect",
     }  # fmt: skip
     (p,) = (row["value"] for row in rows if (row["method"], row["quantity"]) == ("Begg", "p_value"))
     assert p == pytest.approx(bcg["ranktest"]["pval"], rel=1e-9)
@@ -375,6 +412,7 @@ def test_the_plan_has_the_same_and_its_rows_are_kept(tmp_path, bcg):
         ("at = { ablat = 1 }", "at is of a meta-regression"),
         ("permutations = 100", "permutations is of a meta-regression"),
         ('side = "up"', "side is 'up'"),
+        ('absolute = "mode"', "absolute is 'mode'"),
         ("selection_step = 2.5", "selection_step is 2.5"),
         ("contribution_method = 'random walk'", "is pairwise, which takes no contribution_method"),
     ],
@@ -384,6 +422,23 @@ def test_a_plan_that_is_wrong_is_told_what_would_be_right(tmp_path, bcg, line, s
     with pytest.raises(ReviewError) as refused:
         evidence.build(write_vaccine(tmp_path / "wrong", bcg, plan, 2), tmp_path / "wrong.duckdb")
     assert said in " ".join(problem.message for problem in refused.value.problems)
+
+
+def test_engines_have_what_the_plan_lets_them_have():
+    from importlib import import_module
+
+    from analysis.plan import engine_parameters
+
+    fits = {"frequentist": "FrequentistFit", "exact": "ExactFit"}
+    for name, engines in OF_ENGINES.items():
+        for engine in ("frequentist", "exact", "counts", "mcmc"):
+            taken = "classes" if name == "class_effects" else name
+            if name in NETWORK and engine in fits:
+                fit = getattr(import_module(f"analysis.network.{engine}"), fits[engine])
+                method = {"paths": "path_measures", "hat": "hat_matrix"}.get(name, name)
+                assert hasattr(fit, method) == (engine in engines), (name, engine)
+            elif name not in NETWORK and name != "contribution_method":
+                assert (taken in engine_parameters(engine)) == (engine in engines), (name, engine)
 
 
 def test_every_analysis_of_sensitivity_has_a_flag():
