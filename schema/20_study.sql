@@ -7,6 +7,7 @@ create table review (
     citation text,
     licence text,
     source text,
+    language text,
     synthetic boolean not null default false
 );
 comment on table review is 'The review: one row. From review.toml.';
@@ -16,6 +17,7 @@ comment on column review.question is 'Question it asks. Population, intervention
 comment on column review.citation is 'Publication the data come from. Full citation with doi.';
 comment on column review.licence is 'Terms under which the data may be used. As the source states them.';
 comment on column review.source is 'Where the numbers were taken from. File or package with version.';
+comment on column review.language is 'Language of the report''s fixed texts. en, de, fr, es or zh; English where there is none.';
 comment on column review.synthetic is 'The data are simulated, and no report may hide it. true for generated reviews.';
 
 create table study (

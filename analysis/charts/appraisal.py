@@ -25,6 +25,7 @@ from analysis.charts.base.theme import (
     records,
     text_width,
 )
+from analysis.language.catalog import marked, tr
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,15 +35,15 @@ _ROW = 22
 _BAR = 320.0
 
 STATUS = {
-    "used": ("●", "#0072b2"),
-    "used, derived": ("○", "#0072b2"),
-    "not usable": ("×", "#d55e00"),
-    "not reported": ("–", "#b8c0c8"),
+    marked("used"): ("●", "#0072b2"),
+    marked("used, derived"): ("○", "#0072b2"),
+    marked("not usable"): ("×", "#d55e00"),
+    marked("not reported"): ("–", "#b8c0c8"),
 }
 """Symbol and colour of what became of a study's data on an outcome."""
 
 
-DISAGREEMENT = " * assessors differ, and no consensus is entered: the worst judgement counts."
+DISAGREEMENT = marked("* assessors differ, and no consensus is entered: the worst judgement counts.")
 """What the mark beside a dot means."""
 
 
@@ -189,7 +190,7 @@ def traffic_light(
         *_key(list({row["judgement"]: row for row in given}.values()), palette, height + 18),
     ]
     tool = given[0]["tool"] if given else ""
-    heading = title or f"Risk of bias by study ({tool})"
+    heading = title or tr("Risk of bias by study ({tool})", tool=tool)
     return finish(
         alt.layer(*layers).properties(width=width, height=height),
         name="traffic_light",
@@ -250,14 +251,18 @@ def rob_summary(
         *_key(list({row["judgement"]: row for row in given}.values()), palette, height + 40),
     ]
     tool = given[0].get("tool", "") if given else ""
-    heading = title or f"Risk of bias by item ({tool})"
-    how = "weighted by the studies' participants" if weighted else "each study counts once (not weighted)"
+    heading = title or tr("Risk of bias by item ({tool})", tool=tool)
+    how = (
+        tr("Share of studies, weighted by their size (animals or participants).")
+        if weighted
+        else tr("Share of studies, each study counts once (not weighted).")
+    )
     return finish(
         alt.layer(*layers).properties(width=start + _BAR, height=height),
         name="rob_summary",
         title=heading,
-        caption=f"Share of studies, {how}.",
-        description=f"{heading}. Share of studies, {how}. "
+        caption=how,
+        description=f"{heading}. {how} "
         + " ".join(
             f"{item}: "
             + ", ".join(
@@ -379,7 +384,10 @@ def evidence_map(
         ),
         name="evidence_map",
         title=title,
-        caption=f"Area of a bubble, and its number: {size_title}. An empty place is a gap in the evidence.",
+        caption=tr(
+            "Area of a bubble, and its number: {size}. An empty place is a gap in the evidence.",
+            size=size_title,
+        ),
         description=f"{title}: {len(rows)} treatments, {len(columns)} outcomes, "
         f"{len(rows) * len(columns) - len(bubbles)} combinations without evidence.",
         tables={"evidence": ("treatment", "outcome", "n_studies", "n_participants")},
@@ -431,7 +439,9 @@ def missing_data_map(
                 }
             )  # fmt: skip
     base = alt.Chart(dataset(marks, "reported"))
-    key = [{"judgement": name, "symbol": symbol, "color": color} for name, (symbol, color) in STATUS.items()]
+    key = [
+        {"judgement": tr(name), "symbol": symbol, "color": color} for name, (symbol, color) in STATUS.items()
+    ]
     tally = {name: sum(1 for mark in marks if mark["status"] == name) for name in STATUS}
     return finish(
         grid.drawn(
@@ -443,12 +453,12 @@ def missing_data_map(
                 color=own_color(),
                 tooltip=[alt.Tooltip("study:N"), alt.Tooltip("outcome:N"), alt.Tooltip("status:N")],
             ),
-            *grid.texts("Study"),
+            *grid.texts(tr("Study")),
             *_key(key, "color", grid.height + 18, dots=False),
         ),
         name="missing_data_map",
         title=title,
-        caption="Rows are studies, columns outcomes.",
+        caption=tr("Rows are studies, columns outcomes."),
         description=f"{title}: " + ", ".join(f"{name} {n}" for name, n in tally.items()) + ".",
         tables={"reported": ("study", "outcome", "status")},
         width=max(grid.width, 380),

@@ -11,6 +11,7 @@ import altair as alt
 
 from analysis.charts.base.layout import across, down, extent, texts_at
 from analysis.charts.base.theme import INK, MUTED, count, dataset, finish, missing, records, text_width, wrap
+from analysis.language.catalog import marked, tr
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,66 +31,72 @@ _BOXES: dict[str, tuple[str, int, str, dict[str, str]]] = {
     "previous": (
         "previous", 0, "",
         {
-            "previous_studies": "Studies included in previous version of review",
-            "previous_reports": "Reports of studies included in previous version of review",
+            "previous_studies": marked("Studies included in previous version of review"),
+            "previous_reports": marked("Reports of studies included in previous version of review"),
         },
     ),
     "identified": (
-        "databases", 0, "Records identified from:",
+        "databases", 0, marked("Records identified from:"),
         {
-            "database_results": "Databases", "database_specific_results": "", "register_results": "Registers",
+            "database_results": marked("Databases"), "database_specific_results": "",
+            "register_results": marked("Registers"),
             "register_specific_results": "",
         },
     ),
     "removed": (
-        "databases side", 0, "Records removed before screening:",
+        "databases side", 0, marked("Records removed before screening:"),
         {
-            "duplicates": "Duplicate records",
-            "excluded_automatic": "Records marked as ineligible by automation tools",
-            "excluded_other": "Records removed for other reasons",
+            "duplicates": marked("Duplicate records"),
+            "excluded_automatic": marked("Records marked as ineligible by automation tools"),
+            "excluded_other": marked("Records removed for other reasons"),
         },
     ),
-    "screened": ("databases", 1, "", {"records_screened": "Records screened"}),
-    "screened out": ("databases side", 1, "", {"records_excluded": "Records excluded"}),
-    "sought": ("databases", 2, "", {"dbr_sought_reports": "Reports sought for retrieval"}),
-    "not retrieved": ("databases side", 2, "", {"dbr_notretrieved_reports": "Reports not retrieved"}),
-    "assessed": ("databases", 3, "", {"dbr_assessed": "Reports assessed for eligibility"}),
-    "excluded": ("databases side", 3, "", {"dbr_excluded": "Reports excluded"}),
+    "screened": ("databases", 1, "", {"records_screened": marked("Records screened")}),
+    "screened out": ("databases side", 1, "", {"records_excluded": marked("Records excluded")}),
+    "sought": ("databases", 2, "", {"dbr_sought_reports": marked("Reports sought for retrieval")}),
+    "not retrieved": ("databases side", 2, "", {"dbr_notretrieved_reports": marked("Reports not retrieved")}),
+    "assessed": ("databases", 3, "", {"dbr_assessed": marked("Reports assessed for eligibility")}),
+    "excluded": ("databases side", 3, "", {"dbr_excluded": marked("Reports excluded")}),
     "found otherwise": (
-        "other", 0, "Records identified from:",
+        "other", 0, marked("Records identified from:"),
         {
-            "website_results": "Websites", "organisation_results": "Organisations",
-            "citations_results": "Citation searching",
+            "website_results": marked("Websites"), "organisation_results": marked("Organisations"),
+            "citations_results": marked("Citation searching"),
         },
     ),
-    "other sought": ("other", 2, "", {"other_sought_reports": "Reports sought for retrieval"}),
-    "other not retrieved": ("other side", 2, "", {"other_notretrieved_reports": "Reports not retrieved"}),
-    "other assessed": ("other", 3, "", {"other_assessed": "Reports assessed for eligibility"}),
-    "other excluded": ("other side", 3, "", {"other_excluded": "Reports excluded"}),
+    "other sought": ("other", 2, "", {"other_sought_reports": marked("Reports sought for retrieval")}),
+    "other not retrieved": (
+        "other side", 2, "", {"other_notretrieved_reports": marked("Reports not retrieved")}
+    ),
+    "other assessed": ("other", 3, "", {"other_assessed": marked("Reports assessed for eligibility")}),
+    "other excluded": ("other side", 3, "", {"other_excluded": marked("Reports excluded")}),
     "new": (
         "databases", 4, "",
-        {"new_studies": "New studies included in review", "new_reports": "Reports of new included studies"},
+        {
+            "new_studies": marked("New studies included in review"),
+            "new_reports": marked("Reports of new included studies"),
+        },
     ),
     "total": (
         "databases", 5, "",
         {
-            "total_studies": "Total studies included in review",
-            "total_reports": "Reports of total included studies",
+            "total_studies": marked("Total studies included in review"),
+            "total_reports": marked("Reports of total included studies"),
         },
     ),
     "pooled": (
         "databases", 6, "",
         {
-            "total_studies_ma": "Studies included in meta-analysis",
-            "total_reports_ma": "Reports of studies included in meta-analysis",
+            "total_studies_ma": marked("Studies included in meta-analysis"),
+            "total_reports_ma": marked("Reports of studies included in meta-analysis"),
         },
     ),
 }  # fmt: skip
 
 _HEADS = {
-    "previous": "Previous studies",
-    "databases": "Identification of new studies via databases and registers",
-    "other": "Identification of new studies via other methods",
+    "previous": marked("Previous studies"),
+    "databases": marked("Identification of new studies via databases and registers"),
+    "other": marked("Identification of new studies via other methods"),
 }
 
 
@@ -130,7 +137,9 @@ def prisma_flow(flow: pd.DataFrame, *, title: str = "PRISMA 2020 flow diagram") 
     rows = records(flow)
     boxes = _boxes(rows)
     columns = _columns(boxes)
-    heads = {name: wrap(_HEADS[name], columns[name][1] - 16, bold=True) for name in _HEADS if name in columns}
+    heads = {
+        name: wrap(tr(_HEADS[name]), columns[name][1] - 16, bold=True) for name in _HEADS if name in columns
+    }
     top = max((len(lines) for lines in heads.values()), default=1) * _LINE + 2 * _PAD
     stages, height = _stand(boxes, columns, float(top + 18))
     width = max(x + w for x, w in columns.values())
@@ -220,7 +229,7 @@ def _stand(
         tallest = max(box.height for box in members)
         for box in members:
             box.x, box.y = columns[box.column][0], y + (tallest - box.height) / 2
-        stage = "Identification" if level == 0 else "Screening" if level < 4 else "Included"
+        stage = tr("Identification") if level == 0 else tr("Screening") if level < 4 else tr("Included")
         start = stages[stage][0] if stage in stages else y
         stages[stage] = (start, y + tallest)
         y += tallest + _STEP
@@ -242,9 +251,9 @@ def _source(rows: Sequence[Mapping[str, Any]]) -> str:
     counted = any(row.get("origin") == "counted" for row in rows)
     typed = any(row.get("origin") == "typed" for row in rows)
     return {
-        (True, False): "Counted from the review's records and screening decisions.",
-        (False, True): "Counts as typed in by the review's authors.",
-        (True, True): "Partly counted from the review's records, partly typed in by its authors.",
+        (True, False): tr("Counted from the review's records and screening decisions."),
+        (False, True): tr("Counts as typed in by the review's authors."),
+        (True, True): tr("Partly counted from the review's records, partly typed in by its authors."),
     }.get((counted, typed), "")
 
 
@@ -261,7 +270,8 @@ def _lines(
         if not found:
             continue
         if not has_previous:
-            words = words.replace("New studies", "Studies").replace("new included", "included")
+            words = _WITHOUT_PREVIOUS.get(words, words)
+        words = tr(words)
         whole = [row for row in found if missing(row.get("reason"))]
         parts = [row for row in found if not missing(row.get("reason"))]
         if words and (whole or not heading):
@@ -275,11 +285,21 @@ def _lines(
             lines += [
                 (_INDENT, part) for part in wrap(f"{text} {_n(row.get('n'))}", _WIDTH - 2 * _PAD - _INDENT)
             ]
-    return [*((0, text) for text in wrap(heading, _WIDTH - 2 * _PAD)), *lines] if lines and heading else lines
+    return (
+        [*((0, text) for text in wrap(tr(heading), _WIDTH - 2 * _PAD)), *lines]
+        if lines and heading
+        else lines
+    )
+
+
+_WITHOUT_PREVIOUS = {
+    "New studies included in review": marked("Studies included in review"),
+    "Reports of new included studies": marked("Reports of included studies"),
+}
 
 
 def _n(value: Any) -> str:
-    return "(n\xa0not\xa0reported)" if missing(value) else f"(n\xa0=\xa0{count(value)})"
+    return tr("(n\xa0not\xa0reported)") if missing(value) else f"(n\xa0=\xa0{count(value)})"
 
 
 def _columns(boxes: Mapping[str, _Box]) -> dict[str, tuple[float, float]]:

@@ -119,17 +119,20 @@ def forest(
     corners = cut_to_axis(rows, effect, domain)
     areas(rows, weight)
     table = PanelTable(rows, left, _right_columns(given, effect), PANEL)
-    caption = [f"Lines are 95% {effect.interval}s."]
+    caption = [tr("Lines are 95% {interval}s.", interval=effect.interval)]
     if weight:
-        model = {"weight_random": "random-effects", "weight_common": "common-effect"}[weight]
-        caption.append(f"The area of a square is the study's weight in the {model} model.")
+        caption.append(
+            tr("The area of a square is the study's weight in the random-effects model.")
+            if weight == "weight_random"
+            else tr("The area of a square is the study's weight in the common-effect model.")
+        )
     dots: list[Any] = []
     extra = 0.0
     if rob is not None and len(rob):
         dots, legend, extra = _rob_dots(rob, rows, table, palette)
         caption.append(legend)
     drawn = [row["y"] for row in rows if row["kind"] in ("pooled", "prediction", "study")]
-    heading = title or f"{effect.outcome}: {names[0]} versus {names[1]}"
+    heading = title or tr("{outcome}: {a} versus {b}", outcome=effect.outcome, a=names[0], b=names[1])
     return finish(
         Forest(table, effect, domain, corners).draw(
             names, pooled=_main(estimates), last=drawn[-1] if drawn else None, further=dots, extra=extra
@@ -180,7 +183,7 @@ def _rows(
             rows += _summary(estimates, spread, effect, digits, level)
             rows.append({"kind": "gap"})
     if overall and apart:
-        rows.append({"kind": "header", "label": "All studies", "bold": True})
+        rows.append({"kind": "header", "label": tr("All studies"), "bold": True})
     return rows + overall
 
 
@@ -211,8 +214,8 @@ def _right_columns(given: Sequence[Mapping[str, Any]], effect: Effect) -> list[T
     return [
         TextColumn("effect_text", f"{effect.measure} [95% {effect.interval}]", "right"),
         *(
-            TextColumn(f"weight_{model}_text", f"Weight\n{model}", "right")
-            for model in ("common", "random")
+            TextColumn(f"weight_{model}_text", head, "right")
+            for model, head in (("common", tr("Weight\ncommon")), ("random", tr("Weight\nrandom")))
             if _any(given, f"weight_{model}")
         ),
     ]
@@ -220,14 +223,14 @@ def _right_columns(given: Sequence[Mapping[str, Any]], effect: Effect) -> list[T
 
 def _arm_columns(given: Sequence[Mapping[str, Any]], names: tuple[str, str]) -> list[TextColumn]:
     """Columns to the left of a forest plot's panel: the study, and what each arm had."""
-    columns = [TextColumn("label", "Study", "left")]
+    columns = [TextColumn("label", tr("Study"), "left")]
     for side, name in zip("ab", names):
         if _any(given, "events_a"):
-            columns.append(TextColumn(f"count_{side}", "events / n", "right", name))
+            columns.append(TextColumn(f"count_{side}", tr("events / n"), "right", name))
         elif _any(given, f"n_{side}"):
             columns.append(TextColumn(f"n_text_{side}", "n", "right", name))
             if _any(given, f"mean_{side}"):
-                columns.append(TextColumn(f"mean_text_{side}", "mean (SD)", "right", name))
+                columns.append(TextColumn(f"mean_text_{side}", tr("mean (SD)"), "right", name))
     return columns
 
 
@@ -239,7 +242,7 @@ def _study_row(
     row: Mapping[str, Any], effect: Effect, digits: int, given: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     stored = (row.get("estimate"), row.get("ci_lower"), row.get("ci_upper"))
-    text: dict[str, Any] = {"effect_text": effect.estimate_text(*stored, digits) or "not estimable"}
+    text: dict[str, Any] = {"effect_text": effect.estimate_text(*stored, digits) or tr("not estimable")}
     spread = [other[f"sd_{side}"] for other in given for side in "ab" if not missing(other.get(f"sd_{side}"))]
     places = Effect("MD").digits(spread)
     for side in "ab":
@@ -294,18 +297,23 @@ def _summary(
         found = _of_level(estimates, level, model)
         if found is None or missing(found.get("estimate")) or missing(found.get("ci_lower")):
             continue
-        rows.append({**pooled_row(found, effect, digits, MODELS[model]), "level": level})
+        rows.append({**pooled_row(found, effect, digits, tr(MODELS[model])), "level": level})
         if not missing(found.get("adhoc_lower")):
             beside = effect.interval_text(found["adhoc_lower"], found["adhoc_upper"], digits)
-            said = f"With the Hartung-Knapp factor kept at 1 {beside}"
-            if not may_be_said(found):
-                said = f"No conclusion is drawn. {said}"
+            said = (
+                tr("With the Hartung-Knapp factor kept at 1 {interval}", interval=beside)
+                if may_be_said(found)
+                else tr(
+                    "No conclusion is drawn. With the Hartung-Knapp factor kept at 1 {interval}",
+                    interval=beside,
+                )
+            )
             rows.append({"kind": "note", "label": said, "level": level, "span": True})
         if not missing(found.get("pi_lower")):
             rows.append(
                 {
                     "kind": "prediction",
-                    "label": "95% prediction interval",
+                    "label": tr("95% prediction interval"),
                     "level": level,
                     "effect_text": effect.interval_text(found["pi_lower"], found["pi_upper"], digits),
                     "stored": (None, found["pi_lower"], found["pi_upper"]),
@@ -330,7 +338,7 @@ def heterogeneity_text(row: Mapping[str, Any], effect: Effect, digits: int) -> s
         parts.append(test)
     if not missing(row.get("i2")):
         limits = (
-            f" ({percent(row['i2_lower'], 0)} to {percent(row['i2_upper'], 0)})"
+            tr(" ({lower} to {upper})", lower=percent(row["i2_lower"], 0), upper=percent(row["i2_upper"], 0))
             if not missing(row.get("i2_lower"))
             else ""
         )
@@ -381,15 +389,18 @@ def _rob_dots(
     ]
     layers.append(
         words(
-            ["Risk of bias"],
+            [tr("Risk of bias")],
             start,
             -6 - 19 - (14 if any("\n" in c.title for c in table.right) else 0),
             bold=True,
         )
     )
-    width = max(GAP + len(items) * _DOT, GAP + text_width("Risk of bias", bold=True))
-    legend = "Risk of bias: " + "; ".join(f"{letter} {label}" for (_, label), letter in letters.items()) + "."
-    legend += DISAGREEMENT if any(unsettled(row) for row in judged) else ""
+    width = max(GAP + len(items) * _DOT, GAP + text_width(tr("Risk of bias"), bold=True))
+    legend = tr(
+        "Risk of bias: {items}.",
+        items="; ".join(f"{letter} {label}" for (_, label), letter in letters.items()),
+    )
+    legend += " " + tr(DISAGREEMENT) if any(unsettled(row) for row in judged) else ""
     return layers, legend, width
 
 
@@ -405,5 +416,5 @@ def _describe_forest(
         found = _of_level(estimates, None, model)
         if found is not None and not missing(found.get("estimate")):
             text = effect.estimate_text(found["estimate"], found["ci_lower"], found["ci_upper"], digits)
-            sentences.append(f"{MODELS[model]}: {effect.name.lower()} {text}.")
+            sentences.append(f"{tr(MODELS[model])}: {effect.name.lower()} {text}.")
     return " ".join(sentences)

@@ -23,6 +23,7 @@ from analysis.charts.base.theme import (
     text_width,
     ticks,
 )
+from analysis.language.catalog import tr
 from evidence.facts import NORMAL_975
 
 if TYPE_CHECKING:
@@ -76,20 +77,23 @@ def funnel(
     ['funnel.csv']
     """
     points = _points(records(studies), effect)
-    heading = title or f"{effect.outcome}: funnel plot"
+    heading = title or tr("{outcome}: funnel plot", outcome=effect.outcome)
     deepest, domain = _frame(points, 0.0 if pooled is None else pooled)
     layers: list[Any] = []
     if contours:
         layers += _contours(deepest, domain, effect)
     layers += _limits(pooled, deepest, effect)
     layers += _dots(points, domain, deepest, effect, effect.title, color=alt.value(STUDY))
-    caption = ["Dashed: pseudo 95% limits around the pooled effect."] if pooled is not None else []
+    caption = [tr("Dashed: pseudo 95% limits around the pooled effect.")] if pooled is not None else []
     if contours:
-        caption.append("Shades: p-value of a study against no effect.")
+        caption.append(tr("Shades: p-value of a study against no effect."))
     if effect.measure == "SMD":
         caption.append(
-            "The standard error of a standardised mean difference depends on the difference itself, "
-            "so some asymmetry is built in."
+            tr(
+                "The standard error of a standardised mean difference depends on the difference itself, "
+                "so some "
+                "asymmetry is built in."
+            )
         )
     return finish(
         alt.layer(*layers).properties(width=_WIDTH, height=_HEIGHT),
@@ -132,35 +136,43 @@ def comparison_adjusted_funnel(
     """
     given = _about_their_comparisons(records(studies), effect, order)
     points = _points(given, effect)
-    heading = title or f"{effect.outcome}: comparison-adjusted funnel plot"
+    heading = title or tr("{outcome}: comparison-adjusted funnel plot", outcome=effect.outcome)
     deepest, domain = _frame(points, 0.0)
     comparisons = sorted(dict.fromkeys(point["comparison"] for point in points))
     channels = _comparison_channels(comparisons)
     title_x = (
-        f"Study effect {'divided by' if effect.scale == 'log' else 'minus'} its comparison's effect "
-        f"({effect.about.label})"
-    )
+        tr("Study effect divided by its comparison's effect ({measure})")
+        if effect.scale == "log"
+        else tr("Study effect minus its comparison's effect ({measure})")
+    ).format(measure=tr(effect.about.label))
     middle = -domain[0] / (domain[1] - domain[0]) * _WIDTH
     layers = [
         *_limits(0.0, deepest, effect),
         *_dots(points, domain, deepest, effect, title_x, **channels),
-        *favours(effect.favours("the earlier", "the later"), middle, (0, _WIDTH), _HEIGHT + 52),
+        *favours(effect.favours(tr("the earlier"), tr("the later")), middle, (0, _WIDTH), _HEIGHT + 52),
     ]
     names = [effect.label(treatment) for treatment in order]
     listed = ", ".join(names)
     room = max([text_width(name) for name in comparisons], default=0) if "shape" in channels else 0.0
-    stated = f"in this order: {listed}"
+    caption = tr(
+        "Every comparison is an earlier versus a later treatment in this order: {order}. Dashed: pseudo "
+        "95% limits.",
+        order=listed,
+    )
     if "shape" not in channels and text_width(listed) > 2 * _WIDTH:
         # A long order is a list of its own.
         layers.append(_order(names))
         room = max(text_width(f"00. {name}") for name in names)
-        stated = "of the list on the right"
+        caption = tr(
+            "Every comparison is an earlier versus a later treatment of the list on the right. Dashed: "
+            "pseudo 95% "
+            "limits."
+        )
     return finish(
         alt.layer(*layers).properties(width=_WIDTH, height=_HEIGHT),
         name="comparison_adjusted_funnel",
         title=heading,
-        caption=f"Every comparison is an earlier versus a later treatment {stated}. "
-        "Dashed: pseudo 95% limits.",
+        caption=caption,
         description=f"{heading}: {len(points)} contrasts of {len(comparisons)} comparisons. "
         f"Order of treatments: {listed}.",
         tables={"studies": ("study", "treatment", "versus", "estimate", "std_error")},
@@ -187,7 +199,7 @@ def _about_their_comparisons(
         given.append(
             {
                 **row, "treatment": first, "versus": second, "estimate": difference,
-                "comparison": f"{effect.label(first)} vs {effect.label(second)}",
+                "comparison": tr("{a} vs {b}", a=effect.label(first), b=effect.label(second)),
             }
         )  # fmt: skip
     return given
@@ -201,7 +213,7 @@ def _comparison_channels(comparisons: Sequence[str]) -> dict[str, Any]:
         "color": [CATEGORIES[index % len(CATEGORIES)] for index in range(len(comparisons))],
         "shape": [_SHAPES[index // len(CATEGORIES)] for index in range(len(comparisons))],
     }
-    legend = alt.Legend(title="Comparison", columns=1 + len(comparisons) // 22)
+    legend = alt.Legend(title=tr("Comparison"), columns=1 + len(comparisons) // 22)
     return {
         name: channel("comparison:N", scale=alt.Scale(domain=comparisons, range=looks[name]), legend=legend)
         for name, channel in (("color", alt.Color), ("shape", alt.Shape))
@@ -215,7 +227,7 @@ def _order(names: Sequence[str]) -> Any:
         for index, name in enumerate(names, 1)
     ]
     return alt.layer(
-        words(["Order of treatments"], _WIDTH + 30, 14, bold=True),
+        words([tr("Order of treatments")], _WIDTH + 30, 14, bold=True),
         texts_at(rows, "order", align="left", aria=False),
     )
 
@@ -315,7 +327,7 @@ def _dots(
     y = alt.Y(
         "std_error:Q",
         scale=alt.Scale(domain=[deepest, 0], nice=False, zero=False),
-        axis=alt.Axis(values=values, format=f",.{decimals(values)}f", title="Standard error", grid=False),
+        axis=alt.Axis(values=values, format=f",.{decimals(values)}f", title=tr("Standard error"), grid=False),
     )
     return [
         alt.Chart(dataset(points, "studies"))

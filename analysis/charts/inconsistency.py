@@ -23,6 +23,7 @@ from analysis.charts.base.theme import (
     percent,
     records,
 )
+from analysis.language.catalog import tr
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -190,7 +191,7 @@ def contributions(
         grid.heat_map(
             base,
             over=cell_texts(base, fontSize=10),
-            head="Estimate" if by_estimate else "Source",
+            head=tr("Estimate") if by_estimate else tr("Source"),
             gap=1,
             tooltip=[
                 alt.Tooltip("estimate:N"),
@@ -200,7 +201,12 @@ def contributions(
         ),
         name="contributions",
         title=title,
-        caption=f"{'Rows' if by_estimate else 'Columns'} sum to 100%; shares below 0.5% are left blank.{how}",
+        caption=(
+            tr("Rows sum to 100%; shares below 0.5% are left blank.")
+            if by_estimate
+            else tr("Columns sum to 100%; shares below 0.5% are left blank.")
+        )
+        + how,
         description=f"{title}: {len(keys[0])} estimates from {len(keys[1])} sources.",
         tables={"shares": ("estimate", "source", "share")},
         width=grid.width,
@@ -243,15 +249,17 @@ def leverage(frame: pd.DataFrame, *, title: str = "Leverage plot") -> Any:
         for point in far[:_MOST_NAMES]
     ]
     names, room = names_beside(named, _WIDTH, _HEIGHT)
-    which = "Studies beyond 3 (red) fit badly or pull hard" if far else "No study is beyond 3 (red)"
+    which = tr("Studies beyond 3 (red) fit badly or pull hard.") if far else tr("No study is beyond 3 (red).")
     if len(far) > _MOST_NAMES:
-        which = f"The {_MOST_NAMES} furthest of {len(far)} studies beyond 3 (red) are named"
+        which = tr(
+            "The {some} furthest of {n} studies beyond 3 (red) are named.", some=_MOST_NAMES, n=len(far)
+        )
     layers = [*_parabolas(both=start < 0), *names, _deviances(points, (start, reach), top)]
     return finish(
         alt.layer(*layers).properties(width=_WIDTH, height=_HEIGHT),
         name="leverage",
         title=title,
-        caption=f"Dashed: x² + y = 1, 2, 3, 4, what each data point adds to DIC. {which}.",
+        caption=tr("Dashed: x² + y = 1, 2, 3, 4, what each data point adds to DIC.") + f" {which}",
         description=f"{title}: {len(points)} points, beyond 3: "
         + (", ".join(str(point["label"]) for point in points if point["far"]) or "none")
         + ".",
@@ -310,8 +318,13 @@ def _parabolas(both: bool) -> list[Any]:
 
 def _deviances(points: Sequence[Mapping[str, Any]], ends: tuple[float, float], top: float) -> Any:
     """Draw the points of a leverage plot, and its axes from and to `ends`, and up to `top`."""
-    each = " per data point" if any(point["data_points"] != 1 for point in points) else ""
-    across_title = f"Root of the residual deviance{each}" + (", signed" if ends[0] < 0 else "")
+    several, signed = any(point["data_points"] != 1 for point in points), ends[0] < 0
+    across_title = {
+        (False, False): tr("Root of the residual deviance"),
+        (False, True): tr("Root of the residual deviance, signed"),
+        (True, False): tr("Root of the residual deviance per data point"),
+        (True, True): tr("Root of the residual deviance per data point, signed"),
+    }[several, signed]
     x, y = (
         channel(
             field,
@@ -320,7 +333,7 @@ def _deviances(points: Sequence[Mapping[str, Any]], ends: tuple[float, float], t
         )
         for channel, field, domain, title in (
             (alt.X, "x:Q", ends, across_title),
-            (alt.Y, "y:Q", (0, top), "Leverage" + each),
+            (alt.Y, "y:Q", (0, top), tr("Leverage per data point") if several else tr("Leverage")),
         )
     )
     tooltip = [

@@ -23,21 +23,31 @@ from analysis.charts.base.theme import (
     text_width,
     wrap,
 )
+from analysis.language.catalog import marked, tr
 
 if TYPE_CHECKING:
     import pandas as pd
 
 EVIDENCE = {
-    "direct and indirect": "#cfe3f3",
-    "direct only": "#cdebd6",
-    "indirect only": "#fdf0d0",
+    marked("direct and indirect"): "#cfe3f3",
+    marked("direct only"): "#cdebd6",
+    marked("indirect only"): "#fdf0d0",
 }
 """Colour of a network estimate by what it rests on."""
 
-CONFIDENCE = {"High": "#2c7bb6", "Moderate": "#abd9e9", "Low": "#fdce7c", "Very low": "#e66101"}
+CONFIDENCE = {
+    marked("High"): "#2c7bb6",
+    marked("Moderate"): "#abd9e9",
+    marked("Low"): "#fdce7c",
+    marked("Very low"): "#e66101",
+}
 """Colours of GRADE and CINeMA's confidence, told apart with every form of colour vision."""
 
-POOLED = ", pooled with the heterogeneity of the whole network (none in a common-effect model)"
+_ABOVE = marked(
+    "Above: direct estimates, row versus column, pooled with the heterogeneity of the whole network (none "
+    "in a "
+    "common-effect model)."
+)
 """Whose heterogeneity direct estimates are pooled with: the whole network's, as in R's netleague."""
 
 _LINE = 13
@@ -184,7 +194,7 @@ def league(
     return finish(
         alt.layer(*layers).properties(width=total, height=bottom),
         name="league",
-        title=title or f"{effect.outcome}: league table",
+        title=title or tr("{outcome}: league table", outcome=effect.outcome),
         caption=caption(
             effect, second_effect, second is not None, direct is not None, bool(confidence), bool(present)
         ),
@@ -266,6 +276,7 @@ def caption(
     direct: bool = True,
     confidence: bool = False,
     coloured: bool = True,
+    bold: bool = True,
 ) -> str:
     """Say which triangle is what, in which direction, and what the colours mean: stands on every export.
 
@@ -281,32 +292,42 @@ def caption(
         The upper triangle holds direct estimates.
     confidence : bool
         The colours are of confidence in the evidence.
-    coloured : bool
-        There are colours.
+    coloured, bold : bool
+        There are colours, and bold letters where the interval excludes no effect.
 
     Returns
     -------
     str
     """
-    first = f"{effect.title} with 95% {effect.interval}"
+    first = tr("{effect} with 95% {interval}", effect=effect.title, interval=effect.interval)
     ranked = (
-        "Treatments on the diagonal, best first."
+        tr("Treatments on the diagonal, best first.")
         if effect.lower_is_better is not None
-        else "Treatments on the diagonal."
+        else tr("Treatments on the diagonal.")
     )
     if two and second is not None:
-        text = (
-            f"{ranked} Below the diagonal: {first}, column versus row. Above: {second.title} with 95% "
-            f"{second.interval}, row versus column. Both triangles hold network estimates."
-        )
+        said = [
+            ranked,
+            tr(
+                "Below the diagonal: {first}, column versus row. Above: {second}, row versus column. Both "
+                "triangles "
+                "hold network estimates.",
+                first=first,
+                second=tr("{effect} with 95% {interval}", effect=second.title, interval=second.interval),
+            ),
+        ]
     else:
-        text = f"{ranked} Below the diagonal: network estimates, column versus row. "
-        text += f"Above: direct estimates, row versus column{POOLED}. " if direct else ""
-        text += f"{first}."
-    text = f"{text} Bold: the interval excludes no effect."
+        said = [ranked, tr("Below the diagonal: network estimates, column versus row.")]
+        if direct:
+            said.append(tr(_ABOVE))
+        said.append(f"{first}.")
+    if bold:
+        said.append(tr("Bold: the interval excludes no effect."))
     if confidence:
-        return f"{text} Colour: confidence in the evidence."
-    return f"{text} Colour: the evidence behind a network estimate." if coloured else text
+        said.append(tr("Colour: confidence in the evidence."))
+    elif coloured:
+        said.append(tr("Colour: the evidence behind a network estimate."))
+    return " ".join(said)
 
 
 def _pairs(frame: pd.DataFrame | None) -> dict[tuple[str, str], dict[str, Any]]:
@@ -322,10 +343,11 @@ def _legend(levels: Sequence[str], colors: Mapping[str, str], y: float) -> list[
     places = []
     x = 0.0
     for level in levels:
+        text = tr(level)
         places.append(
-            {"x": x, "x2": x + 14, "y": y, "y2": y + 14, "text": level, "color": colors[level], "t": x + 20}
+            {"x": x, "x2": x + 14, "y": y, "y2": y + 14, "text": text, "color": colors[level], "t": x + 20}
         )
-        x += 20 + text_width(level) + 24
+        x += 20 + text_width(text) + 24
     if not places:
         return []
     base = alt.Chart(dataset(places, "legend"))

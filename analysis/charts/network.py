@@ -21,6 +21,7 @@ from analysis.charts.base.theme import (
     ticks,
     wrap,
 )
+from analysis.language.catalog import tr, within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -213,11 +214,13 @@ def network_diagram(
         _nodes(dots, size, size_title, largest, radius),
         *_labels(places),
     ]
-    caption = f"Area of a node: {size_title.lower()}. Width of a line: number of studies."
+    caption = tr("Area of a node: {size}. Width of a line: number of studies.", size=within(size_title))
     if shaded:
-        caption += " Shaded: studies with three or more arms."
+        caption += " " + tr("Shaded: studies with three or more arms.")
     if judged:
-        caption += " Colour of a line: share of its studies' judgements that are of low risk of bias."
+        caption += " " + tr(
+            "Colour of a line: share of its studies' judgements that are of low risk of bias."
+        )
     return finish(
         alt.layer(*layers).properties(width=width, height=height),
         name="network_diagram",
@@ -262,13 +265,15 @@ def _edges(links: Sequence[Mapping[str, Any]], at: Mapping[str, Place], judged: 
         color = alt.Color(
             "low_risk_share:Q",
             scale=alt.Scale(domain=[0, 0.5, 1], range=list(_RISK)),
-            legend=alt.Legend(title=["Judgements at", "low risk of bias"], format="%", gradientLength=80),
+            legend=alt.Legend(
+                title=tr("Judgements at\nlow risk of bias").split("\n"), format="%", gradientLength=80
+            ),
         )
     width = alt.StrokeWidth(
         "n_studies:Q",
         scale=alt.Scale(domain=[0, most], range=[0, widest]),
         legend=alt.Legend(
-            title="Studies",
+            title=tr("Studies"),
             values=_legend_values(most),
             format=",d",
             symbolStrokeColor=_LINE_COLOR,

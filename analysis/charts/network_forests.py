@@ -21,6 +21,7 @@ from analysis.charts.base.theme import (
     records,
     text_width,
 )
+from analysis.language.catalog import tr
 from evidence import facts
 
 if TYPE_CHECKING:
@@ -69,25 +70,26 @@ def network_forest(
         for row in given
     ]
     domain, corners = arrange(rows, effect)
-    left = [TextColumn("label", "Treatment", "left")]
+    left = [TextColumn("label", tr("Treatment"), "left")]
     if any(row["studies_text"] for row in rows):
-        left.append(TextColumn("studies_text", "Direct\nstudies"))
+        left.append(TextColumn("studies_text", tr("Direct\nstudies")))
     right = [TextColumn("effect_text", f"{effect.measure} [95% {effect.interval}]")]
     if any(row["pi_text"] for row in rows):
-        right.append(TextColumn("pi_text", "95% prediction\ninterval"))
+        right.append(TextColumn("pi_text", tr("95% prediction\ninterval")))
     if score:
         right.append(TextColumn("score_text", facts.score(score)["label"]))
     table = PanelTable(rows, left, right, PANEL)
     name = effect.label(reference)
-    model = next((MODELS[row["model"]] for row in given if row.get("model") in MODELS), "")
-    heading = title or f"{effect.outcome}: every treatment versus {name}"
-    ordered = "best first" if effect.lower_is_better is not None else "in order of the effect"
-    caption = f"{model + ', ' if model else ''}95% {effect.interval}, {ordered}."
+    model = next((tr(MODELS[row["model"]]) for row in given if row.get("model") in MODELS), "")
+    heading = title or tr("{outcome}: every treatment versus {name}", outcome=effect.outcome, name=name)
+    ranked = effect.lower_is_better is not None
+    said = tr("95% {interval}, best first.") if ranked else tr("95% {interval}, in order of the effect.")
+    caption = (f"{model}, " if model else "") + said.format(interval=effect.interval)
     if any(row["pi_text"] for row in rows):
-        caption += " Thin lines: 95% prediction intervals."
+        caption += " " + tr("Thin lines: 95% prediction intervals.")
     best = rows[0] if rows else None
     return finish(
-        Forest(table, effect, domain, corners).draw(("treatment", name)),
+        Forest(table, effect, domain, corners).draw((tr("treatment"), name)),
         name="network_forest",
         title=heading,
         caption=caption,
@@ -181,20 +183,23 @@ def node_split(frame: pd.DataFrame, *, effect: Effect, title: str | None = None)
     domain, corners = arrange(rows, effect)
     table = PanelTable(
         rows,
-        [TextColumn("label", "Comparison", "left")],
+        [TextColumn("label", tr("Comparison"), "left")],
         [
             TextColumn("effect_text", f"{effect.measure} [95% {effect.interval}]"),
-            TextColumn("p_text", "Direct vs\nindirect"),
+            TextColumn("p_text", tr("Direct vs\nindirect")),
         ],
         PANEL,
     )
-    heading = title or f"{effect.outcome}: direct and indirect evidence"
+    heading = title or tr("{outcome}: direct and indirect evidence", outcome=effect.outcome)
     return finish(
-        Forest(table, effect, domain, corners).draw(("first", "second")),
+        Forest(table, effect, domain, corners).draw((tr("first"), tr("second"))),
         name="node_split",
         title=heading,
-        caption=f"First treatment versus the second, with 95% {effect.interval}; p tests that direct "
-        "and indirect evidence agree.",
+        caption=tr(
+            "First treatment versus the second, with 95% {interval}; p tests that direct and indirect "
+            "evidence agree.",
+            interval=effect.interval,
+        ),
         description=f"{heading}. {len(given)} comparisons.",
         tables={"rows": ("treatment", "versus", "evidence", "estimate", "ci_lower", "ci_upper", "p_value")},
         width=table.width,
@@ -253,13 +258,13 @@ def prior_sensitivity(frame: pd.DataFrame, *, effect: Effect, title: str | None 
     domain, corners = arrange(rows, effect)
     table = PanelTable(
         rows,
-        [TextColumn("label", "Comparison", "left")],
+        [TextColumn("label", tr("Comparison"), "left")],
         [TextColumn("effect_text", f"{effect.measure} [95% {effect.interval}]")],
         PANEL,
     )
     heading = title or f"{effect.outcome}: sensitivity to the prior"
     return finish(
-        Forest(table, effect, domain, corners).draw(("first", "second")),
+        Forest(table, effect, domain, corners).draw((tr("first"), tr("second"))),
         name="prior_sensitivity",
         title=heading,
         caption=f"First treatment versus second, 95% {effect.interval}, under each choice."

@@ -9,6 +9,7 @@ from analysis.charts.base.effect import Effect
 from analysis.charts.base.intervals import PANEL, Forest, arrange, pooled_row
 from analysis.charts.base.panel_table import PanelTable, TextColumn
 from analysis.charts.base.theme import finish, missing, percent, printed, records
+from analysis.language.catalog import tr
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,26 +105,33 @@ def _one_by_one(
         )
     rows = [_row(row, effect, digits, (labels or {}).get(row["study"], str(row["study"]))) for row in given]
     if pooled is not None and not missing(pooled.get("ci_lower")):
-        rows.append(pooled_row(pooled, effect, digits, "All studies"))
+        rows.append(pooled_row(pooled, effect, digits, tr("All studies")))
     domain, corners = arrange(rows, effect)
     for row in rows:
         if row.get("alone"):
             row |= {"ci_lower": None, "ci_upper": None}
     names = effect.label(treatment), effect.label(versus)
-    left = [TextColumn("label", "Study added" if cumulative else "Study left out", "left")]
+    left = [TextColumn("label", tr("Study added") if cumulative else tr("Study left out"), "left")]
     right = [TextColumn("effect_text", f"{effect.measure} [95% {effect.interval}]")]
     for field, symbol in (("tau_text", "τ"), ("i2_text", "I²")):
         if any(row.get(field) for row in rows):
             right.append(TextColumn(field, symbol))
     table = PanelTable(rows, left, right, PANEL)
-    kind = "cumulative" if cumulative else "leave-one-out"
-    heading = title or f"{effect.outcome}: {names[0]} versus {names[1]}, {kind}"
+    about = {"outcome": effect.outcome, "a": names[0], "b": names[1]}
+    heading = title or (
+        tr("{outcome}: {a} versus {b}, cumulative", **about)
+        if cumulative
+        else tr("{outcome}: {a} versus {b}, leave-one-out", **about)
+    )
     return finish(
         Forest(table, effect, domain, corners).draw(names, pooled=pooled),
         name=name,
         title=heading,
-        caption=f"Pooled effect with 95% {effect.interval} "
-        + ("after each study was added, from the top." if cumulative else "without the study named."),
+        caption=(
+            tr("Pooled effect with 95% {interval} after each study was added, from the top.")
+            if cumulative
+            else tr("Pooled effect with 95% {interval} without the study named.")
+        ).format(interval=effect.interval),
         description=f"{heading}. {len(given)} analyses.",
         tables={"rows": ("study", "estimate", "ci_lower", "ci_upper", "tau", "i2")},
         width=table.width,
@@ -140,7 +148,7 @@ def _row(row: Mapping[str, Any], effect: Effect, digits: int, label: str) -> dic
         text = effect.estimate_text(*stored, digits)
     elif alone:
         stored = (row["estimate"],) * 3
-        text = f"{effect.text(row['estimate'], digits)} (no interval)"
+        text = tr("{estimate} (no interval)", estimate=effect.text(row["estimate"], digits))
     else:
         stored = None
         text = "" if missing(row.get("note")) else printed(str(row["note"]))
@@ -148,7 +156,7 @@ def _row(row: Mapping[str, Any], effect: Effect, digits: int, label: str) -> dic
         "kind": "point" if known or alone else "note",
         "study": row["study"],
         "label": label,
-        "effect_text": text or "cannot be estimated",
+        "effect_text": text or tr("cannot be estimated"),
         "tau_text": effect.spread_text(row.get("tau"), digits, unit=False),
         "i2_text": percent(row.get("i2"), 0),
         "tau": row.get("tau"),

@@ -22,6 +22,7 @@ from analysis.charts.base.theme import (
     records,
     wrap,
 )
+from analysis.language.catalog import tr
 from evidence import facts
 
 if TYPE_CHECKING:
@@ -137,11 +138,13 @@ def rank_heat_plot(
     base = alt.Chart(dataset(cells, "scores"))
     name = facts.score(score)["label"]
     return finish(
-        grid.heat_map(base, over=cell_texts(base), head="Treatment", gap=2),
+        grid.heat_map(base, over=cell_texts(base), head=tr("Treatment"), gap=2),
         name="rank_heat_plot",
         title=title,
-        caption=f"{name}: 100% is certainly the best, 0% certainly the worst. "
-        "An empty cell was not compared.",
+        caption=tr(
+            "{score}: 100% is certainly the best, 0% certainly the worst. An empty cell was not compared.",
+            score=name,
+        ),
         description=f"{title}: {name} of {len(rows)} treatments on {len(columns)} outcomes. "
         + (f"First on average: {grid.rows[0]}." if rows else ""),
         tables={"scores": ("treatment", "outcome", "score")},
@@ -256,19 +259,19 @@ def _panels(
     layers = [
         *(_curves(panels) if cumulative else _bars(panels, scale)),
         *_panel_texts([text for panel in panels for text in panel.texts(scale)]),
-        words(["Rank (1 is the best)"], (_AXIS + width) / 2, bottom + 2, align="center"),
+        words([tr("Rank (1 is the best)")], (_AXIS + width) / 2, bottom + 2, align="center"),
     ]
     first = (labels or {}).get(treatments[0], treatments[0]) if treatments else "none"
-    what = (
-        "Probability of holding a rank or a better one; the shaded area is SUCRA."
+    caption = (
+        tr("Probability of holding a rank or a better one; the shaded area is SUCRA. Best treatment first.")
         if cumulative
-        else "Probability of each rank."
+        else tr("Probability of each rank. Best treatment first.")
     )
     return finish(
         alt.layer(*layers).properties(width=width, height=bottom - _GAP_Y),
         name="cumulative_ranking" if cumulative else "rankogram",
         title=title,
-        caption=f"{what} Best treatment first.",
+        caption=caption,
         description=f"{title} of {len(treatments)} treatments. First: {first}.",
         tables={"ranks": ("treatment", "rank", "probability", "cumulative")},
         width=width,

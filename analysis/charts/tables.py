@@ -21,7 +21,7 @@ from analysis.charts.base.theme import (
     records,
 )
 from analysis.charts.leagues import caption, cells
-from analysis.language.catalog import interval, marked, numerals, tr, trn
+from analysis.language.catalog import interval, marked, numerals, tr, trn, within
 from analysis.verdict import concluding, from_adhoc
 from evidence.names import slug
 
@@ -270,7 +270,7 @@ def _parts(columns: Sequence[Column]) -> list[list[Column]]:
 
 
 def _joined(columns: Sequence[Column]) -> str:
-    return ", ".join(dict.fromkeys(column.group for column in columns if column.group)).lower()
+    return within(", ".join(dict.fromkeys(column.group for column in columns if column.group)))
 
 
 def dose(value: Any, unit: Any) -> str:
@@ -444,9 +444,7 @@ def league_table(
         tr("League table: {outcome}", outcome=effect.outcome),
         tuple(Column(f"c{j}", str(j + 1), "center") for j in range(len(order))),
         tuple(rows),
-        note=caption(effect, direct=direct is not None)
-        .replace(" Bold: the interval excludes no effect.", "")
-        .replace(" Colour: the evidence behind a network estimate.", ""),
+        note=caption(effect, direct=direct is not None, coloured=False, bold=False),
         data=tuple(
             {
                 key: cell.get(key)

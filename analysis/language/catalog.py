@@ -91,6 +91,11 @@ def trn(one: str, many: str, n: float, /, **values: Any) -> str:
     return _catalogue(current()).ngettext(one, many, whole).format(**values)
 
 
+def within(heading: str) -> str:
+    """Write a heading within a sentence: small letters, but in German, where nouns keep their capitals."""
+    return heading if current() == "de" else heading.lower()
+
+
 def marked(message: str) -> str:
     """Mark a text for the catalogues that `tr` says later; it is given back as it is."""
     return message

@@ -24,7 +24,12 @@ _PALETTE = "select distinct color, color_blind_safe from rob_answer order by all
 
 
 def write(
-    review: str | Path, directory: str | Path, *, strict: bool = False, progress: Progress | None = None
+    review: str | Path,
+    directory: str | Path,
+    *,
+    strict: bool = False,
+    language: str | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Build a review, carry out its plan, and write the report.
 
@@ -37,6 +42,9 @@ def write(
     strict : bool
         Stop if any planned analysis is refused, and raise an error, once the report is written, if one of the
         review's own claims does not hold; without it the report says which, and why.
+    language : {"en", "de", "fr", "es", "zh"}, optional
+        Of the fixed texts and the signs of numbers; the review's own (``language`` in review.toml), or
+        English, without it. Words of the review, notes of analyses and reasons of exclusions stay.
     progress : callable, optional
         Called with a few words before each step.
 
@@ -52,7 +60,7 @@ def write(
     EvidenceError
         If the review cannot be built; with `strict`, if an analysis is refused or a claim does not hold.
     CallError
-        If there is no such review, or the folder cannot be written.
+        If there is no such review or language, or the folder cannot be written.
 
     Examples
     --------
@@ -61,7 +69,9 @@ def write(
     'index.html'
     """
     from analysis import plan
+    from analysis.language.catalog import speaking
     from evidence import results
+    from evidence.facts.languages import DEFAULT
     from evidence.opening import open as open_evidence
     from evidence.system.files import directory as directory_of
 
@@ -77,7 +87,9 @@ def write(
         results.save(database, runs)
         with open_evidence(database) as db:
             said = {name: str(error) for name, error in refused.items()}
-            page = folder / _write(db, staged, said, database.name, say).name
+            own = db.rows("select * from review")[0].get("language")
+            with speaking(language or own or DEFAULT):
+                page = folder / _write(db, staged, said, database.name, say).name
             failed = db.rows(
                 "select text, found, expected from published_claim_check"
                 " where publication is null and verdict <> 'holds' order by all"

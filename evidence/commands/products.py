@@ -9,6 +9,7 @@ import click
 from evidence.commands.options import FILE, WHERE, Choices, example
 from evidence.commands.progress import status
 from evidence.exporters import WRITERS
+from evidence.facts.languages import LANGUAGES
 
 
 @click.command(epilog=example("evidence report diabetes -o diabetes-report"))
@@ -27,7 +28,12 @@ from evidence.exporters import WRITERS
     is_flag=True,
     help="Exit with 1 if an analysis is refused or a claim of the review does not hold.",
 )
-def report(review: str, directory: Path, strict: bool) -> None:
+@click.option(
+    "--language",
+    type=click.Choice(list(LANGUAGES)),
+    help="Language of the fixed texts; that of review.toml, or English, without it.",
+)
+def report(review: str, directory: Path, strict: bool, language: str | None) -> None:
     """Build a review, carry out its plan, and write the report with all tables and figures.
 
     Sentences in claims.csv are printed as claims that hold only if their queries say so.
@@ -35,7 +41,7 @@ def report(review: str, directory: Path, strict: bool) -> None:
     from analysis.report import write
 
     with status() as say:
-        path = write(review, directory, strict=strict, progress=say)
+        path = write(review, directory, strict=strict, language=language, progress=say)
     click.echo(str(path))
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from evidence import facts
 from evidence.errors import CallError
+from evidence.facts.languages import DEFAULT, LANGUAGES
 from evidence.facts.timepoint import TimepointRule, TimeRuleError, in_days
 from evidence.folder.checks import Sheets
 from evidence.folder.further import OF_ENGINES, of_kind, wrong_names
@@ -31,6 +32,7 @@ REVIEW_KEYS: dict[str, type] = {
     "citation": str,
     "licence": str,
     "source": str,
+    "language": str,
     "synthetic": bool,
     "variables": dict,
     "expected": dict,
@@ -73,7 +75,7 @@ class Protocol:
     Attributes
     ----------
     review : dict
-        title, question, citation, licence, source, synthetic.
+        title, question, citation, licence, source, language, synthetic.
     settings : dict
         Keys of ``[protocol]`` but for the analyses.
     analyses : list of dict
@@ -148,6 +150,14 @@ def read_protocol(path: Path, problems: Problems) -> Protocol | None:
         for key, kind in REVIEW_KEYS.items()
         if isinstance(content.get(key), kind) and kind is not dict
     }
+    if (language := protocol.review.get("language", DEFAULT)) not in LANGUAGES:
+        known = ", ".join(f'"{code}" ({name})' for code, name in LANGUAGES.items())
+        problems.error(
+            f"there is no report in the language {language!r}",
+            f"write one of {known}",
+            file=FILE_NAME,
+            line=_line(text, "language"),
+        )
     if isinstance(content.get("variables"), dict):
         protocol.variables = content["variables"]
     if isinstance(content.get("expected"), dict):

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import altair as alt
 
 from analysis.charts.base.theme import decimals, log_ticks, missing, number, plain, positive, ticks
-from analysis.language.catalog import interval, percent_sign
+from analysis.language.catalog import interval, percent_sign, tr
 from evidence import facts
 
 
@@ -94,7 +94,7 @@ class Effect:
     @property
     def interval(self) -> str:
         """CI or CrI."""
-        return "CrI" if self.bayesian else "CI"
+        return tr("CrI") if self.bayesian else tr("CI")
 
     @property
     def null(self) -> float:
@@ -104,13 +104,15 @@ class Effect:
     @property
     def name(self) -> str:
         """Printed name of the measure."""
-        return self.about.title
+        return tr(self.about.title)
 
     @property
     def title(self) -> str:
         """Title of an axis: measure, outcome and unit."""
         unit = self.printed_unit
-        named = f"{self.name}: {self.outcome}" if self.outcome else self.name
+        named = (
+            tr("{measure}: {outcome}", measure=self.name, outcome=self.outcome) if self.outcome else self.name
+        )
         return f"{named} ({unit})" if unit else named
 
     def label(self, treatment: Any) -> str:
@@ -145,7 +147,7 @@ class Effect:
         if self.lower_is_better is None:
             return None
         sides = (treatment, versus) if self.lower_is_better else (versus, treatment)
-        return (f"Favours {sides[0]}", f"Favours {sides[1]}")
+        return (tr("Favours {name}", name=sides[0]), tr("Favours {name}", name=sides[1]))
 
     def digits(self, half_widths: Iterable[float | None]) -> int:
         """Choose decimals that show about two figures of the usual half interval (two or more for SMD)."""
