@@ -41,6 +41,14 @@ def speaking(language: str) -> Iterator[None]:
     CallError
         If there is no such language.
 
+    Examples
+    --------
+    >>> from analysis.charts.base.theme import number
+    >>> from analysis.language.catalog import speaking, tr
+    >>> with speaking("de"):
+    ...     tr("Study"), number(-1234.5, 1)
+    ('Studie', '−1.234,5')
+
     """
     if language not in LANGUAGES:
         known = ", ".join(f"{code} ({name})" for code, name in LANGUAGES.items())

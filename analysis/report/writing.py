@@ -76,7 +76,8 @@ def write(
     from evidence.system.files import directory as directory_of
 
     say = progress or (lambda step: None)
-    folder = Path(directory)
+    with speaking(language or DEFAULT):  # an unknown one is refused before the work
+        folder = Path(directory)
     with directory_of(folder, inputs=[Path(review)]) as staged:
         database = _database(review, staged, say)
         with open_evidence(database) as db:
@@ -148,6 +149,7 @@ def _write(db: Any, folder: Path, refused: dict[str, str], database: str, say: P
 
     from analysis.charts.base.theme import SYNTHETIC
     from analysis.charts.tables import Table
+    from analysis.language.catalog import tr
     from analysis.report.links import Links
     from analysis.report.material import Material
     from analysis.report.sections import whole as sections
@@ -178,7 +180,7 @@ def _write(db: Any, folder: Path, refused: dict[str, str], database: str, say: P
     say("writing the workbook and the Word file")
     _put_documents(material, made, tables, leagues, files)
     say("writing the page")
-    page = _page(material, made, figures, wide, links, SYNTHETIC if material.synthetic else "")
+    page = _page(material, made, figures, wide, links, tr(SYNTHETIC) if material.synthetic else "")
     files.put("index.html", page.encode(), "the report")
     files.put("manifest.csv", files.manifest(), "this list")
     return folder / "index.html"

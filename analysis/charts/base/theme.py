@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import altair as alt
 
-from analysis.language.catalog import current, number_format, numerals, percent_sign
+from analysis.language.catalog import current, number_format, numerals, percent_sign, tr
 from evidence import output
 from evidence.system import frames
 from evidence.system.frames import plain
@@ -575,7 +575,7 @@ SYNTHETIC = output.SYNTHETIC
 def mark_synthetic(chart: Any) -> Any:
     """Say above the title of a finished chart, and in its alternative text, that its data are simulated."""
     marked = chart.copy(deep=True)
-    marked.title.text = [SYNTHETIC, *marked.title.text]
+    marked.title.text = [tr(SYNTHETIC), *marked.title.text]
     marked.title.color = ALARM
-    marked.description = f"{SYNTHETIC}. {marked.description}"
+    marked.description = f"{tr(SYNTHETIC)}. {marked.description}"
     return marked

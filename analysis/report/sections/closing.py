@@ -311,6 +311,11 @@ def reproduction_section(material: Material) -> Section:
     """Say how to do it all again: hashes, seeds, versions, files."""
     info = material.info
     name = str(info.get("review", material.review["review"]))
+    commands = {
+        "report": f"evidence report {name} -o DIRECTORY",
+        "sql": f'evidence sql {name}.duckdb "select * from contrast"',
+        "trace": f"evidence trace {name}.duckdb ADDRESS",
+    }
     lines = [
         tr(
             "Content of the review folder: SHA-256 {hash} (package {package}, format {format}).",
@@ -322,9 +327,7 @@ def reproduction_section(material: Material) -> Section:
             "The same report: {report}. The database beside this page answers SQL: {sql}. A number and "
             "the pages "
             "behind it: {trace}; the panel of a number gives its address.",
-            report=f"evidence report {name} -o DIRECTORY",
-            sql=f'evidence sql {name}.duckdb "select * from contrast"',
-            trace=f"evidence trace {name}.duckdb ADDRESS",
+            **commands,
         ),
     ]
     runs = Table(
