@@ -40,15 +40,6 @@ def speaking(language: str) -> Iterator[None]:
     ------
     CallError
         If there is no such language.
-
-    Examples
-    --------
-    >>> from analysis.charts.base.theme import number
-    >>> from analysis.language.catalog import speaking, tr
-    >>> with speaking("de"):
-    ...     tr("Study"), number(-1234.5, 1)
-    ('Studie', '−1.234,5')
-
     """
     if language not in LANGUAGES:
         known = ", ".join(f"{code} ({name})" for code, name in LANGUAGES.items())
@@ -73,6 +64,13 @@ def tr(message: str, /, **values: Any) -> str:
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> from analysis.language.catalog import speaking, tr
+    >>> with speaking("de"):
+    ...     tr("{a} versus {b}", a="A", b="B")
+    'A gegen B'
     """
     said = _catalogue(current()).gettext(message) if message else ""
     return said.format(**values) if values else said

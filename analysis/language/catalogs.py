@@ -74,7 +74,7 @@ def update(language: str) -> Any:
         one = message if isinstance(message, str) else message[0]
         old = kept.get(one)
         same = old is not None and old.id == message
-        fresh.add(message, old.string if same else None, locations=[(file, None) for file in files])
+        fresh.add(message, old.string if same else None, locations=[(file, 0) for file in files])
     return fresh
 
 

@@ -70,6 +70,7 @@ def write(
     """
     from analysis import plan
     from analysis.language.catalog import speaking
+    from analysis.report.material import Material
     from evidence import results
     from evidence.facts.languages import DEFAULT
     from evidence.opening import open as open_evidence
@@ -88,9 +89,9 @@ def write(
         results.save(database, runs)
         with open_evidence(database) as db:
             said = {name: str(error) for name, error in refused.items()}
-            own = db.rows("select * from review")[0].get("language")
-            with speaking(language or own or DEFAULT):
-                page = folder / _write(db, staged, said, database.name, say).name
+            material = Material(db, said)
+            with speaking(language or material.review.get("language") or DEFAULT):
+                page = folder / _write(material, staged, database.name, say).name
             failed = db.rows(
                 "select text, found, expected from published_claim_check"
                 " where publication is null and verdict <> 'holds' order by all"
@@ -144,18 +145,16 @@ class _Files:
         return out.getvalue().encode()
 
 
-def _write(db: Any, folder: Path, refused: dict[str, str], database: str, say: Progress) -> Path:
+def _write(material: Any, folder: Path, database: str, say: Progress) -> Path:
     from altair.utils.schemapi import debug_mode
 
     from analysis.charts.base.theme import SYNTHETIC
     from analysis.charts.tables import Table
     from analysis.language.catalog import tr
     from analysis.report.links import Links
-    from analysis.report.material import Material
     from analysis.report.sections import whole as sections
     from evidence.results import TABLES
 
-    material = Material(db, refused)
     links = Links()
     # Altair would check each part of each chart against its schema again and again, for half of all the time.
     with debug_mode(False):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from evidence import facts
+from evidence.facts.languages import LANGUAGES
 from evidence.facts.reference import keyed
 from evidence.folder.layout import FILE, FILES, Column, File
 from evidence.folder.options import OPTIONS, Option, options_of
@@ -134,6 +135,7 @@ def review_schema() -> dict[str, Any]:
         for key, kind in REVIEW_KEYS.items()
     }
     keys["title"]["minLength"] = 1
+    keys["language"]["enum"] = list(LANGUAGES)
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "review.toml",
