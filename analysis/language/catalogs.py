@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from analysis.charts.base.theme import SYNTHETIC
 from analysis.language import catalog
 from evidence import facts
 from evidence.facts.languages import DEFAULT, LANGUAGES
+from evidence.output import SYNTHETIC
 
 _KEYWORDS = {"tr": None, "trn": (1, 2), "marked": None}
 _FILES = [("**.py", "python"), ("**.html", "jinja2.ext:babel_extract")]
