@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from evidence.checking.suspicions import reading_suspicions
 from evidence.errors import Problem
 from evidence.query import EvidenceBase
 from evidence.system.progress import counted
@@ -45,7 +46,9 @@ def run_audits(db: EvidenceBase) -> list[Problem]:
             severity=row["severity"],
         )
         for name in counted(audits, len(audits), "auditing")
-        for row in db.rows(f"select severity, message, remedy, study, source_file, source_line from {name}")
+        for row in db.rows(
+            reading_suspicions(db, name, "severity, message, remedy, study, source_file, source_line")
+        )
     ]
     return sorted(
         dict.fromkeys(found),

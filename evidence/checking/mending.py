@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evidence import facts
+from evidence.checking.suspicions import reading_suspicions
 from evidence.database import connect
 from evidence.facts.plausibility import STATISTICS
 from evidence.store.blank import copy_blank
@@ -114,7 +115,9 @@ def effects(
         One for each suspicion and comparison that it moves, the likeliest suspicion first.
     """
     mended: dict[str, list[dict[str, Any]]] = {}
-    for row in db.rows("select * from mended_measurement order by score desc, suspicion, measurement_id"):
+    for row in db.rows(
+        f"{reading_suspicions(db, 'mended_measurement')} order by score desc, suspicion, measurement_id"
+    ):
         mended.setdefault(row["suspicion"], []).append(row)
     suspicions = list(mended)[:most]
     if not suspicions or db.path is None:

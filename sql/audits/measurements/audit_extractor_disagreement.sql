@@ -11,7 +11,14 @@
 --   study: the study
 --   source_file, source_line: the row that counts
 create or replace view audit_extractor_disagreement as
-with cell as (
+with repeated as (
+    select final_measurement_id
+    from measurement_reading
+    group by final_measurement_id
+    having count(*) > 1
+),
+
+cell as (
     select
         final_measurement_id,
         study,
@@ -38,7 +45,7 @@ with cell as (
             case when min(unit) <> max(unit) then 'unit' end
         ) as differing
     from measurement_reading
-    where final_measurement_id is not null
+    where final_measurement_id in (select final_measurement_id from repeated)
     group by final_measurement_id, study, arm, outcome
 )
 
@@ -55,4 +62,4 @@ select
     final.source_line
 from cell
 inner join measurement as final on cell.final_measurement_id = final.measurement_id
-where cell.n_readings > 1 and cell.unsettled = 1 and cell.differing <> ''
+where cell.unsettled = 1 and cell.differing <> ''

@@ -43,41 +43,27 @@ with sized as (
     where mean <> 0 and sd > 0
 ),
 
-ranked as (
-    select
-        sized.*,
-        count(*) over (partition by block) as n_rows,
-        row_number() over (partition by block order by yardstick, study, arm, source_line) as place
-    from sized
-),
-
 middle as (
     select
         block,
-        max(case when place = floor((n_rows + 1) / 2.0) then yardstick end) as center
-    from ranked
-    where n_rows >= 5
+        percentile_disc(0.5) within group (order by yardstick) as center
+    from sized
     group by block
+    having count(*) >= 5
 ),
 
 distant as (
     select
-        ranked.*,
-        ranked.size - middle.center as distance,
-        row_number() over (
-            partition by ranked.block
-            order by abs(ranked.yardstick - middle.center), ranked.study, ranked.arm, ranked.source_line
-        ) as nearness
-    from ranked
-    inner join middle on ranked.block = middle.block
+        sized.*,
+        sized.size - middle.center as distance
+    from sized
+    inner join middle on sized.block = middle.block
 ),
 
 spread as (
     select
         block,
-        max(
-            case when nearness = floor((n_rows + 1) / 2.0) then abs(distance) end
-        ) as deviation
+        percentile_disc(0.5) within group (order by abs(distance)) as deviation
     from distant
     where both_ways = 1
     group by block

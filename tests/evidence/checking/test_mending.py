@@ -9,6 +9,7 @@ import pytest
 import evidence
 from evidence.checking import mending
 from evidence.checking.mending import effects, telling
+from evidence.checking.suspicions import reading_suspicions
 from evidence.review import find
 
 
@@ -80,3 +81,15 @@ def test_check_prints_it(slipped, capsys):
     text = capsys.readouterr().out
     assert "if it is a standard error" in text
     assert "random-effects estimates would move" in text
+
+
+def test_suspicions_are_worked_out_once_for_what_reads_them():
+    """Nothing takes as long to plan."""
+    with evidence.open("alf-simulated") as db:
+        for view in ("audit_suspicion", "mended_measurement"):
+            rows = db.rows(f"from {view} order by all")
+            assert rows
+            assert db.rows(f"{reading_suspicions(db, view)} order by all") == rows
+        db.connection.execute("delete from temp.suspicion_of_this_file")
+        assert db.rows(reading_suspicions(db, view)) == []
+        assert reading_suspicions(db, "audit_sign") == "select * from audit_sign"
