@@ -73,7 +73,7 @@ def _of(fit: NetworkFit, model: str) -> dict[str, str]:
 def _estimates(
     fit: NetworkFit, model: str, treatment: Array, versus: Array, found: Effects, evidence: str
 ) -> pd.DataFrame:
-    names = _names(fit.network)
+    names = text_column(fit.network.treatments)
     columns = filled(found)
     if evidence == "network":
         columns["rests_on"] = fit.sources[model].rests_on(len(names))[treatment, versus]
@@ -81,8 +81,8 @@ def _estimates(
         "estimates",
         {
             **_of(fit, model),
-            "treatment": names[treatment],
-            "versus": names[versus],
+            "treatment": names.take(treatment),
+            "versus": names.take(versus),
             "evidence": evidence,
             "n_studies": fit.studies_comparing[treatment, versus],
             **columns,

@@ -121,16 +121,16 @@ def _quantile(weights: Array, means: Array, sds: Array, mean: Array, sd: Array, 
         return means + sds * z
     w, m, s = weights[:, None, :], means[:, None, :], 1.0 / sds[:, None, :]
     # A component's own quantile lies on both sides of the mixture's: the extremes bracket it.
-    own = means[..., None] + sds[..., None] * z
-    low, high = own.min(1), own.max(1)
+    own = m + sds[:, None, :] * z[:, None]
+    low, high = own.min(2), own.max(2)
     x = np.clip(mean[:, None] + sd[:, None] * _expanded(weights, means, sds, mean, sd, z), low, high)
     scaled = w * s
     for _ in range(200):
         t = (x[..., None] - m) * s
-        excess = (w * ndtr(t)).sum(-1) - p
+        excess = np.einsum("cj,cqj->cq", weights, ndtr(t)) - p
         kernel = scaled * np.exp(-0.5 * t**2)
         density = kernel.sum(-1) / sqrt(2.0 * pi)
-        slope = -(kernel * t * s).sum(-1) / sqrt(2.0 * pi)
+        slope = np.einsum("cj,cqj->cq", s[:, 0], kernel * t) / -sqrt(2.0 * pi)
         low, high = np.where(excess < 0, x, low), np.where(excess > 0, x, high)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             newton = excess / density
