@@ -105,7 +105,7 @@ def _lean():
     usual = gc.get_threshold()
     gc.set_threshold(10 * usual[0], *usual[1:])
     with pytest.MonkeyPatch.context() as patch, pandas.option_context("mode.string_storage", "python"):
-        patch.setattr(PairwiseFit, "sensitivity", lambda fit, methods=None: frame("sensitivity", []))
+        patch.setattr(PairwiseFit, "sensitivity", lambda fit, *asked, **how: frame("sensitivity", []))
         patch.setattr(display, "write_table", _write_cells)
         yield
     gc.set_threshold(*usual)
@@ -177,7 +177,7 @@ def _same(one: EvidenceSet, first: Conclusion, second: Conclusion) -> Iterable[s
     if first.run is None:
         return
     yield from differences(numbers(first.run), numbers(second.run), _close(first))
-    for name in ("answer", "details", "order", "sides"):
+    for name in ("answer", "details", "conclusion", "firm", "order", "sides"):
         yield from _unlike(name, getattr(first, name), getattr(second, name))
     yield from unlike_figures(first.figures, second.figures, 1e-4)
     yield from _unlike("printed", _lines(first.printed), _lines(second.printed))
@@ -193,7 +193,7 @@ _ABOUT_ROWS = ("Note: ", "Not used", "Warning: ")
 def _same_but_for_rows(one: EvidenceSet, first: Conclusion, second: Conclusion) -> Iterable[str]:
     """Everything is equal but for what is said of the rows that do not enter."""
     yield from differences(numbers(first.run), numbers(second.run), _close(first))
-    for name in ("answer", "details", "order", "sides"):
+    for name in ("answer", "details", "conclusion", "firm", "order", "sides"):
         yield from _unlike(name, getattr(first, name), getattr(second, name))
     yield from unlike_figures(first.figures, second.figures, 1e-4)
     kept = ([line for line in _lines(c.printed) if not line.startswith(_ABOUT_ROWS)] for c in (first, second))
@@ -207,7 +207,9 @@ def _same_in_words(one: EvidenceSet, first: Conclusion, second: Conclusion) -> I
         return
     factor = 10.0 ** {"MD": _power(one), "IRD": -_power(one)}.get(one.measure, 0)
     yield from differences(numbers(first.run), numbers(second.run, factor=factor), max(1e-7, _close(first)))
-    yield from _unlike("answer", _unitless(first.answer, one), _unitless(second.answer, one))
+    for name in ("answer", "conclusion"):
+        yield from _unlike(name, *(_unitless(getattr(c, name), one) for c in (first, second)))
+    yield from _unlike("firm", *(_unitless("\n".join(c.firm), one) for c in (first, second)))
     yield from _unlike("order", first.order, second.order)
     yield from _unlike("sides", first.sides, second.sides)
     drawn = (
@@ -239,6 +241,8 @@ def _same_under_names(one: EvidenceSet, first: Conclusion, second: Conclusion) -
     # Of several treatments in equally many studies, the first name is the reference where none is asked for.
     if first.run.kind == "pairwise" or "reference" in one.network:
         yield from _unlike("answer", *_untied(first, first.answer, renamed(second.answer)))
+        yield from _unlike("conclusion", *_untied(first, first.conclusion, renamed(second.conclusion)))
+        yield from _unlike("firm", first.firm, tuple(map(renamed, second.firm)))
     yield from _unlike("details", first.details, tuple(map(renamed, second.details)))
     yield from _unlike("order", *_untied(first, first.order, tuple(map(renamed, second.order))))
     yield from _unlike("sides", first.sides, second.sides)
@@ -281,10 +285,22 @@ def _turned(one: EvidenceSet, first: Conclusion, second: Conclusion) -> Iterable
         names = [f"L{first.run.treatment}", f"L{first.run.versus}"]
         swaps = {name + end: other + end for name, other in zip(names, names[::-1]) for end in ("", ".")}
         yield from _unlike("answer", _reworded(first.answer, swaps), second.answer)
+        yield from _unlike("conclusion", _opposite(first.conclusion), second.conclusion)
         turned = {name: _reworded(figure, swaps) for name, figure in first.figures.items()}
         yield from unlike_figures(turned, second.figures, 1e-9)
     elif first.figures and second.figures:
         yield from _unlike("league", _league(first.figures), _league(second.figures))
+
+
+_OPPOSITE = (("better than", "worse than"), ("lower is", "higher is"), ("benefits", "harms"))
+
+
+def _opposite(text: str) -> str:
+    """Say the same of an outcome of the other direction."""
+    swaps = {a: b for pair in _OPPOSITE for a, b in (pair, pair[::-1])}
+    swapped = re.sub("|".join(swaps), lambda said: swaps[said[0]], text)
+    # Where both lie within an interval, benefits are named first.
+    return swapped.replace("harms and benefits", "benefits and harms")
 
 
 def _reworded(part: Any, words: Mapping[str, str]) -> Any:
@@ -314,6 +330,8 @@ def _swapped(one: EvidenceSet, first: Conclusion, second: Conclusion) -> Iterabl
     yield from differences(numbers(first.run, turn=True), numbers(second.run, turn=True), _close(first))
     said = [re.findall(r"The interval [^.]*\.|No conclusion is drawn", c.answer) for c in (first, second)]
     yield from _unlike("verdict", *said)
+    told = [re.sub(r"(?<=[a-z] )(better|worse)(?= than)", "#", c.conclusion) for c in (first, second)]
+    yield from _unlike("conclusion", *(sorted(re.findall(r"[A-Za-z#]+", text)) for text in told))
 
 
 def _swap(one: EvidenceSet, r: random.Random) -> EvidenceSet:
@@ -349,7 +367,8 @@ def _converted(one: EvidenceSet, first: Conclusion, second: Conclusion) -> Itera
     yield from _unlike("refusal", masked(first.refusal or ""), masked(second.refusal or ""))
     if first.run is not None:
         yield from differences(numbers(first.run), numbers(second.run), max(1e-7, _close(first)))
-        yield from _unlike("answer", masked(first.answer), masked(second.answer))
+        for name in ("answer", "conclusion"):
+            yield from _unlike(name, masked(getattr(first, name)), masked(getattr(second, name)))
         yield from _unlike("order", first.order, second.order)
 
 

@@ -20,6 +20,8 @@ from analysis.charts.base.files import specification
 from analysis.plan import run_network, run_pairwise, run_planned
 from analysis.report import words
 from analysis.report.blocks import Figure, everything
+from analysis.report.conclusion import conclude
+from analysis.report.firmness import firmness
 from analysis.report.links import Links, as_text
 from analysis.report.material import Material
 from analysis.report.sections.network import network_section
@@ -49,6 +51,9 @@ class Conclusion:
     fault: str | None = None
     answer: str = ""
     details: tuple[str, ...] = ()
+    conclusion: str = ""
+    """What stands on the first screen of a report."""
+    firm: tuple[str, ...] = ()
     printed: str = ""
     sides: tuple[str, str] | None = None
     order: tuple[str, ...] = ()
@@ -122,6 +127,8 @@ def _say(material: Material, one: Conclusion) -> None:
     effect = material.effect(run)
     one.answer = as_text(words.answer(material, run, links))
     one.details = tuple(as_text(text) for text in words.details(material, run))
+    one.conclusion = as_text(conclude(material, run, links))
+    one.firm = tuple(as_text(text) for text in firmness(material, run, links))
     stream = io.StringIO()
     show_run(run, stream)
     one.printed = _of_any_folder(stream.getvalue())
@@ -339,7 +346,7 @@ _NEVER = re.compile(r"(?<![A-Za-z])(nan|None|inf|NaT|<NA>|infinity)(?![A-Za-z])"
 def unfounded(one: Conclusion) -> list[str]:
     """Say where the words of a conclusion are not what its numbers say."""
     found = []
-    spoken = "\n".join([one.answer, *one.details, one.printed, one.refusal or ""])
+    spoken = "\n".join([one.answer, *one.details, one.conclusion, *one.firm, one.printed, one.refusal or ""])
     if bad := _NEVER.search(spoken):
         found.append(f"{bad[0]!r} in {spoken[max(0, bad.start() - 80) : bad.end() + 20]!r}")
     if re.search(r"\bp (= )?0(\.0+)?(?![\d.])", spoken):
@@ -367,6 +374,13 @@ def _pairwise_words(one: Conclusion, rows: list[dict[str, Any]]) -> list[str]:
     expected = None
     if may and better is not None:
         expected = run.treatment if (main["estimate"] < 0) == better else run.versus
+    told = re.search(r"L(\w+) was (better|worse) than L(\w+): ", one.conclusion)
+    winner = told and told[1 if told[2] == "better" else 3]
+    if winner != expected:
+        return [f"{winner} is better, and the numbers say {expected}: {one.conclusion!r}"]
+    included = main["no_verdict"] is None and upper > lower and lower <= 0 <= upper
+    if ("could not be told apart" in one.conclusion) != included:
+        return [f"told apart, or not, against {lower} to {upper}: {one.conclusion!r}"]
     if (says[1] if says else None) != expected:
         return [f"favours {says and says[1]}, and the numbers {expected}: {one.answer!r}"]
     if "No conclusion is drawn" in one.answer and main["no_verdict"] is None and upper > lower:
@@ -412,6 +426,11 @@ def _network_words(one: Conclusion, rows: list[dict[str, Any]]) -> list[str]:
     for name in good:
         if f"L{name} " not in one.answer:
             found.append(f"{name} is not named: {one.answer!r}")
+    found += _best_words(one, rows, model, ranked=bool(one.order) and "ranked first" in one.conclusion)
+    if f"Against L{run.reference}, {len(good) or 'none'} of {len(against)} treatments" not in one.conclusion:
+        found.append(f"better: {good}, and {one.conclusion!r}")
+    if (f"{len(bad)} were worse" in one.conclusion or f"{len(bad)} was worse" in one.conclusion) != bool(bad):
+        found.append(f"worse: {bad}, and {one.conclusion!r}")
     ranks = {
         row["treatment"]: round(row["mean_rank"], 9)
         for row in _rows(run, "ranking")
@@ -420,3 +439,30 @@ def _network_words(one: Conclusion, rows: list[dict[str, Any]]) -> list[str]:
     if ranks and [ranks[name] for name in one.order] != sorted(ranks.values()):
         found.append(f"the order is not that of the mean ranks: {one.order} {ranks}")
     return found
+
+
+def _best_words(one: Conclusion, rows: list[dict[str, Any]], model: str, ranked: bool) -> list[str]:
+    """Hold what is said to be the best against the intervals of every other treatment."""
+    sign = 1 if one.run.lower_is_better else -1
+    worse_than: dict[str, set[str]] = {}
+    for row in rows:
+        if row["model"] != model or row["evidence"] != "network" or row["ci_lower"] is None:
+            continue
+        lower, upper = sorted((sign * row["ci_lower"], sign * row["ci_upper"]))
+        if upper < 0:
+            worse_than.setdefault(row["treatment"], set()).add(row["versus"])
+        if lower > 0:
+            worse_than.setdefault(row["versus"], set()).add(row["treatment"])
+    names = {row["treatment"] for row in rows} | {row["versus"] for row in rows}
+    best = {name for name, beaten in worse_than.items() if len(beaten) == len(names) - 1}
+    said = re.search(r"The best is L(\w+) \(", one.conclusion)
+    if said is not None and {said[1]} != best:
+        return [f"the best is {said[1]}, and the numbers say {best}: {one.conclusion!r}"]
+    if ranked and best:
+        return [f"no best treatment, and the numbers say {best}: {one.conclusion!r}"]
+    told = re.search(r"ranked first .*is not shown to be better than ([^.]*)\.", one.conclusion)
+    if told is not None:
+        for name in re.findall(r"L(\w+)", told[1]):
+            if name in worse_than.get(one.order[0], set()):
+                return [f"{one.order[0]} is better than {name}: {one.conclusion!r}"]
+    return []
