@@ -85,7 +85,12 @@ def firmness(material: Material, run: Run, links: Links) -> list[str]:
 
 
 def _small_studies(run: Run, effect: Effect, links: Links) -> list[str]:
-    """Say what the first usual test of the funnel shows, where it has effects enough."""
+    """Say what the first usual test of the funnel shows, where it has effects enough.
+
+    Of a network nothing: its funnel, and so its test, depends on the order of the treatments.
+    """
+    if run.kind == "network":
+        return []
     tests = [test for test in tests_of(run) if test.name != "Begg" and "p_value" in test.numbers]
     test = next((test for test in tests if test.k >= LEAST_EFFECTS), None)
     if test is None:

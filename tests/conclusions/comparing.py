@@ -184,8 +184,11 @@ def _same(one: EvidenceSet, first: Conclusion, second: Conclusion) -> Iterable[s
 
 
 def _lines(text: str) -> list[str]:
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    return [line for line in map(str.strip, text.splitlines()) if line and not _OF_ORDER.search(line)]
 
+
+_OF_ORDER = re.compile(r"\w > \w|^(Egger|Begg)'s test, \d+ comparisons?:")
+"""What is printed of a network's funnel, which has the order in which its treatments are listed, and says so."""
 
 _ABOUT_ROWS = ("Note: ", "Not used", "Warning: ")
 
