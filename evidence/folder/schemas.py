@@ -169,6 +169,8 @@ def _option(option: Option) -> dict[str, Any]:
         schema["enum"] = list(choices)
     elif option.typed in (int, float) and option.refusal(-1):
         schema["exclusiveMinimum" if option.refusal(0) else "minimum"] = 0
+        if option.refusal(1):  # a share
+            schema["exclusiveMaximum"] = 1
     if option.words:
         schema = {"anyOf": [schema, {"enum": list(option.words)}]}
     if option.default not in (None, ()):
