@@ -182,7 +182,20 @@ def cli() -> str:
         for task, names in tasks.items()
     )
     parts = (f"\n## {task}\n" + "".join(_commands(root, context, names)) for task, names in tasks.items())
-    return f"{head}\n{contents}" + "".join(parts)
+    return f"{head}\n{contents}" + "".join(parts) + _reached()
+
+
+def _reached() -> str:
+    """Tabulate where each analysis of Python's is reached."""
+    from evidence.folder.further import REACHED
+
+    lines = "".join(f"| `{name}` | {' | '.join(places)} |\n" for name, places in REACHED.items())
+    return (
+        "\n## From Python\n\n"
+        "Of `analysis.pairwise`, `analysis.network` and `analysis.sensitivity`; *results*: "
+        "`result_sensitivity`, and results/sensitivity.csv of the report.\n\n"
+        f"| Python | command | plan | report |\n|---|---|---|---|\n{lines}"
+    )
 
 
 def _commands(group: click.Group, context: click.Context, names: Sequence[str]) -> Iterator[str]:

@@ -56,7 +56,9 @@ def test_every_command_says_what_it_does_and_shows_an_example():
     assert len(names) > 25
     headings = [line.lstrip("# ") for line in written.splitlines() if line.startswith("##")]
     assert sorted(name for name in headings if name.startswith("evidence ")) == sorted(names)
-    assert [name for name in headings if name not in names] == list(by_task(cli.list_commands(None)))
+    assert [name for name in headings if name not in names] == [
+        *by_task(cli.list_commands(None)), "From Python"
+    ]  # fmt: skip
 
 
 def test_every_command_has_its_task():
@@ -83,3 +85,42 @@ def test_the_reference_of_commands_is_written_without_loading_anything_heavy():
     )
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_every_analysis_that_python_has_is_reached_from_command_and_plan():
+    """Every public method that gives rows; those of the options named are options of the commands."""
+    import inspect
+    from importlib import import_module
+
+    from evidence.folder.further import NETWORK, PAIRWISE, REACHED
+    from evidence.folder.options import OPTIONS
+
+    found = {"under_treatment", "bayes", "gosh", "meta_regression", "predict", "permutation_test"}
+    for place in (
+        "analysis.pairwise:PairwiseFit", "analysis.pairwise.regression:MetaRegression",
+        "analysis.pairwise.influence.gosh:Gosh", "analysis.network.result:NetworkFit",
+        "analysis.network.frequentist:FrequentistFit", "analysis.network.exact:ExactFit",
+        "analysis.network.counts:CountsFit", "analysis.network.mcmc:McmcFit", "analysis.sensitivity:",
+    ):  # fmt: skip
+        module, _, name = place.partition(":")
+        owner = getattr(import_module(module), name) if name else import_module(module)
+        for public, thing in inspect.getmembers(owner, inspect.isfunction):
+            gives = str(inspect.signature(thing).return_annotation)
+            if not public.startswith("_") and "DataFrame" in gives:
+                found.add(public)
+    assert found - REACHED.keys() <= {"without_value"}
+    assert REACHED.keys() <= found
+    flags = {
+        *(f"--{word.replace('_', '-')}" for word in (*PAIRWISE, *NETWORK)),
+        *(
+            spelled
+            for name, option in OPTIONS.items()
+            for flag in filter(None, [option.flag, *option.flags.values()])
+            for spelled in (flag.name or "--" + name.replace("_", "-")).split()
+        ),
+        "--format",
+    }
+    keys = {option.name for option in OPTIONS.values() if option.comment}
+    for command, plan, _ in REACHED.values():
+        assert set(re.findall(r"--[a-z-]+", command)) - {"--table"} <= flags
+        assert set(re.findall(r"`(\w+)`", plan)) <= keys

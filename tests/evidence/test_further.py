@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -422,6 +424,31 @@ def test_a_plan_that_is_wrong_is_told_what_would_be_right(tmp_path, bcg, line, s
     with pytest.raises(ReviewError) as refused:
         evidence.build(write_vaccine(tmp_path / "wrong", bcg, plan, 2), tmp_path / "wrong.duckdb")
     assert said in " ".join(problem.message for problem in refused.value.problems)
+
+
+@pytest.mark.slow
+def test_chains_are_drawn_from_the_command_line_as_from_python():
+    """In a process of its own: a command starts without pyarrow, and nutpie then could not read names."""
+    pytest.importorskip("pymc")
+    asked = [
+        "nma",
+        "diabetes",
+        "--outcome",
+        "hba1c",
+        "--measure",
+        "MD",
+        "--engine",
+        "mcmc",
+        "--model",
+        "common",
+    ]
+    more = ["--draws", "300", "--covariate", "year", "--class-effects", "--format", "json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "evidence.cli", *asked, *more], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = json.loads(done.stdout)["sensitivity"]
+    assert {row["method"] for row in rows} >= {"meta-regression", "class effects"}
 
 
 def test_engines_have_what_the_plan_lets_them_have():

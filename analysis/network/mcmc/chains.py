@@ -216,8 +216,11 @@ def _compiled(_key: tuple[Any, ...], holder: _Holder) -> tuple[str, Any]:
     model = build(holder.data)
     if find_spec("nutpie") is not None:
         import nutpie
+        import pandas as pd
 
-        return "nutpie", nutpie.compile_pymc_model(model)
+        # Nutpie reads names that pandas keeps as objects, or with pyarrow, without which a command starts.
+        with pd.option_context("future.infer_string", False):
+            return "nutpie", nutpie.compile_pymc_model(model)
     return "pymc", model
 
 
