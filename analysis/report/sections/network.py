@@ -21,6 +21,7 @@ from analysis.report.blocks import Block, Section, Text, drawn, key_of
 from analysis.report.links import Links
 from analysis.report.material import Material
 from analysis.report.sections.about_runs import notes_of, opening_of
+from analysis.report.sections.regression_table import network_regression_table
 from analysis.report.sections.small_study import asymmetry
 from evidence.results import Run
 
@@ -69,6 +70,8 @@ def _effects(subject: Subject) -> Section:
             name=f"{run.analysis}-heterogeneity",
         )
     )
+    if (regression := network_regression_table(run, effect)) is not None:
+        section.blocks.append(regression)
     fit = run.frames["fit"]
     if len(fit) and fit["study"].isna().any():
         section.blocks.append(

@@ -43,23 +43,109 @@ def regression_table(run: Run, effect: Effect) -> Table | None:
         }
         for item, row in tests.items()
     ]
+    written += _permuted(run)
+    written += _predicted(run, effect)
     return Table(
         f"{run.analysis}-meta-regression",
         f"Meta-regression on {', '.join(run.specification['moderators'])}",
-        (
-            Column("term", "Term"), Column("estimate", "Estimate [95% interval]", "right"),
-            Column("se", "Standard error", "right"), Column("statistic", "t, z, F or χ²", "right"),
-            Column("df", "df", "right"), Column("p", "p", "right"), Column("note", "Note"),
-        ),
+        _COLUMNS,
         tuple(written),
         note=" ".join(_said(stored[REST], len(terms), notes.get(REST), effect)),
         data=tuple({"term": item, **row} for item, row in stored.items()),
-    )  # fmt: skip
+    )
 
 
-def _stored(run: Run) -> tuple[dict[str, dict[str, Any]], dict[str, str | None]]:
-    """Quantities of each item, and its note; that of R2 stands for the residual heterogeneity."""
-    rows = [row for row in records(run.frames["sensitivity"]) if row["method"] == METHOD]
+_COLUMNS = (
+    Column("term", "Term"), Column("estimate", "Estimate [95% interval]", "right"),
+    Column("se", "Standard error", "right"), Column("statistic", "t, z, F or χ²", "right"),
+    Column("df", "df", "right"), Column("p", "p", "right"), Column("note", "Note"),
+)  # fmt: skip
+
+
+def _permuted(run: Run) -> Iterator[dict[str, Any]]:
+    """Rows of the permutation test, where the plan has one."""
+    stored, notes = _stored(run, "permutation test")
+    for item, row in stored.items():
+        yield {
+            "group": "Permutation test",
+            "term": item,
+            "p": p_value(row["p_value"]).removeprefix("= "),
+            "note": f"{count(row['permutations'])} permutations, {notes[item]}",
+        }
+
+
+def _predicted(run: Run, effect: Effect) -> Iterator[dict[str, Any]]:
+    """Rows of the effects at values of the variables that the plan names."""
+    for item, row in _stored(run, "prediction")[0].items():
+        half = (row["ci_upper"] - row["ci_lower"]) / 2
+        yield {
+            "group": "Effect at",
+            "term": item,
+            "estimate": effect.estimate_text(
+                row["estimate"], row["ci_lower"], row["ci_upper"], effect.digits([half])
+            ),
+            "se": figures(row["std_error"]),
+        }
+
+
+def network_regression_table(run: Run, effect: Effect) -> Table | None:
+    """Tabulate the slopes of a network meta-regression, and effects at the values that the plan names.
+
+    Returns
+    -------
+    Table or None
+        None where the run has no meta-regression.
+    """
+    stored, notes = _stored(run)
+    covariates = run.specification.get("covariates")
+    if not stored or not covariates:
+        return None
+    written = [
+        {"group": "Slopes", "term": item, "note": notes.get(item) or "", **_slope(row, effect)}
+        for item, row in stored.items()
+    ]
+    at = dict.fromkeys(
+        row["method"] for row in records(run.frames["sensitivity"]) if row["method"].startswith(_AT)
+    )
+    for method in at:
+        for item, row in _stored(run, method)[0].items():
+            treatment, _, versus = item.partition(" versus ")
+            written.append(
+                {
+                    "group": method.capitalize(),
+                    "term": f"{effect.label(treatment)} versus {effect.label(versus)}",
+                    **_slope(row, effect),
+                }
+            )
+    return Table(
+        f"{run.analysis}-meta-regression",
+        f"Network meta-regression on {', '.join(covariates)}",
+        tuple(column for column in _COLUMNS if column.key in ("term", "estimate", "se", "note")),
+        tuple(written),
+        note="All other effects of this analysis are those at the centre of the covariates (see Notes).",
+        data=tuple({"term": item, **row} for item, row in stored.items()),
+    )
+
+
+_AT = "effects at "
+
+
+def _slope(row: dict[str, Any], effect: Effect) -> dict[str, str]:
+    half = (row["ci_upper"] - row["ci_lower"]) / 2
+    digits = effect.digits([half])
+    if half:
+        digits = min(_FINEST, max(digits, 1 - math.floor(math.log10(half))))
+    return {
+        "estimate": effect.estimate_text(row["estimate"], row["ci_lower"], row["ci_upper"], digits),
+        "se": figures(row["std_error"]),
+    }
+
+
+def _stored(run: Run, method: str = METHOD) -> tuple[dict[str, dict[str, Any]], dict[str, str | None]]:
+    """Quantities of each item of a main model, and its note; that of R2 is of the residual heterogeneity."""
+    rows = [row for row in records(run.frames["sensitivity"]) if row["method"] == method]
+    models = {row["model"] for row in rows}
+    rows = [row for row in rows if row["model"] == "random" or len(models) == 1]
     found: dict[str, dict[str, Any]] = {}
     notes: dict[str, str | None] = {}
     for row in rows:

@@ -47,6 +47,9 @@ measure = "RR"
 treatment = "bcg"
 versus = "none"
 sensitivity = ["begg"]
+covariates = ["ablat"]
+permutations = 50
+at = { ablat = 30 }
 
 [[protocol.analysis]]
 name = "network"
@@ -54,6 +57,9 @@ kind = "network"
 outcome = "tb"
 measure = "OR"
 engine = "exact"
+reference = "none"
+covariates = ["ablat"]
+at = { ablat = 44 }
 """
 
 
@@ -68,10 +74,12 @@ def sections(tmp_path_factory):
         "treatment,label,role\nbcg,BCG vaccine,active\nnone,No vaccine,control\n"
     )
     (folder / "outcomes.csv").write_text("outcome,kind,lower_is_better\ntb,binary,true\n")
-    studies, arms, rows = ["study,year"], ["study,arm,treatment"], ["study,arm,outcome,events,n"]
-    counts = zip(*(BCG["counts"][key] for key in ("ai", "bi", "ci", "di")), BCG["year"], strict=True)
-    for i, (a, b, c, d, year) in enumerate(counts):
-        studies.append(f"s{i:02},{year}")
+    studies, arms, rows = ["study,year,ablat"], ["study,arm,treatment"], ["study,arm,outcome,events,n"]
+    counts = zip(
+        *(BCG["counts"][key] for key in ("ai", "bi", "ci", "di")), BCG["year"], BCG["ablat"], strict=True
+    )
+    for i, (a, b, c, d, year, ablat) in enumerate(counts):
+        studies.append(f"s{i:02},{year},{ablat}")
         arms += [f"s{i:02},v,bcg", f"s{i:02},c,none"]
         rows += [f"s{i:02},v,tb,{a},{a + b}", f"s{i:02},c,tb,{c},{c + d}"]
     for name, lines in (("studies", studies), ("arms", arms), ("measurements", rows)):
@@ -137,3 +145,23 @@ def test_a_network_has_the_test_of_its_funnel_with_any_engine(sections):
     assert "earlier treatment minus a later one" in order.paragraphs[0]
     assert text.paragraphs[0].startswith("Egger's test, 13 comparisons: ")
     assert table.rows[0]["k"] == "13 comparisons"
+
+
+def table_of(section, words):
+    (found,) = (block for block in everything([section]) if isinstance(block, Table) and words in block.title)
+    return found
+
+
+def test_a_meta_regression_has_its_permutation_test_and_its_predictions(sections):
+    rows = table_of(sections["ratios"], "Meta-regression on ablat").rows
+    by_group = {row["group"]: row for row in rows}
+    assert by_group["Permutation test"]["note"] == "50 permutations, drawn, seed 1"
+    assert by_group["Effect at"]["term"] == "ablat = 30"
+    assert by_group["Effect at"]["estimate"].startswith("0.")
+
+
+def test_a_network_meta_regression_has_its_slopes_and_effects_at_values(sections):
+    slope, there = table_of(sections["network"], "Network meta-regression on ablat").rows
+    assert (slope["group"], slope["term"]) == ("Slopes", "ablat")
+    assert "change of the effect of" in slope["note"]
+    assert (there["group"], there["term"]) == ("Effects at ablat = 44", "BCG vaccine versus No vaccine")
