@@ -35,6 +35,7 @@ PLACES = {
         "evidence.checking.audit",
         "evidence.checking.claims",
         "evidence.checking.mending",
+        "evidence.checking.suspicions",
     ),
     "Analyses": (
         "analysis.pairwise",
