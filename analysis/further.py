@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from analysis.pairwise.sensitivity import METHODS, Settings, usual_tests
 from analysis.results import frame
 from evidence.errors import CallError, RefusedError
 from evidence.folder.further import ALL, BY_NAME, NETWORK, PAIRWISE, wrong_names
@@ -58,6 +57,8 @@ def of_pairwise(
     list of DataFrame
         Columns of ``sensitivity``.
     """
+    from analysis.pairwise.sensitivity import METHODS, Settings, usual_tests
+
     names = _settled(asked, PAIRWISE, BY_NAME)
     tables_too = fit.contrasts.measure == "OR" or ALL not in asked["sensitivity"]
     named = [name for name in names if tables_too or name not in ("peters", "harbord", "table_tests")]

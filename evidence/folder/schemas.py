@@ -18,8 +18,9 @@ from typing import Any
 from evidence import facts
 from evidence.facts.languages import LANGUAGES
 from evidence.facts.reference import keyed
+from evidence.folder import further
 from evidence.folder.layout import FILE, FILES, Column, File
-from evidence.folder.options import OPTIONS, Option, options_of
+from evidence.folder.options import ALSO_CALLED, OPTIONS, Option, options_of
 from evidence.folder.protocol import FIGURE_KEYS, REVIEW_KEYS
 from evidence.folder.variables import TYPES
 from evidence.system.resources import schema_directory
@@ -63,6 +64,7 @@ def key_meaning(key: str) -> str:
     return (
         said.replace("as a JSON list", "as a list")
         .replace("as a JSON object by variable", "by variable")
+        .replace("as a JSON object", "as a table")
         .strip()
     )
 
@@ -99,7 +101,10 @@ def values(column: Column) -> tuple[str, ...]:
 
 def review_schema() -> dict[str, Any]:
     """Make the JSON Schema (draft 7) of review.toml."""
-    analysis = _object({option.name: _option(option) for option in options_of(planned=True)})
+    keys_of_analyses = {option.name: _option(option) for option in options_of(planned=True)}
+    for also, name in (pair for names in ALSO_CALLED.values() for pair in names.items()):
+        keys_of_analyses.setdefault(also, keys_of_analyses[name])
+    analysis = _object(keys_of_analyses)
     shared = {option.name: _option(option) for option in OPTIONS.values() if option.shared}
     figure = _object(
         {key: _said({"type": _JSON[kind]}, figure_meaning(key)) for key, kind in FIGURE_KEYS.items()}
@@ -171,6 +176,10 @@ def _option(option: Option) -> dict[str, Any]:
         schema["exclusiveMinimum" if option.refusal(0) else "minimum"] = 0
         if option.refusal(1):  # a share
             schema["exclusiveMaximum"] = 1
+    if option.name == "absolute":  # a number, which an exported plan has as a text
+        schema["pattern"] = r"^(median|[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?)$"
+    if option.name == "sensitivity":
+        schema["items"] = {"enum": [*further.PAIRWISE, *further.NETWORK, further.ALL]}
     if option.words:
         schema = {"anyOf": [schema, {"enum": list(option.words)}]}
     if option.default not in (None, ()):
