@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -149,7 +150,11 @@ def counts(contrasts: pd.DataFrame) -> tuple[Rows, Rows]:
             nodes.add((row[f"treatment_{side}"],), row, side)
             edges.add((row["treatment_a"], row["treatment_b"]), row, side)
     of_nodes = [{"treatment": key[0], **found} for key, found in nodes.counted()]
-    of_edges = [{"treatment_a": key[0], "treatment_b": key[1], **found} for key, found in edges.counted()]
+    several_of = Counter((row["treatment_a"], row["treatment_b"]) for row in rows)
+    of_edges = []
+    for (a, b), found in edges.counted():
+        del found["n_unknown"]
+        of_edges.append({"treatment_a": a, "treatment_b": b, **found, "n_contrasts": several_of[a, b]})
     return sorted(of_nodes, key=lambda row: -row["n_studies"]), of_edges
 
 

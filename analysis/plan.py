@@ -23,7 +23,7 @@ from analysis import absolute, entered, further
 from analysis.results import frame
 from evidence import facts
 from evidence.errors import CallError, EvidenceError, RefusedError
-from evidence.folder.options import options_of, settle, specification
+from evidence.folder.options import Kind, options_of, settle, specification
 from evidence.question import time_rule
 from evidence.results import CONTENT, IMPORTANTLY_BETTER, OVER_ALL, Run, hash_rows, versions
 from evidence.system.frames import cells
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = [
     "engine_options",
     "engine_parameters",
+    "fitted",
     "planned_network",
     "planned_options",
     "planned_pairwise",
@@ -102,8 +103,6 @@ def run_pairwise(
     EvidenceError
         As `analysis.pairwise.fit`.
     """
-    from analysis import pairwise
-
     asked, of_fit = settle(
         "pairwise",
         {"outcome": outcome, "measure": measure, "treatment": treatment, "versus": versus, **options},
@@ -113,7 +112,7 @@ def run_pairwise(
     _refuse_without_moderators(asked)
     say = progress or (lambda step: None)
     say("1/4 reading and pooling")
-    fit = pairwise.fit(db, **{name: asked[name] for name in _OF_PAIRWISE}, **of_fit)
+    fit = _pooled(db, asked, of_fit)
     frames = _pairwise_frames(fit, asked, priors, say, printed)
     if not printed:
         frames["weights"] = fit.weights()
@@ -273,26 +272,10 @@ def run_network(
     EvidenceError
         As `analysis.network.data.load` and `analysis.network.fit`.
     """
-    from analysis import network
-
     say = progress or (lambda step: None)
     asked, of_engine = settle("network", {"outcome": outcome, "measure": measure, **options})
-    engine = asked["engine"]
-    say("reading the network")
-    net = network.load(db, **{name: asked[name] for name in _OF_NETWORK})
-    if asked["leave_one_out"]:
-        _refuse_refits(engine, net)
-    if asked["class_effects"]:
-        of_engine["classes"] = _classes(db, net)
-    chosen = _told_engine(engine, asked, of_engine)
-    if "seed" in engine_parameters(engine):
-        chosen["seed"] = asked["seed"]
-    say(f"fitting the {engine} engine")
-    try:
-        with listening(say):
-            fit = network.fit(net, engine=engine, model=asked["model"], **chosen)
-    except ModuleNotFoundError as error:
-        raise _not_installed(engine, error) from None
+    fit, chosen = _network_fitted(db, asked, of_engine, say)
+    net, engine = fit.network, asked["engine"]
     splits = _split_options(fit, asked["split_method"])
     asked["node_split"] = asked["node_split"] or bool(splits)
     with listening(say):
@@ -337,6 +320,70 @@ def run_network(
         versions=versions(*facts.engine(engine).needs),
         **_about(db, asked, analysis),
     )
+
+
+def fitted(
+    db: EvidenceBase, kind: Kind, options: Mapping[str, Any], *, progress: Progress | None = None
+) -> tuple[PairwiseFit | NetworkFit, dict[str, Any]]:
+    """Fit an analysis by name, without what a run adds.
+
+    Parameters
+    ----------
+    db : EvidenceBase
+    kind : {"pairwise", "network"}
+    options : mapping
+        As `run_pairwise` and `run_network` take them.
+    progress : callable, optional
+        Called with a few words before each step.
+
+    Returns
+    -------
+    (fit, asked)
+        What was asked, defaults filled in, beside options of the fit.
+
+    Raises
+    ------
+    EvidenceError
+        As `run_pairwise` and `run_network`.
+    """
+    say = progress or (lambda step: None)
+    asked, of_fit = settle(kind, {name: value for name, value in options.items() if name != "analysis"})
+    if kind == "network":
+        return _network_fitted(db, asked, of_fit, say)[0], asked
+    _priors(of_fit, asked, planned=True)
+    _refuse_without_moderators(asked)
+    say("reading and pooling")
+    return _pooled(db, asked, of_fit), asked
+
+
+def _pooled(db: EvidenceBase, asked: Mapping[str, Any], of_fit: Mapping[str, Any]) -> PairwiseFit:
+    from analysis import pairwise
+
+    return pairwise.fit(db, **{name: asked[name] for name in _OF_PAIRWISE}, **of_fit)
+
+
+def _network_fitted(
+    db: EvidenceBase, asked: Mapping[str, Any], of_engine: dict[str, Any], say: Progress
+) -> tuple[NetworkFit, dict[str, Any]]:
+    """Read and fit a network; what its engine was told beside it."""
+    from analysis import network
+
+    engine = asked["engine"]
+    say("reading the network")
+    net = network.load(db, **{name: asked[name] for name in _OF_NETWORK})
+    if asked["leave_one_out"]:
+        _refuse_refits(engine, net)
+    if asked["class_effects"]:
+        of_engine["classes"] = _classes(db, net)
+    chosen = _told_engine(engine, asked, of_engine)
+    if "seed" in engine_parameters(engine):
+        chosen["seed"] = asked["seed"]
+    say(f"fitting the {engine} engine")
+    try:
+        with listening(say):
+            return network.fit(net, engine=engine, model=asked["model"], **chosen), chosen
+    except ModuleNotFoundError as error:
+        raise _not_installed(engine, error) from None
 
 
 def _classes(db: EvidenceBase, net: Network) -> dict[str, str]:
@@ -487,13 +534,7 @@ def planned_options(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def planned_pairwise(db: EvidenceBase, row: Mapping[str, Any]) -> PairwiseFit:
     """Fit a pairwise analysis of the plan, without what a run adds."""
-    from analysis import pairwise
-
-    given = planned_options(row)
-    del given["analysis"]
-    asked, of_fit = settle("pairwise", given)
-    _priors(of_fit, asked, planned=True)
-    return pairwise.fit(db, **{name: asked[name] for name in _OF_PAIRWISE}, **of_fit)
+    return cast("PairwiseFit", fitted(db, "pairwise", planned_options(row))[0])
 
 
 def planned_network(db: EvidenceBase, row: Mapping[str, Any]) -> Network:

@@ -26,6 +26,7 @@ COMMANDS = {
     "catalog": "evidence.commands.ask:catalog",
     "pool": "evidence.commands.analyses:pool",
     "nma": "evidence.commands.analyses:nma",
+    "plot": "evidence.commands.plotting:plot",
     "analyse": "evidence.commands.analyses:analyse",
     "audit": "evidence.commands.claims:audit",
     "trace": "evidence.commands.ask:trace",

@@ -1,7 +1,7 @@
 """Every chart by name: which function draws it, what it shows, and which rows it needs.
 
 This is the only list of charts: the face of `analysis.charts` and the gallery read it. The gallery draws each
-by the function of its name, with an underscore before, in `gallery.drawings`.
+on a bundled review (`gallery.drawings`), through the function of its name in the room `analysis.plot`.
 """
 
 from __future__ import annotations
@@ -26,12 +26,21 @@ class Entry:
         What a reader sees.
     rows : str
         Which rows it draws.
+    room : str
+        Module of `analysis.plot` whose function of that name makes these rows.
+    of : tuple of {"pairwise", "network", "review"}
+        What it is a picture of: an analysis of these kinds, or a review as a whole.
+    engines : tuple of str
+        Engines that have its rows, the one that is taken where none is asked for first; empty for all.
     """
 
     name: str
     module: str
     shows: str
     rows: str
+    room: str = "whole"
+    of: tuple[str, ...] = ("review",)
+    engines: tuple[str, ...] = ()
 
     @property
     def function(self) -> Callable[..., Any]:
@@ -45,85 +54,201 @@ CHARTS: dict[str, Entry] = {
         Entry(
             "forest",
             "forests",
-            "A pairwise meta-analysis: studies, arms, weights, subgroups, pooled effects, prediction "
-            "interval",
-            "result_weight with contrast and measurement_standard, result_estimate, result_heterogeneity",
+            "A pairwise meta-analysis: studies, arms, weights, subgroups, pooled effects, prediction",
+            "result_contrast, result_weight, result_estimate, result_heterogeneity",
+            "pairwise",
+            ("pairwise",),
         ),
         Entry(
             "network_forest",
             "network_forests",
             "Every treatment of a network against the reference, best first",
             "result_estimate, result_ranking",
+            "network",
+            ("network",),
         ),
         Entry(
             "summary_forest",
             "summaries",
             "The main effects at a glance: an answer's picture",
-            "result_estimate, or result_weight with result_estimate",
+            "result_estimate",
+            "network",
+            ("network",),
         ),
-        Entry("leave_one_out", "one_by_one", "The pooled effect without each study", "result_leave_one_out"),
+        Entry(
+            "leave_one_out",
+            "one_by_one",
+            "The pooled effect without each study",
+            "result_leave_one_out",
+            "network",
+            ("pairwise", "network"),
+        ),
         Entry(
             "cumulative",
             "one_by_one",
             "The pooled effect as studies are added",
-            "result_leave_one_out's columns",
+            "PairwiseFit.cumulative()",
+            "pairwise",
+            ("pairwise",),
         ),
-        Entry("node_split", "network_forests", "Direct against indirect evidence", "result_inconsistency"),
+        Entry(
+            "node_split",
+            "network_forests",
+            "Direct against indirect evidence",
+            "result_inconsistency",
+            "network",
+            ("network",),
+        ),
         Entry(
             "prior_sensitivity",
             "network_forests",
             "Effects under other priors",
-            "result_sensitivity, one row an effect",
+            "ExactFit.prior_sensitivity()",
+            "bayesian",
+            ("network",),
+            ("exact",),
         ),
-        Entry("funnel", "funnels", "Small-study effects, with contours of significance", "result_weight"),
+        Entry(
+            "funnel",
+            "funnels",
+            "Small-study effects, with contours of significance",
+            "result_contrast",
+            "pairwise",
+            ("pairwise",),
+        ),
         Entry(
             "comparison_adjusted_funnel",
             "funnels",
             "Small-study effects in a network, order of treatments stated",
-            "contrast_network with the direct rows of result_estimate",
+            "result_contrast with the direct rows of result_estimate",
+            "network",
+            ("network",),
         ),
         Entry(
             "network_diagram",
             "network",
             "Who was compared with whom",
-            "network_node, network_edge, network_arm",
+            "run_node, run_edge, result_contrast",
+            "network",
+            ("network",),
         ),
-        Entry("league", "leagues", "Every pair of treatments, one or two outcomes", "result_estimate"),
         Entry(
-            "rankogram", "ranks", "The probability of every rank", "result_rank_probability, result_ranking"
+            "league",
+            "leagues",
+            "Every pair of treatments, one or two outcomes",
+            "result_estimate",
+            "network",
+            ("network",),
+        ),
+        Entry(
+            "rankogram",
+            "ranks",
+            "The probability of every rank",
+            "result_rank_probability, result_ranking",
+            "ranking",
+            ("network",),
         ),
         Entry(
             "cumulative_ranking",
             "ranks",
             "Cumulative ranking curves",
             "result_rank_probability, result_ranking",
+            "ranking",
+            ("network",),
         ),
-        Entry("rank_heat_plot", "ranks", "Ranking across outcomes", "result_ranking of several runs"),
-        Entry("net_heat", "inconsistency", "Which designs drive inconsistency", "NetworkFit.net_heat()"),
+        Entry(
+            "rank_heat_plot",
+            "ranks",
+            "Ranking across outcomes",
+            "result_ranking of several runs, or published_ranking",
+            "ranking",
+        ),
+        Entry(
+            "net_heat",
+            "inconsistency",
+            "Which designs drive inconsistency",
+            "NetworkFit.net_heat()",
+            "network",
+            ("network",),
+            ("frequentist",),
+        ),
         Entry(
             "contributions",
             "inconsistency",
             "What each estimate rests on",
-            "result_weight, or contributions()",
+            "result_weight, or NetworkFit.contributions()",
+            "network",
+            ("network",),
         ),
-        Entry("leverage", "inconsistency", "Studies that fit badly or pull hard", "result_fit by study"),
+        Entry(
+            "leverage",
+            "inconsistency",
+            "Studies that fit badly or pull hard",
+            "result_fit by study",
+            "bayesian",
+            ("network",),
+            ("exact", "counts", "mcmc"),
+        ),
         Entry(
             "posterior_density",
             "posteriors",
             "Posterior densities, with priors",
-            "value and density by parameter",
+            "densities of ExactFit.effect()",
+            "bayesian",
+            ("network",),
+            ("exact",),
         ),
-        Entry("trace", "posteriors", "Chains of a simulation", "draws by parameter and chain"),
-        Entry("rank_trace", "posteriors", "Whether chains explore alike", "draws by parameter and chain"),
-        Entry("psrf", "posteriors", "Convergence by iteration", "result_convergence"),
-        Entry("bubble", "diagnostics", "A meta-regression on one number", "MetaRegression.bubble()"),
+        Entry(
+            "trace",
+            "posteriors",
+            "Chains of a simulation",
+            "draws by parameter and chain",
+            "bayesian",
+            ("network",),
+            ("exact", "mcmc"),
+        ),
+        Entry(
+            "rank_trace",
+            "posteriors",
+            "Whether chains explore alike",
+            "draws by parameter and chain",
+            "bayesian",
+            ("network",),
+            ("exact", "mcmc"),
+        ),
+        Entry(
+            "psrf",
+            "posteriors",
+            "Convergence by iteration",
+            "result_convergence",
+            "bayesian",
+            ("network",),
+            ("exact", "mcmc"),
+        ),
+        Entry(
+            "bubble",
+            "diagnostics",
+            "A meta-regression on one number",
+            "MetaRegression.bubble()",
+            "pairwise",
+            ("pairwise",),
+        ),
         Entry(
             "baujat",
             "diagnostics",
             "Studies that add heterogeneity and move the result",
             "PairwiseFit.baujat()",
+            "pairwise",
+            ("pairwise",),
         ),
-        Entry("gosh", "diagnostics", "The meta-analysis of many subsets", "PairwiseFit.gosh()"),
+        Entry(
+            "gosh",
+            "diagnostics",
+            "The meta-analysis of many subsets",
+            "PairwiseFit.gosh()",
+            "pairwise",
+            ("pairwise",),
+        ),
         Entry("traffic_light", "appraisal", "Risk of bias by study", "rob_traffic_light"),
         Entry("rob_summary", "appraisal", "Risk of bias by item", "rob_summary"),
         Entry("evidence_map", "appraisal", "How much evidence there is on what", "network_node"),

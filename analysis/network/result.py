@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -379,6 +379,40 @@ class NetworkFit(ABC):
     def notes(self) -> pd.DataFrame:
         """List what was decided on the way and what to keep in mind."""
         return tables.notes(self)
+
+    # --- pictures -------------------------------------------------------------------------------------------
+
+    def plot(self, kind: str = "network_forest", **options: Any) -> Any:
+        """Draw a chart of this network.
+
+        Parameters
+        ----------
+        kind : str
+            network_forest, network_diagram, league, rankogram and the others of `analysis.charts.registry`
+            that are of a network.
+        **options
+            Those of the chart's function in `analysis.plot`.
+
+        Returns
+        -------
+        altair chart
+            Shown as it is in a notebook; `analysis.charts.save` writes it to files.
+
+        Raises
+        ------
+        CallError
+            If there is no such chart or option.
+        RefusedError
+            If there is nothing to draw, or the engine has no rows of it.
+        """
+        from analysis import plot
+
+        return plot.of_fit(self, kind, **options)
+
+    def _repr_html_(self) -> str:
+        from analysis import plot
+
+        return plot.as_html(self)
 
     # --- what an engine owes --------------------------------------------------------------------------------
 

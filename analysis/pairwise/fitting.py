@@ -415,6 +415,45 @@ class PairwiseFit:
         """
         return effects.funnel(self)
 
+    # --- pictures -------------------------------------------------------------------------------------------
+
+    def plot(self, kind: str = "forest", **options: Any) -> Any:
+        """Draw a chart of this analysis.
+
+        Parameters
+        ----------
+        kind : str
+            forest, leave_one_out, cumulative, funnel, bubble, baujat or gosh.
+        **options
+            Those of the chart's function in `analysis.plot`: by of cumulative, terms of bubble, subsets of
+            gosh.
+
+        Returns
+        -------
+        altair chart
+            Shown as it is in a notebook; `analysis.charts.save` writes it to files.
+
+        Raises
+        ------
+        CallError
+            If there is no such chart or option.
+        RefusedError
+            If there is nothing to draw.
+
+        Examples
+        --------
+        >>> meta.plot("funnel").usermeta["evidence"]["title"]
+        'HbA1c: Metformin versus Placebo, funnel plot'
+        """
+        from analysis import plot
+
+        return plot.of_fit(self, kind, **options)
+
+    def _repr_html_(self) -> str:
+        from analysis import plot
+
+        return plot.as_html(self)
+
     # --- all of these, and moderators -----------------------------------------------------------------------
 
     def sensitivity(

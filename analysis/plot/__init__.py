@@ -5,6 +5,7 @@ The command ``evidence plot``, ``fit.plot``, the gallery and the sections of the
 
 from __future__ import annotations
 
+from analysis.plot.asking import entry, of_base, of_fit
 from analysis.plot.bayesian import (
     leverage,
     posterior_density,
@@ -14,6 +15,7 @@ from analysis.plot.bayesian import (
     spelled,
     trace,
 )
+from analysis.plot.markup import as_html
 from analysis.plot.network import (
     comparison_adjusted_funnel,
     contributions,
@@ -25,11 +27,19 @@ from analysis.plot.network import (
     network_forest,
     node_split,
     planned_order,
+    summary_forest,
 )
 from analysis.plot.pairwise import baujat, bubble, cumulative, forest, funnel, gosh, spelled_levels
-from analysis.plot.ranking import cumulative_ranking, published_ranking, rank_heat_plot, rankogram
+from analysis.plot.ranking import (
+    cumulative_ranking,
+    published_ranking,
+    rank_heat_plot,
+    rankogram,
+    ranks_across,
+)
 from analysis.plot.subject import NothingToDrawError, Subject
 from analysis.plot.whole import (
+    Whole,
     appraised,
     evidence_map,
     missing_data_map,
@@ -41,13 +51,16 @@ from analysis.plot.whole import (
 __all__ = [
     "NothingToDrawError",
     "Subject",
+    "Whole",
     "appraised",
+    "as_html",
     "baujat",
     "bubble",
     "comparison_adjusted_funnel",
     "contributions",
     "cumulative",
     "cumulative_ranking",
+    "entry",
     "evidence_map",
     "forest",
     "funnel",
@@ -61,6 +74,8 @@ __all__ = [
     "network_diagram",
     "network_forest",
     "node_split",
+    "of_base",
+    "of_fit",
     "planned_order",
     "posterior_density",
     "prior_sensitivity",
@@ -70,9 +85,11 @@ __all__ = [
     "rank_heat_plot",
     "rank_trace",
     "rankogram",
+    "ranks_across",
     "rob_summary",
     "spelled",
     "spelled_levels",
+    "summary_forest",
     "trace",
     "traffic_light",
 ]

@@ -41,7 +41,13 @@ def leverage(subject: Subject) -> Any:
     return charts.leverage(_frame(rows), title=tr("{outcome}: leverage plot", outcome=subject.effect.outcome))
 
 
-def prior_sensitivity(subject: Subject, *, most: int = 3) -> Any:
+def prior_sensitivity(
+    subject: Subject,
+    *,
+    tau_priors: Sequence[str] = (),
+    effect_prior_sds: Sequence[float] = (),
+    most: int = 3,
+) -> Any:
     """Draw the effects of the first treatments against the reference under other priors of tau."""
     fit = _exact(subject, "fits under other priors")
     effect, reference = subject.effect, str(subject.run.reference)
@@ -50,7 +56,7 @@ def prior_sensitivity(subject: Subject, *, most: int = 3) -> Any:
     names = sorted(names, key=lambda t: ranked.get(t) or 0.0)[:most]
     pairs = {f"{t} versus {reference}": t for t in names}
     rows: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in records(fit.prior_sensitivity()):
+    for row in records(fit.prior_sensitivity(tau_priors, effect_prior_sds)):
         kind, _, pair = row["quantity"].partition(": ")
         if pair in pairs:
             about = {"scenario": row["item"], "treatment": pairs[pair], "versus": reference}

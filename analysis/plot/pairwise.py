@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from analysis import charts
@@ -145,17 +146,26 @@ def cumulative(subject: Subject, *, by: str = "year") -> Any:
     )
 
 
-def bubble(subject: Subject, *, term: str = "year") -> Any:
-    """Draw a meta-regression on one number."""
-    studies, line = subject.pairwise_fit.meta_regression(term).bubble(term)
+def bubble(
+    subject: Subject, *, terms: Sequence[str] = ("year",), reference_levels: Mapping[str, str] | None = None
+) -> Any:
+    """Draw a meta-regression on one number, the first of its terms; the others are at their means."""
+    regression = subject.pairwise_fit.meta_regression(*terms, reference_levels=reference_levels)
+    studies, line = regression.bubble(terms[0])
     names = subject.review.studies
-    named = term.replace("_", " ")
+    named = terms[0].replace("_", " ")
+    title = tr(
+        "{comparison}, {measure} by {covariate}",
+        comparison=heading(subject),
+        measure=subject.effect.name.lower(),
+        covariate=named,
+    )
     return charts.bubble(
         studies.assign(label=[names.get(study, study) for study in studies["study"]]),
         line,
         effect=subject.effect,
         covariate=named[:1].upper() + named[1:],
-        title=f"{heading(subject)}, {subject.effect.name.lower()} by {named}",
+        title=title,
     )
 
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from analysis import charts
 from analysis.charts.base.theme import missing, records
-from analysis.described import Described
 from analysis.language.catalog import marked, tr
 from analysis.plot.subject import NothingToDrawError, Subject
+from analysis.plot.whole import Whole
 from evidence import facts
-
-if TYPE_CHECKING:
-    from evidence.query import EvidenceBase
-
 
 PUBLISHED = (
     "select ranking.* from published_ranking as ranking inner join outcome using (outcome)"
@@ -51,7 +47,26 @@ def _of_ranks(subject: Subject, draw: Any, title: str) -> Any:
     )
 
 
-def rank_heat_plot(subjects: Sequence[Subject]) -> Any:
+def rank_heat_plot(whole: Whole) -> Any:
+    """Draw the rankings of the plan's networks, one column an outcome; else those that are printed."""
+    from analysis import plan
+    from evidence import results
+
+    db = whole.db
+    rows = db.rows("select * from plan where kind = 'network' order by position")
+    if len({row["outcome"] for row in rows}) < 2:
+        return published_ranking(whole)
+    kept = {run["analysis"] for run in results.listing(db)}
+    subjects = []
+    for row in rows:
+        if row["analysis"] in kept:
+            subjects.append(Subject(results.read(db, row["analysis"]), whole.review))
+        else:
+            subjects.append(Subject.of(plan.fitted(db, "network", plan.planned_options(row))[0]))
+    return ranks_across(subjects)
+
+
+def ranks_across(subjects: Sequence[Subject]) -> Any:
     """Draw the rankings of several networks, one column an outcome."""
     rows = [
         row | {"outcome": subject.run.outcome}
@@ -74,16 +89,16 @@ def rank_heat_plot(subjects: Sequence[Subject]) -> Any:
     )
 
 
-def published_ranking(db: EvidenceBase, review: Described) -> Any:
+def published_ranking(whole: Whole) -> Any:
     """Draw the ranking that printed league tables imply."""
-    rows = db.kept_rows(PUBLISHED)
+    rows = whole.db.kept_rows(PUBLISHED)
     if len({row["outcome"] for row in rows}) < 2:
         raise NothingToDrawError("A rank heat plot takes networks of two outcomes or more in the plan.")
     import pandas as pd
 
     return charts.rank_heat_plot(
         pd.DataFrame(rows),
-        labels=review.treatments,
-        outcomes=review.outcomes,
+        labels=whole.review.treatments,
+        outcomes=whole.review.outcomes,
         title=tr("Ranking that the printed league tables imply"),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from analysis import charts
@@ -10,6 +11,7 @@ from analysis.charts.base.theme import missing
 from analysis.described import Described
 from analysis.language.catalog import tr
 from analysis.plot.subject import NothingToDrawError
+from evidence.errors import CallError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,12 +26,32 @@ _LIGHTS = (
     "order by study.year nulls last, study.label, position"
 )
 
-Appraised = list[tuple[str, str | None]]
+ANY = "any outcome"
+"""In place of an outcome, or of none: the only one that studies were judged for."""
 
 
-def prisma_flow(db: EvidenceBase) -> Any:
+@dataclass(frozen=True)
+class Whole:
+    """A review as a whole, to draw.
+
+    Attributes
+    ----------
+    db : EvidenceBase
+    review : Described
+    """
+
+    db: EvidenceBase
+    review: Described
+
+    @classmethod
+    def of(cls, db: EvidenceBase) -> Whole:
+        """Make it of an evidence base."""
+        return cls(db, Described.read(db))
+
+
+def prisma_flow(whole: Whole) -> Any:
     """Draw the flow diagram."""
-    flow = db.kept_rows(FLOW)
+    flow = whole.db.kept_rows(FLOW)
     if len(flow) < 2:
         raise NothingToDrawError(
             "No records, screening decisions or flow counts were entered (records.csv, screening.csv, "
@@ -38,52 +60,78 @@ def prisma_flow(db: EvidenceBase) -> Any:
     return charts.prisma_flow(_frame(flow))
 
 
-def appraised(db: EvidenceBase) -> Appraised:
+def appraised(whole: Whole) -> list[tuple[str, str | None]]:
     """Tools by which studies were judged, each with its outcomes (None: the whole study)."""
-    found = dict.fromkeys((row["tool"], row["outcome"]) for row in db.kept_rows(_LIGHTS))
+    found = dict.fromkeys((row["tool"], row["outcome"]) for row in whole.db.kept_rows(_LIGHTS))
     tools = list(dict.fromkeys(tool for tool, _ in found))
     return [pair for tool in tools for pair in found if pair[0] == tool]
 
 
+def _judged(whole: Whole, tool: str | None, outcome: str | None = ANY) -> tuple[str, str | None]:
+    """Find the only tool and outcome of those that there are."""
+    every = appraised(whole)
+    if not every:
+        raise NothingToDrawError("No risk-of-bias judgement was entered in the review folder.")
+    wanted = [pair for pair in every if tool in (None, pair[0]) and outcome in (ANY, pair[1])]
+    if len(wanted) == 1:
+        return wanted[0]
+    listed = "; ".join(t if o is None else f"{t} for {o}" for t, o in wanted or every)
+    raise CallError(f"Which judgements: {listed}? Name --tool and, where there are several, --outcome.")
+
+
 def traffic_light(
-    db: EvidenceBase, review: Described, tool: str, outcome: str | None = None, *, palette: str = "color"
+    whole: Whole, *, tool: str | None = None, outcome: str | None = ANY, palette: str = "color"
 ) -> Any:
     """Draw risk of bias by study, of one tool and one outcome (None: the whole study)."""
-    judged = [row for row in db.kept_rows(_LIGHTS) if (row["tool"], row["outcome"]) == (tool, outcome)]
-    about = tool if outcome is None else f"{tool}, {review.outcomes.get(outcome, outcome)}"
+    tool, outcome = _judged(whole, tool, outcome)
+    rows = whole.db.kept_rows(_LIGHTS)
+    judged = [row for row in rows if (row["tool"], row["outcome"]) == (tool, outcome)]
+    about = tool if outcome is None else f"{tool}, {whole.review.outcomes.get(outcome, outcome)}"
     title = tr("Risk of bias by study ({tool})", tool=about)
-    return charts.traffic_light(_frame(judged), labels=review.studies, palette=palette, title=title)
+    return charts.traffic_light(_frame(judged), labels=whole.review.studies, palette=palette, title=title)
 
 
-def rob_summary(db: EvidenceBase, tool: str, *, weighted: bool = False, palette: str = "color") -> Any:
+def rob_summary(
+    whole: Whole, *, tool: str | None = None, weighted: bool = False, palette: str = "color"
+) -> Any:
     """Draw risk of bias by item, of one tool; with `weighted` each study counts by its participants."""
-    rows = db.kept_rows("select * from rob_summary order by tool, position")
-    some = [row for row in rows if row["tool"] == tool]
+    tools = list(dict.fromkeys(known for known, _ in appraised(whole)))
+    if tool is None and len(tools) != 1:
+        tool, _ = _judged(whole, tool)
+    rows = whole.db.kept_rows("select * from rob_summary order by tool, position")
+    some = [row for row in rows if row["tool"] == (tool or tools[0])]
+    if not some:
+        raise CallError(f"No study was judged by {tool!r}; tools: {', '.join(tools)}.")
     if weighted and all(row["weighted_share"] is None for row in some):
         raise NothingToDrawError("No study has a number of participants that could weigh its judgement.")
     return charts.rob_summary(_frame(some), weighted=weighted, palette=palette)
 
 
-def evidence_map(db: EvidenceBase, review: Described, planned: Iterable[tuple[str, str]]) -> Any:
+def evidence_map(whole: Whole, *, planned: Iterable[tuple[str, str]] | None = None) -> Any:
     """Draw how much evidence there is on which treatment and outcome, as far as it is planned."""
+    if planned is None:
+        rows = whole.db.rows("select distinct outcome, measure from plan")
+        planned = [(row["outcome"], row["measure"]) for row in rows]
     wanted = set(planned)
     # Of the whole review: where there is evidence, whatever a run restricts itself to.
     nodes = [
         row
-        for row in db.rows("select * from network_node order by n_studies desc, outcome, measure, treatment")
+        for row in whole.db.rows(
+            "select * from network_node order by n_studies desc, outcome, measure, treatment"
+        )
         if (row["outcome"], row["measure"]) in wanted
     ]
     largest = {(row["outcome"], row["treatment"]): row for row in reversed(nodes)}
     if len({row["outcome"] for row in nodes}) < 2:
         raise NothingToDrawError("An evidence map takes two outcomes or more with contrasts in the plan.")
     return charts.evidence_map(
-        _frame(largest.values()), treatments=review.treatments, outcomes=review.outcomes
+        _frame(largest.values()), treatments=whole.review.treatments, outcomes=whole.review.outcomes
     )
 
 
-def missing_data_map(db: EvidenceBase, review: Described) -> Any:
+def missing_data_map(whole: Whole) -> Any:
     """Draw what became of each study's data on each outcome."""
-    status = db.frame(
+    status = whole.db.frame(
         """
         with reading as (
             select measurement.study, measurement.outcome,
@@ -109,7 +157,7 @@ def missing_data_map(db: EvidenceBase, review: Described) -> Any:
     )
     if not len(status) or all(missing(value) or value == "not reported" for value in status["status"]):
         raise NothingToDrawError("No study has a measurement or a reported contrast.")
-    return charts.missing_data_map(status, labels=review.studies, outcomes=review.outcomes)
+    return charts.missing_data_map(status, labels=whole.review.studies, outcomes=whole.review.outcomes)
 
 
 def _frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from analysis.charts.base.effect import Effect
 from analysis.described import Described
 from analysis.plot.reading import arm_names
 from analysis.plot.subject import Subject
+from analysis.plot.whole import Whole
 from analysis.report.links import Links, readings
 from evidence import results
 from evidence.checking.audit import run_audits
@@ -159,6 +160,11 @@ class Material:
     def subject(self, run: Run, links: Links | None = None) -> Subject:
         """Give a run as what its pictures are drawn from, its numbers and studies linked where asked for."""
         return Subject(run, self.described, anchors=links, counted=(self.nodes(run), self.edges(run)))
+
+    @cached_property
+    def whole(self) -> Whole:
+        """Give the review as a whole as what its pictures are drawn from."""
+        return Whole(self.db, self.described)
 
     def effect(self, run: Run) -> Effect:
         """Say what a run estimates."""

@@ -13,6 +13,7 @@ import click
 from evidence.commands.options import FILE, SAVE, F, Grouped, example, options_of_analysis
 from evidence.commands.progress import status
 from evidence.errors import CallError
+from evidence.folder.options import ALL_OUTCOMES
 
 if TYPE_CHECKING:
     from evidence.results import Run
@@ -69,7 +70,7 @@ def pool(file: str, form: str, table: str | None, save: bool, tau2: str, **optio
     with status() as say, open_base(file) as db:
         run = run_pairwise(
             db,
-            tau2=_number(tau2),
+            tau2=number_of(tau2),
             progress=say,
             printed=form == "table" and not save,
             **given,
@@ -105,18 +106,15 @@ def nma(
 ) -> None:
     """Run a network meta-analysis."""
     from analysis.plan import run_network
-    from evidence.folder.options import ALL_OUTCOMES
     from evidence.opening import open as open_base
 
     _refuse_table(table, form)
-    words = {word.strip() for word in model.split(",")}
-    both = words in ({"both"}, {"common", "random"})
     with status() as say, open_base(file) as db:
         run = run_network(
             db,
-            model="both" if both else model,
-            treatments=ALL_OUTCOMES if treatments == (ALL_OUTCOMES,) else list(treatments) or None,
-            tau2=None if tau2 is None else _number(tau2),
+            model=model_of(model),
+            treatments=treatments_of(treatments),
+            tau2=None if tau2 is None else number_of(tau2),
             progress=say,
             printed=form == "table" and not save,
             **options,
@@ -160,7 +158,18 @@ def analyse(file: str) -> None:
         sys.exit(1)
 
 
-def _number(text: str) -> str | float:
+def model_of(text: str) -> str:
+    """Read a model, or both of them with a comma between."""
+    words = {word.strip() for word in text.split(",")}
+    return "both" if words in ({"both"}, {"common", "random"}) else text
+
+
+def treatments_of(given: tuple[str, ...]) -> list[str] | str | None:
+    """Read the treatments of a network: a list, the words for those of all outcomes, or none for all."""
+    return ALL_OUTCOMES if given == (ALL_OUTCOMES,) else list(given) or None
+
+
+def number_of(text: str) -> str | float:
     """Read a number where one is given in place of a method's name."""
     try:
         return float(text)

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from evidence.folder import further
-from evidence.folder.options import HEADINGS, OPTIONS, OUTPUT, Flag, Kind, Option, heading, options_of
+from evidence.folder.options import (
+    BOTH,
+    HEADINGS,
+    OPTIONS,
+    OUTPUT,
+    Flag,
+    Kind,
+    Option,
+    heading,
+    options_of,
+)
 
 if TYPE_CHECKING:
     from evidence.query import EvidenceBase
@@ -39,8 +49,11 @@ FILE = click.argument("file", metavar="FILE")
 _TYPES: dict[type, Any] = {str: click.STRING, float: click.FLOAT, int: click.IntRange(min=0)}
 
 
-def declared(name: str, kind: Kind) -> Callable[[F], F]:
-    """Make the option of a command from what an option of an analysis declares."""
+def declared(name: str, kind: Kind, *, needed: bool = True) -> Callable[[F], F]:
+    """Make the option of a command from what an option of an analysis declares.
+
+    Where it is not `needed`, it has no default: what is not given is said elsewhere.
+    """
     option = OPTIONS[name]
     flag = option.flag_of(kind)
     if flag is None:
@@ -48,8 +61,10 @@ def declared(name: str, kind: Kind) -> Callable[[F], F]:
     if flag.each:
         return _words_with_flags(option, flag)
     default = option.default if flag.default is ... else flag.default
-    spelled = flag.name.split() if flag.name else [_spelled(option.name)]
-    settings: dict[str, Any] = {"help": flag.help, "metavar": flag.metavar, "required": flag.required}
+    default = default if needed else None
+    spelled = _names(option, flag)
+    required = flag.required and needed
+    settings: dict[str, Any] = {"help": flag.help, "metavar": flag.metavar, "required": required}
     if option.typed in (list, dict):
         settings |= {"multiple": True, "callback": _pairs if option.typed is dict else None}
         settings |= {"type": _Pair(option.values) if option.typed is dict else _TYPES[option.values]}
@@ -82,6 +97,10 @@ class Grouped(click.Command):
             known = next((option.name for option in OPTIONS.values() if option.takes == name), name)
             found[heading("sensitivity" if name.startswith("sensitivity_") else known)].append(one)
         return {title: options for title, options in found.items() if options}
+
+
+def _names(option: Option, flag: Flag) -> list[str]:
+    return flag.name.split() if flag.name else [_spelled(option.name)]
 
 
 def _spelled(name: str) -> str:
@@ -149,6 +168,36 @@ def options_of_analysis(kind: Kind) -> Callable[[F], F]:
         return function
 
     return decorate
+
+
+_NOT_DRAWN = frozenset(
+    {
+        "sensitivity", "predictor", "anyway", "side", "selection_step", "selection_direction", "permutations",
+        "at", "contribution_method", "margin", "league", "chains", "node_split", "split_method",
+        "leave_one_out",
+    }
+)  # fmt: skip
+"""Options that say which rows an analysis makes or prints: no picture of it changes with them."""
+
+
+def options_of_pictures(function: F) -> F:
+    """Give a command the options of both kinds of analysis that pictures show, none of them needed.
+
+    An option that the kinds spell alike is given once, a list before a single value.
+    """
+    chosen: dict[str, Kind] = {}
+    taken: set[str] = set()
+    every = [option for option in options_of() if option.name not in _NOT_DRAWN]
+    for option in sorted(every, key=lambda option: option.typed is not list):
+        kind = next((kind for kind in BOTH if option.flag_of(kind)), None)
+        flag = kind and option.flag_of(kind)
+        if kind and flag and not taken & set(_names(option, flag)):
+            chosen[option.name] = kind
+            taken |= set(_names(option, flag))
+    for option in reversed(every):
+        if option.name in chosen:
+            function = declared(option.name, chosen[option.name], needed=False)(function)
+    return function
 
 
 WHERE = declared("where", "network")

@@ -112,7 +112,7 @@ def export(file: str, directory: Path, formats: tuple[str, ...], **conditions: s
 )
 def gallery(directory: Path) -> None:
     """Draw every chart on the bundled reviews, on one page and as files."""
-    from analysis.charts.gallery import write
+    from analysis.plot.gallery import write
 
     with status() as say:
         path = write(directory, progress=say)

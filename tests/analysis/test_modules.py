@@ -16,8 +16,12 @@ FACES = {"evidence"}
 """Packages whose ``__init__`` gives names of modules within on demand: whoever imports these imports it."""
 MAY_ASK = ("evidence.commands.", "evidence.exporters")
 """Where the database side asks the statistics side, when it is called: commands, formats of other programs."""
-UPWARDS = {("analysis.pairwise.fitting", "analysis.network")}
-"""What a method of a package hands on to one above it, when it is called: `PairwiseFit.bayes`."""
+UPWARDS = {
+    ("analysis.pairwise.fitting", "analysis.network"),
+    ("analysis.pairwise.fitting", "analysis.plot"),
+    ("analysis.network.result", "analysis.plot"),
+}
+"""What a method of a package hands on to one above it, when it is called: `PairwiseFit.bayes`, `plot`."""
 PLACE = re.compile(r"((?:evidence|analysis)(?:\.\w+)+)(?::\w+)?")
 
 

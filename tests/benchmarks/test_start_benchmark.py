@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
+from tempfile import gettempdir
 
 import numpy as np
 import pytest
@@ -32,6 +34,7 @@ POOL = (
 COMMANDS = {
     "pool": POOL,
     "nma": ("nma", "smoking", "--outcome", "cessation", "--measure", "OR"),
+    "plot": ("plot", "smoking", "forest", "-o", str(Path(gettempdir()) / "forest.svg")),
     "check": ("check", "smoking"),
     "sql": ("sql", "diabetes", "select count(*) from contrast"),
 }

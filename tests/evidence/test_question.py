@@ -513,8 +513,8 @@ ANALYSED = {
 }  # fmt: skip
 HONEST = {
     # Not an analysis: figures of coverage, provenance, simulation.
-    "analysis/charts/gallery/drawings.py", "analysis/recipes/query_and_export.py",
-    "analysis/report/sections/closing.py", "analysis/report/links.py", "analysis/report/sections/opening.py",
+    "analysis/plot/whole.py", "analysis/recipes/query_and_export.py",
+    "analysis/report/sections/closing.py", "analysis/report/links.py",
     "evidence/folder/simulate.py", "evidence/trace.py",
     # Names what a format has no place for.
     "evidence/exporters/ways_back.py",

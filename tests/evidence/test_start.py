@@ -86,6 +86,25 @@ def test_pooling_asks_each_question_once_and_few_of_them():
     assert asked == different
 
 
+def test_the_first_forest_plot_loads_and_asks_little(tmp_path):
+    picture = ("plot", "smoking", "forest", "-o", str(tmp_path / "forest.svg"))
+    loaded, asked, different = run(*picture, count=True)
+    assert loaded <= {
+        "altair",
+        "jinja2",
+        "duckdb",
+        "rich",
+        "numpy",
+        "pandas",
+        "scipy",
+        "scipy.special",
+        "scipy.linalg",
+        "vl_convert",
+    }
+    assert 10 < asked <= 40
+    assert asked == different
+
+
 def test_what_is_put_off_at_the_start_is_there_when_it_is_asked_for():
     code = (
         "from evidence.system.start import start_light; start_light(); start_light()\n"

@@ -58,7 +58,7 @@ def _doses(material: Material) -> dict[str, str]:
 def selection_section(material: Material) -> Section:
     """Draw the flow diagram, list the searches, and say how far two screeners agreed."""
     section = Section("selection", tr("Study selection"))
-    section.blocks += drawn("prisma-flow", lambda: plot.prisma_flow(material.db))
+    section.blocks += drawn("prisma-flow", lambda: plot.prisma_flow(material.whole))
     flow = material.db.kept_rows(FLOW)
     if flow and not section.blocks:
         n = flow[0]["n"]
@@ -95,10 +95,10 @@ def selection_section(material: Material) -> Section:
 def risk_of_bias_section(material: Material, links: Links) -> Section:
     """Draw risk of bias by study and by item, in both palettes."""
     section = Section("risk-of-bias", tr("Risk of bias"))
-    pairs = plot.appraised(material.db)
+    pairs = plot.appraised(material.whole)
     for tool, outcome in pairs:
         light, safe = (
-            plot.traffic_light(material.db, material.described, tool, outcome, palette=palette)
+            plot.traffic_light(material.whole, tool=tool, outcome=outcome, palette=palette)
             for palette in _PALETTES
         )
         section.blocks.append(Figure(stem("risk-of-bias", tool, outcome), light, safe))
@@ -106,7 +106,7 @@ def risk_of_bias_section(material: Material, links: Links) -> Section:
         for weighted, name in ((False, "risk-of-bias-summary"), (True, "risk-of-bias-summary-weighted")):
             try:
                 summary, safe = (
-                    plot.rob_summary(material.db, tool, weighted=weighted, palette=palette)
+                    plot.rob_summary(material.whole, tool=tool, weighted=weighted, palette=palette)
                     for palette in _PALETTES
                 )
             except NothingToDrawError:
@@ -130,7 +130,6 @@ def coverage_section(material: Material) -> Section | None:
         return None
     section = Section("coverage", tr("What was measured"))
     planned = [(run.outcome, run.measure) for run in material.runs]
-    review = material.described
-    section.blocks += drawn("evidence-map", lambda: plot.evidence_map(material.db, review, planned))
-    section.blocks += drawn("missing-data-map", lambda: plot.missing_data_map(material.db, review))
+    section.blocks += drawn("evidence-map", lambda: plot.evidence_map(material.whole, planned=planned))
+    section.blocks += drawn("missing-data-map", lambda: plot.missing_data_map(material.whole))
     return section

@@ -78,9 +78,7 @@ def published_section(material: Material, links: Links) -> Section:
             ),
         )
         section.blocks.append(Figure(stem("published", outcome, measure, "league"), chart))
-    section.blocks += drawn(
-        "published-ranking", lambda: plot.published_ranking(material.db, material.described)
-    )
+    section.blocks += drawn("published-ranking", lambda: plot.published_ranking(material.whole))
     units = {(row["publication"], row["outcome"], row["measure"]): row["unit"] for row in printed}
     section.blocks += _rebuilt(material, units)
     section.blocks += _published_checks(material)

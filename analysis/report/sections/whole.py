@@ -213,5 +213,5 @@ def _several(material: Material, links: Links) -> Section:
     if league is not None:
         section.blocks.append(league)
     networks = [material.subject(run) for run in material.runs if run.kind == "network"]
-    section.blocks += drawn("rank-heat-plot", lambda: plot.rank_heat_plot(networks))
+    section.blocks += drawn("rank-heat-plot", lambda: plot.ranks_across(networks))
     return section

@@ -6,6 +6,7 @@ import math
 import random
 import subprocess
 import sys
+from importlib import import_module
 from itertools import pairwise
 
 import pandas as pd
@@ -15,8 +16,8 @@ from altair.utils.schemapi import debug_mode
 from analysis import charts
 from analysis.charts.base.effect import Effect
 from analysis.charts.flow import prisma_flow
-from analysis.charts.gallery import drawings
 from analysis.charts.registry import CHARTS
+from analysis.plot.gallery import drawings
 
 
 @pytest.fixture(autouse=True)
@@ -177,7 +178,8 @@ def test_the_registry_is_the_list_of_charts_for_the_face_and_the_gallery():
     assert set(EXAMPLES) <= set(CHARTS) <= set(charts.__all__)
     for name, entry in CHARTS.items():
         assert getattr(charts, name) is entry.function
-        assert callable(vars(drawings)[f"_{name}"])
+        assert callable(getattr(import_module(f"analysis.plot.{entry.room}"), name))
+    assert list(drawings.EXAMPLES) == list(CHARTS)
 
 
 def test_to_ask_for_the_list_of_charts_loads_nothing_heavy():

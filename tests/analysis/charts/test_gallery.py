@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.charts import gallery
 from analysis.charts.registry import CHARTS
+from analysis.plot import gallery
 
 pytestmark = pytest.mark.slow
 
@@ -42,8 +42,8 @@ def test_the_overview_shows_network_effects_and_ranking(tmp_path):
 
 def test_the_pictures_that_are_kept_say_what_is_drawn_now(tmp_path):
     from analysis.charts.base.files import specification, svg
-    from analysis.charts.gallery.bench import Bench
-    from analysis.charts.gallery.drawings import draw
+    from analysis.plot.gallery.bench import Bench
+    from analysis.plot.gallery.drawings import draw
 
     kept = sorted(Path(gallery.__file__).parent.glob("*.svg"))
     assert len(kept) > 3

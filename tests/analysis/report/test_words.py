@@ -18,6 +18,7 @@ from analysis.described import Described
 from analysis.pairwise.data.assembly import DEPENDENCE
 from analysis.plot.network import funnel_order
 from analysis.plot.subject import Subject
+from analysis.plot.whole import Whole
 from analysis.report import procedures, words
 from analysis.report.links import Links, as_text
 from analysis.report.sections.answer import counted
@@ -277,7 +278,11 @@ def test_checks_of_our_own_are_not_printed_as_claims_of_a_publication():
         for i, (kind, verdict) in enumerate(verdicts)
     ]
     answer = lambda query: rows if "claim" in query else []  # noqa: E731
-    material = SimpleNamespace(db=SimpleNamespace(rows=answer, kept_rows=answer), called=str, described=None)
+    material = SimpleNamespace(
+        db=SimpleNamespace(rows=answer, kept_rows=answer),
+        called=str,
+        whole=Whole(SimpleNamespace(kept_rows=answer), Described()),
+    )
     claims, said, checks = published_section(material, Links()).blocks
     assert {row["text"] for row in claims.rows} == {"claim 0", "claim 1"}
     assert {row["text"] for row in checks.rows} == {"check 2", "check 3"}

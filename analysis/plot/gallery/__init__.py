@@ -7,9 +7,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from analysis.charts.gallery.bench import Bench
-from analysis.charts.gallery.drawings import draw
 from analysis.charts.registry import CHARTS
+from analysis.plot.gallery.bench import Bench
+from analysis.plot.gallery.drawings import code, command, draw
 from evidence.system import files
 
 Progress = Callable[[str], None]
@@ -110,8 +110,9 @@ def _part(name: str, picture: str) -> str:
     width = 0.75 * float(re.search(r' width="([\d.]+)"', picture)[1])  # type: ignore[index]
     picture = picture.replace("<svg ", f'<svg style="min-width: {width:.0f}px" ', 1)
     return (
-        f'<section id="{name}"><h2>{escape(entry.shows)}</h2><p><code>analysis.charts.{name}</code> draws '
-        f'{escape(entry.rows)}. <a href="{name}.svg">SVG</a> <a href="{name}.png">PNG</a> '
+        f'<section id="{name}"><h2>{escape(entry.shows)}</h2>'
+        f'<pre tabindex="0">{escape(command(name))}\n{escape(code(name))}</pre>'
+        f'<p>Rows: {escape(entry.rows)}. <a href="{name}.svg">SVG</a> <a href="{name}.png">PNG</a> '
         f'<a href="{name}.csv">CSV</a></p><div class="picture" tabindex="0">{picture}</div></section>'
     )
 
@@ -125,12 +126,17 @@ _PAGE = """<!DOCTYPE html>
 body { font: 16px/1.5 "Liberation Sans", Arial, sans-serif; color: #1b1f24; }
 body { margin: 2rem auto; max-width: 74rem; padding: 0 1rem; }
 h2 { font-size: 1.15rem; margin: 2.5rem 0 0.3rem; border-top: 1px solid #d0d7de; padding-top: 1rem; }
+p { overflow-wrap: anywhere; }
+pre { overflow-x: auto; background: #f6f8fa; padding: 0.5rem 0.7rem; font-size: 0.85rem; }
 .picture { overflow-x: auto; }
 .picture svg { max-width: 100%; height: auto; }
 @media print { section { break-inside: avoid; } .picture svg { min-width: 0 !important; max-height: 230mm; } }
 </style></head><body>
 <h1>Gallery of charts</h1>
-<p>Every chart of the package, drawn from the reviews that come with it.</p>
+<p>Every chart of the package, drawn from the reviews that come with it: by the command above each picture, or
+by the line of Python beneath it, after</p>
+<pre>import evidence
+from analysis import plot</pre>
 PARTS
 </body></html>
 """
