@@ -52,6 +52,10 @@ create table plan (
     class_sd_prior text,
     baseline_sd_prior text,
     draws bigint,
+    tau double,
+    tune bigint,
+    max_draws bigint,
+    criterion text,
     absolute text,
     chains boolean not null default false,
     funnel_order text,
@@ -109,6 +113,10 @@ comment on column plan.class_effects is 'Effects of treatments of one class are 
 comment on column plan.class_sd_prior is 'Prior of the standard deviation within classes. As tau_prior, which it is where it is empty.';
 comment on column plan.baseline_sd_prior is 'Prior of the standard deviation of baselines, which are then exchangeable. As tau_prior; engine mcmc; baselines of studies are unrelated where it is empty.';
 comment on column plan.draws is 'Draws of an engine that draws. Whole number; the engine''s own where it is empty.';
+comment on column plan.tau is 'Between-study standard deviation that is taken as known (frequentist, exact). In the outcome''s unit; estimated where it is empty.';
+comment on column plan.tune is 'Draws of each chain that go before and are thrown away (mcmc). Whole number; the engine''s own where it is empty.';
+comment on column plan.max_draws is 'Most draws of each chain, where they do not converge before (mcmc). Whole number; the engine''s own where it is empty.';
+comment on column plan.criterion is 'When chains have converged (mcmc). rank-normalised (Vehtari et al. 2021), or psrf (Brooks and Gelman 1998, up to 1.05); rank-normalised where it is empty.';
 comment on column plan.absolute is 'Baseline at which effects are given as risks, rates or means, too. A number (risk from 0 to 1, rate, or mean in the outcome''s unit), or median: that of the comparator''s arms.';
 comment on column plan.chains is 'The posterior is drawn by Markov chains too, to show how they converge. true or false; engine exact.';
 comment on column plan.funnel_order is 'Order of treatments that gives the comparison-adjusted funnel plot its direction, an earlier minus a later one (for instance newest first), as a JSON list; empty for that of treatments.csv, active treatments first. funnel_order in review.toml.';

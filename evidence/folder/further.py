@@ -52,6 +52,8 @@ OF_ENGINES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("contributions", "paths", "hat", "net_heat", "contribution_method"), ("frequentist",)),
     **dict.fromkeys(("prior_sensitivity", "leave_one_treatment_out"), ("exact",)),
     **dict.fromkeys(("covariates", "slopes", "centre", "slope_prior_sd"), ("exact", "mcmc")),
+    "tau": ("frequentist", "exact"),
+    **dict.fromkeys(("tune", "max_draws", "criterion"), ("mcmc",)),
     **dict.fromkeys(("likelihood", "link"), ("counts", "mcmc")),
     **dict.fromkeys(("class_effects", "class_sd_prior", "baseline_sd_prior"), ("mcmc",)),
 }

@@ -537,6 +537,29 @@ OPTIONS: dict[str, Option] = {
             "Draws of an engine that draws. Whole number; the engine's own where it is empty.",
             typed=int, wrong=_not_counting, of_fit=True,
             flag=Flag("Draws of the engine. Default: its own.", metavar="N")),
+        Option("tau", NETWORK,
+            "Between-study standard deviation that is taken as known (frequentist, exact). In the outcome's "
+            "unit; estimated where it is empty.",
+            typed=float, wrong=_below_zero, of_fit=True,
+            flag=Flag("Take the between-study standard deviation as known (frequentist, exact).",
+                metavar="NUMBER")),
+        Option("tune", NETWORK,
+            "Draws of each chain that go before and are thrown away (mcmc). Whole number; the engine's own "
+            "where it is empty.",
+            typed=int, wrong=_not_counting, of_fit=True,
+            flag=Flag("Draws of each chain that are thrown away first (mcmc). Default: 1000.", metavar="N")),
+        Option("max_draws", NETWORK,
+            "Most draws of each chain, where they do not converge before (mcmc). Whole number; the engine's "
+            "own where it is empty.",
+            typed=int, wrong=_not_counting, of_fit=True,
+            flag=Flag("Most draws of each chain, where they do not converge before (mcmc). Default: 8000.",
+                metavar="N")),
+        Option("criterion", NETWORK,
+            "When chains have converged (mcmc). rank-normalised (Vehtari et al. 2021), or psrf (Brooks and "
+            "Gelman 1998, up to 1.05); rank-normalised where it is empty.",
+            choices=("rank-normalised", "psrf"), of_fit=True,
+            flag=Flag("When chains have converged (mcmc): rank-normalised (R-hat up to 1.01, effective sizes "
+            "of 400), the default, or psrf (up to 1.05).", metavar="NAME", only_choices=True)),
         Option("absolute", BOTH,
             "Baseline at which effects are given as risks, rates or means, too. A number (risk from 0 to 1, "
             "rate, or mean in the outcome's unit), or median: that of the comparator's arms.",
@@ -580,7 +603,7 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     "Model": (
         "engine", "model", "tau2", "ci", "prediction", "tau2_interval", "method", "shared", "dependence",
         "tau_prior", "effect_prior_sd", "likelihood", "link", "class_effects", "class_sd_prior",
-        "baseline_sd_prior", "draws", "seed",
+        "baseline_sd_prior", "tau", "draws", "tune", "max_draws", "criterion", "seed",
     ),
     "Subgroups and meta-regression": (
         "subgroup", "separate_tau2", "moderators", "reference_levels", "permutations", "covariates", "slopes",
