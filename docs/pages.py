@@ -7,7 +7,6 @@ the site is built, or taken from the folder that ``GALLERY`` names (what ``evide
 from __future__ import annotations
 
 import ast
-import inspect
 import os
 import re
 from collections.abc import Iterator
@@ -171,30 +170,19 @@ def agreement() -> str:
 def gallery() -> str:
     """List every chart of the registry with its picture and the line that draws it."""
     from analysis.charts.registry import CHARTS
+    from analysis.plot.gallery.drawings import command
 
     parts = [
-        "# Gallery\n\nEvery chart, drawn from the reviews that come with the package while this page "
-        'was made. They are Altair: `analysis.charts.save(chart, "name", ("svg", "png"))` writes them.\n'
+        "# Gallery\n\nEvery chart, drawn from the reviews that come with the package while this page was "
+        "made, and the line that draws it.\n"
     ]
     for name, entry in CHARTS.items():
         parts.append(
-            f"\n## {entry.shows} {{ #{name} }}\n\n```python\n{call(name)}\n```\n\n"
+            f"\n## {entry.shows} {{ #{name} }}\n\n```sh\n{command(name)}\n```\n\n"
             f"Rows: {_prose(entry.rows)}\n\n"
             f'<div class="chart" markdown>![{entry.shows}](charts/{name}.svg)</div>\n'
         )
     return "".join(parts)
-
-
-def call(name: str) -> str:
-    """Write the call of a chart with what it must be given."""
-    from analysis.charts.registry import CHARTS
-
-    given = [
-        one.name if one.kind is not one.KEYWORD_ONLY else f"{one.name}=..."
-        for one in inspect.signature(CHARTS[name].function).parameters.values()
-        if one.default is one.empty and one.kind is not one.VAR_KEYWORD
-    ]
-    return f"charts.{name}({', '.join(given)})"
 
 
 def pictures() -> dict[str, str]:
@@ -204,7 +192,7 @@ def pictures() -> dict[str, str]:
     if folder := os.environ.get("GALLERY"):
         return {name: (Path(folder) / f"{name}.svg").read_text(encoding="utf-8") for name in CHARTS}
     from analysis.charts.base.files import svg
-    from analysis.charts.gallery import examples
+    from analysis.plot.gallery import examples
     from evidence.system import files
 
     with files.scratch() as scratch:
