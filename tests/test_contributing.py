@@ -159,5 +159,4 @@ def test_worked_examples_work(copy, tmp_path):
     said = run("-c", RUN, given="\n".join(line for line in lines if line.startswith("evidence ")))
     for word in ("studies of that decade", "AS", "predictors", "exponential(0.5)", "studies.csv: year"):
         assert word in said, word
-    said = run("-c", "\n".join(step.code for step in tries if step.kind == "python"))
-    assert "decades.svg" in said
+    assert (tmp_path / "decades.svg").read_text(encoding="utf-8").startswith("<svg")
