@@ -7,6 +7,7 @@ from typing import Any
 
 from analysis.charts.base.effect import Effect
 from analysis.charts.base.theme import count, figures, percent
+from analysis.language.catalog import percent_sign, tr, trn
 from analysis.report import words
 from analysis.report.links import Links, mark
 from analysis.report.material import Material
@@ -16,8 +17,6 @@ from evidence.results import Run
 
 _NAMED = 3
 """Treatments that a sentence lists; of more it names one less, and counts the others."""
-
-_UNDIRECTED = "the review does not say which direction is better"
 
 
 def conclude(material: Material, run: Run, links: Links) -> str:
@@ -45,15 +44,20 @@ def conclude(material: Material, run: Run, links: Links) -> str:
 def value(row: Mapping[str, Any], effect: Effect, links: Links) -> str:
     """Write an effect with its measure, unit and interval as a link to its rows."""
     number = mark(written(row, effect), links.number(row.get("kept", row), effect))
-    return f"{effect.about.label} {number}"
+    return f"{tr(effect.about.label)} {number}"
 
 
 def written(row: Mapping[str, Any], effect: Effect) -> str:
     """Write an effect with its unit and interval, in the row's ``digits``."""
     unit = effect.printed_unit
-    of = "" if unit is None else "%" if unit == "%" else f" {unit}"
-    ends = (effect.text(row[end], row["digits"]) for end in ("ci_lower", "ci_upper"))
-    return f"{effect.text(row['estimate'], row['digits'])}{of} (95% {effect.interval} {' to '.join(ends)})"
+    of = "" if unit is None else percent_sign() if unit == "%" else f" {unit}"
+    return tr(
+        "{estimate} (95% {interval} {lower} to {upper})",
+        estimate=f"{effect.text(row['estimate'], row['digits'])}{of}",
+        interval=effect.interval,
+        lower=effect.text(row["ci_lower"], row["digits"]),
+        upper=effect.text(row["ci_upper"], row["digits"]),
+    )
 
 
 def pairwise_conclusion(
@@ -63,23 +67,45 @@ def pairwise_conclusion(
     a, b = effect.label(run.treatment), effect.label(run.versus)
     row = words.whole_effect(run)
     if row is None:
-        return f"No effect of {a} versus {b} could be estimated ({size})."
-    found = f"{value(row, effect, links)}{_which_way(effect)}"
+        return tr("No effect of {a} versus {b} could be estimated ({size}).", a=a, b=b, size=size)
+    about = {"a": a, "b": b, "size": size, "found": _directed(value(row, effect, links), effect)}
     limits = concluding(row)
     if limits is None:
-        reason = row.get("no_verdict") or "the interval has no width"
-        return f"No conclusion is drawn on {a} versus {b} from {size}: {reason} ({found})."
-    which = "The interval with the Hartung-Knapp factor kept at 1" if from_adhoc(row) else "The interval"
+        reason = row.get("no_verdict") or tr("the interval has no width")
+        return tr(
+            "No conclusion is drawn on {a} versus {b} from {size}: {reason} ({found}).",
+            reason=reason,
+            **about,
+        )
+    about["which"] = (
+        tr("The interval with the Hartung-Knapp factor kept at 1") if from_adhoc(row) else tr("The interval")
+    )
     matters = _mattering(limits, effect, important)
     if limits[0] <= 0 <= limits[1]:
-        return (
-            f"In {size}, {a} and {b} could not be told apart: {found}. {which} includes no effect{matters}."
+        return tr(
+            "In {size}, {a} and {b} could not be told apart: {found}. {which} includes no effect{matters}.",
+            matters=matters,
+            **about,
         )
     better = effect.better(row["estimate"])
     if better is None:
-        return f"In {size}, {a} and {b} differed: {found}. {which} excludes no effect; {_UNDIRECTED}."
-    said = "better" if better else "worse"
-    return f"In {size}, {a} was {said} than {b}: {found}. {which} excludes no effect{matters}."
+        return tr(
+            "In {size}, {a} and {b} differed: {found}. {which} excludes no effect; the review does not "
+            "say which "
+            "direction is better.",
+            **about,
+        )
+    if better:
+        return tr(
+            "In {size}, {a} was better than {b}: {found}. {which} excludes no effect{matters}.",
+            matters=matters,
+            **about,
+        )
+    return tr(
+        "In {size}, {a} was worse than {b}: {found}. {which} excludes no effect{matters}.",
+        matters=matters,
+        **about,
+    )
 
 
 def network_conclusion(
@@ -90,26 +116,60 @@ def network_conclusion(
     rows = words.against(run, model)
     reference = effect.label(run.reference)
     if not rows:
-        return f"No effect against {reference} could be estimated ({size})."
+        return tr(
+            "No effect against {reference} could be estimated ({size}).", reference=reference, size=size
+        )
     clear = [row for row in rows if not row["ci_lower"] <= 0 <= row["ci_upper"]]
     if effect.lower_is_better is None:
-        return (
-            f"Against {reference} the interval excludes no effect for {len(clear)} of {len(rows)} treatments "
-            f"({size}); {_UNDIRECTED}."
+        return tr(
+            "Against {reference} the interval excludes no effect for {k} of {n} treatments ({size}); the "
+            "review does "
+            "not say which direction is better.",
+            reference=reference,
+            k=len(clear),
+            n=len(rows),
+            size=size,
         )
     better = [row for row in clear if effect.better(row["estimate"])]
-    worse, unclear = len(clear) - len(better), len(rows) - len(clear)
-    verb = "was" if len(better) == 1 else "were"
-    counts = [f"{len(better) or 'none'} of {len(rows)} treatments {verb} better"]
+    enough = None
     if better and important is not None:
         enough = sum(_benefit(row, effect)[0] >= important for row in better)
-        counts[0] += f" ({enough} of them by at least the smallest important difference)"
-    if worse:
-        counts.append(f"{worse} {'was' if worse == 1 else 'were'} worse")
-    if unclear:
-        counts.append(f"for {unclear} the interval includes no effect")
-    sentences = [_best(run, effect, links, model), f"Against {reference}, {'; '.join(counts)} ({size})."]
+    counts = _counts(len(rows), len(better), len(clear) - len(better), enough)
+    sentences = [
+        _best(run, effect, links, model),
+        tr("Against {reference}, {counts} ({size}).", reference=reference, counts=counts, size=size),
+    ]
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _counts(n: int, better: int, worse: int, enough: int | None) -> str:
+    """Say of how many treatments the interval shows them to be better or worse, and of how many not."""
+    if not better:
+        counts = [tr("none of {n} treatments were better", n=n)]
+    elif enough is None:
+        counts = [
+            trn(
+                "{k} of {n} treatments was better", "{k} of {n} treatments were better", better, k=better, n=n
+            )
+        ]
+    else:
+        counts = [
+            trn(
+                "{k} of {n} treatments was better ({enough} of them by at least the smallest important "
+                "difference)",
+                "{k} of {n} treatments were better ({enough} of them by at least the smallest important "
+                "difference)",
+                better,
+                k=better,
+                n=n,
+                enough=enough,
+            )
+        ]
+    if worse:
+        counts.append(trn("{k} was worse", "{k} were worse", worse, k=worse))
+    if unclear := n - better - worse:
+        counts.append(tr("for {k} the interval includes no effect", k=unclear))
+    return "; ".join(counts)
 
 
 def _best(run: Run, effect: Effect, links: Links, model: str) -> str:
@@ -123,32 +183,63 @@ def _best(run: Run, effect: Effect, links: Links, model: str) -> str:
     left = [effect.label(other) for other in others if other not in beaten]
     own = next((row for row in words.against(run, model) if row["treatment"] == first), None)
     rank = f"{facts.score(score)['label']} {percent(scores[first][score], 0)}"
-    against = f"against {effect.label(run.reference)}"
-    found = "" if own is None else f" with {article(effect)} {value(own, effect, links)} {against}"
-    if left:
-        return (
-            f"No single best treatment can be named: {name} ranked first ({rank}){found}, but is not shown "
-            f"to be better than {listed(left)}."
+    about = {"name": name, "rank": rank}
+    if own is None:
+        if left:
+            return tr(
+                "No single best treatment can be named: {name} ranked first ({rank}), but is not shown to "
+                "be better "
+                "than {others}.",
+                others=listed(left),
+                **about,
+            )
+        return tr(
+            "The best is {name} ({rank}): its interval against each of the others excludes no effect.",
+            **about,
         )
-    return f"The best is {name} ({rank}){found}: its interval against each of the others excludes no effect."
+    about |= {
+        "value": with_article(value(own, effect, links), effect),
+        "reference": effect.label(run.reference),
+    }
+    if left:
+        return tr(
+            "No single best treatment can be named: {name} ranked first ({rank}) with {value} against "
+            "{reference}, but "
+            "is not shown to be better than {others}.",
+            others=listed(left),
+            **about,
+        )
+    return tr(
+        "The best is {name} ({rank}) with {value} against {reference}: its interval against each of the "
+        "others "
+        "excludes no effect.",
+        **about,
+    )
 
 
 def listed(names: Sequence[str]) -> str:
     """List names in a sentence; of many the first, and how many more."""
     if len(names) > _NAMED:
-        names = [*names[: _NAMED - 1], f"{count(len(names) - _NAMED + 1)} others"]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+        names = [*names[: _NAMED - 1], tr("{n} others", n=count(len(names) - _NAMED + 1))]
+    return (
+        names[0] if len(names) == 1 else tr("{names} or {last}", names=", ".join(names[:-1]), last=names[-1])
+    )
 
 
-def article(effect: Effect) -> str:
-    """Article of the measure in running text."""
-    return "an" if effect.about.label[0] in "aeio" else "a"
+def with_article(said: str, effect: Effect) -> str:
+    """Put the article before an effect in running text, where the language has one there."""
+    if effect.about.label[0] in "aeio":
+        return tr("an {effect}", effect=said)
+    return tr("a {effect}", effect=said)
 
 
-def _which_way(effect: Effect) -> str:
+def _directed(found: str, effect: Effect) -> str:
+    """Say after an effect which way is better."""
     if effect.lower_is_better is None:
-        return ""
-    return f", {'lower' if effect.lower_is_better else 'higher'} is better"
+        return found
+    if effect.lower_is_better:
+        return tr("{effect}, lower is better", effect=found)
+    return tr("{effect}, higher is better", effect=found)
 
 
 def _benefit(row: Mapping[str, Any], effect: Effect) -> tuple[float, float]:
@@ -163,19 +254,20 @@ def _mattering(limits: tuple[float, float], effect: Effect, important: float | N
         return ""
     lower, upper = _benefit(dict(zip(("ci_lower", "ci_upper"), limits)), effect)
     size = f"{figures(effect.shown(important))}{f' {effect.printed_unit}' if effect.printed_unit else ''}"
-    named = f"the smallest important difference ({size})"
+    named = tr("the smallest important difference ({size})", size=size)
     if lower <= 0 <= upper:
-        parts = [
-            said
-            for said, holds in (("benefits", upper >= important), ("harms", lower <= -important))
-            if holds
-        ]
-        if parts:
-            return f", and {' and '.join(parts)} of at least {named}"
-        return f", and no difference as large as {named}"
-    kind, least, most = ("benefits", lower, upper) if lower > 0 else ("harms", -upper, -lower)
+        said = {
+            (True, True): tr(", and benefits and harms of at least {named}"),
+            (True, False): tr(", and benefits of at least {named}"),
+            (False, True): tr(", and harms of at least {named}"),
+            (False, False): tr(", and no difference as large as {named}"),
+        }[upper >= important, lower <= -important]
+        return said.format(named=named)
+    least, most = (lower, upper) if lower > 0 else (-upper, -lower)
     if least >= important:
-        return f", and every value in it is at least {named}"
+        return tr(", and every value in it is at least {named}", named=named)
     if most < important:
-        return f", but every value in it is smaller than {named}"
-    return f", but {kind} smaller than {named} are within it"
+        return tr(", but every value in it is smaller than {named}", named=named)
+    if lower > 0:
+        return tr(", but benefits smaller than {named} are within it", named=named)
+    return tr(", but harms smaller than {named} are within it", named=named)

@@ -8,7 +8,8 @@ from typing import Any
 
 from analysis.asymmetry import LEVEL, counted, side_of_smaller, tests_of
 from analysis.charts.base.effect import Effect
-from analysis.charts.base.theme import count, figures, missing, p_value, percent
+from analysis.charts.base.theme import count, missing, p_value, percent
+from analysis.language.catalog import marked, percent_sign, tr, within
 from analysis.pairwise.small_study.asymmetry import LEAST_EFFECTS
 from analysis.report import words
 from analysis.report.links import Links, mark
@@ -32,18 +33,14 @@ class _Asked:
 
     @property
     def digits(self) -> int:
-        row = words.whole_effect(self.run) if self.pairwise else None
-        return 2 if row is None else int(row["digits"])
-
-    @property
-    def unit(self) -> str:
-        """Unit as it follows a number."""
-        unit = self.effect.printed_unit
-        return "" if unit is None else "%" if unit == "%" else f" {unit}"
+        return words.places(self.run)
 
     def ends(self, row: _Row) -> str:
         """Write the ends of a range of effects."""
-        return " to ".join(self.effect.text(row[end], self.digits) for end in ("lower", "upper")) + self.unit
+        unit = self.effect.printed_unit
+        of = "" if unit is None else percent_sign() if unit == "%" else f" {unit}"
+        lower, upper = (self.effect.text(row[end], self.digits) for end in ("lower", "upper"))
+        return tr("{lower} to {upper}", lower=lower, upper=f"{upper}{of}")
 
 
 def firmness(material: Material, run: Run, links: Links) -> list[str]:
@@ -75,12 +72,12 @@ def firmness(material: Material, run: Run, links: Links) -> list[str]:
                 f"and aspect in ({', '.join(repr(aspect) for aspect in aspects)})"
             )
             address = links.fact(
-                f"{words.headline(run, asked.effect)}: {said.lower()}",
+                f"{words.headline(run, asked.effect)}: {within(tr(said))}",
                 text,
                 query,
                 [rows[aspect] for aspect in aspects],
             )
-            found.append(f"{mark(said, address)}: {text}.")
+            found.append(tr("{what}: {finding}.", what=mark(tr(said), address), finding=text))
     return found + _small_studies(run, asked.effect, links)
 
 
@@ -98,19 +95,22 @@ def _small_studies(run: Run, effect: Effect, links: Links) -> list[str]:
     if test.numbers["p_value"] < LEVEL:
         said = side_of_smaller(run, test, effect.treatments or {})
     else:
-        said = "no asymmetry of the funnel beyond chance"
+        said = tr("no asymmetry of the funnel beyond chance")
     text = f"{said} ({test.label}, {counted(run, test.k)}, p {p_value(test.numbers['p_value'])})"
     query = f"select * from result_sensitivity where run_id = '{run.run_id}' and method like '%{test.name}%'"
-    address = links.fact(f"{words.headline(run, effect)}: small studies", text, query, [dict(test.numbers)])
-    return [f"{mark('Small studies', address)}: {text}."]
+    what = tr("Small studies")
+    about = f"{words.headline(run, effect)}: {within(what)}"
+    address = links.fact(about, text, query, [dict(test.numbers)])
+    return [tr("{what}: {finding}.", what=mark(what, address), finding=text)]
 
 
 def _heterogeneity(asked: _Asked, row: _Row) -> str:
     parts = []
     if not missing(row["value"]):
-        unit = "" if asked.effect.scale == "log" else asked.unit
-        scale = " on the log scale" if asked.effect.scale == "log" else ""
-        parts.append(f"between-study standard deviation τ {figures(row['value'])}{unit}{scale}")
+        tau = asked.effect.spread_text(row["value"], asked.digits)
+        if asked.effect.scale == "log":
+            tau = tr("{tau} on the log scale", tau=tau)
+        parts.append(tr("between-study standard deviation τ {tau}", tau=tau))
     if not missing(row["share"]):
         parts.append(f"I² {percent(row['share'], 0)}")
     return ", ".join(parts)
@@ -120,58 +120,88 @@ def _prediction(asked: _Asked, row: _Row) -> str:
     if asked.pairwise:
         if (asked.run.n_studies or 0) < LEAST_FOR_PREDICTION:
             return ""
-        side = (
-            "on either side of no effect" if row["lower"] <= 0 <= row["upper"] else "on one side of no effect"
-        )
-        return f"its effect is expected within {asked.ends(row)}, {side}"
+        if row["lower"] <= 0 <= row["upper"]:
+            return tr(
+                "its effect is expected within {range}, on either side of no effect", range=asked.ends(row)
+            )
+        return tr("its effect is expected within {range}, on one side of no effect", range=asked.ends(row))
     if not row["n_of"]:
         return ""
-    whose = f"for {_of(row)} treatments whose interval excludes no effect"
-    return f"{whose}, the 95% prediction interval includes it"
+    return tr(
+        "for {some} treatments whose interval excludes no effect, the 95% prediction interval includes it",
+        some=_of(row),
+    )
 
 
 def _left_out(asked: _Asked, row: _Row) -> str:
-    within = f"the effect stays within {asked.ends(row)}" if asked.pairwise else ""
+    kept = tr("the effect stays within {range}", range=asked.ends(row)) if asked.pairwise else ""
     if missing(row["n"]):
-        return within
-    what = "the interval" if asked.pairwise else "the interval of a treatment against the reference"
-    if row["n"] == 0:
-        turns = f"none of {count(row['n_of'])} studies decides whether {what} includes no effect"
+        return kept
+    return "; ".join(part for part in (_turns(asked, row), kept) if part)
+
+
+def _turns(asked: _Asked, row: _Row) -> str:
+    """Say how many studies, left out alone, would change what an interval says of no effect."""
+    if row["n"] == 0 and asked.pairwise:
+        said = tr("none of {n} studies decides whether the interval includes no effect")
+    elif row["n"] == 0:
+        said = tr(
+            "none of {n} studies decides whether the interval of a treatment against the reference "
+            "includes no effect"
+        )
+    elif asked.pairwise:
+        said = tr("{some} studies, left out alone, would change whether the interval includes no effect")
     else:
-        turns = f"{_of(row)} studies, left out alone, would change whether {what} includes no effect"
-    return "; ".join(part for part in (turns, within) if part)
+        said = tr(
+            "{some} studies, left out alone, would change whether the interval of a treatment against the "
+            "reference "
+            "includes no effect"
+        )
+    return said.format(n=count(row["n_of"]), some=_of(row))
 
 
 def _risk_of_bias(asked: _Asked, high: _Row, low: _Row) -> str:
-    def weight(row: _Row) -> str:
-        return "" if missing(row["share"]) or not row["n"] else f" ({percent(row['share'], 0)} of the weight)"
-
     judged = count(high["n_of"])
-    rest = "" if high["n_of"] == asked.run.n_studies else f" of {count(asked.run.n_studies)}"
-    return (
-        f"of {judged}{rest} studies judged, {count(low['n']) if low['n'] else 'none'} at low risk throughout"
-        f"{weight(low)}, {count(high['n']) if high['n'] else 'none'} at high risk{weight(high)}"
-    )
+    if high["n_of"] != asked.run.n_studies:
+        judged = tr("{k} of {n}", k=judged, n=count(asked.run.n_studies))
+    parts = [
+        _weighed(
+            low, tr("{n} at low risk throughout"), tr("{n} at low risk throughout ({share} of the weight)")
+        ),
+        _weighed(high, tr("{n} at high risk"), tr("{n} at high risk ({share} of the weight)")),
+    ]
+    return tr("of {judged} studies judged, {parts}", judged=judged, parts=", ".join(parts))
+
+
+def _weighed(row: _Row, alone: str, weighed: str) -> str:
+    """Say how many studies are at a risk, with their weight where it is known."""
+    if missing(row["share"]) or not row["n"]:
+        return alone.format(n=count(row["n"]) if row["n"] else tr("none"))
+    return weighed.format(n=count(row["n"]), share=percent(row["share"], 0))
 
 
 def _inconsistency(asked: _Asked, row: _Row) -> str:
     parts = []
     if not missing(row["n_of"]):
-        parts.append(f"direct and indirect evidence disagree (p < 0.05) in {_of(row)} comparisons")
+        parts.append(
+            tr("direct and indirect evidence disagree (p < 0.05) in {some} comparisons", some=_of(row))
+        )
     if not missing(row["p_value"]):
-        parts.append(f"design-by-treatment test p {p_value(row['p_value'])}")
+        parts.append(tr("design-by-treatment test p {p}", p=p_value(row["p_value"])))
     return "; ".join(parts)
 
 
 def _of(row: _Row) -> str:
-    return f"{count(row['n']) if row['n'] else 'none'} of {count(row['n_of'])}"
+    if not row["n"]:
+        return tr("none of {n}", n=count(row["n_of"]))
+    return tr("{k} of {n}", k=count(row["n"]), n=count(row["n_of"]))
 
 
 _LINES: tuple[tuple[str, tuple[str, ...], Callable[..., str]], ...] = (
-    ("Heterogeneity", ("heterogeneity",), _heterogeneity),
-    ("In a new study", ("prediction",), _prediction),
-    ("Risk of bias", ("high risk of bias", "low risk of bias"), _risk_of_bias),
-    ("Inconsistency", ("inconsistency",), _inconsistency),
-    ("Leaving one out", ("leave one out",), _left_out),
+    (marked("Heterogeneity"), ("heterogeneity",), _heterogeneity),
+    (marked("In a new study"), ("prediction",), _prediction),
+    (marked("Risk of bias"), ("high risk of bias", "low risk of bias"), _risk_of_bias),
+    (marked("Inconsistency"), ("inconsistency",), _inconsistency),
+    (marked("Leaving one out"), ("leave one out",), _left_out),
 )
 """Heading, aspects, and what is said of their rows; in the order of print."""

@@ -9,7 +9,7 @@ from typing import Any
 from analysis.charts.base.effect import Effect, form_of, normal_interval
 from analysis.charts.base.intervals import turned
 from analysis.charts.base.theme import count, missing, number, p_value, percent, positive, printed, records
-from analysis.language.catalog import interval, tr
+from analysis.language.catalog import interval, marked, tr, trn
 from analysis.plot.reading import MODELS, against, estimate_rows, main_model, places, ranked
 from analysis.plot.reading import headline as headline
 from analysis.report import procedures
@@ -99,11 +99,25 @@ def size(material: Material, run: Run) -> str:
     """Say how many studies entered a run, with how many animals or participants."""
     entered = material.size(run)
     n, unknown = entered.get("n_participants"), entered.get("n_unknown")
-    studies = f"{count(run.n_studies)} {'study' if run.n_studies == 1 else 'studies'}"
+    studies = trn("{k} study", "{k} studies", run.n_studies or 0, k=count(run.n_studies))
     if missing(n):
         return studies
-    of_arms = f" (n of {count(unknown)} {'arm' if unknown == 1 else 'arms'} is not known)" if unknown else ""
-    return f"{studies} with {count(n)} {material.units(run)}{of_arms}"
+    said = _UNITS[material.units(run)]
+    if not unknown:
+        return tr(said, studies=studies, n=count(n))
+    return trn(
+        "{size} (n of {k} arm is not known)",
+        "{size} (n of {k} arms is not known)",
+        unknown,
+        size=tr(said, studies=studies, n=count(n)),
+        k=count(unknown),
+    )
+
+
+_UNITS = {
+    "animals": marked("{studies} with {n} animals"),
+    "participants": marked("{studies} with {n} participants"),
+}
 
 
 def _whole(run: Run) -> dict[str, dict[str, Any]]:
@@ -118,9 +132,9 @@ def _whole(run: Run) -> dict[str, dict[str, Any]]:
 def _pairwise_answer(run: Run, effect: Effect, links: Links) -> str:
     whole = _whole(run)
     if not whole:
-        return "No effect could be estimated."
+        return tr("No effect could be estimated.")
     parts = [
-        f"{linked(whole[model], effect, links)} ({MODELS[model]}{_beside(whole[model], effect)})"
+        f"{linked(whole[model], effect, links)} ({tr(MODELS[model])}{_beside(whole[model], effect)})"
         for model in ("random", "common")
         if model in whole
     ]
@@ -139,24 +153,32 @@ def _beside(row: Mapping[str, Any], effect: Effect) -> str:
     if missing(row.get("adhoc_lower")):
         return ""
     text = effect.interval_text(row["adhoc_lower"], row["adhoc_upper"], row["digits"])
-    return f"; with the Hartung-Knapp factor kept at 1 {text}"
+    return tr("; with the Hartung-Knapp factor kept at 1 {interval}", interval=text)
 
 
 def _prediction(run: Run, effect: Effect) -> str:
     main = _whole(run).get("random")
     if main is None or missing(main.get("pi_lower")) or (run.n_studies or 0) < LEAST_FOR_PREDICTION:
         return ""
-    text = (
-        f"95% prediction interval {effect.interval_text(main['pi_lower'], main['pi_upper'], main['digits'])}"
-    )
     row = _spread_of(run, "random")
     if row is not None and row.get("tau") == 0:
-        return f"{text}: it allows for no differences between studies, for τ is estimated as 0."
-    if main["pi_lower"] <= 0 <= main["pi_upper"]:
-        return f"{text}: the effect in a new study could lie on either side of no effect."
-    if not may_be_said(main) or from_adhoc(main):
-        return f"{text}."
-    return f"{text}: the effect in a new study is expected on the same side."
+        said = tr(
+            "95% prediction interval {interval}: it allows for no differences between studies, for τ is "
+            "estimated as "
+            "0."
+        )
+    elif main["pi_lower"] <= 0 <= main["pi_upper"]:
+        said = tr(
+            "95% prediction interval {interval}: the effect in a new study could lie on either side of no "
+            "effect."
+        )
+    elif not may_be_said(main) or from_adhoc(main):
+        said = tr("95% prediction interval {interval}.")
+    else:
+        said = tr(
+            "95% prediction interval {interval}: the effect in a new study is expected on the same side."
+        )
+    return said.format(interval=effect.interval_text(main["pi_lower"], main["pi_upper"], main["digits"]))
 
 
 def _network_answer(run: Run, effect: Effect, links: Links) -> str:
@@ -166,40 +188,65 @@ def _network_answer(run: Run, effect: Effect, links: Links) -> str:
     clear = [row for row in rows if not row["ci_lower"] <= 0 <= row["ci_upper"]]
     better = [row for row in clear if effect.better(row["estimate"])]
     worse = [row for row in clear if effect.better(row["estimate"]) is False]
-    measure = f"{effect.about.label}, {MODELS[model]}"
+    measure = f"{tr(effect.about.label)}, {tr(MODELS[model])}"
     sentences = []
 
     def listed(some: list[dict[str, Any]]) -> str:
         said = [f"{effect.label(row['treatment'])} {linked(row, effect, links)}" for row in some]
         if len(said) > _MOST_LISTED + 1:
-            said[_MOST_LISTED:] = [f"and {len(said) - _MOST_LISTED} more (Summary of findings)"]
+            said[_MOST_LISTED:] = [tr("and {n} more (Summary of findings)", n=len(said) - _MOST_LISTED)]
         return ", ".join(said)
 
     if effect.lower_is_better is None:
-        tail = f": {listed(clear)}." if clear else "."
-        sentences.append(
-            f"Against {reference} the interval excludes no effect for {len(clear)} of {len(rows)} "
-            f"treatments ({measure}){tail}"
+        said = tr(
+            "Against {reference} the interval excludes no effect for {k} of {n} treatments ({measure})",
+            reference=reference,
+            k=len(clear),
+            n=len(rows),
+            measure=measure,
         )
+        sentences.append(f"{said}: {listed(clear)}." if clear else f"{said}.")
     else:
-        tail = f": {listed(better)}." if better else "."
-        sentences.append(
-            f"Against {reference} the interval favours {len(better) or 'none'} of {len(rows)} treatments "
-            f"({measure}){tail}"
-        )
+        about = {"n": len(rows), "reference": reference, "measure": measure}
+        if better:
+            said = trn(
+                "{k} of {n} treatments is better than {reference} by its interval ({measure}): {list}.",
+                "{k} of {n} treatments are better than {reference} by their intervals ({measure}): {list}.",
+                len(better),
+                k=len(better),
+                list=listed(better),
+                **about,
+            )
+        else:
+            said = tr(
+                "None of {n} treatments is better than {reference} by its interval ({measure}).", **about
+            )
+        sentences.append(said)
         if worse:
-            sentences.append(f"It favours {reference} over {len(worse)}: {listed(worse)}.")
+            sentences.append(
+                trn(
+                    "{k} is worse: {list}.",
+                    "{k} are worse: {list}.",
+                    len(worse),
+                    k=len(worse),
+                    list=listed(worse),
+                )
+            )
         if unclear := len(rows) - len(clear):
-            sentences.append(f"For {unclear} of {len(rows)} the interval includes no effect.")
+            sentences.append(tr("For {k} of {n} the interval includes no effect.", k=unclear, n=len(rows)))
     order, score, scores = ranked(run, model)
     if score:
         name = facts.score(score)["label"]
         first = [f"{effect.label(t)} ({percent(scores[t][score], 0)})" for t in order[:3]]
-        sentences.append(f"Ranked by {name}: {', then '.join(first)}.")
+        sentences.append(tr("Ranked by {score}: {order}.", score=name, order=tr(", then ").join(first)))
         best = scores[order[0]].get("p_best")
         if not missing(best):
             sentences.append(
-                f"The probability that {effect.label(order[0])} is the best is {percent(best, 0)}."
+                tr(
+                    "The probability that {name} is the best is {share}.",
+                    name=effect.label(order[0]),
+                    share=percent(best, 0),
+                )
             )
     return " ".join(sentences)
 
@@ -209,12 +256,12 @@ def _agreement(run: Run) -> str:
     tested = [row for row in rows if row["method"] == "design-by-treatment" and not missing(row["p_value"])]
     if tested:
         p = tested[0]["p_value"]
-        said = (
-            "The network's designs disagree"
-            if p < 0.05
-            else "No clear disagreement between the network's designs"
+        if p < 0.05:
+            return tr("The network's designs disagree (design-by-treatment test, p {p}).", p=p_value(p))
+        return tr(
+            "No clear disagreement between the network's designs (design-by-treatment test, p {p}).",
+            p=p_value(p),
         )
-        return f"{said} (design-by-treatment test, p {p_value(p)})."
     model = main_model(run)
     free = [
         row
@@ -222,10 +269,13 @@ def _agreement(run: Run) -> str:
         if row["method"] == UNRELATED and row["component"] == "network" and row["model"] == model
     ]
     if free:
-        return f"Consistency against {UNRELATED} (lower DIC fits better): {printed(str(free[0]['note']))}."
+        return tr(
+            "Consistency against unrelated mean effects (lower DIC fits better): {note}.",
+            note=printed(str(free[0]["note"])),
+        )
     if any(not missing(row["difference"]) for row in rows):
-        return "Direct and indirect evidence were set against each other: see Inconsistency."
-    return (
+        return tr("Direct and indirect evidence were set against each other: see Inconsistency.")
+    return tr(
         "No test of inconsistency was made: node_split = true in the plan sets direct against indirect "
         "evidence."
     )
@@ -237,16 +287,18 @@ def _verdict(row: Mapping[str, Any], effect: Effect, names: tuple[str, str]) -> 
     limits = concluding(row)
     if limits is None:
         reason = row.get("no_verdict")
-        return "No conclusion is drawn from this interval" + (
-            f": {reason}." if reason else ", which has no width."
-        )
-    which = "The interval with the Hartung-Knapp factor kept at 1" if from_adhoc(row) else "The interval"
+        if reason:
+            return tr("No conclusion is drawn from this interval: {reason}.", reason=reason)
+        return tr("No conclusion is drawn from this interval, which has no width.")
+    which = (
+        tr("The interval with the Hartung-Knapp factor kept at 1") if from_adhoc(row) else tr("The interval")
+    )
     if limits[0] <= 0 <= limits[1]:
-        return f"{which} includes no effect."
+        return tr("{which} includes no effect.", which=which)
     better = effect.better(row["estimate"])
     if better is None:
-        return f"{which} excludes no effect."
-    return f"{which} favours {names[0] if better else names[1]}."
+        return tr("{which} excludes no effect.", which=which)
+    return tr("{which} favours {name}.", which=which, name=names[0] if better else names[1])
 
 
 def _spread_of(run: Run, model: str) -> dict[str, Any] | None:

@@ -252,6 +252,7 @@ def _page(
     from markupsafe import Markup
 
     from analysis.charts.tables import Table
+    from analysis.language.catalog import current, tr
     from analysis.report import typeset
     from analysis.report.links import as_html, resolve
     from analysis.report.sections.whole import Figure, Text, everything
@@ -266,11 +267,13 @@ def _page(
     environment.filters["linked"] = lambda text: Markup(typeset.lines(as_html(str(text))))
     environment.filters["table"] = lambda table: Markup(typeset.lines(resolve(_table_html(table))))
     environment.tests["stacked"] = _stacked
+    environment.globals["tr"] = tr
     environment.tests["figure"] = lambda block: isinstance(block, Figure)
     environment.tests["table"] = lambda block: isinstance(block, Table)
     environment.tests["text"] = lambda block: isinstance(block, Text)
     panel = links.panel(material.db, material.studies) | {
         "readings": material.readings,
+        "words": _panel_words(),
         "palette": {row["color"].lower(): row["color_blind_safe"] for row in material.db.rows(_PALETTE)},
         "database": f"{material.info.get('review', 'review')}.duckdb",
     }
@@ -280,6 +283,7 @@ def _page(
     choices = {section.analysis: _choice(material, section.analysis) for section in made if section.analysis}
     return environment.get_template("page.html").render(
         review=material.review,
+        language=current(),
         sections=made,
         figures={name: Markup(picture) for name, picture in figures.items()},
         wide=wide,
@@ -307,6 +311,26 @@ def _table_html(table: Any) -> str:
     html: str = table.html()
     labels = [column.label.replace("\n", " ") for column in table.columns]
     return typeset.labelled(html, labels) if _stacked(table) else html
+
+
+def _panel_words() -> dict[str, Any]:
+    """Say what stands in the panel of a number; the script of the page fills the places in braces."""
+    from analysis.language.catalog import tr
+
+    return {
+        "heads": [
+            tr("Arm"), tr("Outcome"), tr("As reported"), tr("Used as"), tr("Source"),
+            tr("Page, figure or table"), tr("File and line"),
+        ],
+        "readings": tr("Readings, scrolls sideways where it is wider than the panel"),
+        "contrasts": tr("{n} contrasts stand behind it, heaviest first."),
+        "weight": tr(": weight {weight}"),
+        "weight_and_effect": tr(": weight {weight}, own effect {effect}"),
+        "not_kept": tr("not kept"),
+        "command": tr("On the command line:"),
+        "of_study": tr("{n} readings of this study."),
+        "none_of_study": tr("No reading of this study was entered."),
+    }  # fmt: skip
 
 
 def _choice(material: Any, analysis: str) -> str:

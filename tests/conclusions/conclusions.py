@@ -410,18 +410,18 @@ def _network_words(one: Conclusion, rows: list[dict[str, Any]]) -> list[str]:
             rf"excludes no effect for {len(below | above)} of {len(against)} treatments", one.answer
         ):
             found.append(f"clear: {below | above}, and {one.answer!r}")
-        if "favours" in one.answer or "Ranked" in one.answer:
+        if "favours" in one.answer or "better" in one.answer or "Ranked" in one.answer:
             found.append("a verdict without a direction")
         return found
     good, bad = (below, above) if run.lower_is_better else (above, below)
     said = re.search(
-        r"the interval favours (none|\d+) of (\d+) treatments \([^)]*(?:\([^)]*\)[^)]*)*\)([^.]*(?:\.\d[^.]*)*)",
+        r"(None|\d+) of (\d+) treatments (?:is|are) better than .+? by (?:its interval|their intervals)",
         one.answer,
     )
-    if said is None or (said[1], said[2]) != (str(len(good) or "none"), str(len(against))):
+    if said is None or (said[1], said[2]) != (str(len(good) or "None"), str(len(against))):
         found.append(f"favoured: {good}, and {one.answer!r}")
-    worse = re.search(r"It favours L(\w+) over (\d+)", one.answer)
-    if (int(worse[2]) if worse else 0) != len(bad):
+    worse = re.search(r"(\d+) (?:is|are) worse: ", one.answer)
+    if (int(worse[1]) if worse else 0) != len(bad):
         found.append(f"worse: {bad}, and {one.answer!r}")
     for name in good:
         if f"L{name} " not in one.answer:

@@ -5,6 +5,7 @@
   const title = document.getElementById("panel-title");
   const body = document.getElementById("panel-body");
   const byId = new Map(data.readings.filter(row => row.id !== null).map(row => [row.id, row]));
+  const said = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
   const anchorOf = new Map(Object.entries(data.keys).map(([anchor, study]) => [study, anchor]));
 
   const make = (tag, text, attributes = {}) => {
@@ -15,7 +16,7 @@
   };
 
   const readingTable = rows => {
-    const heads = ["Arm", "Outcome", "As reported", "Used as", "Source", "Page or figure", "File and line"];
+    const heads = data.words.heads;
     const keys = ["arm", "outcome", "reported", "used", "source", "locator", "place"];
     const shown = keys.map((key, i) => [key, heads[i]]).filter(([key]) => rows.some(row => row[key]));
     const table = make("table");
@@ -26,7 +27,7 @@
       const line = content.insertRow();
       shown.forEach(([key]) => { line.insertCell().textContent = key === "outcome" && row.time ? `${row[key]}, ${row.time}` : row[key]; });
     });
-    const scroll = make("div", null, { class: "scroll", tabindex: "0", role: "group", "aria-label": "Readings, scrolls sideways where it is wider than the panel" });
+    const scroll = make("div", null, { class: "scroll", tabindex: "0", role: "group", "aria-label": data.words.readings });
     scroll.append(table);
     return scroll;
   };
@@ -35,18 +36,19 @@
     title.textContent = number.title;
     body.replaceChildren(make("p", number.value, { class: "value" }));
     if (number.note) body.append(make("p", number.note));
-    if (number.parts.length) body.append(make("p", `${number.parts.length} contrasts stand behind it, heaviest first.`));
+    if (number.parts.length) body.append(make("p", said(data.words.contrasts, { n: number.parts.length })));
     number.parts.forEach(([contrast, weight, study]) => {
       const known = data.contrasts[contrast];
       const heading = make("h3");
       heading.append(make("a", known ? known.study : data.studies[study], { href: `#${study}` }));
-      heading.append(`: weight ${weight || "not kept"}` + (known && known.effect ? `, own effect ${known.effect}` : ""));
+      const own = known && known.effect ? data.words.weight_and_effect : data.words.weight;
+      heading.append(said(own, { weight: weight || data.words.not_kept, effect: known && known.effect }));
       body.append(heading);
       const rows = known ? known.rows.map(id => byId.get(id)).filter(Boolean) : [];
-      const own = rows.length ? rows : data.readings.filter(row => row.id === null && anchorOf.get(row.study) === study);
-      if (own.length) body.append(readingTable(own));
+      const found = rows.length ? rows : data.readings.filter(row => row.id === null && anchorOf.get(row.study) === study);
+      if (found.length) body.append(readingTable(found));
     });
-    const line = make("p", "On the command line: ");
+    const line = make("p", `${data.words.command} `);
     line.append(make("code", `evidence trace ${data.database} "${number.address}"`));
     body.append(line);
   };
@@ -62,7 +64,7 @@
       });
       body.append(table);
     });
-    const line = make("p", "On the command line: ");
+    const line = make("p", `${data.words.command} `);
     line.append(make("code", `evidence sql ${data.database} "${fact.query}"`));
     body.append(line);
   };
@@ -70,7 +72,7 @@
   const showStudy = anchor => {
     title.textContent = data.studies[anchor];
     const rows = data.readings.filter(row => row.study === data.keys[anchor]);
-    body.replaceChildren(make("p", rows.length ? `${rows.length} readings of this study.` : "No reading of this study was entered."));
+    body.replaceChildren(make("p", rows.length ? said(data.words.of_study, { n: rows.length }) : data.words.none_of_study));
     if (rows.length) body.append(readingTable(rows));
   };
 

@@ -14,7 +14,7 @@ from analysis.language.catalog import tr, trn
 from analysis.plot.pairwise import study_rows
 from analysis.report import words
 from analysis.report.blocks import Figure, Section, Text, key_of
-from analysis.report.conclusion import article, conclude, listed, written
+from analysis.report.conclusion import conclude, listed, with_article, written
 from analysis.report.firmness import firmness
 from analysis.report.links import Links
 from analysis.report.material import Material
@@ -46,7 +46,7 @@ def answer_section(material: Material, links: Links) -> Section:
         Its block is the question, its parts are conclusions (kind "conclusion"), the picture (kind
         "picture"), how firm the answer is (kind "firm"), further conclusions, and the claims checked.
     """
-    section = Section("answer", "Answer")
+    section = Section("answer", tr("Answer"))
     if material.review["question"]:
         section.blocks.append(Text((str(material.review["question"]),), kind="question"))
     claims = checked_claims(material)
@@ -67,7 +67,7 @@ def answer_section(material: Material, links: Links) -> Section:
         section.parts += [*_printed(material), *_found(material, bool(claims))]
     picture = _picture(material, links)
     if picture is not None:
-        section.parts.append(Section("picture", "At a glance", [picture], kind="picture"))
+        section.parts.append(Section("picture", tr("At a glance"), [picture], kind="picture"))
     firm = _firm(material, links, claims)
     if firm is not None:
         section.parts.append(firm)
@@ -95,22 +95,25 @@ def lead(material: Material) -> Run | None:
 def _firm(material: Material, links: Links, claims: list[dict[str, Any]]) -> Section | None:
     run = lead(material)
     lines = [] if run is None else firmness(material, run, links)
-    title = "How firm it is"
+    title = tr("How firm it is")
     if run is not None and len(material.runs) > 1:
-        title += f": {words.headline(run, material.effect(run))}"
+        title = tr("How firm it is: {analysis}", analysis=words.headline(run, material.effect(run)))
     if run is None:
         lines = counted(claims)
-        lines += [f"{row['n']} of {row['n_of']} {said}." for said, row in _coherent(material)]
+        lines += _coherent(material)
     if not lines:
         return None
     return Section("firmness", title, [Text(tuple(lines), items=True)], kind="firm")
 
 
-def _coherent(material: Material) -> list[tuple[str, dict[str, Any]]]:
+def _coherent(material: Material) -> list[str]:
     row = material.db.rows(
         "select count(case when verdict = 'coherent' then 1 end) as n, count(*) as n_of from league_coherence"
     )[0]
-    return [("triples of printed network estimates are coherent", row)] if row["n_of"] else []
+    if not row["n_of"]:
+        return []
+    said = "{right} of {n} triples of printed network estimates are coherent."
+    return [tr(said, right=count(row["n"]), n=count(row["n_of"]))]
 
 
 # --- where nothing was analysed -----------------------------------------------------------------------------
@@ -148,7 +151,7 @@ def _printed(material: Material) -> list[Section]:
         found.append(
             Section(
                 f"answer-published-{outcome}-{measure}",
-                f"{effect.outcome}, as {publication} print it",
+                tr("{outcome}, as {publication} print it", outcome=effect.outcome, publication=publication),
                 [Text((printed_conclusion(effect, first[0], rows, table),))],
                 kind="conclusion",
             )
@@ -174,7 +177,7 @@ def printed_conclusion(
     """
     name, others = effect.label(first), [row["treatment"] for row in ranking if row["treatment"] != first]
     if ranking[0]["n_incoherent"]:
-        return "Cells of the printed league table contradict each other: no ranking can be relied on."
+        return tr("Cells of the printed league table contradict each other: no ranking can be relied on.")
     beaten = {
         row["versus"]
         for row in cells
@@ -182,22 +185,36 @@ def printed_conclusion(
     }
     left = [effect.label(other) for other in others if other not in beaten]
     control = next((row for row in cells if row["versus_role"] != "active"), None)
-    value = "" if control is None else f", with {_printed_value(effect, control)}"
+    value = "" if control is None else _printed_value(effect, control)
     if not left:
-        return (
-            f"As printed, {name} is better than each of the other {len(others)} treatments{value}: every "
-            "interval excludes no effect."
+        return tr(
+            "As printed, {name} is better than each of the other {n} treatments{value}: every interval "
+            "excludes no "
+            "effect.",
+            name=name,
+            n=len(others),
+            value=value,
         )
-    return (
-        f"No single best treatment can be named: {name} ranks first of {len(ranking)}{value}, but its "
-        f"printed intervals do not show it to be better than {listed(left)}."
+    return tr(
+        "No single best treatment can be named: {name} ranks first of {n}{value}, but its printed "
+        "intervals do not "
+        "show it to be better than {others}.",
+        name=name,
+        n=len(ranking),
+        value=value,
+        others=listed(left),
     )
 
 
 def _printed_value(effect: Effect, row: dict[str, Any]) -> str:
     digits = effect.digits([(row["ci_upper"] - row["ci_lower"]) / 2])
-    said = written(row | {"digits": digits}, effect)
-    return f"{article(effect)} {effect.about.label} of {said} against {effect.label(row['versus'])}"
+    said = tr(
+        "{measure} of {value}",
+        measure=tr(effect.about.label),
+        value=written(row | {"digits": digits}, effect),
+    )
+    versus = effect.label(row["versus"])
+    return tr(", with {value} against {reference}", value=with_article(said, effect), reference=versus)
 
 
 def _found(material: Material, checked: bool) -> list[Section]:
@@ -207,24 +224,22 @@ def _found(material: Material, checked: bool) -> list[Section]:
         "(select count(*) from plan) as planned"
     )[0]
     if checked and not n["planned"]:
-        said = "No study-level data were entered to pool: what stands here is what was printed."
+        said = tr("No study-level data were entered to pool: what stands here is what was printed.")
     elif n["planned"]:
-        said = "The review's plan has no analysis that could be carried out: see Analyses refused."
-    elif material.measured:
-        said = "The review's plan has no analysis: data were entered, and nothing was pooled yet."
-    else:
-        said = "There is no answer yet: no result of a study was entered."
-    counts = [
-        f"{count(n[key])} {one if n[key] == 1 else several}"
-        for key, one, several in (
-            ("records", "record was found", "records were found"),
-            ("studies", "study is listed", "studies are listed"),
+        said = tr(
+            "The review's plan has no analysis that could be carried out: see Analyses that were refused."
         )
-        if n[key]
-    ]
-    if counts:
-        said += f" {', '.join(counts)}."
-    return [Section("answer-state", "State of the review", [Text((said,))], kind="conclusion")]
+    elif material.measured:
+        said = tr("The review's plan has no analysis: data were entered, and nothing was pooled yet.")
+    else:
+        said = tr("There is no answer yet: no result of a study was entered.")
+    counts = []
+    if records := n["records"]:
+        counts.append(trn("{n} record was found.", "{n} records were found.", records, n=count(records)))
+    if studies := n["studies"]:
+        counts.append(trn("{n} study is listed.", "{n} studies are listed.", studies, n=count(studies)))
+    said = " ".join([said, *counts])
+    return [Section("answer-state", tr("State of the review"), [Text((said,))], kind="conclusion")]
 
 
 # --- the picture --------------------------------------------------------------------------------------------
@@ -263,14 +278,22 @@ def _of_network(run: Run, effect: Effect, links: Links) -> Figure | None:
         row | {"label": effect.label(row["treatment"]), "href": links.number(row.pop("kept"), effect)}
         for row in rows[:_MOST_ROWS]
     ]
-    more = f"{count(left)} more treatments stand under Effects. " if left > 0 else ""
-    order = "Best first. " if effect.lower_is_better is not None else ""
+    said = [tr("Best first.")] if effect.lower_is_better is not None else []
+    if left > 0:
+        said.append(
+            trn(
+                "{n} more treatment stands under Effects.",
+                "{n} more treatments stand under Effects.",
+                left,
+                n=count(left),
+            )
+        )
     chart = charts.summary_forest(
         pd.DataFrame(shown),
         effect=effect,
-        sides=("treatment", reference),
-        title=f"{effect.outcome}: every treatment versus {reference}",
-        caption=f"{order}{more}".strip(),
+        sides=(tr("treatment"), reference),
+        title=tr("{outcome}: every treatment versus {name}", outcome=effect.outcome, name=reference),
+        caption=" ".join(said),
     )
     return Figure(PICTURE, chart)
 
@@ -282,7 +305,7 @@ def _of_analyses(material: Material, runs: list[Run], links: Links) -> Figure | 
         effect = material.effect(run)
         row = words.whole_effect(run)
         if row is not None:
-            compared = f"{effect.label(run.treatment)} vs {effect.label(run.versus)}"
+            compared = tr("{a} vs {b}", a=effect.label(run.treatment), b=effect.label(run.versus))
             parts = [effect.outcome if len(outcomes) > 1 else "", compared if len(pairs) > 1 else ""]
             label = ": ".join(part for part in parts if part) or str(run.analysis)
             rows.append(row | {"label": label, "href": links.number(row, effect), "kind": "point"})
@@ -302,8 +325,8 @@ def _of_analyses(material: Material, runs: list[Run], links: Links) -> Figure | 
     chart = charts.summary_forest(
         pd.DataFrame(rows),
         effect=effect,
-        sides=names if len(pairs) == 1 else ("first", "second"),
-        title=f"{names[0]} versus {names[1]}" if len(pairs) == 1 else "Pooled effects",
+        sides=names if len(pairs) == 1 else (tr("first"), tr("second")),
+        title=tr("{a} versus {b}", a=names[0], b=names[1]) if len(pairs) == 1 else tr("Pooled effects"),
     )
     return Figure(PICTURE, chart)
 
@@ -320,17 +343,19 @@ def _of_studies(material: Material, run: Run, effect: Effect, links: Links) -> F
     ]
     whole = words.whole_effect(run)
     if whole is not None:
-        said = f"All {count(len(given))} effects" if len(given) > len(rows) else "Pooled"
+        said = tr("All {n} effects", n=count(len(given))) if len(given) > len(rows) else tr("Pooled")
         rows.append(whole | {"label": said, "kind": "pooled", "href": links.number(whole, effect)})
     if not rows:
         return None
     names = effect.label(run.treatment), effect.label(run.versus)
-    caption = f"The {count(len(kept))} heaviest of {count(len(given))}." if len(given) > len(kept) else ""
+    caption = ""
+    if len(given) > len(kept):
+        caption = tr("The {k} heaviest of {n}.", k=count(len(kept)), n=count(len(given)))
     chart = charts.summary_forest(
         pd.DataFrame([{key: row.get(key) for key in _SHOWN} for row in rows]),
         effect=effect,
         sides=names,
-        title=f"{effect.outcome}: {names[0]} versus {names[1]}",
+        title=tr("{outcome}: {a} versus {b}", outcome=effect.outcome, a=names[0], b=names[1]),
         caption=caption,
     )
     return Figure(PICTURE, chart)
@@ -369,9 +394,9 @@ def _of_printed(material: Material) -> Figure | None:
     chart = charts.summary_forest(
         pd.DataFrame([row | {"label": effect.label(row["treatment"])} for row in rows[:_MOST_ROWS]]),
         effect=effect,
-        sides=("treatment", name),
-        title=f"{effect.outcome}: printed estimates versus {name}",
-        caption=f"As {table['publication']} print them.",
+        sides=(tr("treatment"), name),
+        title=tr("{outcome}: printed estimates versus {name}", outcome=effect.outcome, name=name),
+        caption=tr("As {publication} print them.", publication=table["publication"]),
     )
     return Figure(PICTURE, chart)
 
@@ -381,7 +406,7 @@ def _of_printed(material: Material) -> Figure | None:
 
 def _claims(material: Material, claims: list[dict[str, Any]]) -> Section:
     """Print those of the review's own sentences that hold, and those of a publication that do not."""
-    section = Section("claims-checked", "Claims, checked", [Text(tuple(counted(claims)))])
+    section = Section("claims-checked", tr("Claims, checked"), [Text(tuple(counted(claims)))])
     own = [str(row["text"]) for row in claims if row["publication"] is None and row["verdict"] == "holds"]
     wrong = [
         tr("{text} (found: {found})", text=row["text"], found=material.called(row["found"]))

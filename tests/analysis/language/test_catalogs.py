@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import string
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +36,20 @@ def test_there_are_texts_of_figures_tables_sections_and_facts(messages):
     assert len(messages) > 400
 
 
+def test_no_text_that_the_code_says_escapes_the_catalogues(messages):
+    """Calls within calls and texts put together are where an extractor may be blind."""
+    known = {message if isinstance(message, str) else message[0] for message in messages}
+    folder = Path(catalogs.__file__).parents[1]
+    for file in sorted(folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or getattr(node.func, "id", "") not in ("tr", "trn", "marked"):
+                continue
+            first = node.args[0]
+            assert not isinstance(first, ast.JoinedStr | ast.BinOp | ast.IfExp), f"{file.name}:{node.lineno}"
+            if isinstance(first, ast.Constant) and first.value:
+                assert first.value in known, f"{file.name}:{node.lineno}: {first.value!r} is not found"
+
+
 @pytest.mark.parametrize("language", OTHERS)
 def test_every_text_is_translated_with_the_same_places(language, messages):
     kept = catalog.read(language)
@@ -52,9 +68,10 @@ def test_every_text_is_translated_with_the_same_places(language, messages):
                 {"n"} if len(ids) > 1 and said == strings[0] else set()
             ), said
             assert said.count("\n") == ids[0].count("\n"), said
-            assert (said[0] == " ") == (ids[0][0] == " ")
+            # French has a space before a colon.
+            assert said[0] == " " or ids[0][0] != " "
             assert "\ue000" not in said
-            assert "<" not in said.replace("<%", "")
+            assert not re.search("<[a-z/]", said)
 
 
 @pytest.mark.parametrize("language", OTHERS)

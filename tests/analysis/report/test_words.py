@@ -210,8 +210,13 @@ def test_a_network_favours_whom_its_intervals_favour(values, lower_is_better):
     rows = words.against(run, words.main_model(run))
     better = [r for r in rows if (r["ci_upper"] < 0 if lower_is_better else r["ci_lower"] > 0)]
     worse = [r for r in rows if (r["ci_lower"] > 0 if lower_is_better else r["ci_upper"] < 0)]
-    assert f"the interval favours {len(better) or 'none'} of {len(rows)} treatments" in text
-    assert ("It favours Gamma over" in text) == bool(worse)
+    verb = (
+        "is better than Gamma by its interval"
+        if len(better) < 2
+        else "are better than Gamma by their intervals"
+    )
+    assert f"{len(better) or 'None'} of {len(rows)} treatments {verb}" in text
+    assert (" worse: " in text) == bool(worse)
     scaled = said(run_of_network(values, lower_is_better, scale=1e4), names)
     assert without_numbers(scaled) == without_numbers(text)
     # Other keys, in another alphabetical order; the same printed names.
