@@ -219,7 +219,7 @@ def _network_answer(run: Run, effect: Effect, links: Links) -> str:
             )
         else:
             said = tr(
-                "None of {n} treatments is better than {reference} by its interval ({measure}).", **about
+                "Not one of {n} treatments is better than {reference} by its interval ({measure}).", **about
             )
         sentences.append(said)
         if worse:

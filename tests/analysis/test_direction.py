@@ -199,9 +199,9 @@ def check_network(db, measure: facts.Measure, engine: str) -> None:
         wrong = {"SUCRA", "P-score"} - {label}
         assert not any(word in answer + printed(run) for word in wrong)
         if order[0] == "ctl":
-            assert "None of" in answer
+            assert "Not one of" in answer
         else:
-            assert f"None of {n - 1} treatments is better" not in answer
+            assert f"Not one of {n - 1} treatments is better" not in answer
             assert "worse: Control" not in answer
         drawn = charts.league(run.frames["estimates"].query("model == 'random'"), effect=effect, order=order)
         assert "best first" in texts(drawn)

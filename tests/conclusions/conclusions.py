@@ -415,10 +415,10 @@ def _network_words(one: Conclusion, rows: list[dict[str, Any]]) -> list[str]:
         return found
     good, bad = (below, above) if run.lower_is_better else (above, below)
     said = re.search(
-        r"(None|\d+) of (\d+) treatments (?:is|are) better than .+? by (?:its interval|their intervals)",
+        r"(Not one|\d+) of (\d+) treatments (?:is|are) better than .+? by (?:its interval|their intervals)",
         one.answer,
     )
-    if said is None or (said[1], said[2]) != (str(len(good) or "None"), str(len(against))):
+    if said is None or (said[1], said[2]) != (str(len(good) or "Not one"), str(len(against))):
         found.append(f"favoured: {good}, and {one.answer!r}")
     worse = re.search(r"(\d+) (?:is|are) worse: ", one.answer)
     if (int(worse[1]) if worse else 0) != len(bad):

@@ -215,7 +215,7 @@ def test_a_network_favours_whom_its_intervals_favour(values, lower_is_better):
         if len(better) < 2
         else "are better than Gamma by their intervals"
     )
-    assert f"{len(better) or 'None'} of {len(rows)} treatments {verb}" in text
+    assert f"{len(better) or 'Not one'} of {len(rows)} treatments {verb}" in text
     assert (" worse: " in text) == bool(worse)
     scaled = said(run_of_network(values, lower_is_better, scale=1e4), names)
     assert without_numbers(scaled) == without_numbers(text)
