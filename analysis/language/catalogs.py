@@ -70,11 +70,11 @@ def update(language: str) -> Any:
 
     kept, fresh = catalog.read(language), Catalog(locale=language)
     fresh.mime_headers = [("Plural-Forms", _PLURALS[language])]
-    for message, files in messages().items():
+    for message in messages():
         one = message if isinstance(message, str) else message[0]
         old = kept.get(one)
         same = old is not None and old.id == message
-        fresh.add(message, old.string if same else None, locations=[(file, 0) for file in files])
+        fresh.add(message, old.string if same else None)
     return fresh
 
 
@@ -85,7 +85,8 @@ def text(language: str) -> bytes:
     from babel.messages.pofile import write_po
 
     written = io.BytesIO()
-    write_po(written, update(language), width=100, omit_header=True, include_lineno=False)
+    # Without the places: a text that is said in one more file changes no catalogue.
+    write_po(written, update(language), width=100, omit_header=True, no_location=True)
     head = (
         "Language: " + language,
         "Content-Type: text/plain; charset=utf-8",

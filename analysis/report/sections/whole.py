@@ -12,7 +12,7 @@ from analysis.charts import tables
 from analysis.charts.base.effect import Effect
 from analysis.charts.base.theme import missing, records
 from analysis.charts.tables import Table
-from analysis.language.catalog import tr
+from analysis.language.catalog import speaking, tr
 from analysis.report import words
 from analysis.report.blocks import Block, Figure, Section, Text, drawn, everything, tell_apart
 from analysis.report.links import Links
@@ -35,6 +35,7 @@ from analysis.report.sections.opening import (
 )
 from analysis.report.sections.pairwise import pairwise_section
 from analysis.report.sections.published import published_section
+from evidence.facts.languages import DEFAULT
 from evidence.results import Run
 
 __all__ = ["Block", "Figure", "Section", "Text", "assemble", "everything", "findings", "league_tables"]
@@ -66,7 +67,7 @@ def assemble(
             tr("Summary of findings"),
             [findings(material, links)] if material.runs else [],
         ),
-        Section("methods", tr("Methods"), [Text(tuple(words.methods(material)))]),
+        Section("methods", tr("Methods"), [Text(tuple(_methods(material)))]),
         studies_section(material, links),
         selection_section(material),
         risk_of_bias_section(material, links),
@@ -96,6 +97,12 @@ def assemble(
     if numbered is not None:
         sections.insert(2, Section("figures", tr("Figures and tables by number"), [numbered]))
     return sections
+
+
+def _methods(material: Material) -> list[str]:
+    """Write the methods, which are said in English: so are their numbers."""
+    with speaking(DEFAULT):
+        return words.methods(material)
 
 
 def _standing(sections: Sequence[Section], before: dict[str, str]) -> dict[str, tuple[str, str, str]]:
