@@ -69,7 +69,7 @@ def test_command(page, line, places, monkeypatch):
     for _, kind, text in blocks(ROOT / "docs" / f"{page}.md" if page != "README" else README):
         if kind == "toml":
             (place / "answers.toml").write_text(text, encoding="utf-8")
-    program, *arguments = shlex.split(line)
+    program, *arguments = shlex.split(line, comments=True)
     assert program == "evidence"
     for name, make in NEEDS.items():
         if name in arguments and make != arguments and not (place / name).exists():
