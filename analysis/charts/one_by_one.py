@@ -139,6 +139,12 @@ def _one_by_one(
     )
 
 
+def _beyond_print(effect: Effect, lower: float, upper: float) -> bool:
+    """Tell whether neither end of a ratio's interval can be printed: below 0.0001 and above a million."""
+    ends = effect.shown(lower), effect.shown(upper)
+    return ends[0] is not None and ends[1] is not None and ends[0] < 1e-4 and ends[1] >= 1e6
+
+
 def _row(row: Mapping[str, Any], effect: Effect, digits: int, label: str) -> dict[str, Any]:
     """Make the row of one analysis: an interval, an estimate without one, or why there is none."""
     known = not missing(row.get("estimate")) and not missing(row.get("ci_lower"))
@@ -146,6 +152,10 @@ def _row(row: Mapping[str, Any], effect: Effect, digits: int, label: str) -> dic
     if known:
         stored = (row["estimate"], row["ci_lower"], row["ci_upper"])
         text = effect.estimate_text(*stored, digits)
+        if effect.scale == "log" and _beyond_print(effect, *stored[1:]):
+            # Two studies with one degree of freedom: bounds that say nothing.
+            estimate = effect.text(row["estimate"], digits)
+            text = tr("{estimate} (interval without use)", estimate=estimate)
     elif alone:
         stored = (row["estimate"],) * 3
         text = tr("{estimate} (no interval)", estimate=effect.text(row["estimate"], digits))

@@ -232,11 +232,19 @@ def rank_trace(
         ]
     data = dataset(rows, "ranks")
     top = max([2.0, *(row["ratio"] for row in rows)])
+    # Bars are numbered; a reader reads ranks: how many draws, of all chains, are as small.
+    each = max(map(len, by_parameter.values()), default=0) / bins
+    ranks = alt.Axis(
+        title="Rank",
+        grid=False,
+        values=[0, bins / 2, bins],
+        labelExpr=f"format(datum.value * {each:g}, ',.0f')",
+    )
     panels = []
     for parameter in by_parameter:
         base = alt.Chart(data).transform_filter(alt.datum.parameter == parameter)
         bars = base.mark_line(interpolate="step", strokeWidth=1.2).encode(
-            x=alt.X("bin:Q", axis=alt.Axis(title="Rank", labels=False, ticks=False, grid=False)),
+            x=alt.X("bin:Q", axis=ranks, scale=alt.Scale(domain=[0, bins], nice=False)),
             y=alt.Y(
                 "ratio:Q", axis=_plain_axis("Draws / expected"), scale=alt.Scale(domain=[0, top], nice=True)
             ),

@@ -34,6 +34,10 @@ _AXIS = 34
 _LINE = 13
 
 
+_TOPS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+"""Where the scale of probabilities may end."""
+
+
 def rankogram(
     probabilities: pd.DataFrame,
     ranking: pd.DataFrame | None = None,
@@ -254,7 +258,7 @@ def _panels(
     panels, bottom = _placed(treatments, given, scores, labels or {}, columns)
     # One scale for all panels, no taller than it has to be: with many treatments every probability is small.
     highest = max((p or 0.0 for ranks in given.values() for p in ranks.values()), default=1.0)
-    scale = 1.0 if cumulative else next(top for top in (0.25, 0.5, 1.0) if highest <= top + 1e-9)
+    scale = 1.0 if cumulative else next(top for top in _TOPS if highest <= top + 1e-9)
     width = _AXIS + columns * (_WIDTH + _GAP_X) - _GAP_X
     layers = [
         *(_curves(panels) if cumulative else _bars(panels, scale)),

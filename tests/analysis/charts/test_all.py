@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import subprocess
@@ -399,3 +400,36 @@ def test_long_chains_are_thinned_and_the_caption_says_so():
 def test_years_are_written_without_a_thousands_mark():
     x = next(part["encoding"]["x"] for part in layers("bubble") if "axis" in part["encoding"].get("x", {}))
     assert x["axis"]["format"] == "d"
+
+
+def test_an_interval_whose_ends_cannot_be_printed_is_not_printed_as_if_they_were():
+    row = {
+        "study": "s",
+        "estimate": 0.5,
+        "ci_lower": -40.0,
+        "ci_upper": 41.0,
+        "tau": 0.1,
+        "i2": 0.2,
+        "note": None,
+    }
+    rows = [row, row | {"ci_lower": 0.1, "ci_upper": 0.9}]
+    chart = charts.cumulative(frame(rows), effect=EFFECT, treatment="a", versus="c").to_dict()
+    assert [row["effect_text"] for row in chart["datasets"]["rows"]] == [
+        "1.65 (interval without use)",
+        "1.65 [1.11, 2.46]",
+    ]
+
+
+def test_a_rank_plot_says_which_ranks_its_axis_spans():
+    x = EXAMPLES["rank_trace"]().to_dict()["concat"][0]["layer"][0]["encoding"]["x"]
+    assert x["scale"]["domain"] == [0, 20]
+    assert x["axis"]["values"] == [0, 10, 20]
+    assert "* 90," in x["axis"]["labelExpr"]
+
+
+@pytest.mark.parametrize(("highest", "top"), [(0.08, "10%"), (0.52, "60%"), (0.97, "100%")])
+def test_the_scale_of_a_rankogram_ends_just_above_its_highest_bar(highest, top):
+    probabilities = frame(
+        {"treatment": "a", "rank": r, "probability": p} for r, p in enumerate((highest, 0.05), 1)
+    )
+    assert f'"{top}"' in json.dumps(charts.rankogram(probabilities).to_dict()["datasets"], ensure_ascii=False)
