@@ -11,6 +11,7 @@ from analysis.charts.base.effect import Effect
 from analysis.charts.base.intervals import Forest, areas, cut_to_axis, place, pooled_row, widened
 from analysis.charts.base.panel_table import PanelTable, TextColumn
 from analysis.charts.base.theme import finish, log_ticks, missing, records, text_width, ticks
+from analysis.language.catalog import tr
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +65,9 @@ def summary_forest(
         [TextColumn("effect_text", f"{effect.measure} [95% {effect.interval}]")],
         _PANEL,
     )
-    said = f"Lines: 95% {effect.interval}" + ("; thin: prediction." if "pi_from" in _keys(rows) else ".")
+    predicted = "pi_from" in _keys(rows)
+    said = tr("Lines: 95% {interval}; thin: prediction.") if predicted else tr("Lines: 95% {interval}.")
+    said = said.format(interval=effect.interval)
     first = f" First: {rows[0]['label']}, {rows[0]['effect_text']}." if rows else ""
     return finish(
         Forest(table, effect, domain, corners, most=_ticks(domain, effect)).draw(sides),

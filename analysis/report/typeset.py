@@ -12,6 +12,7 @@ _INTERVAL = re.compile(r"\[[−\d][^\]\[<>]{0,50},[^\]\[<>]{1,30}\]")
 # Not the private-use letters that stand for links, nor character references.
 _LONG = re.compile(r"[^\s<>&;\ue000-\uf8ff\u2e80-\u9fff\uac00-\ud7af\uff00-\uffef]{13,}")
 _RUN = 16
+_WORD = 28
 
 # A page of A4 within its margins in pixels, less the heading of a section; and the scale of print (page.css).
 _UPRIGHT, _SIDEWAYS, _PRINTED = (688.0, 900.0), (1016.0, 600.0), 0.86
@@ -81,7 +82,12 @@ def _broken(html: str) -> str:
 def _joints(word: str) -> str:
     parts = re.split(r"(?<=[^\W_][_/.:-])(?=\w)", word)
     return "<wbr>".join(
-        part[start : start + _RUN] for part in parts for start in range(0, len(part), _RUN) if part
+        part[start : start + run]
+        for part in parts
+        # A word of letters alone, such as lipopolysaccharide, is left whole as far as a column can hold it.
+        for run in [_WORD if part.isalpha() else _RUN]
+        for start in range(0, len(part), run)
+        if part
     )
 
 

@@ -83,3 +83,9 @@ def test_rows_left_out_for_one_reason_share_a_line_with_theirplaces_of():
     assert places_of([("a.csv", None), (None, None)]) == "a.csv"
     rows = [{"why": "x", "n": 1}, {"why": "y", "n": 2}, {"why": "x", "n": 3}]
     assert [[row["n"] for row in some] for some in rows_alike(rows, ("why",))] == [[1, 3], [2]]
+
+
+def test_long_words_of_letters_stay_whole_and_hashes_break():
+    assert lines("lipopolysaccharide") == "lipopolysaccharide"
+    assert lines("Mittelwertdifferenz") == "Mittelwertdifferenz"
+    assert lines("a1" * 16) == "<wbr>".join(["a1" * 8] * 2)
