@@ -85,8 +85,8 @@ def text(language: str) -> bytes:
     from babel.messages.pofile import write_po
 
     written = io.BytesIO()
-    # Without the places: a text that is said in one more file changes no catalogue.
-    write_po(written, update(language), width=100, omit_header=True, no_location=True)
+    # In order, without places: code that moves changes no catalogue.
+    write_po(written, update(language), width=100, omit_header=True, no_location=True, sort_output=True)
     head = (
         "Language: " + language,
         "Content-Type: text/plain; charset=utf-8",
