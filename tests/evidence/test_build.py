@@ -39,7 +39,7 @@ def litter(folder: Path) -> list[str]:
 
 def test_what_arrives(built):
     assert rows(built, "select * from review") == [
-        ("liver", "Stem cells in liver failure", "Which cell works best?", None, None, None, True)
+        ("liver", "Stem cells in liver failure", "Which cell works best?", None, None, None, None, True)
     ]
     assert rows(built, "select treatment, label, role, source_line from treatment order by all") == [
         ("BMSC", "bone marrow stem cells", "active", 2),

@@ -78,7 +78,7 @@ def test_a_setting_is_refused_by_the_schema_where_the_loader_refuses_it(option, 
         accepted = accepted and value in schemas.values(
             schemas.Column("measure", references="effect_measure")
         )
-    elif option.typed is str and not option.choices:
+    elif option.typed is str and not option.choices and option.name != "absolute":
         # A text with a rule of its own (a time, a prior, a condition), which a schema cannot express.
         accepted = option.fits(value)
     assert says_right({"title": "t", "protocol": {"analysis": [{option.name: value}]}}) == accepted
@@ -171,6 +171,8 @@ def test_a_cell_is_refused_by_the_table_schema_where_the_loader_refuses_it(which
         return  # Frictionless has no bound that is not one of the values.
     if column.below is not None and cell in ("1", "1.000"):
         return
+    if column.past and not accepted and not notes and ("2" + cell[1:4]) == cell[:4]:
+        return  # A schema that is written down does not know what year it is when it is read.
     if column.type == "integer" and (cell == "1e3" or cell.rstrip("0").endswith(".")):
         return  # 3.000 and 1e3 are whole numbers to the loader, and none to Frictionless.
     assert bool(notes) != accepted, (file.name, column.name, cell, notes)
