@@ -443,7 +443,7 @@ class PairwiseFit:
         Examples
         --------
         >>> meta.plot("funnel").usermeta["evidence"]["title"]
-        'HbA1c: Metformin versus Placebo, funnel plot'
+        'HbA1c: metformin versus placebo, funnel plot'
         """
         from analysis import plot
 
