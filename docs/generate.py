@@ -50,7 +50,7 @@ PLACES = {
         "analysis.plan",
         "analysis.results",
     ),
-    "What is shown": ("analysis.charts", "analysis.plot", "analysis.report"),
+    "What is shown": ("analysis.charts", "analysis.plot", "analysis.report", "analysis.site"),
 }
 """Modules whose names are public, under the headings of the list. Each declares what is: ``__all__``."""
 

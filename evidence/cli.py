@@ -31,6 +31,7 @@ COMMANDS = {
     "audit": "evidence.commands.claims:audit",
     "trace": "evidence.commands.ask:trace",
     "report": "evidence.commands.products:report",
+    "site": "evidence.commands.products:site",
     "export": "evidence.commands.products:export",
     "simulate": "evidence.commands.simulation:simulate",
     "gallery": "evidence.commands.products:gallery",

@@ -29,6 +29,7 @@ def write(
     *,
     strict: bool = False,
     language: str | None = None,
+    explorer: str = "",
     progress: Progress | None = None,
 ) -> Path:
     """Build a review, carry out its plan, and write the report.
@@ -45,6 +46,8 @@ def write(
     language : {"en", "de", "fr", "es", "zh"}, optional
         Of the fixed texts and the signs of numbers; the review's own (``language`` in review.toml), or
         English, without it. Words of the review, notes of analyses and reasons of exclusions stay.
+    explorer : str
+        Page beside the report on which its data can be asked, to be linked.
     progress : callable, optional
         Called with a few words before each step.
 
@@ -91,7 +94,7 @@ def write(
             said = {name: str(error) for name, error in refused.items()}
             material = Material(db, said)
             with speaking(language or material.review.get("language") or DEFAULT):
-                page = folder / _write(material, staged, database.name, say).name
+                page = folder / _write(material, staged, database.name, explorer, say).name
             failed = db.rows(
                 "select text, found, expected from published_claim_check"
                 " where publication is null and verdict <> 'holds' order by all"
@@ -145,7 +148,7 @@ class _Files:
         return out.getvalue().encode()
 
 
-def _write(material: Any, folder: Path, database: str, say: Progress) -> Path:
+def _write(material: Any, folder: Path, database: str, explorer: str, say: Progress) -> Path:
     from altair.utils.schemapi import debug_mode
 
     from analysis.charts.base.theme import SYNTHETIC
@@ -179,7 +182,8 @@ def _write(material: Any, folder: Path, database: str, say: Progress) -> Path:
     say("writing the workbook and the Word file")
     _put_documents(material, made, tables, leagues, files)
     say("writing the page")
-    page = _page(material, made, figures, wide, links, tr(SYNTHETIC) if material.synthetic else "")
+    synthetic = tr(SYNTHETIC) if material.synthetic else ""
+    page = _page(material, made, figures, wide, links, explorer, synthetic)
     files.put("index.html", page.encode(), "the report")
     files.put("manifest.csv", files.manifest(), "this list")
     return folder / "index.html"
@@ -246,7 +250,13 @@ def _put_documents(
 
 
 def _page(
-    material: Any, made: list[Any], figures: dict[str, str], wide: set[str], links: Any, synthetic: str
+    material: Any,
+    made: list[Any],
+    figures: dict[str, str],
+    wide: set[str],
+    links: Any,
+    explorer: str,
+    synthetic: str,
 ) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
@@ -294,6 +304,7 @@ def _page(
         allowed=b64encode(hashlib.sha256(f"\n{script}\n".encode()).digest()).decode(),
         data=Markup(data),
         synthetic=synthetic,
+        explorer=explorer,
         choices=choices,
         numbers=material.numbers,
         version=material.info.get("package_version", ""),

@@ -1,4 +1,4 @@
-"""Commands that write something for others: report, export."""
+"""Commands that write something for others: report, site, export."""
 
 from __future__ import annotations
 
@@ -43,6 +43,64 @@ def report(review: str, directory: Path, strict: bool, language: str | None) -> 
     with status() as say:
         path = write(review, directory, strict=strict, language=language, progress=say)
     click.echo(str(path))
+
+
+@click.command(epilog=example("evidence site diabetes -o diabetes-site"))
+@click.argument("review", metavar="REVIEW")
+@click.option(
+    "-o",
+    "--output",
+    "directory",
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder.",
+)
+@click.option(
+    "--wasm",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Folder with DuckDB for browsers, where it is not installed (pip install ./wasm).",
+)
+@click.option("--open", "opens", is_flag=True, help="Show it in the browser, until Ctrl-C.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="N",
+    help="Port for --open. Default: any free one.",
+)
+def site(review: str, directory: Path, wasm: Path | None, opens: bool, port: int) -> None:
+    """Write the report, and beside it a page on which readers ask its data.
+
+    The explorer runs SQL in the reader's browser, leaves studies out and changes priors. It needs no server
+    but one that gives files, or none, and asks nothing of any other place.
+    """
+    from analysis import site as sites
+
+    with status() as say:
+        path = sites.write(review, directory, wasm=wasm, progress=say)
+    click.echo(str(path))
+    if sites.find(wasm) is None:
+        click.echo(sites.REMEDY, err=True)
+    if opens:
+        _show(directory, port)
+
+
+def _show(directory: Path, port: int) -> None:
+    """Serve a site to this machine alone, and open its explorer."""
+    import webbrowser
+
+    from analysis import site as sites
+
+    with sites.serve(directory, port) as server:
+        address = f"http://127.0.0.1:{server.server_address[1]}/explorer.html"
+        click.echo(f"{address} until Ctrl-C", err=True)
+        webbrowser.open(address)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            click.echo("", err=True)
 
 
 @click.command(

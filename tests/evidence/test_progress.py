@@ -56,7 +56,7 @@ SAID = {
     "simulate": "simulate {folder}/twin --studies 2",
 }
 """How each command is called that may take more than two seconds."""
-AS_LONG = {"analyse", "report", "gallery"}
+AS_LONG = {"analyse", "report", "gallery", "site"}
 """Those whose progress other tests see; they take long whatever they are given."""
 
 

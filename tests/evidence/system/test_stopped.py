@@ -22,6 +22,7 @@ COMMANDS = {
     "build over a file": "build review -o review.duckdb",
     "analyse": "analyse review.duckdb",
     "report": "report review -o report",
+    "site": "site review -o site",
     "export": "export review.duckdb --to out --format csv,xlsx,json",
     "simulate": "simulate twin --studies 20000",
     "import": "import arms arms.csv --into imported --outcome y --lower-is-better",

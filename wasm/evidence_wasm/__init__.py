@@ -1,0 +1,1 @@
+"""DuckDB for browsers: ``engine.js`` and ``LICENSES.txt`` beside this file, for `evidence site`."""
