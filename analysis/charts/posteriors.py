@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _WIDTH, _HEIGHT = 240, 110
+_MOST_DRAWN = 5000
+"""Points of all lines of a chart of chains: more are no more to be seen, and a page grows with them."""
 
 
 def posterior_density(
@@ -130,7 +132,8 @@ def trace(
     columns : int
         Panels in a row.
     most : int
-        Draws of a chain that are drawn at most, evenly spaced; the caption says so where some are left out.
+        Draws of a chain that are drawn at most, evenly spaced, and fewer where all chains of all parameters
+        would have more than 5,000; the caption says so where some are left out.
     title : str
         Heading.
 
@@ -140,6 +143,8 @@ def trace(
     """
     given = records(draws)
     kept = {row["iteration"] for row in given}
+    chains = {(row["parameter"], row["chain"]) for row in given}
+    most = min(most, max(1, _MOST_DRAWN // max(1, len(chains))))
     step = max(1, -(-len(kept) // most))
     shown = set(sorted(kept)[::step])
     rows = [row for row in given if row["iteration"] in shown]

@@ -27,7 +27,8 @@ def reading_suspicions(db: EvidenceBase, view: str, columns: str = "*") -> str:
     str
         A query, to which an order may be added.
     """
-    (query,) = (item.query if "suspicion" in item.uses else "" for item in sql_objects() if item.name == view)
+    read = (item.query for item in sql_objects() if item.name == view and "suspicion" in item.uses)
+    query = next(read, "")
     if not query or db.path is None:
         return f"select {columns} from {view}"
     db.connection.execute(f"create temp table if not exists {_KEPT.removeprefix('temp.')} as from suspicion")

@@ -76,7 +76,7 @@ def new(directory: Path, asked: bool, answers: Path | None) -> None:
             shutil.copytree(template_directory(), staged, dirs_exist_ok=True)
         else:
             interview.write(said, staged)
-        _describe(staged)
+        _describe(staged, directory.resolve().name)
     if said is None:
         click.echo(f"{directory} holds a worked example with invented numbers. Replace them, then:")
     else:
@@ -123,11 +123,11 @@ def describe(directory: Path) -> None:
         click.echo("For completion in an editor, begin review.toml with: #:schema ./review.schema.json")
 
 
-def _describe(folder: Path) -> list[Path]:
+def _describe(folder: Path, name: str | None = None) -> list[Path]:
     """Write guide and schemas; the guide only where there is none but ours."""
     from evidence.folder import guide, schemas
 
-    written = schemas.write(folder)
+    written = schemas.write(folder, name)
     readme = folder / "README.md"
     if not readme.is_file() or readme.read_text(encoding="utf-8", errors="replace").startswith(
         guide.TITLE + "\n"

@@ -190,15 +190,15 @@ def _option(option: Option) -> dict[str, Any]:
 # --- CSV files ----------------------------------------------------------------------------------------------
 
 
-def data_package(folder: Path) -> dict[str, Any]:
+def data_package(folder: Path, name: str | None = None) -> dict[str, Any]:
     """Describe the CSV files that a folder has, as a Frictionless data package.
 
     Columns stand in the order of the file's header, those that the project does not know as text; the
-    review's own units and tools count.
+    review's own units and tools count. It is called as the folder is, unless it will be called otherwise.
     """
     present = {file.name: header for file in FILES if (header := _header(folder / file.name))}
     return {
-        "name": re.sub(r"[^a-z0-9._-]+", "-", folder.resolve().name.lower()) or "review",
+        "name": re.sub(r"[^a-z0-9._-]+", "-", (name or folder.resolve().name).lower()) or "review",
         "profile": "tabular-data-package",
         "resources": [
             {
@@ -293,13 +293,13 @@ def _header(path: Path) -> list[str]:
         return []  # The build says what is wrong with it.
 
 
-def write(folder: Path) -> list[Path]:
-    """Write both schemas into a review folder, and give their paths."""
+def write(folder: Path, name: str | None = None) -> list[Path]:
+    """Write both schemas into a review folder (to be called `name`), and give their paths."""
     from evidence.system.files import replacing
 
     written = []
-    for name, content in ((REVIEW_SCHEMA, review_schema()), (DATA_PACKAGE, data_package(folder))):
-        with replacing(folder / name) as temporary:
+    for file, content in ((REVIEW_SCHEMA, review_schema()), (DATA_PACKAGE, data_package(folder, name))):
+        with replacing(folder / file) as temporary:
             temporary.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-        written.append(folder / name)
+        written.append(folder / file)
     return written
