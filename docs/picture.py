@@ -26,17 +26,21 @@ PANEL = "dialog[open], [role=dialog]:not([hidden]), aside:not([hidden])"
 
 
 def browser(profile: Path) -> Any:
-    """Start the Chromium that the tests of the report steer."""
-    path = HERE.parent / "tests" / "analysis" / "report" / "test_browser.py"
-    spec = spec_from_file_location("report_browser", path)
+    """Start the Chromium that the browser tests steer."""
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        sys.exit("There is no Chromium on this machine.")
+    return steered().Browser(program, profile)
+
+
+def steered() -> Any:
+    """Load what steers it, from the tests."""
+    spec = spec_from_file_location("chromium", HERE.parent / "tests" / "chromium.py")
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if program is None:
-        sys.exit("There is no Chromium on this machine.")
-    return module.Browser(program, profile)
+    return module
 
 
 def take(page: Path, target: Path) -> str:

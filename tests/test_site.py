@@ -105,6 +105,10 @@ def test_the_site_in_a_browser(site, tmp_path):
         window.close()
 
 
+def test_the_picture_of_the_readme_finds_what_steers_the_browser():
+    assert callable(load("picture").steered().Browser)
+
+
 @pytest.mark.browser
 def test_the_picture_of_the_readme_can_be_taken(tmp_path):
     """A small report here; `python docs/picture.py` takes that of the README."""
