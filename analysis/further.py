@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from analysis.results import frame
+from evidence import facts
 from evidence.errors import CallError, RefusedError
 from evidence.folder.further import ALL, BY_NAME, NETWORK, PAIRWISE, wrong_names
 from evidence.system.frames import records
@@ -214,15 +215,10 @@ def of_network(
     CallError
         If something is asked for by name that the engine does not have.
     """
-    has = {
-        **dict.fromkeys(_STRUCTURE, "contributions"),
-        "prior_sensitivity": "prior_sensitivity",
-        "leave_one_treatment_out": "leave_one_treatment_out",
-    }
-    lacking = {name for name, method in has.items() if not hasattr(fit, method)}
+    lacking = {name for name in NETWORK if fit.engine not in facts.offering(name)}
     names = _settled(asked, NETWORK, BY_NAME | lacking)
     if unable := [name for name in names if name in lacking]:
-        right = "frequentist" if unable[0] in _STRUCTURE else "exact"
+        right = facts.offering(unable[0])[0]
         raise CallError(f"The {fit.engine} engine has no {', '.join(unable)}; the engine {right} has.")
     engine: Any = fit
     found = []

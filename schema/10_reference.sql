@@ -114,6 +114,7 @@ create table engine (
     score text not null,
     likelihood text not null,
     needs text,
+    offers text,
     most_refits integer,
     is_default boolean not null
 );
@@ -127,6 +128,7 @@ comment on column engine.interval_word is 'Word before interval. confidence or c
 comment on column engine.score is 'Score by which it ranks. p_score or sucra, see ranking_score.';
 comment on column engine.likelihood is 'Likelihoods it knows. Separated by commas.';
 comment on column engine.needs is 'Packages beyond the plain installation. Separated by commas.';
+comment on column engine.offers is 'Analyses, options and rows for charts that not every engine has. Separated by commas.';
 comment on column engine.most_refits is 'Most studies that it leaves out in turn, fitting anew each time. Empty where one fit finds them all.';
 comment on column engine.is_default is 'The engine of an analysis that names none. Reference data.';
 

@@ -23,8 +23,6 @@ LISTS = {
 COMPUTES = {
     "analysis/network/model/gls.py": "the functions that estimate tau2, by name",
     "analysis/absolute.py": "the functions that give absolute effects, by measure",
-    "analysis/charts/registry.py": "the charts whose rows only some engines can give",
-    "evidence/folder/further.py": "the analyses of a network that only some engines carry out",
     "analysis/network/frequentist/fitted.py": "the estimators that have a likelihood",
     "analysis/network/model/likelihood.py": "the likelihoods of counts and the measures they give",
     "sql/contrasts/arm_effect.sql": "computes the measures from arms",

@@ -1,11 +1,14 @@
 """The field's charts: tidy frames in, Altair charts out, with alternative text and the table drawn.
 
 The functions take frames with the columns of the ``result_*`` tables and of the views; they compute no
-statistics. `save` writes a chart as SVG, PNG, PDF, an interactive page and CSV.
+statistics. Given a fit instead, each draws that: ``forest(fit)`` is ``fit.plot("forest")``. `save` writes a
+chart as SVG, PNG, PDF, an interactive page and CSV.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from analysis.charts.registry import CHARTS
@@ -25,5 +28,17 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         from importlib import import_module
 
-        return getattr(import_module(f"analysis.charts.{_HOMES[name]}"), name)
+        found = getattr(import_module(f"analysis.charts.{_HOMES[name]}"), name)
+        return _of_frames_or_fit(name, found) if name in CHARTS else found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _of_frames_or_fit(chart: str, of_frames: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(of_frames)
+    def draw(*given: Any, **named: Any) -> Any:
+        # A fit knows how its charts are made; nothing here does, so that charts read rows alone.
+        if given and hasattr(type(given[0]), "estimates"):
+            return given[0].plot(chart, *given[1:], **named)
+        return of_frames(*given, **named)
+
+    return draw

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from evidence import facts
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -30,8 +32,8 @@ class Entry:
         Module of `analysis.plot` whose function of that name makes these rows.
     of : tuple of {"pairwise", "network", "review"}
         What it is a picture of: an analysis of these kinds, or a review as a whole.
-    engines : tuple of str
-        Engines that have its rows, the one that is taken where none is asked for first; empty for all.
+    needs : str
+        What an engine must offer to have its rows (column ``offers`` of ``engine``); empty for all engines.
     """
 
     name: str
@@ -40,7 +42,12 @@ class Entry:
     rows: str
     room: str = "whole"
     of: tuple[str, ...] = ("review",)
-    engines: tuple[str, ...] = ()
+    needs: str = ""
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """Engines that have its rows, the one that is taken where none is asked for first; empty for all."""
+        return facts.offering(self.needs) if self.needs else ()
 
     @property
     def function(self) -> Callable[..., Any]:
@@ -106,7 +113,7 @@ CHARTS: dict[str, Entry] = {
             "ExactFit.prior_sensitivity()",
             "bayesian",
             ("network",),
-            ("exact",),
+            "prior_sensitivity",
         ),
         Entry(
             "funnel",
@@ -170,7 +177,7 @@ CHARTS: dict[str, Entry] = {
             "NetworkFit.net_heat()",
             "network",
             ("network",),
-            ("frequentist",),
+            "net_heat",
         ),
         Entry(
             "contributions",
@@ -187,7 +194,7 @@ CHARTS: dict[str, Entry] = {
             "result_fit by study",
             "bayesian",
             ("network",),
-            ("exact", "counts", "mcmc"),
+            "leverage",
         ),
         Entry(
             "posterior_density",
@@ -196,7 +203,7 @@ CHARTS: dict[str, Entry] = {
             "densities of ExactFit.effect()",
             "bayesian",
             ("network",),
-            ("exact",),
+            "densities",
         ),
         Entry(
             "trace",
@@ -205,7 +212,7 @@ CHARTS: dict[str, Entry] = {
             "draws by parameter and chain",
             "bayesian",
             ("network",),
-            ("exact", "mcmc"),
+            "chains",
         ),
         Entry(
             "rank_trace",
@@ -214,7 +221,7 @@ CHARTS: dict[str, Entry] = {
             "draws by parameter and chain",
             "bayesian",
             ("network",),
-            ("exact", "mcmc"),
+            "chains",
         ),
         Entry(
             "psrf",
@@ -223,7 +230,7 @@ CHARTS: dict[str, Entry] = {
             "result_convergence",
             "bayesian",
             ("network",),
-            ("exact", "mcmc"),
+            "chains",
         ),
         Entry(
             "bubble",

@@ -163,6 +163,7 @@ def leave_one_out(subject: Subject) -> Any:
     some = [row for row in left_out if (row["treatment"], row["versus"]) == pair]
     if not some:
         raise NothingToDrawError("No study was left out for the treatment that is best by its effect.")
+    label = subject.effect.label
     return charts.leave_one_out(
         subject.in_order(_frame(subject.studied(some))),
         effect=subject.effect,
@@ -171,6 +172,12 @@ def leave_one_out(subject: Subject) -> Any:
         pooled=first,
         labels=subject.review.studies,
         digits=first["digits"],
+        title=tr(
+            "{outcome}: {a} versus {b} in the network, leave-one-out",
+            outcome=subject.effect.outcome,
+            a=label(pair[0]),
+            b=label(pair[1]),
+        ),
     )
 
 

@@ -282,7 +282,10 @@ def _page(
     environment.tests["table"] = lambda block: isinstance(block, Table)
     environment.tests["text"] = lambda block: isinstance(block, Text)
     panel = links.panel(material.db, material.studies) | {
-        "readings": material.readings,
+        "readings": [
+            row | {"outcome": material.outcomes.get(row["outcome"], row["outcome"])}
+            for row in material.readings
+        ],
         "words": _panel_words(),
         "palette": {row["color"].lower(): row["color_blind_safe"] for row in material.db.rows(_PALETTE)},
         "database": f"{material.info.get('review', 'review')}.duckdb",

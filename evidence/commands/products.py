@@ -11,10 +11,7 @@ from evidence.commands.progress import status
 from evidence.exporters import WRITERS
 from evidence.facts.languages import LANGUAGES
 
-
-@click.command(epilog=example("evidence report diabetes -o diabetes-report"))
-@click.argument("review", metavar="REVIEW")
-@click.option(
+INTO = click.option(
     "-o",
     "--output",
     "directory",
@@ -23,6 +20,11 @@ from evidence.facts.languages import LANGUAGES
     type=click.Path(path_type=Path),
     help="Folder.",
 )
+
+
+@click.command(epilog=example("evidence report diabetes -o diabetes-report"))
+@click.argument("review", metavar="REVIEW")
+@INTO
 @click.option(
     "--strict",
     is_flag=True,
@@ -47,15 +49,7 @@ def report(review: str, directory: Path, strict: bool, language: str | None) -> 
 
 @click.command(epilog=example("evidence site diabetes -o diabetes-site"))
 @click.argument("review", metavar="REVIEW")
-@click.option(
-    "-o",
-    "--output",
-    "directory",
-    required=True,
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Folder.",
-)
+@INTO
 @click.option(
     "--wasm",
     metavar="DIR",
@@ -159,15 +153,7 @@ def export(file: str, directory: Path, formats: tuple[str, ...], **conditions: s
 
 
 @click.command(epilog=example("evidence gallery -o gallery"))
-@click.option(
-    "-o",
-    "--output",
-    "directory",
-    required=True,
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Folder.",
-)
+@INTO
 def gallery(directory: Path) -> None:
     """Draw every chart on the bundled reviews, on one page and as files."""
     from analysis.plot.gallery import write

@@ -165,6 +165,8 @@ class Engine:
         Likelihoods it knows.
     needs : tuple of str
         Packages beyond the plain installation.
+    offers : tuple of str
+        Analyses, options and rows for charts that not every engine has.
     most_refits : int or None
         Most studies that it leaves out in turn, fitting anew each time; None where one fit finds them all.
     is_default : bool
@@ -179,6 +181,7 @@ class Engine:
     score: Literal["p_score", "sucra"]
     likelihood: tuple[str, ...]
     needs: tuple[str, ...]
+    offers: tuple[str, ...]
     most_refits: int | None
     is_default: bool
 
@@ -404,6 +407,11 @@ def engine(code: str) -> Engine:
         If there is none; names all.
     """
     return _one("engine", code, _engines())
+
+
+def offering(name: str) -> tuple[str, ...]:
+    """List the engines that have an analysis, an option or the rows of a chart, in order of choice."""
+    return tuple(row.code for row in engines() if name in row.offers) or tuple(row.code for row in engines())
 
 
 def default_engine() -> str:

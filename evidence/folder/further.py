@@ -48,18 +48,6 @@ BY_NAME = frozenset(
 """Those that are done only by name."""
 
 
-OF_ENGINES: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("contributions", "paths", "hat", "net_heat", "contribution_method"), ("frequentist",)),
-    **dict.fromkeys(("prior_sensitivity", "leave_one_treatment_out"), ("exact",)),
-    **dict.fromkeys(("covariates", "slopes", "centre", "slope_prior_sd"), ("exact", "mcmc")),
-    "tau": ("frequentist", "exact"),
-    **dict.fromkeys(("tune", "max_draws", "criterion"), ("mcmc",)),
-    **dict.fromkeys(("likelihood", "link"), ("counts", "mcmc")),
-    **dict.fromkeys(("class_effects", "class_sd_prior", "baseline_sd_prior"), ("mcmc",)),
-}
-"""Analyses and options of a network that not every engine has."""
-
-
 REACHED: dict[str, tuple[str, str, str]] = {
     "estimates": ("always", "always", "forest plot, tables"),
     "heterogeneity": ("always", "always", "table"),

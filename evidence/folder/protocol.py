@@ -16,7 +16,7 @@ from evidence.errors import CallError
 from evidence.facts.languages import DEFAULT, LANGUAGES
 from evidence.facts.timepoint import TimepointRule, TimeRuleError, in_days
 from evidence.folder.checks import Sheets
-from evidence.folder.further import OF_ENGINES, of_kind, wrong_names
+from evidence.folder.further import of_kind, wrong_names
 from evidence.folder.layout import FILES, KINDS
 from evidence.folder.options import ALL_OUTCOMES, ALSO_CALLED, OPTIONS, Kind, options_of, planned_row
 from evidence.folder.sheet import Problems
@@ -479,11 +479,11 @@ def _check_further(entry: Mapping[str, Any], kind: Kind, where: str, problems: P
             file=FILE_NAME,
         )
     engine = entry.get("engine", facts.default_engine())
-    for name in [*names, *(key for key in OF_ENGINES if entry.get(key))] if kind == "network" else ():
-        if engine not in OF_ENGINES.get(name, (engine,)):
+    for name in [*names, *(key for key in entry if entry[key])] if kind == "network" else ():
+        if engine not in facts.offering(name):
             problems.error(
                 f"{where}: the engine {engine} has no {name}",
-                f'write `engine = "{OF_ENGINES[name][0]}"`',
+                f'write `engine = "{facts.offering(name)[0]}"`',
                 file=FILE_NAME,
             )
     key, belonging = _OF_REGRESSION[kind]

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 import evidence
-from analysis import network, pairwise, plan, plot
+from analysis import charts, network, pairwise, plan, plot
 from analysis.charts import registry
 from analysis.charts.base.files import specification
 from analysis.plot.gallery.drawings import EXAMPLES, code, command
@@ -197,6 +197,9 @@ def test_a_fit_of_a_table_is_drawn_by_the_names_of_the_table():
     fit = pairwise.fit(table(), outcome="Pain", measure="MD", treatment="drug", versus="placebo")
     for kind in ("forest", "funnel", "leave-one-out", "baujat", "gosh"):
         assert fit.plot(kind).usermeta["evidence"]["title"].startswith("Pain: drug versus placebo")
+    assert charts.forest(fit).to_dict() == fit.plot("forest").to_dict()
+    with pytest.raises(CallError, match="league is of a network"):
+        charts.league(fit)
     with pytest.raises(CallError, match="bubble has no option by; it has terms"):
         fit.plot("bubble", by="year")
     with pytest.raises(CallError, match="league is of a network"):

@@ -179,6 +179,7 @@ def test_links_to_files_lead_to_files_beside_the_page(report, page):
 def test_every_number_leads_to_measurements_with_place_and_weight(panel):
     assert panel["numbers"]
     readings = {row["id"]: row for row in panel["readings"]}
+    assert not {row["outcome"] for row in readings.values()} & {"alt"}, "outcomes by their labels"
     weighted = [number for number in panel["numbers"].values() if number["parts"]]
     assert weighted
     for number in panel["numbers"].values():
