@@ -15,13 +15,13 @@ from evidence.commands.options import example
 from evidence.errors import CallError, EvidenceError
 
 COMMANDS = {
-    "reviews": "evidence.commands.folders:reviews",
-    "new": "evidence.commands.folders:new",
-    "describe": "evidence.commands.folders:describe",
-    "import": "evidence.commands.imports:import_",
-    "readings": "evidence.commands.readings:readings",
-    "build": "evidence.commands.folders:build",
-    "check": "evidence.commands.folders:check",
+    "reviews": "evidence.commands.make.folders:reviews",
+    "new": "evidence.commands.make.folders:new",
+    "describe": "evidence.commands.make.folders:describe",
+    "import": "evidence.commands.make.imports:import_",
+    "readings": "evidence.commands.make.readings:readings",
+    "build": "evidence.commands.make.folders:build",
+    "check": "evidence.commands.make.folders:check",
     "sql": "evidence.commands.ask:sql",
     "catalog": "evidence.commands.ask:catalog",
     "pool": "evidence.commands.analyses:pool",
@@ -33,7 +33,7 @@ COMMANDS = {
     "report": "evidence.commands.products:report",
     "site": "evidence.commands.products:site",
     "export": "evidence.commands.products:export",
-    "simulate": "evidence.commands.simulation:simulate",
+    "simulate": "evidence.commands.make.simulation:simulate",
     "gallery": "evidence.commands.products:gallery",
 }
 """Module and attribute of each command, in the order of the help."""

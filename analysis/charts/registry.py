@@ -68,7 +68,7 @@ CHARTS: dict[str, Entry] = {
         ),
         Entry(
             "network_forest",
-            "network_forests",
+            "networks.network_forests",
             "Every treatment of a network against the reference, best first",
             "result_estimate, result_ranking",
             "network",
@@ -100,7 +100,7 @@ CHARTS: dict[str, Entry] = {
         ),
         Entry(
             "node_split",
-            "network_forests",
+            "networks.network_forests",
             "Direct against indirect evidence",
             "result_inconsistency",
             "network",
@@ -108,7 +108,7 @@ CHARTS: dict[str, Entry] = {
         ),
         Entry(
             "prior_sensitivity",
-            "network_forests",
+            "networks.network_forests",
             "Effects under other priors",
             "ExactFit.prior_sensitivity()",
             "bayesian",
@@ -133,7 +133,7 @@ CHARTS: dict[str, Entry] = {
         ),
         Entry(
             "network_diagram",
-            "network",
+            "networks.network",
             "Who was compared with whom",
             "run_node, run_edge, result_contrast",
             "network",
@@ -141,7 +141,7 @@ CHARTS: dict[str, Entry] = {
         ),
         Entry(
             "league",
-            "leagues",
+            "networks.leagues",
             "Every pair of treatments, one or two outcomes",
             "result_estimate",
             "network",
@@ -149,7 +149,7 @@ CHARTS: dict[str, Entry] = {
         ),
         Entry(
             "rankogram",
-            "ranks",
+            "networks.ranks",
             "The probability of every rank",
             "result_rank_probability, result_ranking",
             "ranking",
@@ -157,7 +157,7 @@ CHARTS: dict[str, Entry] = {
         ),
         Entry(
             "cumulative_ranking",
-            "ranks",
+            "networks.ranks",
             "Cumulative ranking curves",
             "result_rank_probability, result_ranking",
             "ranking",
@@ -165,14 +165,14 @@ CHARTS: dict[str, Entry] = {
         ),
         Entry(
             "rank_heat_plot",
-            "ranks",
+            "networks.ranks",
             "Ranking across outcomes",
             "result_ranking of several runs, or published_ranking",
             "ranking",
         ),
         Entry(
             "net_heat",
-            "inconsistency",
+            "networks.inconsistency",
             "Which designs drive inconsistency",
             "NetworkFit.net_heat()",
             "network",
@@ -181,7 +181,7 @@ CHARTS: dict[str, Entry] = {
         ),
         Entry(
             "contributions",
-            "inconsistency",
+            "networks.inconsistency",
             "What each estimate rests on",
             "result_weight, or NetworkFit.contributions()",
             "network",
@@ -189,7 +189,7 @@ CHARTS: dict[str, Entry] = {
         ),
         Entry(
             "leverage",
-            "inconsistency",
+            "networks.inconsistency",
             "Studies that fit badly or pull hard",
             "result_fit by study",
             "bayesian",
@@ -198,7 +198,7 @@ CHARTS: dict[str, Entry] = {
         ),
         Entry(
             "posterior_density",
-            "posteriors",
+            "networks.posteriors",
             "Posterior densities, with priors",
             "densities of ExactFit.effect()",
             "bayesian",
@@ -207,7 +207,7 @@ CHARTS: dict[str, Entry] = {
         ),
         Entry(
             "trace",
-            "posteriors",
+            "networks.posteriors",
             "Chains of a simulation",
             "draws by parameter and chain",
             "bayesian",
@@ -216,7 +216,7 @@ CHARTS: dict[str, Entry] = {
         ),
         Entry(
             "rank_trace",
-            "posteriors",
+            "networks.posteriors",
             "Whether chains explore alike",
             "draws by parameter and chain",
             "bayesian",
@@ -225,7 +225,7 @@ CHARTS: dict[str, Entry] = {
         ),
         Entry(
             "psrf",
-            "posteriors",
+            "networks.posteriors",
             "Convergence by iteration",
             "result_convergence",
             "bayesian",

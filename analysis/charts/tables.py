@@ -20,7 +20,7 @@ from analysis.charts.base.theme import (
     printed,
     records,
 )
-from analysis.charts.leagues import caption, cells
+from analysis.charts.networks.leagues import caption, cells
 from analysis.language.catalog import interval, marked, numerals, tr, trn, within
 from analysis.verdict import concluding, from_adhoc
 from evidence.names import slug
@@ -409,7 +409,7 @@ def league_table(
     Parameters
     ----------
     network, direct, effect, order
-        As in `analysis.charts.leagues.cells`.
+        As in `analysis.charts.networks.leagues.cells`.
     name : str
         Stem of its files.
     links : mapping of (treatment, versus) to str, optional

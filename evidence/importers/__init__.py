@@ -2,7 +2,7 @@
 
 An importer is a function ``read(file, into, *, dry_run, **options)`` that makes or extends the review folder
 `into` and returns an `evidence.importers.draft.ImportReport`. It is imported when asked for; its options
-stand in `evidence.commands.imports`.
+stand in `evidence.commands.make.imports`.
 """
 
 from collections.abc import Callable

@@ -178,7 +178,7 @@ EXAMPLES = {
 def test_the_registry_is_the_list_of_charts_for_the_face_and_the_gallery():
     assert set(EXAMPLES) <= set(CHARTS) <= set(charts.__all__)
     for name, entry in CHARTS.items():
-        assert getattr(charts, name) is entry.function
+        assert getattr(charts, name).__wrapped__ is entry.function
         assert callable(getattr(import_module(f"analysis.plot.{entry.room}"), name))
     assert list(drawings.EXAMPLES) == list(CHARTS)
 

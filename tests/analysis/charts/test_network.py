@@ -13,8 +13,8 @@ from analysis import charts
 from analysis.charts.base.effect import Effect
 from analysis.charts.base.files import specification
 from analysis.charts.base.theme import text_width
-from analysis.charts.leagues import cells
-from analysis.charts.network import circle
+from analysis.charts.networks.leagues import cells
+from analysis.charts.networks.network import circle
 from analysis.charts.tables import league_table
 
 

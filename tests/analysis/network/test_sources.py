@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import evidence
 from analysis import network
-from analysis.charts import leagues
 from analysis.charts.base.effect import Effect
+from analysis.charts.networks import leagues
 from analysis.network.model.sources import ALONE, BOTH, DIRECT, DIRECT_ONLY, INDIRECT
 from evidence.errors import RefusedError
 

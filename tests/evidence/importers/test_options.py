@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from evidence.cli import cli
-from evidence.commands.imports import import_
+from evidence.commands.make.imports import import_
 from evidence.importers import IMPORTERS
 
 ROOT = Path(__file__).parents[3]

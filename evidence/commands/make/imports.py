@@ -18,7 +18,7 @@ from evidence.importers.tables.targets import said
 @click.group(
     "import",
     cls=LazyGroup,
-    table={name: f"evidence.commands.imports:{name}" for name in IMPORTERS},
+    table={name: f"evidence.commands.make.imports:{name}" for name in IMPORTERS},
     epilog=example("evidence import arms trials.csv --into my-review --outcome hba1c --unit %"),
 )
 def import_() -> None:
@@ -330,7 +330,7 @@ prisma = importer_command(
 @having(*READING, DRY_RUN)
 def revman(file: Path, into: Path, dry_run: bool, **options: Any) -> None:
     """Carry out the importer `revman`."""
-    from evidence.commands.revman import beside_revman
+    from evidence.commands.make.revman import beside_revman
 
     with status() as say:
         say(f"reading {file.name}")

@@ -1,0 +1,1 @@
+"""Charts of networks: geometry, forests, leagues, ranks, inconsistency, posteriors."""

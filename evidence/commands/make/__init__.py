@@ -1,0 +1,1 @@
+"""Commands that make a review and hold it up: new, import, readings, simulate, build, check."""
