@@ -96,6 +96,35 @@ comment on column screening.reason is 'Reason for exclusion. One of the protocol
 comment on column screening.source_file is 'File of the review folder that the row was loaded from. Written by the build.';
 comment on column screening.source_line is 'Line of that file on which the row begins; the header is line 1. Written by the build.';
 
+create table retraction (
+    retraction_id bigint primary key,
+    doi text,
+    pmid text,
+    nature text not null check (nature in ('retraction', 'expression_of_concern', 'correction', 'reinstatement')),
+    date date,
+    reason text,
+    notice_doi text,
+    notice_pmid text,
+    title text,
+    source text,
+    source_file text not null,
+    source_line integer not null,
+    check (doi is not null or pmid is not null)
+);
+comment on table retraction is 'Notices that publications were retracted, corrected or doubted. One row per publication and notice; `evidence import retractions` takes those of this review from a list such as Retraction Watch''s.';
+comment on column retraction.retraction_id is 'Number of the row. Written by the build.';
+comment on column retraction.doi is 'DOI of the publication that the notice is about. Not that of the notice; with or without https://doi.org/.';
+comment on column retraction.pmid is 'PubMed identifier of that publication. Digits alone; a row needs this or the DOI: nothing is matched by its title.';
+comment on column retraction.nature is 'What the notice is. retraction, expression_of_concern, correction or reinstatement.';
+comment on column retraction.date is 'Day of the notice. Year-month-day.';
+comment on column retraction.reason is 'Reasons given. As listed.';
+comment on column retraction.notice_doi is 'DOI of the notice. As listed.';
+comment on column retraction.notice_pmid is 'PubMed identifier of the notice. As listed.';
+comment on column retraction.title is 'Title of the publication. For the reader: it decides nothing.';
+comment on column retraction.source is 'List that it was taken from. Its file.';
+comment on column retraction.source_file is 'File of the review folder that the row was loaded from. Written by the build.';
+comment on column retraction.source_line is 'Line of that file on which the row begins; the header is line 1. Written by the build.';
+
 create table flow (
     box text not null references prisma_box (box),
     n bigint check (n >= 0),

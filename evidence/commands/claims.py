@@ -24,6 +24,10 @@ _RANKING = (
     "publication", "outcome", "measure", "treatment", "versus", "estimate", "std_error", "ci_lower",
     "ci_upper", "mean_rank", "sucra", "p_best",
 )  # fmt: skip
+_RETRACTION = (
+    "study", "label", "nature", "date", "reason", "reinstated", "matched_by", "doi", "pmid", "notice_doi",
+    "notice_pmid", "in_evidence",
+)  # fmt: skip
 _WIDTH = 100
 """Columns of text where there is no terminal to ask."""
 
@@ -48,8 +52,9 @@ Records = list[dict[str, Any]]
 )
 @click.option(
     "--part",
-    type=click.Choice(("claims", "rankings", "tables")),
-    help="Only the verdicts on claims, the rebuilt rankings, or how each printed table fits together."
+    type=click.Choice(("claims", "rankings", "tables", "retractions")),
+    help="Only the verdicts on claims, the rebuilt rankings, how each printed table fits together, or the"
+    " studies whose publications were retracted, corrected or doubted."
     " csv prints one part: the claims without this.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 if a claim does not hold.")
@@ -57,7 +62,8 @@ def audit(file: str, form: str, part: str | None, strict: bool) -> None:
     """Check printed tables and claims: what holds, what does not, what cannot be checked.
 
     Every claim's query is run on the evidence base. For printed league tables the joint distribution behind
-    them is rebuilt, and with it the rankings they imply.
+    them is rebuilt, and with it the rankings they imply. Studies with a publication that was retracted,
+    corrected or doubted (retractions.csv) are named first.
     """
     from evidence.checking.claims import FAILS, check_claims
     from evidence.opening import open as open_base
@@ -68,8 +74,9 @@ def audit(file: str, form: str, part: str | None, strict: bool) -> None:
         verdicts = check_claims(db)
         say("rebuilding printed tables")
         tables, rankings = _printed(db)
+        retractions = db.rows(f"select {', '.join(_RETRACTION)} from retracted_study order by study, date")
     claims = [{name: asdict(verdict)[name] for name in _CLAIM} for verdict in verdicts]
-    parts = {"tables": tables, "rankings": rankings, "claims": claims}
+    parts = {"retractions": retractions, "tables": tables, "rankings": rankings, "claims": claims}
     if part is not None:
         parts = {part: parts[part]}
     if form == "table":
@@ -129,7 +136,9 @@ def _write(parts: dict[str, Records], form: str, stream: TextIO) -> None:
     for name, rows in parts.items():
         if form == "md":
             stream.write(f"## {name.capitalize()}\n\n")
-        columns = {"claims": _CLAIM, "rankings": _RANKING}.get(name) or tuple(rows[0] if rows else ())
+        columns = {"claims": _CLAIM, "rankings": _RANKING, "retractions": _RETRACTION}.get(name) or tuple(
+            rows[0] if rows else ()
+        )
         TEXT_WRITERS[form](columns, ([row[column] for column in columns] for row in rows), stream)
         if form == "md":
             stream.write("\n")
@@ -140,6 +149,7 @@ def _write(parts: dict[str, Records], form: str, stream: TextIO) -> None:
 
 def _read(parts: dict[str, Records], verdicts: list[Verdict], stream: TextIO) -> None:
     """Print each league table with its ranking, then the claims by verdict, within the terminal's width."""
+    _retracted(parts.get("retractions", []))
     for table in parts.get("tables", []):
         _heading(" ".join(str(table[key]) for key in ("publication", "outcome", "measure") if table.get(key)))
         _paragraph(table["message"], 2)
@@ -157,7 +167,20 @@ def _read(parts: dict[str, Records], verdicts: list[Verdict], stream: TextIO) ->
             _ranking([row for row in parts["rankings"] if _same_table(row, about)], stream)
     _claims(verdicts)
     if not any(parts.values()):
-        click.echo("No claim and no printed league table to check.")
+        click.echo("No claim, no printed league table and no retraction to check.")
+
+
+def _retracted(rows: Records) -> None:
+    """Name the studies whose publications were retracted, corrected or doubted."""
+    if not rows:
+        return
+    _heading(f"Retracted, corrected or doubted ({len(rows)})")
+    for row in rows:
+        day = f", {row['date']}" if row["date"] else ""
+        back = "; reinstated later" if row["reinstated"] else ""
+        publication = f"PubMed {row['pmid']}" if row["matched_by"] == "pmid" else f"doi {row['doi']}"
+        _paragraph(f"{row['label']}: {row['nature'].replace('_', ' ')}{day} ({publication}){back}", 2)
+        _paragraph(row["reason"] or "", 6)
 
 
 def _same_table(row: dict[str, Any], table: dict[str, Any]) -> bool:

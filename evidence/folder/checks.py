@@ -59,6 +59,7 @@ def check(sheets: Sheets, problems: Problems) -> None:
     _contrasts(sheets, units, problems)
     _appraisal(sheets, problems)
     _records(sheets, problems)
+    _retractions(sheets, problems)
     _published(sheets, problems)
     _claims(sheets, problems)
 
@@ -712,6 +713,19 @@ def _records(sheets: Sheets, problems: Problems) -> None:
                 "the record is a duplicate of itself",
                 "name the record that was kept",
                 **sheet.place(index, "duplicate_of"),
+            )
+
+
+def _retractions(sheets: Sheets, problems: Problems) -> None:
+    """Refuse a notice without an identifier of its publication: a title would match others."""
+    if not (sheet := sheets.get("retractions.csv")):
+        return
+    for index, (_, doi, pmid) in enumerate(sheet.rows("doi", "pmid")):
+        if doi is None and pmid is None:
+            problems.error(
+                "the notice names neither the doi nor the pmid of the publication that it is about",
+                "fill in one of them: nothing is matched by its title",
+                **sheet.place(index, "doi"),
             )
 
 

@@ -13,6 +13,7 @@ ROLES = ("active", "control", "sham")
 KINDS = ("continuous", "binary", "rate", "time_to_event")
 SCALES = ("log", "natural")
 STAGES = ("title_abstract", "full_text", "listed")
+NATURES = ("retraction", "expression_of_concern", "correction", "reinstatement")
 DECISIONS = ("include", "exclude", "unclear", "not_retrieved")
 OPERATORS = ("=", "<>", "<", "<=", ">", ">=", "between", "is empty", "is true", "is false")
 
@@ -439,6 +440,24 @@ FILES: tuple[File, ...] = (
         key=("record", "stage", "reviewer"),
     ),
     File(
+        "retractions.csv",
+        "retraction",
+        "notice that a publication was retracted, corrected or doubted",
+        (
+            Column("doi", "identifier"),
+            Column("pmid", "identifier"),
+            _name("nature", default="retraction", allowed=NATURES),
+            Column("date", "date", past=True),
+            _verbatim("reason"),
+            Column("notice_doi", "identifier"),
+            Column("notice_pmid", "identifier"),
+            _verbatim("title"),
+            _verbatim("source"),
+        ),
+        key=("doi", "pmid", "nature", "date"),
+        numbered="retraction_id",
+    ),
+    File(
         "flow.csv",
         "flow",
         "box of the PRISMA flow diagram, or one reason in it",
@@ -514,7 +533,9 @@ FILES: tuple[File, ...] = (
 FILE: dict[str, File] = {file.name: file for file in FILES}
 """The same by file name."""
 
-_SELECTION = frozenset(("searches.csv", "records.csv", "record_pairs.csv", "screening.csv", "flow.csv"))
+_SELECTION = frozenset(
+    ("searches.csv", "records.csv", "record_pairs.csv", "screening.csv", "retractions.csv", "flow.csv")
+)
 """Files that say how studies were found: a review may have these alone, before it has any study."""
 
 

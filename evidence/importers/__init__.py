@@ -116,6 +116,14 @@ IMPORTERS = {
         "FILE: confirmed ones get their duplicate_of; every answer is kept in record_pairs.csv and not asked "
         "again.",
     ),
+    "retractions": Importer(
+        "evidence.importers.retractions:import_retractions",
+        _TABLE,
+        "Read a list of retractions and corrections, such as Retraction Watch's.\n\n"
+        "Kept in retractions.csv are the notices whose publication has the DOI or PMID of a report or "
+        "record; nothing is matched by its title. The view retracted_study lists the studies; check, audit "
+        "and the report name them.",
+    ),
     "screening": Importer(
         "evidence.importers.screening:import_screening",
         _TABLE,

@@ -40,7 +40,8 @@ _CREATE = re.compile(r"create\s+(?:or\s+replace\s+)?(view|macro|table)\s+([a-z_0
 _CREATE_VIEW = re.compile(r"^\s*create\s+or\s+replace\s+view\s+[a-z_0-9]+\s+as\s", re.IGNORECASE)
 _COMMENT_LINES = re.compile(r"^(--[^\n]*\n)+")
 _COMMENT = re.compile(r"--[^\n]*")
-_STRING = re.compile(r"'(?:[^']|'')*'")
+_NO_CODE = re.compile(r"'(?:[^']|'')*'|--[^\n]*")
+"""Strings and comments, whichever begins first: each may hold what begins the other."""
 _WORD = re.compile(r"[a-z_][a-z_0-9]*", re.IGNORECASE)
 _READ = re.compile(r"(?:from|join)\s+(\w+)")
 _SUBQUERY = re.compile(r"(?:with|\),)\s+(\w+)(?:\s*\([^()]*\))?\s+as\s+(?:(?:not\s+)?materialized\s+)?\(")
@@ -103,7 +104,7 @@ class SqlObject:
 
     @cached_property
     def _bare(self) -> str:
-        return _STRING.sub("''", _COMMENT.sub("", self.sql)).lower()
+        return _NO_CODE.sub(lambda found: "''" if found[0][0] == "'" else "", self.sql).lower()
 
     @property
     def stored(self) -> bool:

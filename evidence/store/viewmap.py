@@ -26,6 +26,7 @@ ROOMS = {
     "pooling": "pairwise meta-analysis, subgroups, one study left out",
     "appraisal": "risk of bias, extraction and screening, characteristics, flow",
     "published": "what others printed, held against itself",
+    "living": "what happened to publications after they were read",
     "suspicion": "the detective: what was probably mistyped, and what would be right",
     "audits": "rows that should not be there, and what could not be used",
 }

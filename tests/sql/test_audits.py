@@ -368,3 +368,63 @@ class TestPlan:
         self.planned(rows, "network", "ROM")
         assert len(messages(rows, "audit_log_ratio_unstable")) == 1
         assert "arm drug" in messages(rows, "audit_log_ratio_unstable")[0]
+
+
+class TestRetractions:
+    """Notices are matched by DOI or PMID however these are written, and never by a title."""
+
+    def report(self, rows, study: str, **cells) -> None:
+        rows.study(study)
+        rows.insert(
+            "report", [{"report_id": rows.line, "study": study, **cells, **rows.place("reports.csv")}]
+        )
+
+    def notice(self, rows, nature: str = "retraction", **cells) -> None:
+        rows.insert(
+            "retraction",
+            [{"retraction_id": rows.line, "nature": nature, **cells, **rows.place("retractions.csv")}],
+        )
+
+    def test_the_ways_identifiers_are_written(self, rows):
+        self.report(rows, "a", doi="https://doi.org/10.1000/ABC.1")
+        self.report(rows, "b", doi="doi:10.1000%2FABC.2. ")
+        self.report(rows, "c", pmid="77", title="Cells in mice")
+        self.report(rows, "d", doi="10.1000/abc.11", pmid="777", title="Cells in mice")
+        self.notice(rows, doi="10.1000/abc.1", date="2024-01-23", reason="Fake")
+        self.notice(rows, "expression_of_concern", doi="HTTP://DX.DOI.ORG/10.1000/abc.2")
+        self.notice(rows, "correction", pmid="77", doi="10.1/unlike", title="Cells in mice")
+        assert messages(rows, "audit_retracted_study") == [
+            "a publication of this study (doi https://doi.org/10.1000/ABC.1) was retracted on 2024-01-23: Fake",
+            "a publication of this study (doi doi:10.1000%2FABC.2. ) has an expression of concern",
+            "a publication of this study (PubMed 77) was corrected",
+        ]
+        matched = rows.query("select study, matched_by from retracted_study order by study")
+        assert [tuple(row.values()) for row in matched] == [("a", "doi"), ("b", "doi"), ("c", "pmid")]
+
+    def test_a_record_counts_for_its_study_and_that_of_the_record_kept_in_its_place(self, rows):
+        rows.study("a")
+        for record, cells in (
+            ("r1", {"study": "a"}),
+            ("r2", {"duplicate_of": "r1", "pmid": "5"}),
+            ("r3", {"pmid": "5"}),
+        ):
+            rows.insert("record", [{"record": record, **cells, **rows.place("records.csv")}])
+        self.notice(rows, pmid="5")
+        found = rows.query("select record, study from retracted_publication order by record")
+        assert [tuple(row.values()) for row in found] == [("r2", "a"), ("r3", None)]
+        assert len(messages(rows, "audit_retracted_study")) == 1
+
+    def test_what_was_reinstated_later_is_no_longer_named(self, rows):
+        for study, again in (("a", "2024-06-01"), ("b", "2023-01-01")):
+            self.report(rows, study, doi=f"10.1000/{study}")
+            self.notice(rows, doi=f"10.1000/{study}", date="2024-01-01")
+            self.notice(rows, "reinstatement", doi=f"10.1000/{study}", date=again)
+        rows.measure("b", "drug", n=8, mean=10, sd=2)
+        assert [row["study"] for row in rows.query("select * from audit_retracted_study")] == ["b"]
+        assert rows.one("select remedy from audit_retracted_study")["remedy"].startswith(
+            "look at the results without"
+        )
+        assert rows.query("select distinct study, in_evidence from retracted_study order by study") == [
+            {"study": "a", "in_evidence": False},
+            {"study": "b", "in_evidence": True},
+        ]

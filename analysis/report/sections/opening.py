@@ -9,6 +9,7 @@ from analysis.charts.tables import Column, Table
 from analysis.language.catalog import tr, trn
 from analysis.plot import NothingToDrawError
 from analysis.plot.whole import FLOW
+from analysis.report import words
 from analysis.report.blocks import Figure, Section, Text, drawn, stem
 from analysis.report.links import Links, mark
 from analysis.report.material import Material
@@ -33,15 +34,48 @@ def studies_section(material: Material, links: Links) -> Section:
     return Section(
         "studies",
         tr("Included studies") if material.measured else tr("Listed studies"),
-        list(
-            tables.characteristics(
+        [
+            *_retracted(material),
+            *tables.characteristics(
                 frame,
                 further,
                 n_label=tr(material.participants.capitalize()),
                 status="included" if material.measured else "listed",
-            )
-        ),
+            ),
+        ],
     )
+
+
+def _retracted(material: Material) -> list[Text]:
+    """Name the studies with a publication that was retracted or doubted, and not reinstated."""
+    rows = material.db.rows(
+        "select study, label, nature, date, reason from retracted_study where not reinstated "
+        "and nature in ('retraction', 'expression_of_concern') order by label, date, nature"
+    )
+    if not rows:
+        return []
+    said = {"retraction": tr("retracted"), "expression_of_concern": tr("expression of concern")}
+    named = []
+    for row in rows:
+        about = ", ".join(filter(None, (said[row["nature"]], str(row["date"] or ""), row["reason"])))
+        named.append(f"{row['label']} ({about})")
+    n = len({row["study"] for row in rows})
+    text = trn(
+        "{n} study has a publication that was retracted or doubted: {named}.",
+        "{n} studies have a publication that was retracted or doubted: {named}.",
+        n,
+        n=count(n),
+        named="; ".join(named),
+    )
+    studies = {row["study"] for row in rows}
+    entered = [run for run in material.runs if studies & set(run.frames["contrasts"]["study"])]
+    analyses = "; ".join(words.headline(run, material.effect(run)) for run in entered)
+    used = (
+        tr("Effects of them entered: {analyses}.", analyses=analyses)
+        if entered
+        else tr("No effect of them entered an analysis.")
+    )
+    return [Text((text, used))]
 
 
 def _doses(material: Material) -> dict[str, str]:

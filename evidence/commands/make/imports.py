@@ -92,6 +92,14 @@ MAP = click.option(
     help="What a column stands for where its name does not say; SOURCE= leaves it out, SOURCE=mean+sd takes"
     " cells such as '210 (31)' apart. May be repeated.",
 )
+MAP_PLAIN = click.option(
+    "--map",
+    "mapping",
+    multiple=True,
+    callback=_pairs,
+    metavar="SOURCE=TARGET",
+    help="What a column stands for where its name does not say: 'Article DOI=doi'. May be repeated.",
+)
 ENCODING = click.option(
     "--encoding", metavar="NAME", help="Encoding of a text file that is not UTF-8: cp1252, latin-1, utf-16."
 )
@@ -225,6 +233,15 @@ def duplicates(
             say(f"comparing the records of {file.name}")
             confirmed = confirm(file, into, dry_run=dry_run, **reading)
         click.echo(str(confirmed))
+
+
+retractions = importer_command(
+    "retractions",
+    MAP_PLAIN,
+    *READING,
+    DRY_RUN,
+    examples=["evidence import retractions retraction_watch.csv --into my-review"],
+)
 
 
 screening = importer_command(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
 
@@ -83,20 +84,106 @@ def import_references(
     ReviewError
         If the file is not one of the formats, or is damaged; names the lines.
     """
-    path = Path(file)
     if database is None and (date or query):
         raise CallError("A search has a database: say which with --database, for example --database PubMed.")
-    references, layout, notes = _read(path, reading)
-    report = ImportReport(path.name, notes=[f"read as {layout.name}", *notes])
-    draft = Draft(into, title=path.stem)
-    search = " ".join(part for part in (database, date) if part)
+    export = read_export(file, database=database, date=date, **reading)
+    report = export.report
+    draft = Draft(into, title=Path(file).stem)
     if database:
-        draft.add(
-            "searches.csv",
-            {"search": search, "database": database, "date": date, "query": query, "hits": len(references)},
-        )
+        draft.add("searches.csv", export.searched(query))
     else:
         report.notes.append("no search is named (--database): the records count as found by other methods")
+    for found in export.found:
+        if not draft.add("records.csv", found.record):
+            problem = f"record {found.name!r} stands in records.csv already"
+            report.left_out.append(Problem(problem, "", report.source, found.reference.line))
+        for decision in found.decisions:
+            draft.add("screening.csv", {"record": found.name, **decision})
+    return draft.finish(report, dry_run=dry_run)
+
+
+@dataclass(frozen=True)
+class Found:
+    """One reference of an export, as the rows that it becomes.
+
+    Attributes
+    ----------
+    reference : Reference
+        As exported.
+    record : dict of str to str
+        Its row of ``records.csv``.
+    decisions : list of dict
+        Its rows of ``screening.csv``, without the record's name.
+    """
+
+    reference: Reference
+    record: dict[str, str]
+    decisions: list[dict[str, str]]
+
+    @property
+    def name(self) -> str:
+        """Its key in ``records.csv``."""
+        return self.record["record"]
+
+
+@dataclass(frozen=True)
+class Export:
+    """What a file of references holds.
+
+    Attributes
+    ----------
+    found : list of Found
+        The references that say what they are.
+    layout : Layout
+        What the format's tags mean.
+    report : ImportReport
+        What became of every tag; references that say nothing are left out in it.
+    database, date : str or None
+        The search that found them, as it was named.
+    n : int
+        References in the file.
+    """
+
+    found: list[Found]
+    layout: Layout
+    report: ImportReport
+    database: str | None
+    date: str | None
+    n: int
+
+    @property
+    def search(self) -> str:
+        """Key of the search; empty where no database is named."""
+        return " ".join(part for part in (self.database, self.date) if part)
+
+    def searched(self, query: str | None) -> dict[str, object]:
+        """Row of ``searches.csv``."""
+        return {"search": self.search, "database": self.database, "date": self.date, "query": query,
+                "hits": self.n}  # fmt: skip
+
+
+def read_export(
+    file: str | Path, *, database: str | None = None, date: str | None = None, **reading: Unpack[Reading]
+) -> Export:
+    """Read a file of references, without writing anything.
+
+    Parameters
+    ----------
+    file, database, date, **reading
+        As in `import_references`.
+
+    Returns
+    -------
+    Export
+
+    Raises
+    ------
+    ReviewError
+        As `import_references`.
+    """
+    path = Path(file)
+    references, layout, notes = _read(path, reading)
+    report = ImportReport(path.name, notes=[f"read as {layout.name}", *notes])
     tally = Tally()
     label, reviewer, labels = labels_of(references) if layout not in _FORMATS.values() else ("", "", {})
     if labels and reviewer != ASREVIEW:
@@ -104,20 +191,20 @@ def import_references(
             f"1 and 0 of column {label!r} are decisions at title and abstract; whose they are it does "
             f"not say: put the reviewer's name in the place of {reviewer!r} in screening.csv"
         )
-    for name, reference in zip(_names(references, layout, search or path.stem, tally), references):
+    export = Export([], layout, report, database, date, len(references))
+    for name, reference in zip(
+        _names(references, layout, export.search or path.stem, tally), references, strict=True
+    ):
         row = record_of(reference, layout, tally, database or "")
         if not row["title"] and not row["doi"] and not row["pmid"]:
             problem = "no title, doi or pmid"
             report.left_out.append(Problem(problem, "complete it at its source", path.name, reference.line))
             continue
-        if not draft.add("records.csv", {"record": name, "search": search, **row}):
-            problem = f"record {name!r} stands in records.csv already"
-            report.left_out.append(Problem(problem, "", path.name, reference.line))
-        for decision in _decisions(reference, layout, tally, label, reviewer, labels):
-            draft.add("screening.csv", {"record": name, **decision})
+        decisions = _decisions(reference, layout, tally, label, reviewer, labels)
+        export.found.append(Found(reference, {"record": name, "search": export.search, **row}, decisions))
     _report_tags(references, layout, tally, report)
     _report_doubts(tally, report)
-    return draft.finish(report, dry_run=dry_run)
+    return export
 
 
 _Reader = Callable[[Path, str], tuple[list[Reference], list[str]]]

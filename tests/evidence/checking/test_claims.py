@@ -156,7 +156,10 @@ def test_audit_strict_exits_with_1(alf):
 def test_audit_of_a_review_that_prints_nothing(review_folder):
     folder = review_folder({"claims.csv": None, "published_estimates.csv": None})
     result = audit(str(folder))
-    assert (result.exit_code, result.stdout) == (0, "No claim and no printed league table to check.\n")
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "No claim, no printed league table and no retraction to check.\n",
+    )
     content = json.loads(audit(str(folder), "--format", "json").stdout)
     assert content == {"tables": [], "rankings": [], "claims": []}
 
