@@ -19,6 +19,7 @@ INTERVIEW = Path(__file__).parent / "folder" / "test_interview.py"
 SLOW = {"report", "site", "gallery", "audit", "export", "analyse", "trace", "simulate", "plot"}
 """Commands whose examples take longer than two seconds."""
 
+WATCH = "OriginalPaperDOI,RetractionNature\n10.1002/stem.0001,Retraction\n"
 ARMS = "study,arm,treatment,outcome,mean,sd,n,unit,extractor\n"
 READ = "".join(
     f"{study},{arm},{arm},{outcome},{mean},2,10,%,{who}\n"
@@ -45,8 +46,11 @@ def table(path: Path, text: str) -> None:
 def files_of(path: str) -> dict[str, str]:
     """Files that the examples of a command read, by name."""
     syrf = sample("syrf") if path == "import syrf" else {}
+    of_records = ("references", "duplicates", "screening", "retractions", "new")
     refs = (
-        sample("references") if path in ("import references", "import duplicates", "import screening") else {}
+        sample("references")
+        if path.split()[0] in ("import", "records") and path.split()[1] in of_records
+        else {}
     )
     return {
         "import arms": lambda: {"trials.csv": TRIALS},
@@ -78,6 +82,12 @@ def files_of(path: str) -> dict[str, str]:
         "import references": lambda: {"pubmed.nbib": refs["NBIB"], "embase.ris": refs["RIS"]},
         "import duplicates": lambda: {"pubmed.nbib": refs["NBIB"], "embase.ris": refs["RIS"]},
         "import screening": lambda: {"a.ris": refs["RIS"]},
+        "import retractions": lambda: {"a.ris": refs["RIS"], "retraction_watch.csv": WATCH},
+        "records new": lambda: {
+            "a.ris": refs["RIS"],
+            "pubmed.nbib": refs["NBIB"],
+            "retraction_watch.csv": WATCH,
+        },
         "readings": lambda: {"read.csv": ARMS + READ},
     }.get(path, dict)()
 
@@ -89,6 +99,8 @@ BEFORE = {
         "import references embase.ris --into my-review --database Embase",
     ],
     "import screening": ["import references a.ris --into my-review --database Embase --date 2024-05-03"],
+    "import retractions": ["import references a.ris --into my-review --database Embase --date 2024-05-03"],
+    "records new": ["import references a.ris --into my-review --database Embase --date 2024-05-03"],
     "readings": ["import arms read.csv --into my-review", "build my-review -o my-review.duckdb"],
     "check": ["new my-review"],
     "describe": ["new my-review"],

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evidence.commands.make.imports import DRY_RUN, READING, having
 from evidence.commands.lazy import LazyGroup
+from evidence.commands.make.imports import DRY_RUN, READING, having
 from evidence.commands.options import example
 from evidence.commands.progress import status
 
