@@ -76,7 +76,7 @@ def audit(file: str, form: str, part: str | None, strict: bool) -> None:
         tables, rankings = _printed(db)
         retractions = db.rows(f"select {', '.join(_RETRACTION)} from retracted_study order by study, date")
     claims = [{name: asdict(verdict)[name] for name in _CLAIM} for verdict in verdicts]
-    parts = {"retractions": retractions, "tables": tables, "rankings": rankings, "claims": claims}
+    parts = {"tables": tables, "rankings": rankings, "claims": claims, "retractions": retractions}
     if part is not None:
         parts = {part: parts[part]}
     if form == "table":

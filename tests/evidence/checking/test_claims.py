@@ -124,7 +124,7 @@ def test_audit_prints_rankings_and_verdicts_for_a_reader(alf):
 
 def test_audit_as_json_has_every_part(alf):
     content = json.loads(audit(alf, "--format", "json").output)
-    assert list(content) == ["tables", "rankings", "claims"]
+    assert list(content) == ["tables", "rankings", "claims", "retractions"]
     tnf = {row["treatment"]: row for row in content["rankings"] if row["outcome"] == "tnf_alpha"}
     for name, sucra, best in (
         ("UCMSC", 0.88, 0.53), ("ADMSC", 0.73, 0.16), ("LSC", 0.44, 0.08), ("BMSC", 0.39, 0.01),
@@ -161,7 +161,7 @@ def test_audit_of_a_review_that_prints_nothing(review_folder):
         "No claim, no printed league table and no retraction to check.\n",
     )
     content = json.loads(audit(str(folder), "--format", "json").stdout)
-    assert content == {"tables": [], "rankings": [], "claims": []}
+    assert content == {"tables": [], "rankings": [], "claims": [], "retractions": []}
 
 
 @pytest.mark.parametrize("command", [("audit",), ("check",), ("sql", "select 1 as one"), ("trace",)])
