@@ -1,1 +1,1 @@
-"""Evidence that goes on changing: states of a review, what differs between them, what is new, what was taken back."""
+"""Evidence that goes on changing: states of a review, what differs between them, what is new and gone."""
