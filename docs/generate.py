@@ -47,6 +47,7 @@ PLACES = {
         "analysis.network.mcmc",
         "analysis.published",
         "analysis.sensitivity",
+        "analysis.living.monitoring",
         "analysis.plan",
         "analysis.results",
     ),
