@@ -5,7 +5,7 @@
 >>> with evidence.open("diabetes") as db:
 ...     (worth,) = update_worth(db, "hba1c-metformin", draws=200)
 >>> worth.n, worth.changes.items[0][2:]
-(246.0, ('interval and no effect', 'excludes no effect'))
+(246.5, ('interval and no effect', 'excludes no effect'))
 """
 
 from __future__ import annotations

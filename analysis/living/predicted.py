@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 
+Item = tuple[str | None, str | None, str, str]
+"""Treatment, versus, conclusion, and what it is now."""
+
 TAIL = 0.025
 NO_EFFECT = "interval and no effect"
 IMPORTANT = "interval and smallest important difference"
@@ -52,7 +55,7 @@ class Changes:
         What was assumed.
     """
 
-    items: list[tuple[str | None, str | None, str, str]]
+    items: list[Item]
     changed: Array
     n: float | None
     notes: tuple[str, ...]
@@ -60,7 +63,7 @@ class Changes:
     @classmethod
     def of(
         cls,
-        items: list[tuple[str | None, str | None, str, str]],
+        items: list[Item],
         changed: Array,
         n: float | None,
         notes: Sequence[str],
@@ -140,7 +143,7 @@ def pairwise_changes(
     before = _states(fit, fit.rows, model, thresholds)
     after = np.array([_states(fit, _with(fit.rows, some, variance), model, thresholds) for some in y])
     labels = (fit.contrasts.treatment, fit.contrasts.versus)
-    items = [(*labels, NO_EFFECT, _said(before[0]))]
+    items: list[Item] = [(*labels, NO_EFFECT, _said(before[0]))]
     changed = [after[:, 0] != before[0]]
     if margin is not None:
         items.append((*labels, IMPORTANT, _important(before[1:])))
@@ -156,7 +159,7 @@ def _usual_variance(fit: PairwiseFit, n: float | None) -> tuple[float, float | N
     """Find the sampling variance of a new study, and its size."""
     variance = np.asarray(fit.assembly.variance, dtype=float)
     frame = fit.assembly.contrasts.frame
-    sizes = sum(frame[f"n_{side}"].astype(float).to_numpy() for side in "ab")
+    sizes = frame["n_a"].to_numpy(dtype=float) + frame["n_b"].to_numpy(dtype=float)
     known = np.isfinite(sizes) & (sizes > 0)
     if not known.any():
         if n is not None:
@@ -286,7 +289,9 @@ def network_changes(
     of_reference = np.flatnonzero(versus == 0)
     states, before = _sides(below)[..., of_reference], _sides(now)[..., of_reference]
     names = [(net.treatments[t], net.reference) for t in treatment[of_reference]]
-    items = [(*pair, NO_EFFECT, _said(int(state))) for pair, state in zip(names, before[0], strict=True)]
+    items: list[Item] = [
+        (*pair, NO_EFFECT, _said(int(state))) for pair, state in zip(names, before[0], strict=True)
+    ]
     changed = [states[0] != before[0]]
     if margin is not None:
         items += [(*pair, IMPORTANT, _important(before[1:, i].tolist())) for i, pair in enumerate(names)]
