@@ -116,10 +116,8 @@ def _write(folder: Path, revision: str, target: Path, name: str) -> None:
     """Write the files that a folder had in a revision."""
     commit = _commit(folder, revision, name)
     listed = _git(folder, "ls-tree", "-z", commit, "./")
-    entries = [
-        entry.split("\t", 1) for entry in listed.decode("utf-8", "surrogateescape").split("\0") if entry
-    ]
-    entries = [(kind, path) for kind, path in entries if path.lower().endswith(_READ)]
+    lines = listed.decode("utf-8", "surrogateescape").split("\0")
+    entries = [line.split("\t", 1) for line in lines if line.lower().endswith(_READ)]
     files = [path for kind, path in entries if kind.split()[1] == "blob"]
     linked = [path for kind, path in entries if kind.startswith("120000 ")]
     if FILE_NAME not in files:
