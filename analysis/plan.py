@@ -28,7 +28,7 @@ from evidence.question import time_rule
 from evidence.results import CONTENT, IMPORTANTLY_BETTER, OVER_ALL, Run, hash_rows, versions
 from evidence.system.frames import cells
 from evidence.system.frames import rows as rows_of
-from evidence.system.progress import listening
+from evidence.system.progress import heard, listening
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,7 +110,7 @@ def run_pairwise(
     priors = _priors(of_fit, asked, planned=analysis is not None)
     moderators = asked["moderators"]
     _refuse_without_moderators(asked)
-    say = progress or (lambda step: None)
+    say = progress or heard()
     say("1/4 reading and pooling")
     fit = _pooled(db, asked, of_fit)
     frames = _pairwise_frames(fit, asked, priors, say, printed)
@@ -272,7 +272,7 @@ def run_network(
     EvidenceError
         As `analysis.network.data.load` and `analysis.network.fit`.
     """
-    say = progress or (lambda step: None)
+    say = progress or heard()
     asked, of_engine = settle("network", {"outcome": outcome, "measure": measure, **options})
     fit, chosen = _network_fitted(db, asked, of_engine, say)
     net, engine = fit.network, asked["engine"]
@@ -346,7 +346,7 @@ def fitted(
     EvidenceError
         As `run_pairwise` and `run_network`.
     """
-    say = progress or (lambda step: None)
+    say = progress or heard()
     asked, of_fit = settle(kind, {name: value for name, value in options.items() if name != "analysis"})
     if kind == "network":
         return _network_fitted(db, asked, of_fit, say)[0], asked
@@ -466,7 +466,7 @@ def try_plan(
     refused : dict of str to EvidenceError
         Why the others cannot be, by name.
     """
-    say = progress or (lambda step: None)
+    say = progress or heard()
     runs: list[Run] = []
     refused: dict[str, EvidenceError] = {}
     rows = db.rows("select * from plan order by position, analysis")

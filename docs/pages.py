@@ -67,9 +67,8 @@ def _without_diagrams(text: str) -> str:
 
 def catalog() -> str:
     """Describe every view and macro, by room, what a reviewer asks first at the top."""
-    from evidence.catalog import FIRST
     from evidence.store.objects import sql_objects
-    from evidence.store.viewmap import ROOMS
+    from evidence.store.viewmap import FIRST, ROOMS
 
     objects = {item.name: item for item in sql_objects()}
     parts = [

@@ -6,16 +6,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from evidence.errors import CallError
 from evidence.names import nearest
-from evidence.query import EvidenceBase
 from evidence.store.objects import STORED
+from evidence.store.viewmap import FIRST, ROOMS
 
 if TYPE_CHECKING:
     from sqlglot.optimizer.scope import Scope
     from sqlglot.schema import Schema
+
+    from evidence.query import EvidenceBase
 
 __all__ = ["Catalog", "Column", "Entry", "Origin", "dictionary", "grouped"]
 
@@ -291,20 +294,6 @@ class Catalog:
         return MappingSchema(columns, dialect="duckdb")
 
 
-FIRST = (
-    "study_characteristics",
-    "prisma_flow",
-    "rob_traffic_light",
-    "measurement_standard",
-    "suspicion",
-    "left_out",
-    "contrast",
-    "pooled",
-    "subgroup",
-    "evidence_page",
-)
-"""What a reviewer needs first: who was studied, what was measured, what may be wrong, what comes of it."""
-
 _STEP = re.compile(r"\bA (?:step|tool) of\b")
 
 
@@ -323,7 +312,6 @@ def grouped(catalog: Catalog, *, every: bool = False) -> dict[str, list[Entry]]:
         Under the words for each group: `FIRST`, results, the rooms of ``sql/``, what was typed.
     """
     from evidence.store.objects import sql_objects
-    from evidence.store.viewmap import ROOMS
 
     rooms = {item.name: item.room for item in sql_objects()}
     known = catalog.entries
@@ -348,6 +336,40 @@ def grouped(catalog: Catalog, *, every: bool = False) -> dict[str, list[Entry]]:
     if every:
         groups |= inner
     return {said: entries for said, entries in groups.items() if entries}
+
+
+def as_html(db: EvidenceBase) -> str:
+    """Write what an evidence base holds and what to ask first as HTML; every name escaped."""
+    from evidence.output import SYNTHETIC
+    from evidence.system.notebook import table
+
+    review = next(iter(db.rows("select review, title, synthetic from review")), {})
+    built = {row["key"]: row["value"] for row in db.rows("from build_info")}
+    made = [
+        f"made by version {built['package_version']}" if "package_version" in built else "",
+        f"DuckDB file {db.path.name}" if db.path else "in memory",
+    ]
+    counts = [
+        (db.value(f"select count(*) from {name}"), word)
+        for name, word in (("study", "studies"), ("treatment", "treatments"), ("outcome", "outcomes"),
+                           ("measurement", "measurements"), ("reported_contrast", "reported contrasts"),
+                           ("rob_judgement", "judgements of risk of bias"), ("record", "records found"),
+                           ("result_run", "analyses kept"))
+    ]  # fmt: skip
+    views = Catalog(db).entries
+    rows = [(name, views[name].title) for name in FIRST if name in views]
+    title = str(review.get("title") or review.get("review") or "Evidence base")
+    warning = f'<p style="color: #b00020"><strong>{escape(SYNTHETIC)}</strong></p>'
+    parts = [
+        warning if review.get("synthetic") else "",
+        f"<p><strong>{escape(title)}</strong><br>",
+        f"{escape(', '.join(filter(None, made)))}</p>",
+        f"<p>{', '.join(f'{n:,} {word}' for n, word in counts if n)}</p>",
+        table(("Ask first", "What it holds"), rows),
+        "<p>One of them: <code>db.sql(&quot;from contrast&quot;).df()</code>; "
+        "all of them: <code>db.names()</code></p>",
+    ]
+    return f"<div>{''.join(parts)}</div>"
 
 
 def dictionary(catalog: Catalog) -> list[dict[str, Any]]:

@@ -191,6 +191,11 @@ class EvidenceBase:
     ) -> None:
         self.close()
 
+    def _repr_html_(self) -> str:
+        from evidence.catalog import as_html
+
+        return as_html(self)
+
     def __repr__(self) -> str:
         return f"EvidenceBase({str(self.path) if self.path else 'in memory'})"
 

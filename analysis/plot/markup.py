@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +10,11 @@ from analysis.plot.reading import MODELS, against, estimate_rows, headline, plac
 from analysis.plot.subject import Subject
 from analysis.verdict import concluding
 from evidence.output import SYNTHETIC
+from evidence.system.notebook import table
 
 if TYPE_CHECKING:
     from analysis.network.result import NetworkFit
     from analysis.pairwise import PairwiseFit
-
-_CELL = 'style="text-align: left; padding: 0.1em 0.8em 0.1em 0"'
 
 
 def as_html(fit: PairwiseFit | NetworkFit) -> str:
@@ -59,7 +57,7 @@ def _pairwise(subject: Subject) -> list[str]:
     names = effect.label(run.treatment), effect.label(run.versus)
     said = "No effect could be estimated." if main is None else _verdict(subject, main, names)
     heads = ("", "Model", "Studies", f"{effect.title} [95% {effect.interval}]", "Prediction", "τ", "I²")
-    return [f"<p>{escape(said)}</p>", _table(heads, cells)]
+    return [f"<p>{escape(said)}</p>", table(heads, cells)]
 
 
 def _verdict(subject: Subject, row: dict[str, Any], names: tuple[str, str]) -> str:
@@ -102,14 +100,4 @@ def _network(subject: Subject) -> list[str]:
         f"{effect.title} [95% {effect.interval}]",
         {"sucra": "SUCRA", "p_score": "P-score"}.get(score or "", ""),
     )
-    return [f"<p>{escape(said)}</p>", _table(heads, cells)]
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a table, columns without any content left out."""
-    kept = [i for i, head in enumerate(heads) if any(row[i] for row in rows)]
-    head = "".join(f"<th {_CELL}>{escape(heads[i])}</th>" for i in kept)
-    body = "".join(
-        "<tr>" + "".join(f"<td {_CELL}>{escape(str(row[i]))}</td>" for i in kept) + "</tr>" for row in rows
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return [f"<p>{escape(said)}</p>", table(heads, cells)]

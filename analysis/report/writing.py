@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from evidence.errors import EvidenceError, Problem
+from evidence.system.progress import heard
 
 Progress = Callable[[str], None]
 
@@ -79,7 +80,7 @@ def write(
     from evidence.opening import open as open_evidence
     from evidence.system.files import directory as directory_of
 
-    say = progress or (lambda step: None)
+    say = progress or heard()
     with speaking(language or DEFAULT):  # an unknown one is refused before the work
         folder = Path(directory)
     with directory_of(folder, inputs=[Path(review)]) as staged:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.site import engine as browser_engine
+from evidence.system.progress import heard
 
 Progress = Callable[[str], None]
 
@@ -63,7 +64,7 @@ def write(
     from analysis import report
     from evidence.system.files import directory as directory_of
 
-    say = progress or (lambda step: None)
+    say = progress or heard()
     engine = browser_engine.find(None if wasm is None else Path(wasm))
     folder = Path(directory)
     with directory_of(folder, inputs=[Path(review)]) as staged:

@@ -32,6 +32,20 @@ ROOMS = {
 }
 """What each room is for, in the order of reading."""
 
+FIRST = (
+    "study_characteristics",
+    "prisma_flow",
+    "rob_traffic_light",
+    "measurement_standard",
+    "suspicion",
+    "left_out",
+    "contrast",
+    "pooled",
+    "subgroup",
+    "evidence_page",
+)
+"""What a reviewer needs first: who was studied, what was measured, what may be wrong, what comes of it."""
+
 
 def view_map() -> str:
     """Describe every room, view and macro as Markdown with Mermaid diagrams.

@@ -2,7 +2,7 @@
 
 What shows progress (a terminal) stands far from the loops that take long. So a listener is set for a while,
 and a loop that may take more than two seconds goes through `counted`, whoever called it; without a listener
-that costs nothing.
+that costs nothing. In a notebook, where nobody sets one, a line below the cell listens (`notebook.line`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from time import monotonic
 from typing import TypeVar
+
+from evidence.system import notebook
 
 T = TypeVar("T")
 
@@ -33,10 +35,18 @@ def listening(say: Callable[[str], None]) -> Iterator[None]:
         _LISTENER.reset(before)
 
 
+def heard() -> Callable[[str], None]:
+    """Give who listens: whoever was set, the line of a notebook, or nobody."""
+    return _LISTENER.get() or notebook.line() or _nobody
+
+
+def _nobody(text: str) -> None:
+    """Hear nothing."""
+
+
 def tell(text: str) -> None:
     """Say what is being done, if anybody listens."""
-    if (say := _LISTENER.get()) is not None:
-        say(text)
+    heard()(text)
 
 
 def counted(items: Iterable[T], total: int, what: str) -> Iterator[T]:
@@ -50,7 +60,7 @@ def counted(items: Iterable[T], total: int, what: str) -> Iterator[T]:
     what : str
         What is done to each: ``leaving out studies``.
     """
-    if _LISTENER.get() is None:
+    if (say := heard()) is _nobody:
         yield from items
         return
     begin = last = monotonic()
@@ -59,7 +69,7 @@ def counted(items: Iterable[T], total: int, what: str) -> Iterator[T]:
         if done and now - last >= OFTEN:
             last = now
             left = (now - begin) / done * (total - done)
-            tell(f"{what}: {done:,} of {total:,}" + (f", {_time(left)} left" if now - begin >= SURE else ""))
+            say(f"{what}: {done:,} of {total:,}" + (f", {_time(left)} left" if now - begin >= SURE else ""))
         yield item
 
 

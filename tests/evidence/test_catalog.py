@@ -4,11 +4,13 @@ import pytest
 from click.testing import CliRunner
 
 import evidence
-from evidence.catalog import FIRST, Catalog, Column, Entry, Origin, dictionary, grouped
+from evidence.catalog import Catalog, Column, Entry, Origin, dictionary, grouped
 from evidence.cli import cli
 from evidence.database import connect
 from evidence.errors import CallError
+from evidence.query import EvidenceBase
 from evidence.store.objects import sql_objects
+from evidence.store.viewmap import FIRST
 
 
 @pytest.fixture(scope="module")
@@ -218,3 +220,22 @@ def test_command_refuses(diabetes_file, arguments, words):
 def test_a_column_named_with_its_view_is_recognised(diabetes_file):
     with evidence.open(diabetes_file) as db, pytest.raises(CallError, match=r"--lineage contrast\.estimate"):
         Catalog(db).entry("contrast.estimate")
+
+
+def test_an_opened_evidence_base_says_in_a_notebook_what_is_in_it():
+    with evidence.open("smoking") as db:
+        html = db._repr_html_()
+        assert "24 studies" in html
+        assert f"version {evidence.__version__}" in html
+        assert [html.index(f">{name}<") for name in FIRST] == sorted(
+            html.index(f">{name}<") for name in FIRST
+        )
+    with evidence.open("alf-simulated") as db:
+        assert "SIMULATED DATA" in db._repr_html_()
+
+
+def test_names_of_an_evidence_base_are_escaped_in_a_notebook(empty_database):
+    empty_database.execute("insert into review (review, title) values ('r', '<script>alert(1)</script>')")
+    html = EvidenceBase(empty_database)._repr_html_()
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html

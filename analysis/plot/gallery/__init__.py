@@ -11,6 +11,7 @@ from analysis.charts.registry import CHARTS
 from analysis.plot.gallery.bench import Bench
 from analysis.plot.gallery.drawings import code, command, draw
 from evidence.system import files
+from evidence.system.progress import heard
 
 Progress = Callable[[str], None]
 
@@ -37,7 +38,7 @@ def write(directory: str | Path, *, progress: Progress | None = None) -> Path:
     """
     from analysis.charts.base.files import save, svg
 
-    say = progress or (lambda step: None)
+    say = progress or heard()
     folder = Path(directory)
     parts = []
     with files.scratch() as scratch, files.directory(folder) as staged:
@@ -65,7 +66,7 @@ def overview(directory: Path, *, progress: Progress | None = None) -> Any:
     """
     from analysis.charts.base.theme import compose
 
-    bench = Bench(directory, progress or (lambda step: None))
+    bench = Bench(directory, progress or heard())
     parts = [draw(name, bench) for name in ("network_diagram", "network_forest", "rankogram")]
     return compose(
         parts,

@@ -16,7 +16,7 @@ import pytest
 import evidence
 from analysis import site as sites
 from analysis.site.writing import _for_browsers
-from evidence.catalog import FIRST
+from evidence.store.viewmap import FIRST
 from evidence.system.resources import template_directory
 
 pytestmark = pytest.mark.browser

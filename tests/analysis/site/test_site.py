@@ -16,8 +16,8 @@ from analysis import network, plan
 from analysis import site as sites
 from analysis.site import catalog, questions, what_if, writing
 from evidence import results
-from evidence.catalog import FIRST
 from evidence.cli import cli
+from evidence.store.viewmap import FIRST
 from evidence.system.resources import template_directory
 
 

@@ -1,5 +1,8 @@
 """Progress of loops that take long: told from within, with the time that is left."""
 
+import sys
+from types import SimpleNamespace
+
 from evidence.system import progress
 
 
@@ -42,3 +45,33 @@ def test_a_network_with_counts_tells_what_it_integrates(monkeypatch):
                     leave_one_out=True, progress=said.append)  # fmt: skip
     assert any(text.startswith("integrating studies 1 to") for text in said)
     assert any(text.startswith("leaving out studies: 3 of 24") for text in said)
+
+
+class Shell:
+    """What runs a notebook's cells, as far as the line below a cell needs it."""
+
+    def __init__(self):
+        self.events = self
+        self.ends = []
+
+    def register(self, event, function):
+        assert event == "post_run_cell"
+        self.ends.append(function)
+
+
+def test_in_a_notebook_a_line_below_the_cell_says_what_is_done_and_goes(monkeypatch, capsys):
+    from evidence.system import notebook
+
+    shell = Shell()
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.setattr(notebook, "_LINE", None)
+    monkeypatch.setattr(progress, "OFTEN", 0.0)
+    progress.tell("reading the network")
+    assert list(progress.counted([1, 2], 2, "splitting")) == [1, 2]
+    assert capsys.readouterr().err == f"\rreading the network\r{'splitting: 1 of 2':19}"
+    for end in shell.ends:
+        end(None)
+    assert capsys.readouterr().err == f"\r{'':17}\r"
+    with progress.listening([].append):  # whoever is set comes first
+        progress.tell("fitting")
+    assert capsys.readouterr().err == ""
