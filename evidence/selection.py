@@ -18,7 +18,7 @@ from evidence.database import STORAGE_VERSION, connect
 from evidence.errors import RefusedError
 from evidence.opening import open as open_base
 from evidence.query import EvidenceBase
-from evidence.store.rows import load_order, references
+from evidence.store.keys import load_order, references
 from evidence.store.stored import refresh, stored_views
 from evidence.system.files import scratch
 
@@ -249,7 +249,7 @@ def _keep(connection: duckdb.DuckDBPyConnection, chosen: Mapping[str, Sequence[s
         connection.execute(
             f"create temp table kept_{what} as select unnest(?::varchar[]) as key", [list(keys)]
         )
-    refers = defaultdict(set, references(connection))
+    refers = defaultdict(set, references())
     named = {
         (row[0], row[1])
         for row in connection.execute(
@@ -257,8 +257,7 @@ def _keep(connection: duckdb.DuckDBPyConnection, chosen: Mapping[str, Sequence[s
             "where database_name = current_database() and schema_name = 'main'"
         ).fetchall()
     }
-    # Rows that refer before those they refer to, each statement on its own: DuckDB checks a foreign key
-    # against rows deleted in the same transaction.
+    # Rows that refer before those they refer to: which arms go is told by what is still there.
     for name in reversed(load_order(connection)):
         if name in REVIEW_WIDE or name.startswith("result_"):
             connection.execute(f"delete from {name}")

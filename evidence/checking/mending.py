@@ -17,9 +17,11 @@ from evidence import facts
 from evidence.checking.suspicions import reading_suspicions
 from evidence.database import connect
 from evidence.facts.plausibility import STATISTICS
+from evidence.facts.reference import REFERENCE_TABLES
 from evidence.store.blank import copy_blank
+from evidence.store.keys import load_order, references
 from evidence.store.objects import STORED, sql_objects, used_by
-from evidence.store.rows import insert, load_order, references
+from evidence.store.rows import insert
 from evidence.store.stored import refresh
 
 if TYPE_CHECKING:
@@ -192,7 +194,8 @@ def _beside(path: Path, folder: Path) -> Iterator[tuple[duckdb.DuckDBPyConnectio
         of_studies = [table for table in tables if _of_a_study(connection, table)]
         for table in tables:
             if table not in of_studies:
-                connection.execute(f"insert or ignore into {table} from whole.{table}")
+                known = "or ignore " if table in REFERENCE_TABLES else ""
+                connection.execute(f"insert {known}into {table} from whole.{table}")
         yield connection, of_studies
 
 
@@ -200,7 +203,7 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Names of the tables that pooled results stand on, in load order."""
     needed = {word for item in used_by(["pooled"]) for word in item.words}
     order = load_order(connection)
-    refers = list(references(connection))
+    refers = list(references())
     for table in reversed(order):
         needed |= {other for name, other in refers if name == table and table in needed}
     return [table for table in order if table in needed]

@@ -13,7 +13,7 @@ from evidence.output import SYNTHETIC, jsonable, write_workbook
 from evidence.output import write_json as write_objects
 from evidence.query import EvidenceBase
 from evidence.selection import Selection
-from evidence.store.rows import load_order
+from evidence.store.keys import keys, load_order
 from evidence.system.files import replacing
 
 _BATCH = 10_000
@@ -27,10 +27,10 @@ def write_csv(selection: Selection, directory: Path) -> list[Path]:
     """
     files = _each(selection, directory, "csv", _copy(selection, "format csv, header, delimiter ','"))
     package = directory / "datapackage.json"
-    keys, foreign = _keys(selection, {file.stem for file in files})
-    package.write_text(_data_package(selection, directory, files, keys, foreign), encoding="utf-8")
+    primary, foreign = _keys({file.stem for file in files})
+    package.write_text(_data_package(selection, directory, files, primary, foreign), encoding="utf-8")
     metadata = directory / "csv-metadata.json"
-    metadata.write_text(_csv_on_the_web(selection, directory, files, keys, foreign), encoding="utf-8")
+    metadata.write_text(_csv_on_the_web(selection, directory, files, primary, foreign), encoding="utf-8")
     return [*files, package, metadata]
 
 
@@ -177,20 +177,17 @@ Keys = dict[str, list[str]]
 Foreign = dict[str, list[tuple[list[str], str, list[str]]]]
 
 
-def _keys(selection: Selection, written: set[str]) -> tuple[Keys, Foreign]:
+def _keys(written: set[str]) -> tuple[Keys, Foreign]:
     """Primary key of each table, and references to tables written: columns, table, columns of that."""
-    keys: Keys = {}
+    primary: Keys = {}
     foreign: Foreign = {}
-    for table, kind, columns, referenced, referenced_columns in selection.db.connection.execute(
-        "select table_name, constraint_type, constraint_column_names, referenced_table, "
-        "referenced_column_names from duckdb_constraints() where database_name = current_database() "
-        "order by table_name, constraint_index"
-    ).fetchall():
-        if kind == "PRIMARY KEY":
-            keys[table] = list(columns)
-        elif kind == "FOREIGN KEY" and referenced in written:
-            foreign.setdefault(table, []).append((list(columns), referenced, list(referenced_columns)))
-    return keys, foreign
+    for key in keys():
+        if not key.referenced:
+            primary[key.table] = list(key.columns)
+        elif key.referenced in written:
+            refers = (list(key.columns), key.referenced, list(key.referenced_columns))
+            foreign.setdefault(key.table, []).append(refers)
+    return primary, foreign
 
 
 _CSVW = {"DOUBLE": "double", "INTEGER": "integer", "BIGINT": "integer", "HUGEINT": "integer",

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 
 from evidence.database import STORAGE_VERSION, connect
 from evidence.facts.reference import REFERENCE_TABLES, reference
-from evidence.store.objects import create_objects, create_tables, schema_statements, sql_objects
+from evidence.store.keys import schema_statements, without_keys
+from evidence.store.objects import create_objects, create_tables, sql_objects
 from evidence.store.rows import insert
 from evidence.store.stored import keep_definitions, refresh
 from evidence.system.resources import cache_directory
@@ -33,7 +34,7 @@ _KEPT = 4
 
 def create(connection: duckdb.DuckDBPyConnection) -> None:
     """Create tables, macros and views in an empty database, and fill in the reference data."""
-    create_tables(connection)
+    create_tables(connection, all_keys=False)
     for table in REFERENCE_TABLES:
         rows = reference(table)
         insert(connection, table, {name: [row[name] for row in rows] for name in rows[0]})
@@ -135,7 +136,7 @@ def blank_file() -> Path:
 
     digest = hashlib.sha256(f"{duckdb.__version__} {STORAGE_VERSION}".encode())
     for statement in schema_statements():
-        digest.update(statement.encode())
+        digest.update(without_keys(statement).encode())
     for table in REFERENCE_TABLES:
         digest.update(repr(reference(table)).encode())
     for item in sql_objects():

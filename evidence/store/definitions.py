@@ -22,7 +22,7 @@ from evidence.database import connect
 from evidence.errors import CallError
 from evidence.facts.reference import REFERENCE_TABLES
 from evidence.store.blank import blank_file, copy_blank
-from evidence.store.rows import load_order
+from evidence.store.keys import is_kept, keys, load_order, violation
 from evidence.store.stored import differing, refresh
 from evidence.system.resources import cache_directory, schema_directory, sql_directory
 
@@ -121,6 +121,9 @@ def own_copy(path: Path, target: Path) -> list[str]:
                 )
             except duckdb.Error as error:
                 raise _another_version(path, f"table {table} cannot be read: {error}") from None
+            for key in keys():
+                if key.table == table and not is_kept(table) and (said := violation(connection, key)):
+                    raise _another_version(path, f"table {table} cannot be read: {said}")
         left = [
             row[0]
             for row in connection.execute(

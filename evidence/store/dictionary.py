@@ -22,7 +22,8 @@ _HEAD = """# Tables
 Written by `python -m evidence.store.dictionary` from the statements in this folder; do not edit.
 
 Each row of a table that is loaded from a review folder carries the file and the line it came from. *Key*
-marks the primary key, *required* a column that is never empty.
+marks the primary key, *required* a column that is never empty. Keys and references of what a folder fills
+are proven when it is read; the file itself keeps those of reference data and results.
 
 """
 

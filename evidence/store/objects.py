@@ -25,7 +25,8 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evidence.system.resources import schema_directory, sql_directory
+from evidence.store.keys import schema_statements, without_keys
+from evidence.system.resources import sql_directory
 
 if TYPE_CHECKING:
     import duckdb
@@ -187,15 +188,10 @@ def sql_objects() -> tuple[SqlObject, ...]:
     return tuple(found[name] for name in order.static_order())
 
 
-def schema_statements() -> tuple[str, ...]:
-    """Texts of the table definitions in load order."""
-    return tuple(path.read_text(encoding="utf-8") for path in sorted(schema_directory().glob("*.sql")))
-
-
-def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create every table of the schema."""
+def create_tables(connection: duckdb.DuckDBPyConnection, *, all_keys: bool = True) -> None:
+    """Create every table of the schema; without `all_keys` with those that the file of a review keeps."""
     for statement in schema_statements():
-        connection.execute(statement)
+        connection.execute(statement if all_keys else without_keys(statement))
 
 
 def used_by(names: Iterable[str]) -> tuple[SqlObject, ...]:

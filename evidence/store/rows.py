@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -97,29 +95,3 @@ def _quoted(name: str) -> str:
 
 def _passed_as(kind: str) -> str:
     return "varchar" if kind == "DATE" else kind
-
-
-def references(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], set[str]]:
-    """Return the columns by which a table refers to another one: (table, other table) -> columns."""
-    found: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for name, other, columns in connection.execute(
-        "select table_name, referenced_table, constraint_column_names from duckdb_constraints() "
-        "where constraint_type = 'FOREIGN KEY' and database_name = current_database()"
-    ).fetchall():
-        found[name, other].update(columns)
-    return dict(found)
-
-
-def load_order(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
-    """Return the names of all tables, each after those it refers to."""
-    before: dict[str, set[str]] = {
-        name: set()
-        for (name,) in connection.execute(
-            "select table_name from duckdb_tables() "
-            "where database_name = current_database() and schema_name = 'main' order by table_name"
-        ).fetchall()
-    }
-    for name, other in references(connection):
-        if name != other:
-            before[name].add(other)
-    return tuple(TopologicalSorter(before).static_order())
