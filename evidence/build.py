@@ -17,6 +17,7 @@ import evidence
 from evidence.database import STORAGE_VERSION, connect
 from evidence.errors import CallError, EvidenceError
 from evidence.facts.reference import REFERENCE_TABLES, reference
+from evidence.folder.as_of import day_of
 from evidence.review import Review, Rows, find, read
 from evidence.store.blank import copy_blank, discard_blank
 from evidence.store.definitions import remember
@@ -33,7 +34,13 @@ _LEAST, _A_ROW = 100_000_000, 350
 Progress = Callable[[str], None]
 
 
-def build(review: str | Path, output: str | Path | None = None, *, progress: Progress | None = None) -> Path:
+def build(
+    review: str | Path,
+    output: str | Path | None = None,
+    *,
+    as_of: str | None = None,
+    progress: Progress | None = None,
+) -> Path:
     """Compile a review folder into a DuckDB file.
 
     Parameters
@@ -42,6 +49,9 @@ def build(review: str | Path, output: str | Path | None = None, *, progress: Pro
         A review folder, or the name of a bundled one.
     output : str or Path, optional
         The file; ``NAME.duckdb`` in the current directory without it.
+    as_of : str, optional
+        A year, month or day (``2015``, ``2015-06``, ``2015-06-30``): compile the review as it could have been
+        then; see `evidence.folder.as_of`.
     progress : callable, optional
         Called with a few words before each step.
 
@@ -55,7 +65,9 @@ def build(review: str | Path, output: str | Path | None = None, *, progress: Pro
     ReviewError
         If the folder has errors; all of them are in its `problems`.
     CallError
-        If there is no such folder, or the output cannot be written.
+        If there is no such folder, the output cannot be written, or no study was known as of the day.
+    EvidenceError
+        If a day is given, and no study of the review has a date.
 
     Examples
     --------
@@ -68,7 +80,7 @@ def build(review: str | Path, output: str | Path | None = None, *, progress: Pro
     named = Path(output) if output is not None else Path(f"{folder.resolve().name}.duckdb")
     target = _target(named)
     say("reading and checking the review folder")
-    content = read(folder)
+    content = read(folder, None if as_of is None else day_of(as_of))
     has_claims = any(rows.table == "claim" and len(rows) for rows in content.rows)
     files.tidy(target)
     building = files.beside(target, "part")
@@ -161,7 +173,7 @@ def _build_info(review: Review) -> Rows:
         "storage_version": STORAGE_VERSION,
         "review": review.name,
         "content_hash": review.content_hash,
-    }
+    } | ({} if review.as_of is None else review.as_of.info())
     return Rows("build_info", {"key": list(info), "value": list(info.values())})
 
 

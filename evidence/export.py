@@ -29,6 +29,7 @@ def export(
     formats: Sequence[str],
     *,
     where: str | None = None,
+    as_of: str | None = None,
     outcomes: str | None = None,
     treatments: str | None = None,
     storage: str | None = None,
@@ -45,6 +46,8 @@ def export(
         Keys of `WRITERS`.
     where : str, optional
         Condition on study and characteristic columns, with subqueries on any table or view.
+    as_of : str, optional
+        A year, month or day: write the evidence as it could have been then. Of a folder or a bundled review.
     outcomes, treatments : str, optional
         Conditions on the columns of the tables ``outcome`` and ``treatment``. Arms of other treatments and
         measurements of other outcomes are left out, and studies of which nothing is left.
@@ -79,7 +82,7 @@ def export(
     # The evidence may stand in the folder written to; a review folder may not be it.
     inputs = [Path(source)] if Path(source).is_dir() else []
     with (
-        select(resolve(source), Conditions(where, outcomes, treatments)) as selection,
+        select(resolve(source, as_of), Conditions(where, outcomes, treatments)) as selection,
         whole_directory(target, inputs=inputs) as staged,
     ):
         selection = replace(selection, storage=storage or STORAGE_VERSION)

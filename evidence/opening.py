@@ -16,7 +16,11 @@ from evidence.system.resources import cache_directory, schema_directory, sql_dir
 
 
 def open(  # the name users call: evidence.open
-    source: str | Path, *, locked: bool = True, memory_limit: str | None = None
+    source: str | Path,
+    *,
+    as_of: str | None = None,
+    locked: bool = True,
+    memory_limit: str | None = None,
 ) -> EvidenceBase:
     """Open an evidence base for reading.
 
@@ -27,6 +31,8 @@ def open(  # the name users call: evidence.open
     ----------
     source : str or Path
         A file made by `evidence.build`, a review folder, or the name of a bundled review.
+    as_of : str, optional
+        A year, month or day: open the review as it could have been then. Of a folder or a bundled review.
     locked : bool
         No access to files or network, and the connection's settings cannot be changed.
     memory_limit : str, optional
@@ -40,7 +46,7 @@ def open(  # the name users call: evidence.open
     Raises
     ------
     CallError
-        If there is nothing of that name, or it is not an evidence base.
+        If there is nothing of that name, it is not an evidence base, or it cannot be cut to the day.
     ReviewError
         If a review folder cannot be built.
 
@@ -52,7 +58,7 @@ def open(  # the name users call: evidence.open
     28
     >>> db.close()
     """
-    path = resolve(source)
+    path = resolve(source, as_of)
     refuse_log(path)
     if path.parent == cache_directory() or are_ours(path):
         return EvidenceBase(connect(path, locked=locked, memory_limit=memory_limit), path)
@@ -67,21 +73,32 @@ def open(  # the name users call: evidence.open
     return EvidenceBase(connection, copy, folder=folder, left_behind=left)
 
 
-def resolve(source: str | Path) -> Path:
+def resolve(source: str | Path, as_of: str | None = None) -> Path:
     """File of an evidence base given as a file, a review folder or a bundled review's name.
 
     A folder is built once into the user's cache, under a name made of its content and of this package's SQL,
     and used again for as long as neither changes.
 
+    Parameters
+    ----------
+    source : str or Path
+    as_of : str, optional
+        A year, month or day that the rows of a folder are cut to.
+
     Raises
     ------
     CallError
-        If there is nothing of that name.
+        If there is nothing of that name, or it cannot be cut to the day.
     ReviewError
         If the folder cannot be built.
     """
     path = Path(source)
     if path.is_file():
+        if as_of is not None:
+            raise CallError(
+                f"{str(path)!r} is built already, and a day cuts the rows of a review folder: name the "
+                f"folder, or build it as of then (`evidence build FOLDER --as-of {as_of} -o {path.name}`)."
+            )
         return path
     if path.suffix == ".duckdb":
         raise CallError(f"There is no file {str(path)!r}: build one with `evidence build REVIEW -o {path}`.")
@@ -89,12 +106,16 @@ def resolve(source: str | Path) -> Path:
     from evidence.review import find
 
     folder = find(source)
-    built = cache_directory() / f"{folder.resolve().name}-{_content_hash(folder)[:16]}.duckdb"
+    from evidence.folder.as_of import day_of
+
+    day = None if as_of is None else day_of(as_of).isoformat()
+    then = "" if day is None else f"-{day}"
+    built = cache_directory() / f"{folder.resolve().name}{then}-{_content_hash(folder)[:16]}.duckdb"
     # A file that was cut short, or written by somebody else, is made anew.
     if not (built.is_file() and is_remembered(built)):
         from evidence.build import build
 
-        build(folder, built)
+        build(folder, built, as_of=day)
     return built
 
 

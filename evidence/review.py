@@ -11,6 +11,7 @@ import os
 from collections.abc import Container, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from itertools import compress
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from evidence.errors import CallError, Problem, ReviewError
 from evidence.facts.appraisal import completed
 from evidence.facts.hazard import event_is_bad
 from evidence.facts.reference import REFERENCE_TABLES, keyed, reference
+from evidence.folder.as_of import AsOf, cut
 from evidence.folder.checks import check
 from evidence.folder.layout import FILE, FILES, Column, File, needed
 from evidence.folder.missing import ask_statistics, declarations, leave_out
@@ -89,13 +91,30 @@ class Review:
     warnings : tuple of Problem
         What was loaded and should be looked at.
     content_hash : str
-        SHA-256 of the review's content: equal for folders that say the same.
+        SHA-256 of the review's content: equal for folders that say the same, cut to the same day.
+    as_of : AsOf or None
+        The day that its rows were cut to, if they were.
     """
 
     name: str
     rows: tuple[Rows, ...]
     warnings: tuple[Problem, ...]
     content_hash: str
+    as_of: AsOf | None = None
+
+    def cut(self, day: date) -> Review:
+        """Give the review as it could have been on a day; see `evidence.folder.as_of`.
+
+        Raises
+        ------
+        EvidenceError
+            If no study has a date.
+        CallError
+            If no study was known on that day.
+        """
+        rows, as_of = cut(self.name, self.rows, day)
+        content = hashlib.sha256(f"{self.content_hash} as of {day}".encode()).hexdigest()
+        return Review(self.name, tuple(part for part in rows if len(part)), self.warnings, content, as_of)
 
 
 def bundled() -> dict[str, Path]:
@@ -128,13 +147,15 @@ def find(review: str | Path) -> Path:
 
 
 @uncollected()
-def read(review: str | Path) -> Review:
+def read(review: str | Path, as_of: date | None = None) -> Review:
     """Read and check a review folder.
 
     Parameters
     ----------
     review : str or Path
         A review folder, or the name of a bundled one.
+    as_of : date, optional
+        Give it as it could have been on that day. All of it is checked.
 
     Returns
     -------
@@ -143,7 +164,9 @@ def read(review: str | Path) -> Review:
     Raises
     ------
     CallError
-        If there is no such folder.
+        If there is no such folder, or no study was known on the day.
+    EvidenceError
+        If a day is given, and no study has a date.
     ReviewError
         If anything in it is wrong; its `problems` are all errors, in the order of files and lines.
     """
@@ -192,7 +215,8 @@ def read(review: str | Path) -> Review:
             ],
         )
     )
-    return Review(name, tuple(rows for rows in tables if len(rows)), tuple(warnings), content_hash)
+    whole = Review(name, tuple(rows for rows in tables if len(rows)), tuple(warnings), content_hash)
+    return whole if as_of is None else whole.cut(as_of)
 
 
 _ORDER = {FILE_NAME: -1} | {file.name: position for position, file in enumerate(FILES)}

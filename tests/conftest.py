@@ -102,3 +102,30 @@ def empty_database(tmp_path):
     copy_blank(tmp_path / "empty.duckdb")
     with connect(tmp_path / "empty.duckdb", write=True) as connection:
         yield connection
+
+
+@pytest.fixture
+def physically_cut(tmp_path) -> Callable[[str, int], Path]:
+    """Write a copy of a bundled review without the studies after a year: ``physically_cut("smoking", 1984)``."""
+    import csv
+
+    from evidence.review import find
+
+    def write(name: str, year: int) -> Path:
+        target = tmp_path / f"{name}-{year}" / name
+        target.mkdir(parents=True)
+        studies = list(csv.DictReader((find(name) / "studies.csv").read_text(encoding="utf-8").splitlines()))
+        known = {row["study"] for row in studies if int(row["year"]) <= year}
+        for file in find(name).iterdir():
+            text = file.read_text(encoding="utf-8")
+            if file.suffix == ".csv" and file.name not in ("flow.csv", "searches.csv"):
+                header, *rows = csv.reader(text.splitlines())
+                if "study" in header:
+                    rows = [row for row in rows if row[header.index("study")] in known]
+                with (target / file.name).open("w", encoding="utf-8", newline="") as stream:
+                    csv.writer(stream).writerows([header, *rows])
+            elif file.suffix == ".toml":
+                (target / file.name).write_text(text, encoding="utf-8")
+        return target
+
+    return write

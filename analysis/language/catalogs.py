@@ -13,6 +13,7 @@ from typing import Any
 from analysis.language import catalog
 from evidence import facts
 from evidence.facts.languages import DEFAULT, LANGUAGES
+from evidence.folder import as_of
 from evidence.output import SYNTHETIC
 
 _KEYWORDS = {"tr": None, "trn": (1, 2), "marked": None}
@@ -60,6 +61,8 @@ def _facts() -> Iterator[tuple[str, str]]:
             yield about.title, "schema/reference/effect_measure.csv"
             yield about.label, "schema/reference/effect_measure.csv"
     yield SYNTHETIC, "evidence/output.py"
+    for said in (as_of.SAID, as_of.UNDATED, *as_of.BASES.values()):
+        yield said, "evidence/folder/as_of.py"
     for units in ("Animals", "Participants"):
         yield units, "analysis/described.py"
 

@@ -17,6 +17,7 @@ from analysis.report.links import Links, mark
 from analysis.report.material import Material
 from analysis.verdict import LEAST_FOR_PREDICTION, concluding, from_adhoc, may_be_said
 from evidence import facts
+from evidence.folder.as_of import said_of
 from evidence.results import Run
 
 UNRELATED = "unrelated mean effects"
@@ -93,6 +94,11 @@ def opening(material: Material, run: Run, links: Links) -> str:
     """Open the section of a run: its answer in numbers, and what of its details the answer has not said."""
     said = answer(material, run, links)
     return " ".join([said, *(sentence for sentence in details(material, run) if sentence not in said)])
+
+
+def as_of(material: Material) -> str:
+    """Say what the review was cut to, by which dates of its studies; nothing where it is the whole review."""
+    return said_of(material.info, tr)
 
 
 def size(material: Material, run: Run) -> str:

@@ -30,6 +30,7 @@ def write(
     *,
     strict: bool = False,
     language: str | None = None,
+    as_of: str | None = None,
     explorer: str = "",
     progress: Progress | None = None,
 ) -> Path:
@@ -47,6 +48,8 @@ def write(
     language : {"en", "de", "fr", "es", "zh"}, optional
         Of the fixed texts and the signs of numbers; the review's own (``language`` in review.toml), or
         English, without it. Words of the review, notes of analyses and reasons of exclusions stay.
+    as_of : str, optional
+        A year, month or day: report the review as it could have been then. Of a folder or a bundled review.
     explorer : str
         Page beside the report on which its data can be asked, to be linked.
     progress : callable, optional
@@ -64,7 +67,7 @@ def write(
     EvidenceError
         If the review cannot be built; with `strict`, if an analysis is refused or a claim does not hold.
     CallError
-        If there is no such review or language, or the folder cannot be written.
+        If there is no such review or language, the folder cannot be written, or no study was known then.
 
     Examples
     --------
@@ -84,7 +87,7 @@ def write(
     with speaking(language or DEFAULT):  # an unknown one is refused before the work
         folder = Path(directory)
     with directory_of(folder, inputs=[Path(review)]) as staged:
-        database = _database(review, staged, say)
+        database = _database(review, staged, as_of, say)
         with open_evidence(database) as db:
             runs, refused = plan.try_plan(db, progress=progress)
         if refused and strict:
@@ -108,18 +111,21 @@ def write(
     return page
 
 
-def _database(review: str | Path, folder: Path, say: Progress) -> Path:
+def _database(review: str | Path, folder: Path, as_of: str | None, say: Progress) -> Path:
     import evidence
     from evidence.opening import open as open_evidence
+    from evidence.opening import resolve
     from evidence.review import find
 
     given = Path(review)
+    if as_of is not None:
+        resolve(review, as_of)  # which refuses what cannot be cut
     if given.suffix == ".duckdb" and given.is_file():
         with open_evidence(given) as db:  # under the views of this package, whatever the file has
             shutil.copyfile(str(db.path), folder / given.name)
         return folder / given.name
     name = find(review).resolve().name
-    return evidence.build(review, folder / f"{name}.duckdb", progress=say)
+    return evidence.build(review, folder / f"{name}.duckdb", as_of=as_of, progress=say)
 
 
 class _Files:
@@ -233,13 +239,15 @@ def _put_documents(
     """Write what co-authors edit: the workbook of all tables, and the report for Word."""
     from analysis.report.documents import workbook
     from analysis.report.word import Title, word
+    from analysis.report.words import as_of
 
     workbook([*tables, *leagues], files.folder / "tables.xlsx", synthetic=material.synthetic)
     files.listed.append(("tables.xlsx", "all tables, one sheet each"))
     review = material.review
     sources = [str(review[key]) for key in ("citation", "source", "licence") if review[key]]
+    said = as_of(material)
     word(
-        Title(str(review["title"]), sources),
+        Title(str(review["title"]), [said, *sources] if said else sources),
         made,
         files.pictures,
         files.folder / "report.docx",
@@ -267,6 +275,7 @@ def _page(
     from analysis.report import typeset
     from analysis.report.links import as_html, resolve
     from analysis.report.sections.whole import Figure, Text, everything
+    from analysis.report.words import as_of
 
     environment = Environment(
         loader=FileSystemLoader(_PAGE),
@@ -308,6 +317,7 @@ def _page(
         allowed=b64encode(hashlib.sha256(f"\n{script}\n".encode()).digest()).decode(),
         data=Markup(data),
         synthetic=synthetic,
+        as_of=as_of(material),
         explorer=explorer,
         choices=choices,
         numbers=material.numbers,

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evidence.commands.options import FILE, SAVE, F, Grouped, example, options_of_analysis
+from evidence.commands.options import (
+    AS_OF,
+    FILE,
+    SAVE,
+    F,
+    Grouped,
+    announce_as_of,
+    example,
+    options_of_analysis,
+)
 from evidence.commands.progress import status
 from evidence.errors import CallError
 from evidence.folder.options import ALL_OUTCOMES
@@ -55,9 +64,12 @@ def _printing(function: F) -> F:
 )
 @FILE
 @options_of_analysis("pairwise")
+@AS_OF
 @_printing
 @SAVE
-def pool(file: str, form: str, table: str | None, save: bool, tau2: str, **options: Any) -> None:
+def pool(
+    file: str, form: str, table: str | None, save: bool, as_of: str | None, tau2: str, **options: Any
+) -> None:
     """Meta-analyse one treatment against one comparator.
 
     Common-effect and random-effects models are both shown.
@@ -67,7 +79,8 @@ def pool(file: str, form: str, table: str | None, save: bool, tau2: str, **optio
 
     _refuse_table(table, form)
     given = {key: value for key, value in options.items() if value is not None}
-    with status() as say, open_base(file) as db:
+    with status() as say, open_base(file, as_of=as_of) as db:
+        announce_as_of(db)
         run = run_pairwise(
             db,
             tau2=number_of(tau2),
@@ -92,6 +105,7 @@ def pool(file: str, form: str, table: str | None, save: bool, tau2: str, **optio
 )
 @FILE
 @options_of_analysis("network")
+@AS_OF
 @_printing
 @SAVE
 def nma(
@@ -99,6 +113,7 @@ def nma(
     form: str,
     table: str | None,
     save: bool,
+    as_of: str | None,
     model: str,
     treatments: tuple[str, ...],
     tau2: str | None,
@@ -109,7 +124,8 @@ def nma(
     from evidence.opening import open as open_base
 
     _refuse_table(table, form)
-    with status() as say, open_base(file) as db:
+    with status() as say, open_base(file, as_of=as_of) as db:
+        announce_as_of(db)
         run = run_network(
             db,
             model=model_of(model),

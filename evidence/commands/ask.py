@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evidence.commands.options import FILE, Seconds, announce, example, memory_option, output_option
+from evidence.commands.options import AS_OF, FILE, Seconds, announce, example, memory_option, output_option
 from evidence.commands.progress import status
 
 if TYPE_CHECKING:
@@ -43,7 +43,10 @@ FORMATS = ("table", "csv", "json", "md", "parquet", "xlsx")
     help="Stop the query after so many seconds.",
 )
 @memory_option
-def sql(file: str, query: str, form: str | None, output: Path | None, timeout: float) -> None:
+@AS_OF
+def sql(
+    file: str, query: str, form: str | None, output: Path | None, timeout: float, as_of: str | None
+) -> None:
     """Run one SQL query, read-only.
 
     The query sees the evidence base and nothing else: no other file, no network, no settings; it is
@@ -64,7 +67,7 @@ def sql(file: str, query: str, form: str | None, output: Path | None, timeout: f
     asking = f"asking, for {timeout:g} s at most"
     with status() as say:
         say(f"opening {file}")
-        resolved = opening.resolve(file)
+        resolved = opening.resolve(file, as_of)
     with opening.open(resolved) as db:
         announce(db)
         about = [("query", query), ("evidence base", file), *_build_info(db)]

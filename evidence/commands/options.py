@@ -38,6 +38,7 @@ def announce(db: EvidenceBase) -> None:
 
     if db.value("select coalesce(bool_or(synthetic), false) from review"):
         click.secho(SYNTHETIC, fg="red", bold=True, err=True)
+    announce_as_of(db)
     if db.left_behind:
         names = ", ".join(db.left_behind)
         click.echo(f"Note: not of this package, and not read from the file: {names}.", err=True)
@@ -45,6 +46,22 @@ def announce(db: EvidenceBase) -> None:
 
 FILE = click.argument("file", metavar="FILE")
 """An evidence base: a file, a review folder, or the name of a bundled review."""
+
+AS_OF = click.option(
+    "--as-of",
+    metavar="DATE",
+    help="Take the review as it could have been at the end of a year, month or day (2015, 2015-06, "
+    "2015-06-30): of a review folder or a bundled review.",
+)
+
+
+def announce_as_of(db: EvidenceBase) -> None:
+    """Say on standard error what the review was cut to, and by which dates of its studies, if it was."""
+    from evidence.folder.as_of import said_of
+
+    if said := said_of({row["key"]: row["value"] for row in db.rows("select * from build_info")}):
+        click.echo(said, err=True)
+
 
 _TYPES: dict[type, Any] = {str: click.STRING, float: click.FLOAT, int: click.IntRange(min=0)}
 
@@ -95,7 +112,9 @@ class Grouped(click.Command):
         for one in self.get_params(context):
             name = str(one.name)
             known = next((option.name for option in OPTIONS.values() if option.takes == name), name)
-            found[heading("sensitivity" if name.startswith("sensitivity_") else known)].append(one)
+            # What is no option of an analysis stands with what it is like.
+            like = "sensitivity" if name.startswith("sensitivity_") else {"as_of": "where"}.get(name, known)
+            found[heading(like)].append(one)
         return {title: options for title, options in found.items() if options}
 
 

@@ -7,7 +7,15 @@ from typing import Any
 
 import click
 
-from evidence.commands.options import FILE, Grouped, announce, example, options_of_pictures, output_option
+from evidence.commands.options import (
+    AS_OF,
+    FILE,
+    Grouped,
+    announce,
+    example,
+    options_of_pictures,
+    output_option,
+)
 from evidence.commands.progress import status
 from evidence.errors import CallError
 
@@ -51,6 +59,7 @@ def _charts() -> str:
 )
 @click.option("--tool", metavar="TOOL", help="Tool of risk of bias, where studies were judged by several.")
 @options_of_pictures
+@AS_OF
 @output_option(
     f"Picture to write: {', '.join(_FORMATS)} by its ending (json: Vega-Lite; csv: what is drawn). Default: "
     "an SVG in the working folder, whose name is printed."
@@ -67,6 +76,7 @@ def plot(
     file: str,
     kind: str,
     output: Path | None,
+    as_of: str | None,
     analysis: str | None,
     tau2: str | None,
     model: str | None,
@@ -93,7 +103,7 @@ def plot(
         "model": None if model is None else model_of(model),
         "treatments": treatments_of(treatments),
     }
-    with status() as say, open_base(file) as db:
+    with status() as say, open_base(file, as_of=as_of) as db:
         announce(db)
         chart = room.of_base(db, found.name, analysis=analysis, progress=say, **given)
         say("writing the picture")

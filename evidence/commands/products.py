@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from evidence.commands.options import FILE, WHERE, Choices, example
+from evidence.commands.options import AS_OF, FILE, WHERE, Choices, example
 from evidence.commands.progress import status
 from evidence.exporters import WRITERS
 from evidence.facts.languages import LANGUAGES
@@ -25,6 +25,7 @@ INTO = click.option(
 @click.command(epilog=example("evidence report diabetes -o diabetes-report"))
 @click.argument("review", metavar="REVIEW")
 @INTO
+@AS_OF
 @click.option(
     "--strict",
     is_flag=True,
@@ -35,7 +36,7 @@ INTO = click.option(
     type=click.Choice(list(LANGUAGES)),
     help="Language of the fixed texts; that of review.toml, or English, without it.",
 )
-def report(review: str, directory: Path, strict: bool, language: str | None) -> None:
+def report(review: str, directory: Path, as_of: str | None, strict: bool, language: str | None) -> None:
     """Build a review, carry out its plan, and write the report with all tables and figures.
 
     Sentences in claims.csv are printed as claims that hold only if their queries say so.
@@ -43,7 +44,7 @@ def report(review: str, directory: Path, strict: bool, language: str | None) -> 
     from analysis.report import write
 
     with status() as say:
-        path = write(review, directory, strict=strict, language=language, progress=say)
+        path = write(review, directory, as_of=as_of, strict=strict, language=language, progress=say)
     click.echo(str(path))
 
 
@@ -120,6 +121,7 @@ def _show(directory: Path, port: int) -> None:
     help="One or more, separated by commas.",
 )
 @WHERE
+@AS_OF
 @click.option("--outcomes", metavar="SQL", help="Only outcomes that meet this: \"kind = 'binary'\".")
 @click.option(
     "--treatments", metavar="SQL", help="Only arms whose treatment meets this: \"class = 'statin'\"."

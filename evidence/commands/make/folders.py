@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evidence.commands.options import FILE, announce, example, output_option
+from evidence.commands.options import AS_OF, FILE, announce, announce_as_of, example, output_option
 from evidence.commands.progress import status
 
 if TYPE_CHECKING:
@@ -140,7 +140,8 @@ def _describe(folder: Path, name: str | None = None) -> list[Path]:
 @click.command(epilog=example("evidence build diabetes -o diabetes.duckdb"))
 @click.argument("review", metavar="REVIEW")
 @output_option("The file to write. Default: NAME.duckdb in the current folder.")
-def build(review: str, output: Path | None) -> None:
+@AS_OF
+def build(review: str, output: Path | None, as_of: str | None) -> None:
     """Compile a review folder into one DuckDB file.
 
     Every error of the folder is listed, with file, line and what would be right; nothing is written then,
@@ -151,9 +152,10 @@ def build(review: str, output: Path | None) -> None:
 
     with status() as say:
         gone = _kept_results(output) if output is not None else 0
-        path = compile_review(review, output, progress=say)
+        path = compile_review(review, output, as_of=as_of, progress=say)
         say("counting what is in it")
         with open_base(path) as db:
+            announce_as_of(db)
             counts = _what_is_in(db)
             warnings, unused, unneeded = _what_is_amiss(db)
     words = [_counted(n, what) for what, n in counts.items()] or ["nothing but its protocol"]
