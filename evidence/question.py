@@ -613,10 +613,10 @@ def _body(view: str) -> str:
 def _timed(db: EvidenceBase, asked: Question, rule: TimepointRule, rows: pd.DataFrame) -> pd.DataFrame:
     """Add the place of each contrast under the time rule: 1 counts; and its place by the rule alone.
 
-    The query is that of the views ``planned_time`` and ``contrast_choice``; the rule and the contrasts asked
-    about stand in place of the plan and the view ``contrast``. For a class of treatments the comparison is
-    that of the class. Where each study has one time point there is nothing to choose, unless the rule is
-    a time.
+    The query is that of the views ``planned_time``, ``contrast_place`` and ``contrast_choice``; the rule and
+    the contrasts asked about stand in place of the plan and the view ``contrast``. For a class of treatments
+    the comparison is that of the class. Where each study has one time point there is nothing to choose,
+    unless the rule is a time.
     """
     if rule.kind != "value" and len(set(_units(rows))) == rows["block"].nunique():
         return rows.assign(place=1, alone=1)
@@ -635,7 +635,8 @@ def _timed(db: EvidenceBase, asked: Question, rule: TimepointRule, rows: pd.Data
         contrast as (
             select unnest(range({len(rows)})) as contrast_id, {", ".join([*given, *absent])},
                 $outcome as outcome, $measure as measure, 'any' as treatment_a, 'comparator' as treatment_b
-        )
+        ),
+        contrast_place as ({_body("contrast_place")})
         select contrast_id, network_place, comparison_place from ({_body("contrast_choice")})
         """,
         {**cells, "outcome": asked.outcome, "measure": asked.measure, "rule": str(rule)},

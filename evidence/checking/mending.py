@@ -353,24 +353,25 @@ def _add_other_studies(connection: duckdb.DuckDBPyConnection) -> None:
         create temp table touched as
         select distinct
             world.number, world.outcome, world.label, own.measure, own.treatment_a, own.treatment_b
-        from {STORED}.contrast_choice as own
+        from {STORED}.contrast as own
         inner join world on own.outcome = world.label
+        left join {STORED}.contrast_place as place on own.contrast_id = place.contrast_id
+        where coalesce(place.network_place, 1) > 0
         union
         select mended.number, mended.outcome, mended.label, was.measure, was.treatment_a, was.treatment_b
-        from whole.{STORED}.contrast_choice as was
+        from whole.{STORED}.contrast as was
         inner join mended on was.study = mended.study and was.outcome = mended.outcome
+        left join whole.{STORED}.contrast_place as place on was.contrast_id = place.contrast_id
+        where coalesce(place.network_place, 1) > 0
         """
     )
-    pooled_by = (
-        "study, experiment, measure, treatment_a, treatment_b, arm_a, arm_b, estimate, std_error, "
-        "comparison_place"
-    )
+    pooled_by = "study, experiment, measure, treatment_a, treatment_b, arm_a, arm_b, estimate, std_error"
     theirs = ", ".join(f"theirs.{name}" for name in pooled_by.split(", "))
     connection.execute(
         f"""
-        insert into {STORED}.contrast_choice (contrast_id, outcome, {pooled_by})
+        insert into {STORED}.contrast (contrast_id, outcome, {pooled_by})
         select concat(touched.label, '|', theirs.contrast_id), touched.label, {theirs}
-        from whole.{STORED}.contrast_choice as theirs
+        from whole.{STORED}.contrast as theirs
         inner join touched
             on
                 theirs.outcome = touched.outcome
@@ -378,6 +379,7 @@ def _add_other_studies(connection: duckdb.DuckDBPyConnection) -> None:
                 and theirs.treatment_a = touched.treatment_a
                 and theirs.treatment_b = touched.treatment_b
         left join mended on theirs.study = mended.study and touched.number = mended.number
-        where mended.number is null and theirs.comparison_place = 1
+        left join whole.{STORED}.contrast_place as place on theirs.contrast_id = place.contrast_id
+        where mended.number is null and coalesce(place.comparison_place, 1) = 1
         """
     )

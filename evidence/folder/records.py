@@ -95,7 +95,7 @@ def records(text: str, separator: str = ",", before: int = 0) -> Iterator[Record
         taken.clear()
 
 
-def stretches(text: str) -> Iterator[tuple[int, list[list[str]] | None, str]]:
+def stretches(text: str) -> Iterator[tuple[int, str]]:
     """Part a text into stretches that end where a record ends.
 
     Parameters
@@ -107,8 +107,6 @@ def stretches(text: str) -> Iterator[tuple[int, list[list[str]] | None, str]]:
     ------
     line : int
         Lines before the stretch.
-    rows : list of list of str, or None
-        Its records, each of one line; None where one takes several, or cannot be read: see `records`.
     stretch : str
     """
     begin = line = 0
@@ -119,14 +117,17 @@ def stretches(text: str) -> Iterator[tuple[int, list[list[str]] | None, str]]:
         while end < len(text) and n_quotes % 2:  # Within a quoted cell no record ends.
             counted, end = end, _end_of_line(text, end + _STRETCH)
             n_quotes += text.count('"', counted, end)
-        rows, n_lines = _of_one_line_each(text[begin:end])
-        if rows is None and end < len(text):  # A quotation mark within a cell makes them even, too.
+        stretch = text[begin:end]
+        lines = _lines(stretch)
+        n_lines = len(lines)
+        # A quotation mark within a cell makes them even, too.
+        if n_quotes and end < len(text) and _read(lines) is None:
             try:
-                n_lines = sum(len(record.lines) for record in records(text[begin:end]))
+                n_lines = sum(len(record.lines) for record in records(stretch))
             except RecordError:
-                end = len(text)
-        yield line, rows, text[begin:end]
-        begin, line = end, line + n_lines
+                stretch = text[begin:]
+        yield line, stretch
+        begin, line = begin + len(stretch), line + n_lines
 
 
 def _end_of_line(text: str, position: int) -> int:
@@ -134,14 +135,41 @@ def _end_of_line(text: str, position: int) -> int:
     return len(text) if found < 0 else found + 1
 
 
-def _of_one_line_each(text: str) -> tuple[list[list[str]] | None, int]:
-    """Take a text apart into records, None where one is not one line, and count its lines."""
-    lines = _LINE.findall(text) if "\r" in text else text.removesuffix("\n").split("\n")
+def _lines(text: str) -> list[str]:
+    return _LINE.findall(text) if "\r" in text else text.removesuffix("\n").split("\n")
+
+
+def _read(lines: list[str]) -> list[list[str]] | None:
     try:
         rows = list(csv.reader(lines, strict=True))
     except csv.Error:
-        return None, len(lines)
-    return (rows if len(rows) == len(lines) else None), len(lines)
+        return None
+    return rows if len(rows) == len(lines) else None
+
+
+def columns_of(stretch: str, width: int) -> tuple[list[list[str]], list[int]] | None:
+    """Take a stretch apart into columns, if each of its lines is a record as wide as the header, or empty.
+
+    Returns
+    -------
+    tuple or None
+        The cells of each column, and the places of the rows among the lines; else None: see `records`.
+    """
+    lines = _lines(stretch)
+    plain = '"' not in stretch and "\r" not in stretch and len(max(lines, key=len)) <= MAX_CELL
+    if plain and {line.count(",") for line in lines} == {width - 1}:
+        cells = ",".join(lines).split(",")
+        columns = [cells[place::width] for place in range(width)]
+        if all(columns[0]) and not any(map(str.isspace, columns[0])):
+            return columns, list(range(len(lines)))
+    rows = _read(lines)
+    if rows is None:
+        return None
+    places = [place for place, row in enumerate(rows) if "".join(row).strip()]
+    full = [rows[place] for place in places]
+    if any(len(row) != width for row in full):
+        return None
+    return [list(column) for column in zip(*full, strict=True)] or [[] for _ in range(width)], places
 
 
 def _told(error: csv.Error, line: int, last: int, separator: str) -> RecordError:

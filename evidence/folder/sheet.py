@@ -12,7 +12,6 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from evidence.folder.records import (
     Record,
     RecordError,
     bare,
+    columns_of,
     records,
     stretches,
     swallowed,
@@ -253,8 +253,8 @@ def _taken_apart(
     # A text that comes again and again is kept once.
     known: dict[str, str] = {}
     try:
-        for before, rows, stretch in stretches(content):
-            if header is not None and rows is not None and _add_rows(rows, before, lines, columns, digest):
+        for before, stretch in stretches(content):
+            if header is not None and _add_rows(stretch, before, lines, columns, digest):
                 continue
             for record in records(stretch, before=before):
                 if record.blank:
@@ -289,25 +289,26 @@ def _taken_apart(
 
 
 def _add_rows(
-    rows: list[list[str]], before: int, lines: list[int], columns: list[list[str]], digest: hashlib._Hash
+    stretch: str, before: int, lines: list[int], columns: list[list[str]], digest: hashlib._Hash
 ) -> bool:
     """Add the rows of a stretch, a line each, to those of a file, if all are as wide as its header."""
-    places: Sequence[int] = range(before + 1, before + 1 + len(rows))
-    width = len(columns)
-    if set(map(len, rows)) != {width} or not all(row[0].strip() for row in rows):
-        full = ["".join(row).strip() for row in rows]
-        places = list(compress(places, full))
-        rows = list(compress(rows, full))
-        if any(len(row) != width for row in rows):
-            return False
-    lines.extend(places)
-    if rows:
-        raw = list(zip(*rows, strict=True))
+    found = columns_of(stretch, len(columns))
+    if found is None:
+        return False
+    cells, places = found
+    lines.extend(before + 1 + place for place in places)
+    if places:
         known: dict[str, str] = {}
-        for column, cells in zip(columns, raw, strict=True):
-            column.extend(map(known.setdefault, cells, cells))
-        stripped = zip(*(map(str.strip, cells) for cells in raw), strict=True)
-        digest.update(("".join(map("".join, stripped)) + "").encode())
+        stripped = []
+        for column, raw in zip(columns, cells, strict=True):
+            if raw.count("") == len(raw):
+                column.extend(raw)
+                stripped.append(raw)
+            else:
+                column.extend(map(known.setdefault, raw, raw))
+                stripped.append(list(map(str.strip, raw)))
+        rows = zip(*stripped, strict=True)
+        digest.update(("\x1e".join(map("\x1f".join, rows)) + "\x1e").encode())
     return True
 
 

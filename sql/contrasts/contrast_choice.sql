@@ -1,15 +1,10 @@
 -- Title: Which contrasts count under the time rule: in a network, and in the comparison by itself
 -- Grain: contrast at a time point that the rule lets count
 -- Key: contrast_id
--- Stored: when the file is built
--- Formula: The rule is that of `time_rule`. Time points are put in order: last and first by time, nearest by the
---   distance (rounded to 1e-8 days) and then the earlier one; a rule that is a time lets that time point alone count.
---   Time points that were not typed come last. comparison_place: place of the time point among those of the study and
---   experiment that have this comparison of two treatments. network_place: the same among all its time points, where
---   those with more arms come before those with fewer: all arms of a study and experiment enter a network at one time
---   point, and as many of them as can be.
--- Caveats: The only text of the rule: Python asks it too, with the contrasts and the rule of the question in place of
---   `contrast` and `time_rule`. A step of `contrast_network`.
+-- Formula: The contrasts whose time point the rule lets count, with their places (`contrast_place`); most are alone at
+--   the only time point: both places 1, two arms.
+-- Caveats: Python asks it, too, with the contrasts and the rule of the question in place of `contrast` and `time_rule`.
+--   A step of `analysis_contrast` and `comparison_contrast`.
 -- Columns:
 --   contrast_id: the contrast, see `contrast`
 --   study, experiment, outcome, timepoint, timepoint_unit, measure: as in `contrast`
@@ -21,114 +16,6 @@
 --   comparison_place: 1 if the contrast counts in a meta-analysis of its two treatments
 --   n_arms: arms that the study and experiment has at this time point, for this outcome and measure
 create or replace view contrast_choice as
-with ruled as (
-    select
-        contrast.contrast_id,
-        contrast.study,
-        contrast.experiment,
-        contrast.outcome,
-        contrast.measure,
-        contrast.treatment_a,
-        contrast.treatment_b,
-        contrast.arm_a,
-        contrast.arm_b,
-        contrast.block,
-        contrast.timepoint,
-        time_rule.value,
-        time_rule.days,
-        coalesce(time_rule.rule, 'last') as rule,
-        coalesce(time_rule.kind, 'last') as kind
-    from contrast
-    left join time_rule on contrast.outcome = time_rule.outcome and contrast.measure = time_rule.measure
-),
-
-distant as (
-    select
-        ruled.*,
-        case when timepoint is null then 1 else 0 end as untyped,
-        case
-            when kind = 'last' then -timepoint
-            when kind = 'first' then timepoint
-            when kind = 'nearest' then floor(abs(timepoint - value) * days * 100000000 + 0.5)
-            when abs(timepoint - value) <= 1e-9 * abs(timepoint) then 0
-        end as distance
-    from ruled
-),
-
-considered as (
-    select *
-    from distant
-    where kind <> 'value' or distance is not null
-),
-
--- A contrast that is alone at its time point has two arms: only the arms of the others are counted.
-several as (
-    select
-        block,
-        measure
-    from considered
-    group by block, measure
-    having count(*) > 1
-),
-
-side as (
-    select
-        considered.block,
-        considered.measure,
-        considered.arm_a as arm
-    from considered
-    inner join several on considered.block = several.block and considered.measure = several.measure
-    union
-    select
-        considered.block,
-        considered.measure,
-        considered.arm_b as arm
-    from considered
-    inner join several on considered.block = several.block and considered.measure = several.measure
-),
-
-size as (
-    select
-        block,
-        measure,
-        count(*) as n_arms
-    from side
-    group by block, measure
-),
-
--- Most were measured once: only where there is a choice are time points ranked.
-repeated as (
-    select
-        study,
-        experiment,
-        outcome
-    from considered
-    group by study, experiment, outcome
-    having min(block) <> max(block)
-),
-
-placed as (
-    select
-        considered.contrast_id,
-        dense_rank() over (
-            partition by considered.study, considered.experiment, considered.outcome, considered.measure
-            order by considered.untyped, -coalesce(size.n_arms, 2), considered.distance, considered.timepoint
-        ) as network_place,
-        dense_rank() over (
-            partition by
-                considered.study, considered.experiment, considered.outcome, considered.measure,
-                considered.treatment_a, considered.treatment_b
-            order by considered.untyped, considered.distance, considered.timepoint
-        ) as comparison_place
-    from considered
-    inner join repeated
-        on
-            considered.study = repeated.study
-            and considered.experiment = repeated.experiment
-            and considered.outcome = repeated.outcome
-    left join size on considered.block = size.block and considered.measure = size.measure
-)
-
 select
     contrast.contrast_id,
     contrast.study,
@@ -151,11 +38,15 @@ select
     contrast.origin,
     contrast.reported_contrast_id,
     contrast.block,
-    considered.rule,
-    coalesce(placed.network_place, 1) as network_place,
-    coalesce(placed.comparison_place, 1) as comparison_place,
-    coalesce(size.n_arms, 2) as n_arms
+    coalesce(time_rule.rule, 'last') as rule,
+    coalesce(place.network_place, 1) as network_place,
+    coalesce(place.comparison_place, 1) as comparison_place,
+    coalesce(place.n_arms, 2) as n_arms
 from contrast
-inner join considered on contrast.contrast_id = considered.contrast_id
-left join size on contrast.block = size.block and contrast.measure = size.measure
-left join placed on contrast.contrast_id = placed.contrast_id
+left join time_rule on contrast.outcome = time_rule.outcome and contrast.measure = time_rule.measure
+left join contrast_place as place
+    on
+        contrast.contrast_id = place.contrast_id
+        and contrast.outcome = place.outcome
+        and contrast.measure = place.measure
+where coalesce(place.network_place, 1) > 0

@@ -1,7 +1,6 @@
 -- Title: Variables of each measurement, and of each arm of a reported contrast
 -- Grain: measurement, or arm of a reported contrast, x variable
 -- Key: measurement_id, reported_contrast_id, arm, variable
--- Stored: when the file is built
 -- Formula: Own columns of measurements.csv (of contrasts.csv for a reported contrast: the same for both arms),
 --   variables of the arm (`arm_variable`), variables of the study (`study_variable`). The finest level that has a value
 --   counts. Values with a unit (dose and dose_unit) are converted into the unit that most have, where both are of one

@@ -1,6 +1,7 @@
 -- Title: The rule that picks one time point of a study, for each outcome and measure
 -- Grain: outcome x measure
 -- Key: outcome, measure
+-- Stored: when the file is built
 -- Formula: That of the plan's first analysis of the outcome and measure, else of its first analysis of the outcome.
 -- Caveats: An outcome that no analysis is planned of is not listed: its last time point counts, see `contrast_choice`.
 --   A step of `contrast_choice`.

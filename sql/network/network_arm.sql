@@ -1,7 +1,6 @@
 -- Title: Arms in a network
 -- Grain: arm x outcome x measure
 -- Key: outcome, measure, study, experiment, arm
--- Stored: when the file is built
 -- Formula: The arms of all contrasts that count in a network (`contrast_choice`, network_place 1), each once.
 -- Caveats: Arms are counted as typed. A control group that serves several experiments stands in each of them.
 -- Columns:

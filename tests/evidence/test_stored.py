@@ -38,7 +38,7 @@ def test_stored_rows_are_those_that_the_definitions_give(name, tmp_path):
 
 def test_rows_that_are_kept_in_the_order_of_their_key_need_no_sorting(file):
     """An export writes these as they stand: the same evidence gives the same bytes."""
-    assert {"measurement_derived", "contrast", "contrast_network", "pooled"} <= in_order()
+    assert {"measurement_derived", "contrast", "pooled"} <= in_order()
     with connect(file, threads=1) as connection:
         for name in in_order():
             rows = connection.execute(f"from {name}").fetchall()
@@ -59,17 +59,17 @@ def test_no_question_plans_many_views():
     for name, item in views.items():  # each after those it reads
         read = [views[word] for word in item.words & views.keys() - {name}]
         planned[name] = 1 + sum(planned[view.name] for view in read if not view.stored)
-    # Four of them are columns of a stored view, which takes next to nothing to plan.
-    assert max(planned.values()) <= 25, planned
+    # Nine of them are columns of a stored view, or of two joined, which takes next to nothing to plan.
+    assert max(planned.values()) <= 30, planned
 
 
 def test_views_rank_only_where_there_is_a_choice(file):
     """A window over every row takes more than all else that the build does with it."""
-    # Of repeated readings; of binary outcomes; of repeated time points twice, and of the lines of the plan.
-    most = {"measurement_reading": 1, "arm_effect": 1, "contrast_choice": 4}
-    grown = ("measurement_variable", "measurement_derived", "contrast", "contrast_network", "contrast_covariance",
-             "exclusion", "network_arm")  # fmt: skip
-    queries = {item.name: item.query for item in stored_views()}
+    # Of repeated readings; of binary outcomes; of repeated time points twice.
+    most = {"measurement_choice": 1, "arm_effect": 1, "contrast_place": 2}
+    grown = ("measurement_reading", "measurement_variable", "measurement_derived", "contrast", "contrast_choice",
+             "contrast_network", "contrast_standardised", "contrast_covariance", "exclusion", "network_arm")  # fmt: skip
+    queries = {item.name: item.query for item in sql_objects() if item.kind == "view"}
     with connect(file) as connection:
         for name in (*most, *grown):
             plan = connection.execute(f"explain (format json) {queries[name]}").fetchall()[0][1]
@@ -91,7 +91,7 @@ def test_only_what_is_asked_for_is_computed_anew(writable):
     writable.execute("delete from measurement where study = (select min(study) from measurement)")
     refresh(writable, ["contrast"])
     found = set(differing(writable))
-    assert "contrast_choice" in found
+    assert "contrast_standardised" in found
     assert not {"measurement_standard", "arm_effect", "contrast"} & found
 
 
