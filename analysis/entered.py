@@ -11,7 +11,6 @@ import numpy as np
 
 from analysis.described import Described, group_name
 from analysis.results import COLUMNS, frame
-from evidence.question import as_reported
 from evidence.system.frames import cells, plain, records
 
 if TYPE_CHECKING:
@@ -19,21 +18,22 @@ if TYPE_CHECKING:
 
     from analysis.network.data.network import Network
     from analysis.pairwise import PairwiseFit
-    from evidence.query import EvidenceBase
 
 _STATISTICS = ("mean", "sd", "events", "exposure")
 
 
-def of_pairwise(db: EvidenceBase, fit: PairwiseFit, variables: Sequence[str] = ()) -> pd.DataFrame:
+def of_pairwise(
+    fit: PairwiseFit, variables: Sequence[str] = (), reported: Mapping[str, int] | None = None
+) -> pd.DataFrame:
     """Contrasts of a pairwise run, treatment minus comparator, each with its level of the subgroup.
 
     Parameters
     ----------
-    db : EvidenceBase
-        Where the fit was read from.
     fit : PairwiseFit
     variables : sequence of str
         Further variables that were used (moderators): kept as JSON.
+    reported : mapping of str to int, optional
+        Row of the review folder of each contrast that was reported as such.
 
     Returns
     -------
@@ -47,17 +47,17 @@ def of_pairwise(db: EvidenceBase, fit: PairwiseFit, variables: Sequence[str] = (
             json.dumps({name: plain(column[place]) for name, column in values.items()}, ensure_ascii=False)
             for place in range(len(rows))
         ]
-    return rows.assign(reported_contrast_id=_reported(db, rows))
+    return rows.assign(reported_contrast_id=_reported(rows, reported or {}))
 
 
-def of_network(db: EvidenceBase, net: Network) -> pd.DataFrame:
+def of_network(net: Network, reported: Mapping[str, int] | None = None) -> pd.DataFrame:
     """Contrasts of a network run, effect and standard error as analysed (for SMD d or g as asked).
 
     Parameters
     ----------
-    db : EvidenceBase
-        Where the network was read from.
     net : Network
+    reported : mapping of str to int, optional
+        As in `of_pairwise`.
 
     Returns
     -------
@@ -65,7 +65,11 @@ def of_network(db: EvidenceBase, net: Network) -> pd.DataFrame:
         With the columns of ``result_contrast`` but run_id: every pair of arms within a study.
     """
     rows = network_rows(net)
-    return rows if net.contrasts is None else rows.assign(reported_contrast_id=_reported(db, net.contrasts))
+    return (
+        rows
+        if net.contrasts is None
+        else rows.assign(reported_contrast_id=_reported(net.contrasts, reported or {}))
+    )
 
 
 def pairwise_rows(fit: PairwiseFit) -> pd.DataFrame:
@@ -120,13 +124,10 @@ def _measured(rows: pd.DataFrame, of_arms: pd.DataFrame) -> tuple[list[int], lis
     return found
 
 
-def _reported(db: EvidenceBase, rows: pd.DataFrame) -> list[Any]:
+def _reported(rows: pd.DataFrame, known: Mapping[str, int]) -> list[Any]:
     """Find the row of the review folder where a contrast was reported as such."""
     if "reported_contrast_id" in rows:
         return list(rows["reported_contrast_id"])
-    if not rows["measurement_ids"].isna().any():
-        return [None] * len(rows)
-    known = as_reported(db)
     return [known.get(name) for name in cells(rows["contrast_id"])]
 
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from analysis.network.result import NetworkFit
     from analysis.pairwise import PairwiseFit
     from analysis.pairwise.regression import MetaRegression
-    from evidence.query import EvidenceBase
 
 FUNNEL = "comparison-adjusted funnel"
 """Begins the method of tests of a network's funnel."""
@@ -206,9 +205,11 @@ def said_at(values: Mapping[str, Any]) -> str:
 
 
 def of_network(
-    db: EvidenceBase, fit: NetworkFit, asked: Mapping[str, Any], printed: bool
+    fit: NetworkFit, asked: Mapping[str, Any], roles: Mapping[str, str], printed: bool
 ) -> list[pd.DataFrame]:
     """Carry out what a network's run asks for; tests of its funnel besides where the run is kept.
+
+    Roles are those of the treatments, in the order in which the review lists them.
 
     Raises
     ------
@@ -236,7 +237,7 @@ def of_network(
     if asked["class_effects"]:
         found.append(_classes(engine))
     if "small_study" in names or not printed:
-        found.append(_small_study(db, fit, asked))
+        found.append(_small_study(fit, asked, roles))
     return found
 
 
@@ -311,10 +312,8 @@ def funnel_order(
     return [*first, *(treatment for treatment in order if treatment not in first)]
 
 
-def _small_study(db: EvidenceBase, fit: NetworkFit, asked: Mapping[str, Any]) -> pd.DataFrame:
+def _small_study(fit: NetworkFit, asked: Mapping[str, Any], listed: Mapping[str, str]) -> pd.DataFrame:
     """Test the comparison-adjusted funnel; why that is refused is a row of its own."""
-    rows = db.kept_rows("select treatment, role from treatment order by source_line")
-    listed = {str(row["treatment"]): str(row["role"]) for row in rows}
     there = set(fit.network.treatments)
     if unknown := [name for name in asked["funnel_order"] or () if name not in there]:
         known = ", ".join(fit.network.treatments)

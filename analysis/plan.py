@@ -10,22 +10,27 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from importlib import import_module
 from inspect import signature
 from math import inf
 from typing import TYPE_CHECKING, Any, cast
 
-from analysis import absolute, entered, further
+from analysis import absolute, further
+from analysis.prepared import (
+    PreparedNetwork,
+    PreparedPairwise,
+    engine_options,
+    engine_parameters,
+    not_installed,
+    planned_options,
+    prepare,
+)
 from analysis.results import frame
 from evidence import facts
 from evidence.errors import CallError, EvidenceError, RefusedError
-from evidence.folder.options import Kind, options_of, settle, specification
-from evidence.question import time_rule
-from evidence.results import CONTENT, IMPORTANTLY_BETTER, OVER_ALL, Run, hash_rows, versions
+from evidence.folder.options import Kind, specification
+from evidence.results import IMPORTANTLY_BETTER, OVER_ALL, Run, versions
 from evidence.system.frames import cells
 from evidence.system.frames import rows as rows_of
 from evidence.system.progress import heard, listening
@@ -103,32 +108,31 @@ def run_pairwise(
     EvidenceError
         As `analysis.pairwise.fit`.
     """
-    asked, of_fit = settle(
-        "pairwise",
-        {"outcome": outcome, "measure": measure, "treatment": treatment, "versus": versus, **options},
-    )
-    priors = _priors(of_fit, asked, planned=analysis is not None)
-    moderators = asked["moderators"]
-    _refuse_without_moderators(asked)
     say = progress or heard()
+    asked = {"outcome": outcome, "measure": measure, "treatment": treatment, "versus": versus, **options}
     say("1/4 reading and pooling")
-    fit = _pooled(db, asked, of_fit)
-    frames = _pairwise_frames(fit, asked, priors, say, printed)
+    prepared = prepare(db, "pairwise", asked, analysis=analysis)
+    return carry_out(prepared, progress=progress, printed=printed)
+
+
+def _carry_out_pairwise(prepared: PreparedPairwise, say: Progress, printed: bool) -> Run:
+    asked, fit = prepared.asked, prepared.fit
+    measure, contrasts = asked["measure"], fit.contrasts
+    frames = _pairwise_frames(prepared, say, printed)
     if not printed:
         frames["weights"] = fit.weights()
     if not printed or facts.forms(measure):
-        frames["contrasts"] = entered.of_pairwise(db, fit, moderators)
-    contrasts = fit.contrasts
+        frames["contrasts"] = prepared.contrasts()
     if asked["absolute"] is not None:
-        _add_absolute(frames, measure, versus, asked["absolute"], lambda: entered.of_pairwise(db, fit))
+        _add_absolute(frames, measure, contrasts.versus, asked["absolute"], prepared.contrasts)
     return Run(
         kind="pairwise",
         engine="frequentist",
         scale=contrasts.scale,
-        specification=specification("pairwise", asked | {"timepoint": contrasts.timepoint})
-        | (priors if "bayes" in asked["sensitivity"] else {})
+        specification=specification("pairwise", {**asked, "timepoint": contrasts.timepoint})
+        | (dict(prepared.priors) if "bayes" in asked["sensitivity"] else {})
         | asdict(fit.options),
-        input_hash=_pairwise_hash(fit, [*filter(None, [fit.options.by]), *moderators]),
+        input_hash=prepared.input_hash,
         frames=frames | _forms_mixed(frames, measure, "g"),
         unit=contrasts.unit,
         lower_is_better=contrasts.lower_is_better,
@@ -141,7 +145,8 @@ def run_pairwise(
         n_arms=_count_arms(contrasts.frame),
         n_treatments=2,
         versions=versions(),
-        **_about(db, asked, analysis),
+        computed_from=prepared.key,
+        **prepared.about,
     )
 
 
@@ -157,52 +162,13 @@ def _add_absolute(
     frames["sensitivity"] = _stacked("sensitivity", [frames["sensitivity"], rows])
 
 
-def _priors(of_fit: dict[str, Any], asked: Mapping[str, Any], *, planned: bool) -> dict[str, Any]:
-    """Take the priors out of the options of a pairwise fit: only ``bayes`` has any."""
-    named = {name: of_fit.pop(name, None) for name in ("tau_prior", "effect_prior_sd")}
-    given = {name: value for name, value in named.items() if value is not None}
-    if given and not planned and "bayes" not in asked["sensitivity"]:
-        spelled = ", ".join("--" + name.replace("_", "-") for name in given)
-        raise CallError(f"{spelled} is of the Bayesian analysis: ask for it, --bayes.")
-    return given
-
-
-def _refuse_without_moderators(asked: Mapping[str, Any]) -> None:
-    """Refuse what belongs to a meta-regression where there is none."""
-    if asked["moderators"]:
-        return
-    if asked["reference_levels"]:
-        names = ", ".join(asked["reference_levels"])
-        raise CallError(f"A reference level is of a moderator: ask for moderator {names}.")
-    for name, what in (("permutations", "A permutation test"), ("at", "A prediction at values")):
-        if asked[name]:
-            raise CallError(f"{what} is of a meta-regression: name its variables, --moderator.")
-
-
-_OF_PAIRWISE = ("outcome", "measure", "treatment", "versus", "timepoint", "where", "exclude_high_rob")
-_OF_NETWORK = (
-    "outcome", "measure", "reference", "timepoint", "where", "treatments", "smd", "exclude_high_rob",
-    "covariates",
-)  # fmt: skip
-
-
-def _about(db: EvidenceBase, asked: Mapping[str, Any], analysis: str | None) -> dict[str, Any]:
-    """Say of a run what its question and its evidence base are."""
-    return {name: asked[name] for name in ("outcome", "measure", "where")} | {
-        "analysis": analysis,
-        "synthetic": _synthetic(db),
-        "content_hash": next((row["value"] for row in db.kept_rows(CONTENT)), None),
-    }
-
-
-def _pairwise_frames(
-    fit: PairwiseFit, asked: Mapping[str, Any], priors: Mapping[str, Any], say: Progress, printed: bool
-) -> dict[str, pd.DataFrame]:
+def _pairwise_frames(prepared: PreparedPairwise, say: Progress, printed: bool) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
+    fit, asked = prepared.fit, prepared.asked
     say("2/4 analyses of sensitivity")
-    sensitivity = further.of_pairwise(fit, asked, priors, printed)
-    exclusions, notes = [fit.exclusions()], [fit.notes()]
+    sensitivity = further.of_pairwise(fit, asked, prepared.priors, printed)
+    exclusions, notes = [prepared.exclusions, fit.exclusions()], [fit.notes()]
     if moderators := asked["moderators"]:
         regression = fit.meta_regression(*moderators, reference_levels=asked["reference_levels"])
         sensitivity += further.of_regression(regression, asked)
@@ -223,7 +189,9 @@ def _pairwise_frames(
         "leave_one_out": left_out,
         "sensitivity": _stacked("sensitivity", sensitivity),
         "notes": _stacked("notes", notes),
-        "exclusions": pd.concat([part for part in exclusions if len(part)] or exclusions[:1]),
+        "exclusions": pd.concat(
+            [part for part in exclusions if len(part)] or exclusions[:1], ignore_index=True
+        ),
     }
 
 
@@ -273,16 +241,48 @@ def run_network(
         As `analysis.network.data.load` and `analysis.network.fit`.
     """
     say = progress or heard()
-    asked, of_engine = settle("network", {"outcome": outcome, "measure": measure, **options})
-    fit, chosen = _network_fitted(db, asked, of_engine, say)
-    net, engine = fit.network, asked["engine"]
+    say("reading the network")
+    asked = {"outcome": outcome, "measure": measure, **options}
+    prepared = prepare(db, "network", asked, analysis=analysis)
+    return carry_out(prepared, progress=progress, printed=printed)
+
+
+def carry_out(
+    prepared: PreparedPairwise | PreparedNetwork, *, progress: Progress | None = None, printed: bool = False
+) -> Run:
+    """Carry out an analysis that is read.
+
+    Parameters
+    ----------
+    prepared : PreparedPairwise or PreparedNetwork
+        From `analysis.prepared.prepare`.
+    progress, printed
+        As in `run_pairwise` and `run_network`.
+
+    Raises
+    ------
+    EvidenceError
+        As `analysis.pairwise.fit` and `analysis.network.fit`.
+    """
+    say = progress or heard()
+    if isinstance(prepared, PreparedNetwork):
+        return _carry_out_network(prepared, say, printed)
+    return _carry_out_pairwise(prepared, say, printed)
+
+
+def _carry_out_network(prepared: PreparedNetwork, say: Progress, printed: bool) -> Run:
+    net, chosen = prepared.network, prepared.chosen
+    fit = _network_fit(prepared, say)
+    asked = dict(prepared.asked)
+    engine, measure = asked["engine"], asked["measure"]
     splits = _split_options(fit, asked["split_method"])
     asked["node_split"] = asked["node_split"] or bool(splits)
     with listening(say):
         frames = _network_frames(fit, splits if asked["node_split"] else None, asked, say)
+    frames["exclusions"] = prepared.exclusions
     say("analyses of sensitivity")
     with listening(say):
-        sensitivity = [frames["sensitivity"], *further.of_network(db, fit, asked, printed)]
+        sensitivity = [frames["sensitivity"], *further.of_network(fit, asked, prepared.roles, printed)]
     frames["sensitivity"] = _stacked("sensitivity", sensitivity)
     if not printed:
         frames |= {
@@ -291,15 +291,15 @@ def run_network(
             "convergence": fit.convergence(),
         }
     if not printed or facts.forms(measure):
-        frames["contrasts"] = entered.of_network(db, net)
+        frames["contrasts"] = prepared.contrasts()
     if asked["absolute"] is not None:
-        _add_absolute(frames, measure, net.reference, asked["absolute"], lambda: entered.of_network(db, net))
+        _add_absolute(frames, measure, net.reference, asked["absolute"], prepared.contrasts)
     frames |= _forms_mixed(frames, measure, asked["smd"])
     if asked["chains"]:
         say("drawing Markov chains")
         with listening(say):
             frames |= _chains(fit, frames["notes"], asked["seed"])
-    rule = str(time_rule(db, outcome, measure, asked["timepoint"])[0])
+    rule = prepared.timepoint
     return Run(
         kind="network",
         engine=engine,
@@ -307,7 +307,7 @@ def run_network(
         specification=specification("network", asked | {"reference": net.reference, "timepoint": rule})
         # JSON has no infinity, which makes a prior flat.
         | {name: "infinity" if value == inf else value for name, value in chosen.items()},
-        input_hash=_network_hash(net),
+        input_hash=prepared.input_hash,
         frames=frames,
         unit=net.unit,
         lower_is_better=net.lower_is_better,
@@ -318,7 +318,8 @@ def run_network(
         n_arms=net.n_arms,
         n_treatments=len(net.treatments),
         versions=versions(*facts.engine(engine).needs),
-        **_about(db, asked, analysis),
+        computed_from=prepared.key,
+        **prepared.about,
     )
 
 
@@ -347,70 +348,25 @@ def fitted(
         As `run_pairwise` and `run_network`.
     """
     say = progress or heard()
-    asked, of_fit = settle(kind, {name: value for name, value in options.items() if name != "analysis"})
-    if kind == "network":
-        return _network_fitted(db, asked, of_fit, say)[0], asked
-    _priors(of_fit, asked, planned=True)
-    _refuse_without_moderators(asked)
-    say("reading and pooling")
-    return _pooled(db, asked, of_fit), asked
+    given = {name: value for name, value in options.items() if name != "analysis"}
+    say("reading the network" if kind == "network" else "reading and pooling")
+    prepared = prepare(db, kind, given, whole=True, planned=True)
+    fit = _network_fit(prepared, say) if isinstance(prepared, PreparedNetwork) else prepared.fit
+    return fit, dict(prepared.asked)
 
 
-def _pooled(db: EvidenceBase, asked: Mapping[str, Any], of_fit: Mapping[str, Any]) -> PairwiseFit:
-    from analysis import pairwise
-
-    return pairwise.fit(db, **{name: asked[name] for name in _OF_PAIRWISE}, **of_fit)
-
-
-def _network_fitted(
-    db: EvidenceBase, asked: Mapping[str, Any], of_engine: dict[str, Any], say: Progress
-) -> tuple[NetworkFit, dict[str, Any]]:
-    """Read and fit a network; what its engine was told beside it."""
+def _network_fit(prepared: PreparedNetwork, say: Progress) -> NetworkFit:
     from analysis import network
 
-    engine = asked["engine"]
-    say("reading the network")
-    net = network.load(db, **{name: asked[name] for name in _OF_NETWORK})
-    if asked["leave_one_out"]:
-        _refuse_refits(engine, net)
-    if asked["class_effects"]:
-        of_engine["classes"] = _classes(db, net)
-    chosen = _told_engine(engine, asked, of_engine)
-    if "seed" in engine_parameters(engine):
-        chosen["seed"] = asked["seed"]
+    engine = prepared.asked["engine"]
     say(f"fitting the {engine} engine")
     try:
         with listening(say):
-            return network.fit(net, engine=engine, model=asked["model"], **chosen), chosen
-    except ModuleNotFoundError as error:
-        raise _not_installed(engine, error) from None
-
-
-def _classes(db: EvidenceBase, net: Network) -> dict[str, str]:
-    """Class of each treatment of a network that has one, the reference's aside."""
-    rows = db.rows("select treatment, class from treatment where class is not null order by source_line")
-    known = {str(row["treatment"]): str(row["class"]) for row in rows}
-    if found := {name: known[name] for name in net.treatments[1:] if name in known}:
-        return found
-    raise CallError("No treatment of the network has a class: fill in class in treatments.csv.")
-
-
-def _told_engine(engine: str, asked: Mapping[str, Any], of_engine: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of the fit: those given, and the covariates of the network."""
-    given = {key: value for key, value in of_engine.items() if value is not None and value != {}}
-    if asked["covariates"]:
-        given["covariates"] = tuple(asked["covariates"])
-        if "covariates" not in engine_parameters(engine):
-            raise CallError(f"The {engine} engine has no meta-regression: take the engine exact, or mcmc.")
-    chosen = engine_options(engine, given)
-    for name in ("slopes", "centre", "slope_prior_sd"):
-        if name in chosen and not asked["covariates"]:
-            raise CallError(
-                f"--{name.replace('_', '-')} is of a network meta-regression: name a --covariate."
+            return network.fit(
+                prepared.network, engine=engine, model=prepared.asked["model"], **prepared.chosen
             )
-    if asked["at"] and not asked["covariates"]:
-        raise CallError("Effects at values are of a network meta-regression: name a --covariate.")
-    return chosen
+    except ModuleNotFoundError as error:
+        raise not_installed(engine, error) from None
 
 
 def _split_options(fit: NetworkFit, method: str | None) -> dict[str, str]:
@@ -506,32 +462,6 @@ def run_planned(db: EvidenceBase, row: Mapping[str, Any], *, progress: Progress 
     return run_network(db, **given, progress=progress)
 
 
-_OF_SOME_ENGINES = ("tau2", "tau_prior", "effect_prior_sd")
-"""What a plan may state for all its analyses: engines that take no such option are not told."""
-
-
-def planned_options(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what a row of table ``plan`` says to `run_pairwise` or `run_network`."""
-    kind = row["kind"]
-    # Every row of the plan has an estimator of tau2; only the engines that use one are told.
-    accepted = engine_parameters(row["engine"]) if kind == "network" else None
-    planned = [
-        option
-        for option in options_of(kind, planned=True)
-        if not option.of_fit
-        or accepted is None
-        or option.takes in accepted
-        or (option.name not in _OF_SOME_ENGINES and option.loaded(row[option.column]) is not None)
-    ]
-    given = {option.takes: option.loaded(row[option.column]) for option in planned}
-    del given["kind"]
-    if kind == "pairwise":
-        # What the plan does not say of the fit, the fit's own default says.
-        unsaid = {option.takes for option in planned if option.of_fit and given.get(option.takes) is None}
-        given = {name: value for name, value in given.items() if name not in unsaid}
-    return given
-
-
 def planned_pairwise(db: EvidenceBase, row: Mapping[str, Any]) -> PairwiseFit:
     """Fit a pairwise analysis of the plan, without what a run adds."""
     return cast("PairwiseFit", fitted(db, "pairwise", planned_options(row))[0])
@@ -539,48 +469,7 @@ def planned_pairwise(db: EvidenceBase, row: Mapping[str, Any]) -> PairwiseFit:
 
 def planned_network(db: EvidenceBase, row: Mapping[str, Any]) -> Network:
     """Read the network of an analysis of the plan."""
-    from analysis import network
-
-    asked, _ = settle("network", planned_options(row))
-    return network.load(db, **{name: asked[name] for name in _OF_NETWORK})
-
-
-def engine_parameters(engine: str) -> frozenset[str]:
-    """Options that an engine takes.
-
-    Raises
-    ------
-    CallError
-        If there is no such engine.
-    """
-    from analysis.network import ENGINES
-
-    if engine not in ENGINES:
-        raise CallError(f"There is no engine {engine!r}; there are {', '.join(ENGINES)}.")
-    try:
-        module = import_module(f"analysis.network.{engine}")
-    except ModuleNotFoundError as error:
-        raise _not_installed(engine, error) from None
-    return frozenset(signature(module.fit).parameters) - {"net", "model"}
-
-
-def _not_installed(engine: str, error: ModuleNotFoundError) -> CallError:
-    return CallError(f"The {engine} engine needs {error.name}: pip install 'evidence-base[mcmc]'.")
-
-
-def engine_options(engine: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options, all of which the engine must take.
-
-    Raises
-    ------
-    CallError
-        If it does not.
-    """
-    accepted = engine_parameters(engine)
-    if unknown := [name for name in options if name not in accepted]:
-        spelled = ", ".join("--" + name.replace("_", "-") for name in unknown)
-        raise CallError(f"The {engine} engine has no option {spelled}; it has {', '.join(sorted(accepted))}.")
-    return dict(options)
+    return cast("PreparedNetwork", prepare(db, "network", planned_options(row), whole=True)).network
 
 
 def _forms_mixed(frames: Mapping[str, pd.DataFrame], measure: str, form: str) -> dict[str, pd.DataFrame]:
@@ -626,20 +515,7 @@ def _network_frames(
         count = len({study for study, _ in fit.network.studies})
         say(f"leaving out each of {count:,} studies in turn")
         frames["leave_one_out"] = fit.leave_one_out()
-    exclusions = fit.network.exclusions
-    frames["exclusions"] = pd.DataFrame() if exclusions is None else exclusions
     return frames
-
-
-def _refuse_refits(engine: str, net: Network) -> None:
-    """Refuse to leave out in turn more studies than an engine fits again in an evening."""
-    count, most = len({study for study, _ in net.studies}), facts.engine(engine).most_refits
-    if most is not None and count > most:
-        raise RefusedError(
-            f"Leaving out each of {count:,} studies in turn fits the network as many times: the engine "
-            f"{engine} does so for up to {most:,}. Leave --leave-one-out out, take the engine exact, which "
-            "finds them all from one fit, or call fit.leave_one_out() in Python."
-        )
 
 
 def _chains(fit: NetworkFit, notes: pd.DataFrame, seed: int) -> dict[str, pd.DataFrame]:
@@ -712,37 +588,7 @@ def _stacked(name: str, parts: list[pd.DataFrame]) -> pd.DataFrame:
     return frame(name, rows)
 
 
-def _pairwise_hash(fit: PairwiseFit, used: list[str]) -> str:
-    """Hash of the contrasts, and of the variables of the studies that were used."""
-    contrasts = fit.contrasts
-    variables = contrasts.variables[list(dict.fromkeys(used))]
-    text = [
-        hash_rows(part) for part in (contrasts.frame, contrasts.covariance, variables.reset_index(drop=True))
-    ]
-    return hashlib.sha256("".join(text).encode()).hexdigest()
-
-
-def _network_hash(net: Network) -> str:
-    """Hash of what an engine sees: the effects of every study, their covariance, and the arms."""
-    content = [
-        [list(net.treatments), [list(unit) for unit in net.studies]],
-        [
-            [block.study.tolist(), block.treatment.tolist(), block.y.tolist(), block.S.tolist()]
-            for block in net.blocks
-        ],
-        [
-            {key: None if value is None else value.tolist() for key, value in vars(block).items()}
-            for block in net.arms or ()
-        ],
-    ]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
 def _count_arms(contrasts: pd.DataFrame) -> int:
     unit = cells(contrasts["study"]), cells(contrasts["experiment"])
     arms = {arm for side in "ab" for arm in zip(*unit, cells(contrasts[f"arm_{side}"]), strict=True)}
     return len(arms)
-
-
-def _synthetic(db: EvidenceBase) -> bool:
-    return bool(db.kept_rows("select bool_or(synthetic) as said from review")[0]["said"])

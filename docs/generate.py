@@ -48,6 +48,7 @@ PLACES = {
         "analysis.published",
         "analysis.sensitivity",
         "analysis.living.monitoring",
+        "analysis.living.update",
         "analysis.plan",
         "analysis.results",
     ),

@@ -83,6 +83,9 @@ class Run:
         Versions of the software that computes.
     content_hash : str or None
         Hash of the review that was read (``build_info``): results are kept only beside the same content.
+    computed_from : mapping of str to str
+        Fingerprints of everything that the rows follow from (`analysis.prepared.PARTS`): a later analysis
+        that has the same takes them over.
     """
 
     kind: str
@@ -109,6 +112,7 @@ class Run:
     synthetic: bool = False
     versions: Mapping[str, str] = field(default_factory=dict)
     content_hash: str | None = None
+    computed_from: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def form(self) -> str | None:
@@ -120,6 +124,20 @@ class Run:
         """Hash of inputs, specification, seed and versions: equal where every number must be equal."""
         key = [self.kind, self.engine, self.input_hash, self.specification, self.seed, self.versions]
         return hashlib.sha256(_json(key).encode()).hexdigest()[:16]
+
+    @cached_property
+    def rows_hash(self) -> str:
+        """Hash of the rows that tables keep of it, as they are kept: equal once they are read back."""
+        found = []
+        for name in TABLES:
+            if (frame := self.frames.get(name)) is None or frame.empty:
+                continue
+            columns = {column: [as_kept(cell) for cell in cells(frame[column])] for column in frame.columns}
+            filled = {
+                column: values for column, values in columns.items() if any(v is not None for v in values)
+            }
+            found.append([name, len(frame), filled])
+        return hashlib.sha256(_json(found).encode()).hexdigest()[:16]
 
     def row(self) -> dict[str, Any]:
         """Return the run as a row of ``result_run``."""
@@ -292,9 +310,9 @@ def read(db: EvidenceBase, run: str) -> Run:
         )
         for name, table in TABLES.items()
     }
-    fields = {key: value for key, value in row.items() if key not in ("run_id", "where_sql")}
-    fields["specification"] = json.loads(row["specification"])
-    fields["versions"] = json.loads(row["versions"])
+    fields = {key: value for key, value in row.items() if key not in ("run_id", "where_sql", "rows_hash")}
+    for name in ("specification", "versions", "computed_from"):
+        fields[name] = json.loads(row[name] or "{}")
     return Run(**fields, where=row["where_sql"], frames=frames)
 
 
@@ -314,6 +332,12 @@ def _refuse_other_data(path: Any, connection: duckdb.DuckDBPyConnection, runs: S
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_other)
+
+
+def as_kept(value: Any) -> Any:
+    """Give a cell as a table gives it back, whole numbers as every other."""
+    value = plain(value)
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _other(value: Any) -> Any:
@@ -344,7 +368,9 @@ def _replace(connection: duckdb.DuckDBPyConnection, runs: Sequence[Run]) -> None
     # Statement by statement: DuckDB checks a foreign key against rows deleted in the same transaction.
     for table in (*TABLES.values(), "result_run") if stale else ():
         connection.execute(f"delete from {table} where list_contains(?, run_id)", [stale])
-    described = [run.row() for run in kept]
+    described = [
+        run.row() | {"computed_from": _json(run.computed_from), "rows_hash": run.rows_hash} for run in kept
+    ]
     insert(connection, "result_run", {name: [row[name] for row in described] for name in described[0]})
     for name, table in TABLES.items():
         frames = [(run.run_id, frame) for run in kept if (frame := run.frames.get(name)) is not None]

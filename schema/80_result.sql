@@ -24,7 +24,9 @@ create table result_run (
     input_hash text not null,
     versions text not null,
     synthetic boolean not null default false,
-    content_hash text
+    content_hash text,
+    computed_from text,
+    rows_hash text
 );
 comment on table result_run is 'Runs of analyses: what was computed from what. Written by the analysis.';
 comment on column result_run.run_id is 'Hash of inputs, specification, seed and versions: the same run has the same key. Written by the analysis.';
@@ -51,6 +53,8 @@ comment on column result_run.input_hash is 'Hash of the rows it read. Written by
 comment on column result_run.versions is 'Versions of the software, as JSON. Written by the analysis.';
 comment on column result_run.synthetic is 'The data are simulated. Written by the analysis.';
 comment on column result_run.content_hash is 'Hash of the review that it read, as in build_info; audit_result_data compares. Written by the analysis.';
+comment on column result_run.computed_from is 'Fingerprints of everything that its rows follow from, as JSON: what enters and what is said of it, options, versions, code. A later analysis with the same takes the rows over. Written by the analysis.';
+comment on column result_run.rows_hash is 'Hash of its rows in the other tables of results: rows that were changed since are not taken over. Written by the analysis.';
 
 create table result_contrast (
     run_id text not null references result_run (run_id),

@@ -72,7 +72,7 @@ class PairwiseFit:
 
     @classmethod
     def of(cls, contrasts: Contrasts, options: Options) -> PairwiseFit:
-        """Fit contrasts that were read and checked before.
+        """Fit contrasts that were read before: what enters is put together, numbers are found when asked for.
 
         Raises
         ------
@@ -594,6 +594,17 @@ def fit(
         source, outcome=outcome, measure=measure, treatment=treatment, versus=versus, timepoint=timepoint,
         where=where, exclude_high_rob=exclude_high_rob, covariance=covariance,
     )  # fmt: skip
+    return of_contrasts(contrasts, options)
+
+
+def of_contrasts(contrasts: Contrasts, options: Options) -> PairwiseFit:
+    """Fit contrasts that were read, whose options nobody has looked at beside them.
+
+    Raises
+    ------
+    RefusedError
+        If the method cannot be used with the measure or the data, or tau2 has nothing to do with the effects.
+    """
     _check_size(contrasts, options)
     return PairwiseFit.of(contrasts, options)
 

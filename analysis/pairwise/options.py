@@ -70,15 +70,15 @@ class Options:
     def read(
         cls,
         *,
-        tau2: str | float,
-        ci: str,
-        prediction: str | None,
-        shared: str,
-        method: str,
+        tau2: str | float = "REML",
+        ci: str = "HK",
+        prediction: str | None = None,
+        shared: str = "covariance",
+        method: str = "inverse_variance",
         dependence: str | None = None,
-        by: str | None,
-        separate_tau2: bool,
-        tau2_interval: str,
+        by: str | None = None,
+        separate_tau2: bool = True,
+        tau2_interval: str = "QP",
     ) -> Self:
         """Check what was asked for, and fill in what follows from it.
 
