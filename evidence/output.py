@@ -78,21 +78,85 @@ def significant(value: float, digits: int = 4) -> str:
     return f"{value:.{max(0, digits - 1 - math.floor(math.log10(abs(rounded))))}f}"
 
 
-def p_value(value: float | None) -> str:
-    """Write a p-value: two significant digits, more where they would round it to 0.05; never as 0.
+def figures(value: float) -> str:
+    """Write a number with three significant figures, without an exponent where that is readable.
 
-    >>> from evidence.output import p_value
-    >>> p_value(0.0123), p_value(0.04966), p_value(0.0)
-    ('0.012', '0.0497', '< 1e-300')
+    >>> from evidence.output import figures
+    >>> figures(1219214.2), figures(0.37966), figures(0.0), figures(3.3e-15)
+    ('1220000', '0.38', '0', '3.3e-15')
+    """
+    if value == 0:
+        return "0"
+    text = f"{value:.3g}"
+    if "e" in text and 1e-12 < abs(value) < 1e12:
+        return f"{float(text):.0f}" if abs(value) >= 1 else f"{float(text):.15f}".rstrip("0")
+    return text
+
+
+def effect_digits(half_widths: Iterable[float | None], *, least: int = 0, log: bool = False) -> int:
+    """Choose decimals, of effects and their spread, that show about two figures of the usual half interval.
+
+    Parameters
+    ----------
+    half_widths : iterable of float or None
+        Halves of the intervals; what is missing or 0 says nothing.
+    least : int
+        At least so many.
+    log : bool
+        Whether they are of logarithms: ratios have two.
+    """
+    known = sorted(abs(width) for width in half_widths if width and width == width)
+    if log or not known:
+        return 2
+    return min(12, max(least, 1 - math.floor(math.log10(known[(len(known) - 1) // 2]))))
+
+
+def positive(value: float | None, digits: int) -> str:
+    """Write what cannot be negative with so many decimals: nothing but zero is written as zero.
+
+    >>> from evidence.output import positive
+    >>> positive(1222.0099, 0), positive(0.0004, 2), positive(0.0, 2), positive(0.354, 2)
+    ('1222', '<0.01', '0', '0.35')
     """
     if value is None or value != value:
         return ""
-    if value < 1e-300:
-        return "< 1e-300"
-    digits = 2
-    while value != 0.05 and float(f"{value:.{digits}g}") == 0.05:
+    if value == 0:
+        return "0"
+    least = 10.0**-digits
+    return f"{value:.{digits}f}" if value >= least / 2 else f"<{least:.{digits}f}"
+
+
+def statistic(name: str, value: float | None) -> str:
+    """Write a test's statistic: Q with one decimal, t, z and F with two, degrees of freedom as they are.
+
+    >>> from evidence.output import statistic
+    >>> statistic("q", 183.604), statistic("df", 14.0), statistic("df", 6.52), statistic("statistic", -2.0317)
+    ('183.6', '14', '6.5', '-2.03')
+    """
+    if value is None or value != value:
+        return ""
+    if name.startswith("df"):
+        return f"{value:.0f}" if float(value).is_integer() else f"{value:.1f}"
+    text = f"{value:.{1 if name.startswith('q') else 2}f}"
+    # Q of one study is 0 but for rounding.
+    return text.lstrip("-") if not text.strip("-0.") else text
+
+
+def p_value(value: float | None) -> str:
+    """Write a p-value: two or three decimals, more where they would round it to 0.05, or that it is smaller.
+
+    >>> from evidence.output import p_value
+    >>> p_value(0.0123), p_value(0.0497), p_value(0.0), p_value(0.3)
+    ('0.012', '0.0497', '< 0.001', '0.30')
+    """
+    if value is None or value != value:
+        return ""
+    if value < 0.001:
+        return "< 0.001"
+    digits = 3 if value < 0.1 else 2
+    while value != 0.05 and digits < 15 and float(f"{value:.{digits}f}") == 0.05:
         digits += 1
-    return f"{value:.{digits}g}"
+    return f"{value:.{digits}f}"
 
 
 def percent(share: float | None, digits: int = 1) -> str:

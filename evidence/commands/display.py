@@ -8,7 +8,17 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from evidence import facts
-from evidence.output import SYNTHETIC, display, p_value, percent, significant, write_table
+from evidence.output import (
+    SYNTHETIC,
+    effect_digits,
+    figures,
+    p_value,
+    percent,
+    positive,
+    significant,
+    statistic,
+    write_table,
+)
 from evidence.results import IMPORTANTLY_BETTER, OVER_ALL
 from evidence.system.frames import cells, records
 
@@ -111,17 +121,18 @@ def _effects(run: Run, stream: TextIO) -> None:
 
 
 def _heterogeneity(run: Run, stream: TextIO) -> None:
+    digits = _digits(run)
     cells = [
         [
             *([row["level"] or "all"] if run.subgroup else []),
             row["model"],
             row["method"],
-            display(row["tau"]),
-            _between(row["tau_lower"], row["tau_upper"]),
-            display(row["tau2"]),
+            positive(row["tau"], digits),
+            _between(row["tau_lower"], row["tau_upper"], digits),
+            "" if row["tau2"] is None else figures(row["tau2"]),
             percent(row["i2"]),
-            display(row["q"]),
-            display(row["df"]),
+            statistic("q", row["q"]),
+            statistic("df", row["df"]),
             p_value(row["p_value"]),
         ]
         for row in _records(run, "heterogeneity")
@@ -139,8 +150,9 @@ def _subgroup_tests(run: Run) -> Iterable[str]:
     found = _quantities(run, "subgroups")
     for (model, variable), row in found.items():
         if row["p_value"] is not None:
-            test = f"Q {display(row['q'])}, df {display(row['df'])}, p {p_value(row['p_value'])}"
-            yield f"Difference between subgroups by {variable} ({model}): {test}."
+            test = ", ".join(f"{name} {statistic(name.lower(), row[name.lower()])}" for name in ("Q", "df"))
+            said = f"{test}, p {p_value(row['p_value'])}"
+            yield f"Difference between subgroups by {variable} ({model}): {said}."
 
 
 def _meta_regression(run: Run, stream: TextIO) -> None:
@@ -156,8 +168,8 @@ def _meta_regression(run: Run, stream: TextIO) -> None:
             item,
             _effect(run, row.get("estimate")),
             _limits(run, row.get("ci_lower"), row.get("ci_upper")),
-            display(row["statistic"]),
-            " and ".join(display(row[name]) for name in ("df", "df1", "df2") if row.get(name) is not None),
+            statistic("statistic", row["statistic"]),
+            " and ".join(filter(None, (statistic(name, row.get(name)) for name in ("df", "df1", "df2")))),
             p_value(row["p_value"]),
             notes.get(item),
         ]
@@ -167,7 +179,7 @@ def _meta_regression(run: Run, stream: TextIO) -> None:
     _table(["meta-regression", "effect", "interval", "statistic", "df", "p", "note"], cells, stream)
     rest = found["residual heterogeneity"]
     stream.write(
-        f"Residual tau2 {display(rest['tau2'])}, I2 {percent(rest['i2'])}, "
+        f"Residual tau2 {figures(rest['tau2'] or 0.0)}, I2 {percent(rest['i2'])}, "
         f"explained between-study variance (R2) {percent(rest['r2']) or NO_R2}.\n"
     )
 
@@ -242,8 +254,12 @@ def _league(run: Run, stream: TextIO) -> None:
 def _inconsistency(run: Run, stream: TextIO) -> None:
     rows = _records(run, "inconsistency")
     tests = [row for row in rows if row["difference"] is None and row["df"]]
-    names = ("model", "method", "component", "q", "df")
-    _table([*names, "p"], [[*[row[c] for c in names], p_value(row["p_value"])] for row in tests], stream)
+    names = ("model", "method", "component")
+    cells = [
+        [*[row[c] for c in names], *(statistic(c, row[c]) for c in ("q", "df")), p_value(row["p_value"])]
+        for row in tests
+    ]
+    _table([*names, "q", "df", "p"], cells, stream)
     for row in rows:
         if row["component"] and row["method"] == "unrelated mean effects":
             stream.write(f"Against unrelated mean effects ({row['model']}): {row['note']}.\n")
@@ -348,8 +364,18 @@ def _limits(run: Run, lower: float | None, upper: float | None) -> str:
     return f"{_effect(run, lower)} to {_effect(run, upper)}"
 
 
-def _between(lower: float | None, upper: float | None) -> str:
-    return "" if lower is None or upper is None else f"{lower:.4g} to {upper:.4g}"
+def _digits(run: Run) -> int:
+    """Choose the decimals of a run's heterogeneity: those that the report gives its effects."""
+    half = (
+        (row["ci_upper"] - row["ci_lower"]) / 2
+        for row in _records(run, "estimates")
+        if row["ci_lower"] is not None and row["ci_upper"] is not None
+    )
+    return effect_digits(half, least=facts.measure(run.measure).least_digits, log=run.scale == "log")
+
+
+def _between(lower: float | None, upper: float | None, digits: int) -> str:
+    return "" if lower is None or upper is None else f"{positive(lower, digits)} to {positive(upper, digits)}"
 
 
 def _decimals(value: float | None, places: int) -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from evidence.output import display, p_value, percent, significant
+from evidence.output import figures, p_value, percent, significant, statistic
 from evidence.results import IMPORTANTLY_BETTER
 from evidence.system.frames import records
 
@@ -36,7 +36,7 @@ _LIMITS = (
 """Headings of intervals, what they are of, and their ends."""
 
 _SHARES = ("i2", "i2_with", "i2_without")
-_ROUNDING = 1e-12
+_STATISTICS = ("q", "q_without", "statistic", "df", "df1", "df2")
 _MOST = 20
 """Pairs of designs of the net heat plot that are printed."""
 
@@ -121,8 +121,11 @@ def _number(name: str, value: float, ratio: bool, item: str) -> str:
         return percent(value)
     if ratio and name in _OF_EFFECT:
         return significant(math.exp(value))
-    # Q of one study is 0 but for rounding.
-    return "0" if abs(value) < _ROUNDING and name == "q" else display(value)
+    if name in _STATISTICS:
+        return statistic(name, value)
+    if name in _OF_EFFECT:
+        return significant(value)
+    return f"{value:.0f}" if float(value).is_integer() else figures(value)
 
 
 def _between(values: Mapping[str, float], low: str, high: str, ratio: bool) -> str:
@@ -139,7 +142,7 @@ def _shares(method: str, rows: Rows, stream: TextIO, table: Table) -> None:
     for (model, item), values in rows.items():
         ordered = sorted(values.items(), key=lambda one: (-abs(round(one[1], 12)), one[0]))
         some = [
-            f"{name} {percent(value, 0) if percents else display(value)}"
+            f"{name} {percent(value, 0) if percents else figures(value)}"
             for name, value in ordered
             if abs(value) >= (0.005 if percents else 5e-4)
         ]
@@ -159,7 +162,7 @@ def _net_heat(rows: Rows, stream: TextIO, table: Table) -> None:
     cells.sort(key=lambda row: (row[0], -abs(round(row[4], 9)), row[1], row[2]))
     for model in dict.fromkeys(row[0] for row in cells):
         some = [row for row in cells if row[0] == model]
-        shown = [[*row[:3], display(row[3]), display(row[4])] for row in some[:_MOST]]
+        shown = [[*row[:3], figures(row[3] or 0.0), figures(row[4])] for row in some[:_MOST]]
         table(["model", "net heat: design", "detached", "contribution", "change in Q"], shown, stream)
         if len(some) > _MOST:
             stream.write(f"{model}: the {_MOST} largest changes of {len(some)}; all of them: --format csv.\n")
@@ -184,7 +187,7 @@ def _headlines(run: Run, method: str, rows: Rows, stream: TextIO, table: Table) 
             for name in effects
         ]
         if "tau" in values:
-            cells.append(["tau", display(values["tau"]), _between(values, "tau_lower", "tau_upper", False)])
+            cells.append(["tau", figures(values["tau"]), _between(values, "tau_lower", "tau_upper", False)])
         table(["", "effect", "interval"], cells, stream)
 
 

@@ -14,7 +14,11 @@ import pytest
 from click.testing import CliRunner
 
 import evidence
+from analysis import plan
 from analysis.absolute import of_estimates, under_treatment
+from analysis.charts import tables
+from analysis.charts.base.effect import Effect
+from analysis.plot.reading import places
 from evidence import facts
 from evidence.cli import cli
 from evidence.errors import EvidenceError, ReviewError
@@ -199,7 +203,7 @@ def test_all_subsets_are_those_of_metafor(vaccine, more):
 
 def test_a_page_to_read_says_what_tests_show_and_what_is_refused(vaccine):
     shown = answered("pool", vaccine, *QUESTION, "--peters", "--harbord", "--begg", "--trim-fill")
-    assert "Peters' test, 13 studies: no asymmetry beyond chance (p = 0.2, level 10 %)." in shown
+    assert "Peters' test, 13 studies: no asymmetry beyond chance (p = 0.20, level 10 %)." in shown
     assert "This does not show that there is no bias" in shown
     assert "Not carried out: Harbord. Harbord's test finds asymmetry too often" in shown
     assert "Not carried out: Begg. Begg's test takes OR to be independent of its standard error" in shown
@@ -224,6 +228,33 @@ def test_a_page_to_read_says_what_tests_show_and_what_is_refused(vaccine):
         "Bayesian",
     ):
         assert words in read
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("pool", "parkinson", "--outcome", "off_time", "--measure", "MD", "--treatment", "pramipexole", "--versus", "placebo"),
+        ("nma", "smoking", "--outcome", "cessation", "--measure", "OR"),
+    ],
+)  # fmt: skip
+def test_the_terminal_prints_heterogeneity_and_tests_with_the_digits_of_the_report(asked):
+    with evidence.open(asked[1]) as db:
+        options = dict(zip((name[2:] for name in asked[2::2]), asked[3::2], strict=True))
+        run = (plan.run_pairwise if asked[0] == "pool" else plan.run_network)(db, **options)
+    lines = [line.split() for line in answered(*asked).splitlines()]
+    table = tables.heterogeneity_and_inconsistency(
+        run.frames["heterogeneity"],
+        run.frames.get("inconsistency"),
+        effect=Effect(run.measure),
+        digits=places(run),
+        name="x",
+    )
+    rows = [row for row in table.rows if row.get("q")]
+    assert len(rows) > 1
+    for row in rows:
+        cells = [str(row[name]).split(" ")[0] for name in ("tau", "q", "df") if row.get(name)]
+        cells += str(row["p"]).split()[-1:]
+        assert any(set(cells) <= set(line) for line in lines), cells
 
 
 def test_rows_of_one_kind_are_printed_as_csv_with_every_digit(vaccine, document):

@@ -14,6 +14,7 @@ import altair as alt
 from analysis.charts.base.theme import decimals, log_ticks, missing, number, plain, positive, ticks
 from analysis.language.catalog import interval, percent_sign, tr
 from evidence import facts
+from evidence.output import effect_digits
 
 
 @dataclass(frozen=True)
@@ -151,14 +152,8 @@ class Effect:
 
     def digits(self, half_widths: Iterable[float | None]) -> int:
         """Choose decimals that show about two figures of the usual half interval (two or more for SMD)."""
-        if self.scale == "log":
-            return 2
-        least = self.about.least_digits
-        known = sorted(abs(width) for width in half_widths if not missing(width) and width)  # type: ignore[arg-type]
-        if not known:
-            return 2
-        typical = known[(len(known) - 1) // 2]
-        return min(12, max(least, 1 - math.floor(math.log10(typical)))) if typical > 0 else 2
+        known = (None if missing(width) else width for width in half_widths)
+        return effect_digits(known, least=self.about.least_digits, log=self.scale == "log")
 
     def text(self, value: float | None, digits: int = 2) -> str:
         """Write a stored number as it is read.

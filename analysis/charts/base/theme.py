@@ -171,12 +171,8 @@ def figures(value: float | None) -> str:
     """Three significant figures, grouped and without an exponent where that is readable."""
     if missing(value):
         return ""
-    if value == 0:
-        return "0"
-    text = f"{value:.3g}"
-    if "e" in text and 1e-12 < abs(value) < 1e12:  # type: ignore[arg-type]
-        text = f"{float(text):,.0f}" if abs(value) >= 1 else f"{float(text):.15f}".rstrip("0")  # type: ignore[arg-type]
-    elif abs(value) >= 1000:  # type: ignore[arg-type]
+    text = output.figures(value)  # type: ignore[arg-type]
+    if abs(value) >= 1000 and "e" not in text:  # type: ignore[arg-type]
         text = f"{float(text):,.0f}"
     return numerals(text.replace("-", "−"))
 
@@ -204,12 +200,8 @@ def p_value(value: float | None) -> str:
     """
     if missing(value):
         return ""
-    if value < 0.001:  # type: ignore[operator]
-        return f"< {numerals('0.001')}"
-    digits = 3 if value < 0.1 else 2  # type: ignore[operator]
-    while value != 0.05 and digits < 15 and float(f"{value:.{digits}f}") == 0.05:
-        digits += 1
-    return f"= {numerals(f'{value:.{digits}f}')}"
+    text = numerals(output.p_value(value))
+    return text if text.startswith("<") else f"= {text}"
 
 
 def percent(value: float | None, digits: int = 1) -> str:

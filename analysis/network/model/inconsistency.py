@@ -18,6 +18,7 @@ from analysis.network.model.gls import Gls, moment_estimate
 from analysis.network.model.rows import heterogeneity_correlation
 from analysis.network.model.sources import Sources
 from analysis.network.protocol import QTest, TauSummary
+from evidence.output import figures
 from evidence.system.memory import FEWER, refuse_without_room
 
 DIC_MATTERS = 3.0
@@ -180,7 +181,7 @@ def decomposition(net: Network) -> list[QTest]:
     told = "the studies' precisions differ too much for a moment estimate of tau within designs"
     if np.isfinite(pooled.tau2_within):
         adjusted = float(Gls.of(pool_designs(net, pooled.tau2_within).network).solve([0.0]).rss[0])
-        told = f"tau within designs {np.sqrt(pooled.tau2_within):.4g}"
+        told = f"tau within designs {figures(float(np.sqrt(pooled.tau2_within)))}"
     names = [design_name(net, design) for design in pooled.treatments]
     tests = [
         _q_test("decomposition", "total", within + between, df_within + df_between),
