@@ -201,6 +201,15 @@ def said_at(values: Mapping[str, Any]) -> str:
     )
 
 
+def thresholds(fit: NetworkFit, asked: Mapping[str, Any]) -> pd.DataFrame:
+    """Find the thresholds of the decision asked for; no rows where no run of thresholds was asked for."""
+    if "thresholds" not in asked["sensitivity"]:
+        return frame("thresholds", [])
+    return fit.thresholds(
+        asked["decision"] or "best", refit=asked["refit"] or 0, plausible_bias=asked["plausible_bias"]
+    )
+
+
 # --- network ----------------------------------------------------------------------------------------------
 
 

@@ -283,6 +283,7 @@ def _carry_out_network(prepared: PreparedNetwork, say: Progress, printed: bool) 
     say("analyses of sensitivity")
     with listening(say):
         sensitivity = [frames["sensitivity"], *further.of_network(fit, asked, prepared.roles, printed)]
+        frames["thresholds"] = further.thresholds(fit, asked)
     frames["sensitivity"] = _stacked("sensitivity", sensitivity)
     if not printed:
         frames |= {

@@ -30,6 +30,7 @@ COMMANDS = {
     "plot": "evidence.commands.plotting:plot",
     "analyse": "evidence.commands.analyses:analyse",
     "update-worth": "evidence.commands.monitoring:update_worth",
+    "threshold": "evidence.commands.firm:threshold",
     "audit": "evidence.commands.claims:audit",
     "trace": "evidence.commands.ask:trace",
     "report": "evidence.commands.products:report",

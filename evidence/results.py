@@ -41,6 +41,7 @@ TABLES: dict[str, str] = {
     "convergence": "result_convergence",
     "fit": "result_fit",
     "sensitivity": "result_sensitivity",
+    "thresholds": "result_threshold",
     "notes": "result_note",
     "contrasts": "result_contrast",
 }

@@ -44,6 +44,9 @@ create table plan (
     subsets bigint,
     contribution_method text,
     margin double,
+    decision text,
+    plausible_bias double,
+    refit bigint,
     other_tau_priors text,
     other_effect_prior_sds text,
     likelihood text,
@@ -95,7 +98,7 @@ comment on column plan.exclude_high_rob is 'Studies at high risk of bias stay ou
 comment on column plan.smd is 'Form of the SMD in networks: Cohen''s d or Hedges''s g. d unless there is a reason.';
 comment on column plan.node_split is 'Direct and indirect evidence are compared. true or false.';
 comment on column plan.leave_one_out is 'The analysis is repeated without each study. true or false.';
-comment on column plan.sensitivity is 'Analyses of sensitivity that are kept, as a JSON list; empty for all that apply, of a network for none. Pairwise egger, begg, peters, harbord, trim_fill, pet_peese, selection, influence, baujat, outliers, table_tests, gosh, estimators, bayes; network contributions, paths, hat, net_heat, small_study, prior_sensitivity, leave_one_treatment_out; or "all". Tests of a funnel are kept whatever is named.';
+comment on column plan.sensitivity is 'Analyses of sensitivity that are kept, as a JSON list; empty for all that apply, of a network for none. Pairwise egger, begg, peters, harbord, trim_fill, pet_peese, selection, influence, baujat, outliers, table_tests, gosh, estimators, bayes; network contributions, paths, hat, net_heat, small_study, prior_sensitivity, leave_one_treatment_out, thresholds; or "all". Tests of a funnel are kept whatever is named.';
 comment on column plan.cumulative is 'Variable in whose order the studies are added one by one; precision for the most precise first. A numeric column of studies.csv, arms.csv, measurements.csv or contrasts.csv, or precision.';
 comment on column plan.predictor is 'What Egger''s test regresses the effects on. se, variance, n, 1/n, sqrt(n), 1/sqrt(n), sqrt(1/n1+1/n2); empty for se, or sqrt(1/n1+1/n2) where the standard error holds the effect; in networks one of these two.';
 comment on column plan.anyway is 'Analyses of sensitivity are carried out where they do not hold, with a note that says so: below ten effects, or of a measure whose standard error depends on the effect. true or false.';
@@ -105,6 +108,9 @@ comment on column plan.selection_direction is 'Direction of effects that the sel
 comment on column plan.subsets is 'Most subsets that gosh fits. Whole number; 1,000,000 where it is empty.';
 comment on column plan.contribution_method is 'How contributions are found. random walk or shortest path; random walk where it is empty.';
 comment on column plan.margin is 'By how much a treatment is to be better for the probability of that to be given. On the analysis scale; the outcome''s smallest important difference where it is empty.';
+comment on column plan.decision is 'Decision that thresholds are of. best, top 2, important, "A better than B by 0.5"; best where it is empty.';
+comment on column plan.plausible_bias is 'Bias that a study may well have, which thresholds are held against. On the analysis scale.';
+comment on column plan.refit is 'How many of the nearest thresholds are found again with tau estimated anew. Whole number; 0 where it is empty.';
 comment on column plan.other_tau_priors is 'Priors of tau of prior_sensitivity, as a JSON list. As tau_prior.';
 comment on column plan.other_effect_prior_sds is 'Standard deviations of the effects'' prior of prior_sensitivity, as a JSON list. Numbers.';
 comment on column plan.likelihood is 'Likelihood of the engines counts and mcmc. As the engine has them; that of the outcome where it is empty.';

@@ -434,6 +434,68 @@ comment on column result_sensitivity.quantity is 'What the value is. Written by 
 comment on column result_sensitivity.value is 'The value. Written by the analysis.';
 comment on column result_sensitivity.note is 'What should be known about the row. Written by the analysis.';
 
+create table result_threshold (
+    run_id text not null references result_run (run_id),
+    engine text not null,
+    model text not null,
+    decision text not null,
+    decided text not null,
+    level text not null check (level in ('study', 'comparison')),
+    study text,
+    experiment text,
+    treatment text not null,
+    versus text not null,
+    n_arms integer,
+    n_studies integer,
+    estimate double,
+    std_error double,
+    ci_lower double,
+    ci_upper double,
+    lower double,
+    lower_decision text,
+    upper double,
+    upper_decision text,
+    invariant_lower double,
+    invariant_upper double,
+    nearest double,
+    plausible_bias double,
+    refitted boolean not null,
+    refitted_lower double,
+    refitted_lower_decision text,
+    refitted_upper double,
+    refitted_upper_decision text
+);
+comment on table result_threshold is 'Change of what studies found at which another decision would be taken, tau held as it was found. Written by the analysis.';
+comment on column result_threshold.run_id is 'Analysis run the row belongs to. Written by the analysis.';
+comment on column result_threshold.engine is 'Engine that computed it, see table engine. Written by the analysis.';
+comment on column result_threshold.model is 'common or random effects. Written by the analysis.';
+comment on column result_threshold.decision is 'What is decided: best, top 2, important 0.5, or a claim; margins on the analysis scale. Written by the analysis.';
+comment on column result_threshold.decided is 'The decision on the data as they are: treatments with commas between; of a claim holds or does not hold. Written by the analysis.';
+comment on column result_threshold.level is 'What would change: a study''s effect, or all that studies say of one comparison. Written by the analysis.';
+comment on column result_threshold.study is 'Study; empty for comparisons. Written by the analysis.';
+comment on column result_threshold.experiment is 'Experiment of the study. Written by the analysis.';
+comment on column result_threshold.treatment is 'Treatment of the effect, A in A minus versus; in a study of several arms the arm that changes against all its others. Written by the analysis.';
+comment on column result_threshold.versus is 'Comparator; in a study of several arms the one that the estimate is given against. Written by the analysis.';
+comment on column result_threshold.n_arms is 'Arms of the study. Written by the analysis.';
+comment on column result_threshold.n_studies is 'Studies that make the comparison. Written by the analysis.';
+comment on column result_threshold.estimate is 'The study''s effect, or the direct estimate, on the analysis scale (natural log for ratios). Written by the analysis.';
+comment on column result_threshold.std_error is 'Its standard error, which stays as it is. Written by the analysis.';
+comment on column result_threshold.ci_lower is 'Lower end of its 95 % interval. Written by the analysis.';
+comment on column result_threshold.ci_upper is 'Upper end of its 95 % interval. Written by the analysis.';
+comment on column result_threshold.lower is 'Change below 0 at which another decision would be taken; empty where none would. Written by the analysis.';
+comment on column result_threshold.lower_decision is 'Decision beyond it. Written by the analysis.';
+comment on column result_threshold.upper is 'Change above 0 at which another decision would be taken; empty where none would. Written by the analysis.';
+comment on column result_threshold.upper_decision is 'Decision beyond it. Written by the analysis.';
+comment on column result_threshold.invariant_lower is 'Estimate at the lower threshold: the invariant interval''s lower end. Written by the analysis.';
+comment on column result_threshold.invariant_upper is 'Estimate at the upper threshold: the invariant interval''s upper end. Written by the analysis.';
+comment on column result_threshold.nearest is 'The smaller of both changes, without its sign; empty where there is neither. Written by the analysis.';
+comment on column result_threshold.plausible_bias is 'Bias that a study may well have, if one was named. Written by the analysis.';
+comment on column result_threshold.refitted is 'Whether the thresholds were sought again with tau estimated anew. Written by the analysis.';
+comment on column result_threshold.refitted_lower is 'Lower threshold with tau estimated anew; empty where there is none within ten times the largest effect of a study. Written by the analysis.';
+comment on column result_threshold.refitted_lower_decision is 'Decision beyond it. Written by the analysis.';
+comment on column result_threshold.refitted_upper is 'Upper threshold with tau estimated anew; empty as that. Written by the analysis.';
+comment on column result_threshold.refitted_upper_decision is 'Decision beyond it. Written by the analysis.';
+
 create table result_note (
     run_id text not null references result_run (run_id),
     severity text not null check (severity in ('info', 'warning')),

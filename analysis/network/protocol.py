@@ -45,6 +45,31 @@ class Effects:
 
 
 @dataclass(frozen=True)
+class Response:
+    """How the effects of a model answer to what studies found, the heterogeneity held as it is.
+
+    Given the heterogeneity (or its posterior) estimates are linear in the studies' effects.
+
+    Attributes
+    ----------
+    effect : (T,) array
+        Of the treatments against the reference.
+    rows : (T, n) array
+        Change of each for one unit of a rotated row, in the order of `model.rows.block_rows`.
+    low, high : (E,) int arrays
+        Treatments that studies compare, ``low < high``; ascending.
+    pairs : (T, E) array
+        Change of each effect for one unit more in all that studies say of high minus low.
+    """
+
+    effect: Array
+    rows: Array
+    low: Array
+    high: Array
+    pairs: Array
+
+
+@dataclass(frozen=True)
 class TauEstimate:
     """Heterogeneity of one model, and the I2, H2 and Q of the network where the engine has them."""
 

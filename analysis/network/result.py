@@ -27,6 +27,7 @@ from analysis.network.protocol import (
     LeftOut,
     QTest,
     Ranks,
+    Response,
     SensitivityRow,
     Shares,
     SplitSummary,
@@ -34,6 +35,7 @@ from analysis.network.protocol import (
     TauEstimate,
     Unrelated,
 )
+from evidence import facts
 from evidence.errors import CallError
 from evidence.system.progress import counted
 
@@ -345,6 +347,32 @@ class NetworkFit(ABC):
             ],
         )
 
+    def thresholds(self, decision: str = "best", **options: Any) -> pd.DataFrame:
+        """Say how much each study's effect, and each comparison's, would have to change to change a decision.
+
+        Parameters
+        ----------
+        decision : str
+            best, top 2, important 0.5, or "A better than B by 0.5": see `analysis.firm.decision.Decision`.
+        **options
+            refit, plausible_bias: see `analysis.firm.threshold.thresholds`.
+
+        Returns
+        -------
+        DataFrame
+            Columns of ``thresholds``, the nearest first.
+
+        Raises
+        ------
+        CallError
+            If the engine's estimates are not linear in the studies' effects, or the decision is not known.
+        RefusedError
+            If the outcome does not say which direction is better.
+        """
+        from analysis.firm.threshold import thresholds
+
+        return thresholds(self, decision, **options)
+
     def fit_statistics(self) -> pd.DataFrame:
         """Tabulate measures of fit, of the whole and by study.
 
@@ -476,6 +504,28 @@ class NetworkFit(ABC):
     def scale_reduction(self, model: str) -> Iterable[tuple[str, Array, Array, Array]]:
         """Follow the chains of a model: parameter, iteration, scale reduction factor and its upper limit."""
         return ()
+
+    def response(self, model: str) -> Response:
+        """Say how the effects of a model answer to what studies found: see `protocol.Response`."""
+        raise CallError(self._not_linear())
+
+    def refitted(self, model: str, net: Network) -> Array:
+        """Effects of the treatments, (T,), after studies found others, the heterogeneity estimated anew.
+
+        Parameters
+        ----------
+        model : str
+        net : Network
+            The same studies with other effects; priors stay as they are.
+        """
+        raise CallError(self._not_linear())
+
+    def _not_linear(self) -> str:
+        able = " or ".join(facts.offering("thresholds"))
+        return (
+            f"Effects of the {self.engine} engine are not linear in what studies found, so that it has no "
+            f"thresholds: take the engine {able}."
+        )
 
     @abstractmethod
     def remarks(self) -> list[tuple[str, str]]:

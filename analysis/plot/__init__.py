@@ -38,6 +38,7 @@ from analysis.plot.ranking import (
     ranks_across,
 )
 from analysis.plot.subject import NothingToDrawError, Subject
+from analysis.plot.thresholds import threshold_forest, threshold_region, threshold_rows
 from analysis.plot.whole import (
     Whole,
     appraised,
@@ -90,6 +91,9 @@ __all__ = [
     "spelled",
     "spelled_levels",
     "summary_forest",
+    "threshold_forest",
+    "threshold_region",
+    "threshold_rows",
     "trace",
     "traffic_light",
 ]

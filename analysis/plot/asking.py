@@ -224,6 +224,8 @@ def _own(found: Entry, asked: Mapping[str, Any]) -> dict[str, Any]:
         return {"terms": tuple(asked["moderators"]), "reference_levels": asked["reference_levels"]}
     if found.name == "gosh" and asked["subsets"]:
         return {"subsets": asked["subsets"]}
+    if found.name.startswith("threshold_"):
+        return {"decision": asked["decision"]} if asked["decision"] else {}
     if found.name == "prior_sensitivity":
         return {"tau_priors": asked["other_tau_priors"], "effect_prior_sds": asked["other_effect_prior_sds"]}
     return {}

@@ -279,6 +279,7 @@ def _network_run(fit: NetworkFit) -> Run:
                 "leave_one_out": fit.leave_one_out,
                 "weights": fit.weights,
                 "fit": fit.fit_statistics,
+                "thresholds": fit.thresholds,
                 "convergence": fit.convergence,
                 "notes": fit.notes,
                 "contrasts": lambda: entered.network_rows(net),

@@ -191,6 +191,12 @@ def _further(run: Run, stream: TextIO) -> None:
         from evidence.commands.further import show_further
 
         show_further(run, stream, _table)
+    if found := _records(run, "thresholds"):
+        from analysis.charts.base.effect import Effect
+        from evidence.commands.further import show_thresholds
+
+        last = [row for row in found if row["model"] == found[-1]["model"]]
+        show_thresholds(last, Effect.of_run(run.row()), {}, stream)
 
 
 def _quantities(run: Run, method: str) -> dict[tuple[str, str], dict[str, float | None]]:

@@ -6,12 +6,16 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from evidence.output import figures, p_value, percent, significant, statistic
+from evidence.output import figures, p_value, percent, significant, statistic, write_table
 from evidence.results import IMPORTANTLY_BETTER
 from evidence.system.frames import records
 
 if TYPE_CHECKING:
+    from analysis.charts.base.effect import Effect
     from evidence.results import Run
+
+NEAREST = 15
+"""Effects of studies, and comparisons, whose thresholds are printed where no other number is asked for."""
 
 Table = Callable[[Sequence[str], Sequence[Sequence[Any]], TextIO], None]
 Rows = dict[tuple[str, str], dict[str, float]]
@@ -200,3 +204,55 @@ def _conclude(run: Run, found: Mapping[str, Rows], stream: TextIO) -> None:
 
     for said in conclusions(run, {}):
         stream.write(f"{said}\n")
+
+
+def show_thresholds(
+    found: list[dict[str, Any]],
+    effect: Effect,
+    studies: Mapping[str, str],
+    stream: TextIO,
+    most: int = NEAREST,
+) -> None:
+    """Print thresholds of one model: what they show in sentences, and the nearest in tables."""
+    from analysis.firm import words
+
+    if not found:
+        return
+    for line in words.conclusions(found, effect, studies):
+        stream.write(f"{line}\n")
+    about = "random effects" if found[0]["model"] == "random" else "common effect"
+    stream.write(f"{effect.title}; {about}, {found[0]['engine']}.\n")
+    for level, head in (("study", "effect of a study"), ("comparison", "comparison, all its studies")):
+        some = [(number, row) for number, row in enumerate(found, 1) if row["level"] == level]
+        if some:
+            _nearest(some[:most], head, effect, studies, stream)
+        if len(some) > most:
+            stream.write(f"The {most} nearest of {len(some)}; all of them: --rows {len(some)}.\n")
+    if any(row["refitted"] for row in found):
+        stream.write(
+            "tau anew: sought up to ten times the largest effect of a study; ∞ where none was found.\n"
+        )
+    if any(row["n_arms"] is not None and row["n_arms"] > 2 for row in found):
+        stream.write("An arm of a study of several arms moves against all its others.\n")
+
+
+def _nearest(
+    some: list[tuple[int, dict[str, Any]]],
+    head: str,
+    effect: Effect,
+    studies: Mapping[str, str],
+    stream: TextIO,
+) -> None:
+    from analysis.firm import words
+
+    digits = words.digits_of([row for _, row in some], effect)
+    again = any(row["refitted"] for _, row in some)
+    columns = ["no.", head, "effect [95 %]", "may lie", "below it", "above it"]
+    columns += ["tau anew"] if again else []
+    cells = []
+    for number, row in some:
+        shown = effect.estimate_text(row["estimate"], row["ci_lower"], row["ci_upper"], digits)
+        line = [str(number), words.what(row, effect, studies), shown, words.invariant(row, effect, digits)]
+        line += [words.named(row[f"{side}_decision"], effect) for side in ("lower", "upper")]
+        cells.append([*line, words.refitted(row, effect, digits)] if again else line)
+    write_table(columns, cells, stream)

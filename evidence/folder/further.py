@@ -39,11 +39,22 @@ NETWORK: dict[str, str] = {
     "prior_sensitivity": "The same under other priors: --other-tau-prior, --other-effect-prior-sd, else "
     "those in common use (exact).",
     "leave_one_treatment_out": "Refit without each treatment (exact).",
+    "thresholds": "How much each study's effect would have to change to change the best treatment "
+    "(frequentist, exact); --decision for another decision.",
 }
 """Of a network meta-analysis."""
 
 BY_NAME = frozenset(
-    {"gosh", "estimators", "bayes", "hat", "prior_sensitivity", "leave_one_treatment_out", "small_study"}
+    {
+        "gosh",
+        "estimators",
+        "bayes",
+        "hat",
+        "prior_sensitivity",
+        "leave_one_treatment_out",
+        "small_study",
+        "thresholds",
+    }
 )
 """Those that are done only by name."""
 
@@ -99,6 +110,11 @@ REACHED: dict[str, tuple[str, str, str]] = {
     "small_study_effects": ("`--small-study`", "always", "beneath the funnel plot"),
     "prior_sensitivity": ("`--prior-sensitivity`", "`sensitivity`", "results"),
     "leave_one_treatment_out": ("`--leave-one-treatment-out`", "`sensitivity`", "results"),
+    "thresholds": (
+        "`--thresholds`, `--decision`; `threshold`",
+        "`sensitivity`, `decision`",
+        "what would change it",
+    ),
     "class_effects": ("`--class-effects`", "`class_effects`", "results"),
     "fit_statistics": ("`--format csv --table fit`", "always", "Fit, leverage"),
     "convergence": ("`--format csv --table convergence`", "always", "figure"),

@@ -496,6 +496,23 @@ OPTIONS: dict[str, Option] = {
             typed=float, wrong=_below_zero,
             flag=Flag("Give the probability of being better by at least this much, on the analysis scale. "
             "Default: the outcome's smallest important difference.", metavar="NUMBER")),
+        Option("decision", NETWORK,
+            "Decision that thresholds are of. best, top 2, important, \"A better than B by 0.5\"; best where "
+            "it is empty.",
+            flag=Flag("Decision that thresholds are of: best, \"top 2\", important, \"A better "
+            "than B by 0.5\", the margin on the analysis scale or \"the smallest important difference\". "
+            "Default: best.",
+            metavar="DECISION")),
+        Option("plausible_bias", NETWORK,
+            "Bias that a study may well have, which thresholds are held against. On the analysis scale.",
+            typed=float, wrong=_below_zero,
+            flag=Flag("Bias that a study may well have, on the analysis scale: thresholds within it are "
+            "counted.", metavar="NUMBER")),
+        Option("refit", NETWORK,
+            "How many of the nearest thresholds are found again with tau estimated anew. Whole number; 0 "
+            "where it is empty.",
+            typed=int, wrong=_below_zero,
+            flag=Flag("Find this many of the nearest thresholds again, tau estimated anew.", metavar="N")),
         Option("other_tau_priors", NETWORK,
             "Priors of tau of prior_sensitivity, as a JSON list. As tau_prior.",
             typed=list, default=(),
@@ -613,7 +630,7 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     "Sensitivity": (
         "sensitivity", "leave_one_out", "cumulative", "predictor", "anyway", "side", "selection_step",
         "selection_direction", "subsets", "contribution_method", "funnel_order", "margin", "other_tau_priors",
-        "other_effect_prior_sds",
+        "other_effect_prior_sds", "decision", "plausible_bias", "refit",
     ),
     "Absolute effects": ("absolute",),
 }  # fmt: skip

@@ -20,6 +20,7 @@ UPWARDS = {
     ("analysis.pairwise.fitting", "analysis.network"),
     ("analysis.pairwise.fitting", "analysis.plot"),
     ("analysis.network.result", "analysis.plot"),
+    ("analysis.network.result", "analysis.firm.threshold"),
 }
 """What a method of a package hands on to one above it, when it is called: `PairwiseFit.bayes`, `plot`."""
 PLACE = re.compile(r"((?:evidence|analysis)(?:\.\w+)+)(?::\w+)?")

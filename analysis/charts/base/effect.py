@@ -249,7 +249,7 @@ class Effect:
         *,
         most: int = 6,
         pixels: tuple[float, float] | None = None,
-        title: str | None = None,
+        title: str | list[str] | None = None,
         **axis: Any,
     ) -> alt.X:
         """Make the x channel of an effect that is given as shown (`shown`), with round ticks.
@@ -264,8 +264,8 @@ class Effect:
             Upper limit of the number of ticks.
         pixels : tuple of float, optional
             Where the axis begins and ends, if not with the view.
-        title : str, optional
-            Title of the axis; the measure's without it.
+        title : str or list of str, optional
+            Title of the axis, in lines; the measure's without it.
         **axis
             Further properties of the axis.
 
@@ -276,7 +276,13 @@ class Effect:
         return alt.X(field, type="quantitative", **self._channel(domain, most, title, axis, pixels))
 
     def y(
-        self, field: str, domain: tuple[float, float], *, most: int = 6, title: str | None = None, **axis: Any
+        self,
+        field: str,
+        domain: tuple[float, float],
+        *,
+        most: int = 6,
+        title: str | list[str] | None = None,
+        **axis: Any,
     ) -> alt.Y:
         """Make the y channel of an effect; as `x`."""
         return alt.Y(field, type="quantitative", **self._channel(domain, most, title, axis))
@@ -285,7 +291,7 @@ class Effect:
         self,
         domain: tuple[float, float],
         most: int,
-        title: str | None,
+        title: str | list[str] | None,
         axis: Mapping[str, Any],
         pixels: tuple[float, float] | None = None,
     ) -> dict[str, Any]:

@@ -18,13 +18,14 @@ from analysis.network.exact.deletion import AT_ONCE, leave_one_out
 from analysis.network.exact.influence import Influence
 from analysis.network.exact.posterior import sides_of, slopes_at, summary, tau_summary
 from analysis.network.exact.remarks import remarks
+from analysis.network.exact.response import posterior_means, response
 from analysis.network.exact.splitting import Split, node_split
 from analysis.network.model import predictors, priors
 from analysis.network.model.draws import Draws
 from analysis.network.model.inconsistency import against_unrelated
 from analysis.network.model.mixture import NormalMixture
 from analysis.network.model.posterior import Posterior, contrasts_of, shares_of
-from analysis.network.model.rows import BlockRows, DesignRows
+from analysis.network.model.rows import BlockRows, DesignRows, block_rows
 from analysis.network.model.specification import Specification, unit_of
 from analysis.network.protocol import (
     ByStudy,
@@ -33,6 +34,7 @@ from analysis.network.protocol import (
     LeftOut,
     NamedEffects,
     Ranks,
+    Response,
     Shares,
     SplitSummary,
     Statistic,
@@ -271,6 +273,26 @@ class ExactFit(NetworkFit):
             effects = self.effect(model, treatment, versus)
             better = effects.probability_above(margin) if sign > 0 else effects.probability_below(-margin)
             yield model, treatment, versus, better
+
+    # --- what other data would do ---------------------------------------------------------------------------
+
+    def response(self, model: str) -> Response:
+        """Say how the posterior means answer to what studies found, the posterior of tau held as it is."""
+        self._refuse_baselines()
+        return response(self.posteriors[model], self.network)
+
+    def refitted(self, model: str, net: Network) -> Array:
+        """Posterior means after studies found other effects, tau integrated anew under the same priors."""
+        self._refuse_baselines()
+        other = refits.again(self, self.specification, (model,), net, block_rows(net))
+        return posterior_means(other.posteriors[model])
+
+    def _refuse_baselines(self) -> None:
+        if self.specification.baseline is not None:
+            raise RefusedError(
+                "With a prior of the baselines a study's contrasts are not all that it says: there are no "
+                "thresholds. Leave the prior out."
+            )
 
     # --- study by study -------------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from analysis.network.protocol import (
     LeftOut,
     QTest,
     Ranks,
+    Response,
     Shares,
     SplitSummary,
     Statistic,
@@ -195,6 +196,29 @@ class FrequentistFit(NetworkFit):
         for model in (m for m in self.models if self.known(m)):
             effect, variance = self.gls.contrasts(self.between(model), treatment, versus)
             yield model, treatment, versus, ndtr((sign * effect - margin) / np.sqrt(variance))
+
+    # --- what other data would do ---------------------------------------------------------------------------
+
+    def response(self, model: str) -> Response:
+        """Say how the effects answer to what studies found, tau2 held at its estimate."""
+        solution = self.solution(model)
+        root, weights, gls = solution.root[0], solution.weights[:, 0], self.gls
+        pull = gls.conductances(self.between(model))
+        return Response(
+            solution.effect[0] - solution.effect[0, 0],
+            _against_first(root @ ((gls.design @ root).T * weights)),
+            gls.low,
+            gls.high,
+            _against_first(root @ ((root[gls.high] - root[gls.low]).T * pull)),
+        )
+
+    def refitted(self, model: str, net: Network) -> Array:
+        """Effects after studies found others, tau2 estimated anew unless it was given."""
+        gls = Gls.of(net)
+        again = model == "random" and self.method in ESTIMATORS
+        tau2 = ESTIMATORS[self.method](gls) if again else self.between(model)
+        effect = gls.solve([tau2 if np.isfinite(tau2) else 0.0]).effect[0]
+        return effect - effect[0]
 
     # --- inconsistency --------------------------------------------------------------------------------------
 
@@ -486,3 +510,8 @@ class FrequentistFit(NetworkFit):
             for model in self.models
         }
         return tables.structure(self, found, method)
+
+
+def _against_first(change: Array) -> Array:
+    """Hold changes of effects against those of the first treatment, (T, m)."""
+    return change - change[0]

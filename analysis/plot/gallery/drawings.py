@@ -18,6 +18,8 @@ EXAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "leave_one_out": PAIRWISE,
     "cumulative": PAIRWISE,
     "node_split": NETWORK,
+    "threshold_forest": NETWORK,
+    "threshold_region": NETWORK,
     "prior_sensitivity": NETWORK,
     "funnel": PAIRWISE,
     "comparison_adjusted_funnel": NETWORK,

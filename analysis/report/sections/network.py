@@ -14,6 +14,7 @@ from analysis.charts.base.effect import Effect, normal_interval
 from analysis.charts.base.intervals import turned
 from analysis.charts.base.theme import count, figures, missing, number, printed, records
 from analysis.charts.tables import Column, Table
+from analysis.firm.words import conclusions
 from analysis.language.catalog import tr
 from analysis.plot import Subject
 from analysis.report import words
@@ -46,6 +47,7 @@ def network_section(material: Material, run: Run, links: Links) -> Section:
             ),
             _effects(subject),
             _ranking(subject),
+            _thresholds(subject),
             _inconsistency(subject),
             _sensitivity(subject),
         )
@@ -192,6 +194,17 @@ def _unrelated(run: Run, effect: Effect, model: str) -> Iterator[Block]:
         note=" ".join(f"{note}." for note in notes),
         data=tuple(records(some)),
     )
+
+
+def _thresholds(subject: Subject) -> Section:
+    """Say what would change the decision, where the plan asks for it."""
+    run = subject.run
+    section = Section(f"{run.analysis}-thresholds", tr("What would change the decision"))
+    if rows := plot.threshold_rows(subject):
+        said = conclusions(rows, subject.effect, subject.review.studies)
+        section.blocks.append(Text(tuple(said)))
+        section.blocks += drawn(f"{run.analysis}-thresholds", lambda: plot.threshold_forest(subject))
+    return section
 
 
 def _sensitivity(subject: Subject) -> Section:
