@@ -126,13 +126,18 @@ def _network(db: EvidenceBase, analysis: str | None, given: dict[str, Any], say:
     from analysis.plot import Subject
     from evidence import facts
 
+    able = facts.offering("thresholds")
+    if given.get("engine", able[0]) not in able:
+        raise CallError(
+            f"The engine {given['engine']} has no thresholds: take the engine {' or '.join(able)}."
+        )
     asked = given
     rows = db.rows("select * from plan where kind = 'network' order by position, analysis")
     if analysis is not None or not {"outcome", "measure"} <= given.keys():
         row = _planned(rows, analysis, given)
         engine = given.get("engine", row["engine"])
-        if "engine" not in given and engine not in facts.offering("thresholds"):
-            engine = facts.offering("thresholds")[0]
+        if "engine" not in given and engine not in able:
+            engine = able[0]
             click.echo(
                 f"Note: the engine {row['engine']} has no thresholds; these are of {engine}.", err=True
             )

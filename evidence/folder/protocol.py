@@ -479,7 +479,8 @@ def _check_further(entry: Mapping[str, Any], kind: Kind, where: str, problems: P
             file=FILE_NAME,
         )
     engine = entry.get("engine", facts.default_engine())
-    for name in [*names, *(key for key in entry if entry[key])] if kind == "network" else ():
+    known = kind == "network" and engine in {one.code for one in facts.engines()}
+    for name in [*names, *(key for key in entry if entry[key])] if known else ():
         if engine not in facts.offering(name):
             problems.error(
                 f"{where}: the engine {engine} has no {name}",
