@@ -36,6 +36,8 @@ PLACES = {
         "evidence.checking.claims",
         "evidence.checking.mending",
         "evidence.checking.suspicions",
+        "evidence.living.state",
+        "evidence.living.difference",
     ),
     "Analyses": (
         "analysis.pairwise",
@@ -48,11 +50,18 @@ PLACES = {
         "analysis.published",
         "analysis.sensitivity",
         "analysis.living.monitoring",
+        "analysis.living.moved",
         "analysis.living.update",
         "analysis.plan",
         "analysis.results",
     ),
-    "What is shown": ("analysis.charts", "analysis.plot", "analysis.report", "analysis.site"),
+    "What is shown": (
+        "analysis.charts",
+        "analysis.plot",
+        "analysis.report",
+        "analysis.site",
+        "analysis.changed",
+    ),
 }
 """Modules whose names are public, under the headings of the list. Each declares what is: ``__all__``."""
 

@@ -78,7 +78,7 @@ def build(
     say = progress or tell
     folder = find(review)
     named = Path(output) if output is not None else Path(f"{folder.resolve().name}.duckdb")
-    target = _target(named)
+    target = output_file(named)
     say("reading and checking the review folder")
     content = read(folder, None if as_of is None else day_of(as_of))
     has_claims = any(rows.table == "claim" and len(rows) for rows in content.rows)
@@ -177,7 +177,7 @@ def _build_info(review: Review) -> Rows:
     return Rows("build_info", {"key": list(info), "value": list(info.values())})
 
 
-def _target(named: Path) -> Path:
+def output_file(named: Path) -> Path:
     """Find the file to write, which is new or a DuckDB file."""
     if named.is_dir():
         example = str(named / "review.duckdb")

@@ -33,6 +33,7 @@ COMMANDS = {
     "threshold": "evidence.commands.firm:threshold",
     "audit": "evidence.commands.claims:audit",
     "trace": "evidence.commands.ask:trace",
+    "diff": "evidence.commands.living:diff",
     "report": "evidence.commands.products:report",
     "site": "evidence.commands.products:site",
     "export": "evidence.commands.products:export",

@@ -7,7 +7,7 @@ from typing import Any
 
 from analysis.charts.base.effect import Effect
 from analysis.charts.base.theme import count, figures, percent
-from analysis.language.catalog import percent_sign, tr, trn
+from analysis.language.catalog import marked, percent_sign, tr, trn
 from analysis.report import words
 from analysis.report.links import Links, mark
 from analysis.report.material import Material
@@ -64,10 +64,19 @@ def pairwise_conclusion(
     run: Run, effect: Effect, links: Links, size: str, important: float | None = None
 ) -> str:
     """Say which of two treatments was better, or that they could not be told apart."""
-    a, b = effect.label(run.treatment), effect.label(run.versus)
     row = words.whole_effect(run)
     if row is None:
+        a, b = effect.label(run.treatment), effect.label(run.versus)
         return tr("No effect of {a} versus {b} could be estimated ({size}).", a=a, b=b, size=size)
+    named = {"treatment": run.treatment, "versus": run.versus, "kept": row}
+    return effect_conclusion(row | named, effect, links, size, important)
+
+
+def effect_conclusion(
+    row: Mapping[str, Any], effect: Effect, links: Links, size: str, important: float | None = None
+) -> str:
+    """Say of one effect (`words.estimate_rows`) which treatment was better, if its interval does."""
+    a, b = effect.label(row["treatment"]), effect.label(row["versus"])
     about = {"a": a, "b": b, "size": size, "found": _directed(value(row, effect, links), effect)}
     limits = concluding(row)
     if limits is None:
@@ -136,7 +145,7 @@ def network_conclusion(
         enough = sum(_benefit(row, effect)[0] >= important for row in better)
     counts = _counts(len(rows), len(better), len(clear) - len(better), enough)
     sentences = [
-        _best(run, effect, links, model),
+        best(run, effect, links, model),
         tr("Against {reference}, {counts} ({size}).", reference=reference, counts=counts, size=size),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
@@ -172,17 +181,28 @@ def _counts(n: int, better: int, worse: int, enough: int | None) -> str:
     return "; ".join(counts)
 
 
-def _best(run: Run, effect: Effect, links: Links, model: str) -> str:
-    """Name the best treatment where its intervals do; else say from which the first is not told."""
-    order, score, scores = words.ranked(run, model)
+def leader(run: Run, effect: Effect, model: str) -> tuple[str, list[str]] | None:
+    """Give the treatment that ranks first, and those that its intervals do not show to be worse.
+
+    None where nothing ranks, or only two do.
+    """
+    order, score, _ = words.ranked(run, model)
     if score is None or len(order) < 3:
+        return None
+    beaten = {row["versus"] for row in words.directed(run, model, order[0]) if _benefit(row, effect)[0] > 0}
+    return order[0], [other for other in order[1:] if other not in beaten]
+
+
+def best(run: Run, effect: Effect, links: Links, model: str) -> str:
+    """Name the best treatment where its intervals do; else say from which the first is not told."""
+    led = leader(run, effect, model)
+    if led is None:
         return ""
-    first, others = order[0], order[1:]
+    first, left = led[0], [effect.label(other) for other in led[1]]
     name = effect.label(first)
-    beaten = {row["versus"] for row in words.directed(run, model, first) if _benefit(row, effect)[0] > 0}
-    left = [effect.label(other) for other in others if other not in beaten]
+    _, score, scores = words.ranked(run, model)
     own = next((row for row in words.against(run, model) if row["treatment"] == first), None)
-    rank = f"{facts.score(score)['label']} {percent(scores[first][score], 0)}"
+    rank = f"{facts.score(str(score))['label']} {percent(scores[first][str(score)], 0)}"
     about = {"name": name, "rank": rank}
     if own is None:
         if left:
@@ -217,6 +237,20 @@ def _best(run: Run, effect: Effect, links: Links, model: str) -> str:
     )
 
 
+def ranked_before(run: Run, effect: Effect, first: str, second: str) -> str:
+    """Say that of two treatments one ranked before the other, by the score of the run's main model."""
+    _, score, scores = words.ranked(run, words.main_model(run))
+    x, y = (percent(scores[name][str(score)], 1) for name in (first, second))
+    return tr(
+        "{a} ranked before {b} ({score} {x} and {y}).",
+        a=effect.label(first),
+        b=effect.label(second),
+        score=facts.score(str(score))["label"],
+        x=x,
+        y=y,
+    )
+
+
 def listed(names: Sequence[str]) -> str:
     """List names in a sentence; of many the first, and how many more."""
     if len(names) > _NAMED:
@@ -248,26 +282,64 @@ def _benefit(row: Mapping[str, Any], effect: Effect) -> tuple[float, float]:
     return (-upper, -lower) if effect.lower_is_better else (lower, upper)
 
 
-def _mattering(limits: tuple[float, float], effect: Effect, important: float | None) -> str:
-    """Hold an interval against the smallest important difference, in words that follow "no effect"."""
+def standing(
+    row: Mapping[str, Any], effect: Effect, important: float | None = None
+) -> tuple[str, str | None]:
+    """Say where an effect stands: against no effect, and against the smallest important difference.
+
+    Returns
+    -------
+    tuple of (str, str or None)
+        "better", "worse", "different" (without a direction of benefit), "not told apart", or "no conclusion";
+        and which part of the interval is as large as the smallest important difference: "benefits and harms",
+        "benefits", "harms", "nothing" (an interval with no effect), "all", "none" or "some" (one without);
+        None where there is no such difference, or no conclusion.
+    """
+    limits = concluding(row)
+    if limits is None:
+        return "no conclusion", None
+    matters = _matters(limits, effect, important)
+    if limits[0] <= 0 <= limits[1]:
+        return "not told apart", matters
+    better = effect.better(row["estimate"])
+    return ("different" if better is None else "better" if better else "worse"), matters
+
+
+def _matters(limits: tuple[float, float], effect: Effect, important: float | None) -> str | None:
+    """Hold an interval against the smallest important difference."""
     if important is None or effect.lower_is_better is None:
-        return ""
+        return None
     lower, upper = _benefit(dict(zip(("ci_lower", "ci_upper"), limits)), effect)
+    if lower <= 0 <= upper:
+        return {
+            (True, True): "benefits and harms",
+            (True, False): "benefits",
+            (False, True): "harms",
+            (False, False): "nothing",
+        }[upper >= important, lower <= -important]
+    least, most = (lower, upper) if lower > 0 else (-upper, -lower)
+    return "all" if least >= important else "none" if most < important else "some"
+
+
+def _mattering(limits: tuple[float, float], effect: Effect, important: float | None) -> str:
+    """Say how an interval stands to the smallest important difference, in words that follow "no effect"."""
+    matters = _matters(limits, effect, important)
+    if matters is None or important is None:
+        return ""
     size = f"{figures(effect.shown(important))}{f' {effect.printed_unit}' if effect.printed_unit else ''}"
     named = tr("the smallest important difference ({size})", size=size)
-    if lower <= 0 <= upper:
-        said = {
-            (True, True): tr(", and benefits and harms of at least {named}"),
-            (True, False): tr(", and benefits of at least {named}"),
-            (False, True): tr(", and harms of at least {named}"),
-            (False, False): tr(", and no difference as large as {named}"),
-        }[upper >= important, lower <= -important]
-        return said.format(named=named)
-    least, most = (lower, upper) if lower > 0 else (-upper, -lower)
-    if least >= important:
-        return tr(", and every value in it is at least {named}", named=named)
-    if most < important:
-        return tr(", but every value in it is smaller than {named}", named=named)
-    if lower > 0:
-        return tr(", but benefits smaller than {named} are within it", named=named)
-    return tr(", but harms smaller than {named} are within it", named=named)
+    if matters == "some":
+        if _benefit(dict(zip(("ci_lower", "ci_upper"), limits)), effect)[0] > 0:
+            return tr(", but benefits smaller than {named} are within it", named=named)
+        return tr(", but harms smaller than {named} are within it", named=named)
+    return tr(_MATTERING[matters], named=named)
+
+
+_MATTERING = {
+    "benefits and harms": marked(", and benefits and harms of at least {named}"),
+    "benefits": marked(", and benefits of at least {named}"),
+    "harms": marked(", and harms of at least {named}"),
+    "nothing": marked(", and no difference as large as {named}"),
+    "all": marked(", and every value in it is at least {named}"),
+    "none": marked(", but every value in it is smaller than {named}"),
+}

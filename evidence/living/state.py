@@ -25,7 +25,7 @@ _READ = (".toml", ".csv", ".tsv", ".xlsx", ".xls")
 
 
 @contextmanager
-def opened(name: str | Path) -> Iterator[EvidenceBase]:
+def opened(name: str | Path, *, as_of: str | None = None) -> Iterator[EvidenceBase]:
     """Open a state of a review for reading.
 
     Parameters
@@ -33,6 +33,8 @@ def opened(name: str | Path) -> Iterator[EvidenceBase]:
     name : str or Path
         A file made by `evidence.build`, a review folder, a bundled review's name, or ``REVIEW@REVISION``: the
         folder as it was in a revision of the git repository it stands in.
+    as_of : str, optional
+        A year, month or day: the review as it could have been then.
 
     Yields
     ------
@@ -57,7 +59,7 @@ def opened(name: str | Path) -> Iterator[EvidenceBase]:
 
     with located(name) as place:
         try:
-            db = open_base(place)
+            db = open_base(place, as_of=as_of)
         except ReviewError as error:
             if place == Path(name):
                 raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runpy
 import shlex
+import subprocess
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from evidence.output import write_xlsx
 
 IMPORTERS = Path(__file__).parent / "importers"
 INTERVIEW = Path(__file__).parent / "folder" / "test_interview.py"
-SLOW = {"report", "site", "gallery", "audit", "export", "analyse", "trace", "simulate", "plot"}
+SLOW = {"report", "site", "gallery", "audit", "export", "analyse", "trace", "simulate", "plot", "diff"}
 """Commands whose examples take longer than two seconds."""
 
 WATCH = "OriginalPaperDOI,RetractionNature\n10.1002/stem.0001,Retraction\n"
@@ -104,6 +105,7 @@ BEFORE = {
     "readings": ["import arms read.csv --into my-review", "build my-review -o my-review.duckdb"],
     "check": ["new my-review"],
     "describe": ["new my-review"],
+    "diff": ["new my-review"],
     "trace": ["build diabetes -o diabetes.duckdb"],
 }
 """What is called before the examples of a command."""
@@ -144,6 +146,10 @@ def test_the_examples_of_a_command_work(path, tmp_path, monkeypatch):
         table(Path("depression.xlsx"), rows["HEADER"] + rows["ROWS"])
     for line in BEFORE.get(name, []):
         call(line)
+    if name == "diff":
+        git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org"]
+        for words in (["init", "-q"], ["add", "my-review"], ["commit", "-q", "-m", "begun"]):
+            subprocess.run([*git, *words], check=True)
     if name == "import screening":
         record = Path("my-review/records.csv").read_text(encoding="utf-8").splitlines()[1].split(",")[0]
         Path("decisions-ab.csv").write_text(f"record,decision\n{record},include\n", encoding="utf-8")
