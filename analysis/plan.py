@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from analysis import absolute, further
 from analysis.prepared import (
+    Prepared,
     PreparedNetwork,
     PreparedPairwise,
     engine_options,
@@ -125,6 +126,7 @@ def _carry_out_pairwise(prepared: PreparedPairwise, say: Progress, printed: bool
         frames["contrasts"] = prepared.contrasts()
     if asked["absolute"] is not None:
         _add_absolute(frames, measure, contrasts.versus, asked["absolute"], prepared.contrasts)
+    frames |= _every_defensible(prepared, say)
     return Run(
         kind="pairwise",
         engine="frequentist",
@@ -270,6 +272,18 @@ def carry_out(
     return _carry_out_pairwise(prepared, say, printed)
 
 
+def _every_defensible(prepared: Prepared, say: Progress) -> dict[str, pd.DataFrame]:
+    """Carry out every defensible analysis of the question, where asked for."""
+    if prepared.every is None:
+        return {}
+    from analysis.firm.multiverse import multiverse
+
+    db, options = prepared.every
+    kind: Kind = "network" if isinstance(prepared, PreparedNetwork) else "pairwise"
+    found = multiverse(db, kind, options, progress=say)
+    return {"multiverse": found.cells, "multiverse_choice": found.levels}
+
+
 def _carry_out_network(prepared: PreparedNetwork, say: Progress, printed: bool) -> Run:
     net, chosen = prepared.network, prepared.chosen
     fit = _network_fit(prepared, say)
@@ -295,6 +309,7 @@ def _carry_out_network(prepared: PreparedNetwork, say: Progress, printed: bool) 
         frames["contrasts"] = prepared.contrasts()
     if asked["absolute"] is not None:
         _add_absolute(frames, measure, net.reference, asked["absolute"], prepared.contrasts)
+    frames |= _every_defensible(prepared, say)
     frames |= _forms_mixed(frames, measure, asked["smd"])
     if asked["chains"]:
         say("drawing Markov chains")

@@ -16,13 +16,14 @@ import json
 import platform
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
 
 import analysis
 import evidence
@@ -30,6 +31,7 @@ from analysis import entered
 from analysis.described import Described
 from evidence import facts
 from evidence.errors import CallError, RefusedError
+from evidence.folder.further import MULTIVERSE
 from evidence.folder.options import Kind, options_of, settle
 from evidence.folder.variables import UNIT
 from evidence.question import as_reported, time_rule
@@ -58,6 +60,7 @@ PARTS = {
     "variables": "variables of what enters",
     "outcome": "unit, direction or smallest important difference of the outcome",
     "treatments": "role, order or class of the treatments",
+    "review": "the review, of which every defensible analysis reads more",
     "notes": "what is said of the data",
     "options": "options",
     "software": "versions of the software",
@@ -90,6 +93,9 @@ class Prepared:
         The time rule.
     about : mapping
         What of a run is no result: outcome, measure, where, analysis, synthetic, content_hash.
+    every : (EvidenceBase, mapping) or None
+        Where every defensible analysis of the question is asked for: what they read, which is more than the
+        analysis itself does, so that any change of the review is one of its key; and all options.
     """
 
     asked: Mapping[str, Any]
@@ -98,6 +104,7 @@ class Prepared:
     exclusions: pd.DataFrame
     timepoint: str
     about: Mapping[str, Any]
+    every: tuple[EvidenceBase, Mapping[str, Any]] | None = field(default=None, kw_only=True, repr=False)
 
     def contrasts(self) -> pd.DataFrame:
         """Rows that enter, as ``result_contrast`` has them."""
@@ -117,15 +124,21 @@ class Prepared:
         """
         raise NotImplementedError
 
+    @property
+    def _review(self) -> str:
+        """The whole review, by its hash; of one without a hash nothing is like anything else."""
+        return str(self.about["content_hash"] or uuid4())
+
     def _key(self, data: Any, options: Any, chains: bool) -> dict[str, str]:
         grouped: dict[str, list[Any]] = {"rows": [], "variables": [], "outcome": [], "notes": []}
-        for field in fields(data):
-            grouped[_NOT_ROWS.get(field.name, "rows")].append([field.name, getattr(data, field.name)])
+        for one in fields(data):
+            grouped[_NOT_ROWS.get(one.name, "rows")].append([one.name, getattr(data, one.name)])
         places = _places(self.reported.values())
         grouped["rows"].append([[name, places[number]] for name, number in self.reported.items()])
         parts = {name: fingerprint(values) for name, values in grouped.items()}
         return parts | {
             "treatments": fingerprint(self.roles),
+            "review": fingerprint(None if self.every is None else self._review),
             "options": fingerprint(self.asked, options, self.timepoint),
             "software": fingerprint(_software(chains)),
             "code": of_code(
@@ -255,9 +268,15 @@ def prepare(
         "synthetic": bool(db.kept_rows("select bool_or(synthetic) as said from review")[0]["said"]),
         "content_hash": next((row["value"] for row in db.kept_rows(CONTENT)), None),
     }
+    found: PreparedPairwise | PreparedNetwork
     if kind == "network":
-        return _network(db, asked, of_fit, about, whole)
-    return _pairwise(db, asked, of_fit, about, whole, analysis is not None if planned is None else planned)
+        found = _network(db, asked, of_fit, about, whole)
+    else:
+        said = analysis is not None if planned is None else planned
+        found = _pairwise(db, asked, of_fit, about, whole, said)
+    if MULTIVERSE in asked["sensitivity"]:
+        return replace(found, every=(db, dict(options)))
+    return found
 
 
 def prepare_planned(db: EvidenceBase, row: Mapping[str, Any]) -> PreparedPairwise | PreparedNetwork:

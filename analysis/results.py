@@ -190,6 +190,28 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "level",
         "variables",
     ),
+    "multiverse": (
+        "cell",
+        "planned",
+        "measure",
+        "model",
+        "treatment",
+        "versus",
+        "estimate",
+        "std_error",
+        "ci_lower",
+        "ci_upper",
+        "p_value",
+        "tau",
+        "n_studies",
+        "conclusion",
+        "rank",
+        "sucra",
+        "best",
+        "options",
+        "refused",
+    ),
+    "multiverse_choice": ("cell", "choice", "level", "position", "reason"),
 }
 """Columns of each frame, in order. I2 is a share (0 to 1); ranks begin at 1, the best."""
 

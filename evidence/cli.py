@@ -31,6 +31,7 @@ COMMANDS = {
     "analyse": "evidence.commands.analyses:analyse",
     "update-worth": "evidence.commands.monitoring:update_worth",
     "threshold": "evidence.commands.firm:threshold",
+    "multiverse": "evidence.commands.multiverse:multiverse",
     "audit": "evidence.commands.claims:audit",
     "trace": "evidence.commands.ask:trace",
     "diff": "evidence.commands.living:diff",

@@ -44,6 +44,8 @@ TABLES: dict[str, str] = {
     "thresholds": "result_threshold",
     "notes": "result_note",
     "contrasts": "result_contrast",
+    "multiverse": "result_multiverse",
+    "multiverse_choice": "result_multiverse_choice",
 }
 """Table that keeps each frame of a run."""
 IMPORTANTLY_BETTER = "better by at least the smallest important difference"

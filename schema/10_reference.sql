@@ -147,6 +147,7 @@ create table estimator (
     label text not null,
     pairwise boolean not null,
     network boolean not null,
+    usual boolean not null,
     stata text,
     stata_network text,
     reference text not null
@@ -156,6 +157,7 @@ comment on column estimator.estimator is 'Abbreviation. As metafor writes it.';
 comment on column estimator.label is 'Printed name. Reference data.';
 comment on column estimator.pairwise is 'Pairwise analyses have it. Reference data.';
 comment on column estimator.network is 'The frequentist network has it. Reference data.';
+comment on column estimator.usual is 'Recommended or usual (Veroniki et al. 2016, Res Synth Methods 7:55): one of those that a multiverse takes. Reference data.';
 comment on column estimator.stata is 'Name in Stata''s meta summarize; its empirical Bayes is Paule and Mandel''s. Reference data.';
 comment on column estimator.stata_network is 'Name in Stata''s network meta; empty where it has none (mvmeta has no moments for a heterogeneity that comparisons share). Reference data.';
 comment on column estimator.reference is 'Where it stands. Citation.';

@@ -60,6 +60,7 @@ create table plan (
     max_draws bigint,
     criterion text,
     absolute text,
+    multiverse text,
     chains boolean not null default false,
     funnel_order text,
     seed bigint not null default 1,
@@ -98,7 +99,7 @@ comment on column plan.exclude_high_rob is 'Studies at high risk of bias stay ou
 comment on column plan.smd is 'Form of the SMD in networks: Cohen''s d or Hedges''s g. d unless there is a reason.';
 comment on column plan.node_split is 'Direct and indirect evidence are compared. true or false.';
 comment on column plan.leave_one_out is 'The analysis is repeated without each study. true or false.';
-comment on column plan.sensitivity is 'Analyses of sensitivity that are kept, as a JSON list; empty for all that apply, of a network for none. Pairwise egger, begg, peters, harbord, trim_fill, pet_peese, selection, influence, baujat, outliers, table_tests, gosh, estimators, bayes; network contributions, paths, hat, net_heat, small_study, prior_sensitivity, leave_one_treatment_out, thresholds; or "all". Tests of a funnel are kept whatever is named.';
+comment on column plan.sensitivity is 'Analyses of sensitivity that are kept, as a JSON list; empty for all that apply, of a network for none. Pairwise egger, begg, peters, harbord, trim_fill, pet_peese, selection, influence, baujat, outliers, table_tests, gosh, estimators, bayes, multiverse; network contributions, paths, hat, net_heat, small_study, prior_sensitivity, leave_one_treatment_out, thresholds, multiverse; or "all". Tests of a funnel are kept whatever is named.';
 comment on column plan.cumulative is 'Variable in whose order the studies are added one by one; precision for the most precise first. A numeric column of studies.csv, arms.csv, measurements.csv or contrasts.csv, or precision.';
 comment on column plan.predictor is 'What Egger''s test regresses the effects on. se, variance, n, 1/n, sqrt(n), 1/sqrt(n), sqrt(1/n1+1/n2); empty for se, or sqrt(1/n1+1/n2) where the standard error holds the effect; in networks one of these two.';
 comment on column plan.anyway is 'Analyses of sensitivity are carried out where they do not hold, with a note that says so: below ten effects, or of a measure whose standard error depends on the effect. true or false.';
@@ -124,6 +125,7 @@ comment on column plan.tune is 'Draws of each chain that go before and are throw
 comment on column plan.max_draws is 'Most draws of each chain, where they do not converge before (mcmc). Whole number; the engine''s own where it is empty.';
 comment on column plan.criterion is 'When chains have converged (mcmc). rank-normalised (Vehtari et al. 2021), or psrf (Brooks and Gelman 1998, up to 1.05); rank-normalised where it is empty.';
 comment on column plan.absolute is 'Baseline at which effects are given as risks, rates or means, too. A number (risk from 0 to 1, rate, or mean in the outcome''s unit), or median: that of the comparator''s arms.';
+comment on column plan.multiverse is 'What the choices of the analysis `multiverse` are, as a JSON object. measures: effect measures, a list; timepoints: rules of time, a list; tau2: estimators of the between-study variance, a list; ci: intervals of the pooled effect, a list; tau_priors: priors of the heterogeneity in the outcome''s unit, a list; where: SQL conditions that studies may have to meet, each by a name, a table; leave_out: variables of studies whose values are left out one by one, a list; without: choices that are none, a list of their names; most: most cells, a whole number; without them those of the field.';
 comment on column plan.chains is 'The posterior is drawn by Markov chains too, to show how they converge. true or false; engine exact.';
 comment on column plan.funnel_order is 'Order of treatments that gives the comparison-adjusted funnel plot its direction, an earlier minus a later one (for instance newest first), as a JSON list; empty for that of treatments.csv, active treatments first. funnel_order in review.toml.';
 comment on column plan.seed is 'Seed of anything drawn at random. Whole number.';

@@ -27,7 +27,7 @@ COMPUTES = {
     "analysis/network/model/likelihood.py": "the likelihoods of counts and the measures they give",
     "sql/contrasts/arm_effect.sql": "computes the measures from arms",
     "sql/contrasts/contrast.sql": "computes the measures from pairs of arms",
-    "sql/contrasts/contrast_network.sql": "computes the measures of networks",
+    "sql/contrasts/contrast_standardised.sql": "computes the measures of networks",
     "sql/audits/exclusions/unused_measurement.sql": "says why a measure cannot be computed",
 }
 """Files that compute the measures or estimators themselves, and what of them they must name."""

@@ -99,6 +99,14 @@ CHARTS: dict[str, Entry] = {
             ("pairwise",),
         ),
         Entry(
+            "specification_curve",
+            "multiverse",
+            "Every defensible analysis, in the order of its effect, and how each decided",
+            "result_multiverse, result_multiverse_choice",
+            "firm",
+            ("pairwise", "network"),
+        ),
+        Entry(
             "node_split",
             "networks.network_forests",
             "Direct against indirect evidence",

@@ -15,6 +15,7 @@ from analysis.plot.bayesian import (
     spelled,
     trace,
 )
+from analysis.plot.firm import specification_curve
 from analysis.plot.markup import as_html
 from analysis.plot.network import (
     comparison_adjusted_funnel,
@@ -88,6 +89,7 @@ __all__ = [
     "rankogram",
     "ranks_across",
     "rob_summary",
+    "specification_curve",
     "spelled",
     "spelled_levels",
     "summary_forest",

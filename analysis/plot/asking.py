@@ -211,9 +211,22 @@ class _Asked:
             return Subject(results.read(db, self.stored), review, counted=cast("Any", counted)), {}
         fit, asked = plan.fitted(db, self.kind, self.options, progress=say)
         subject = Subject.of(fit)
+        if found.room == "firm":
+            subject = _in_every_way(db, subject, self.kind, self.options, say)
         said = {"funnel_order": asked.get("funnel_order"), **subject.run.specification}
         say(f"drawing {spelled(found.name)}")
         return replace(subject, run=replace(subject.run, specification=said)), _own(found, asked)
+
+
+def _in_every_way(
+    db: EvidenceBase, subject: Subject, kind: Kind, options: Mapping[str, Any], say: Progress
+) -> Subject:
+    """Add the rows of every defensible analysis to what is drawn."""
+    from analysis.firm.multiverse import multiverse
+
+    found = multiverse(db, kind, options, progress=say)
+    frames = {**subject.run.frames, "multiverse": found.cells, "multiverse_choice": found.levels}
+    return replace(subject, run=replace(subject.run, frames=frames))
 
 
 def _own(found: Entry, asked: Mapping[str, Any]) -> dict[str, Any]:

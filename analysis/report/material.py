@@ -189,6 +189,22 @@ class Material:
     def _firmness(self) -> dict[str, list[dict[str, Any]]]:
         return self._by_run("run_firmness", "model, aspect")
 
+    def multiverse(self, run: Run) -> list[dict[str, Any]]:
+        """Give what every defensible analysis says of a run's conclusions (``run_multiverse``)."""
+        return self._multiverse.get(run.run_id, [])
+
+    def multiverse_choices(self, run: Run) -> list[dict[str, Any]]:
+        """Give how much each choice moves them (``run_multiverse_choice``)."""
+        return self._multiverse_choices.get(run.run_id, [])
+
+    @cached_property
+    def _multiverse(self) -> dict[str, list[dict[str, Any]]]:
+        return self._by_run("run_multiverse", "treatment, versus")
+
+    @cached_property
+    def _multiverse_choices(self) -> dict[str, list[dict[str, Any]]]:
+        return self._by_run("run_multiverse_choice", "treatment, versus, choice") if self._multiverse else {}
+
     def _by_run(self, view: str, order: str) -> dict[str, list[dict[str, Any]]]:
         found: dict[str, list[dict[str, Any]]] = {}
         for row in self.db.rows(f"select * from {view} order by run_id, {order}"):

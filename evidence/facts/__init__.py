@@ -204,6 +204,7 @@ class Estimator:
     label: str
     pairwise: bool
     network: bool
+    usual: bool
     stata: str | None
     stata_network: str | None
     reference: str

@@ -12,6 +12,9 @@ Kind = Literal["pairwise", "network"]
 ALL = "all"
 """In the place of names: all that apply, but for those that are only done by name."""
 
+MULTIVERSE = "multiverse"
+_EVERY = "Every defensible analysis of the question, kept as rows; `evidence multiverse` prints it."
+
 PAIRWISE: dict[str, str] = {
     "egger": "Egger's regression test of funnel asymmetry, with multiplicative and additive error.",
     "begg": "Begg and Mazumdar's rank test of funnel asymmetry.",
@@ -27,6 +30,7 @@ PAIRWISE: dict[str, str] = {
     "gosh": "Every subset of the studies, or a sample of them: the spread, and what each study does to it.",
     "estimators": "The pooled effect by every estimator of tau2 and every interval.",
     "bayes": "Both models as Bayesians have them, exactly; --tau-prior and --effect-prior-sd are theirs.",
+    MULTIVERSE: _EVERY,
 }
 """Of a pairwise meta-analysis, with what each is."""
 
@@ -41,6 +45,7 @@ NETWORK: dict[str, str] = {
     "leave_one_treatment_out": "Refit without each treatment (exact).",
     "thresholds": "How much each study's effect would have to change to change the best treatment "
     "(frequentist, exact); --decision for another decision.",
+    MULTIVERSE: _EVERY,
 }
 """Of a network meta-analysis."""
 
@@ -54,6 +59,7 @@ BY_NAME = frozenset(
         "leave_one_treatment_out",
         "small_study",
         "thresholds",
+        MULTIVERSE,
     }
 )
 """Those that are done only by name."""

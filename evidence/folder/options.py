@@ -221,6 +221,31 @@ def _no_baseline(value: Any) -> tuple[str, str] | None:
         return f"is {value!r}", "write a number, or median"
 
 
+MULTIVERSE_KEYS: dict[str, str] = {
+    "measures": "effect measures, a list",
+    "timepoints": "rules of time, a list",
+    "tau2": "estimators of the between-study variance, a list",
+    "ci": "intervals of the pooled effect, a list",
+    "tau_priors": "priors of the heterogeneity in the outcome's unit, a list",
+    "where": "SQL conditions that studies may have to meet, each by a name, a table",
+    "leave_out": "variables of studies whose values are left out one by one, a list",
+    "without": "choices that are none, a list of their names",
+    "most": "most cells, a whole number",
+}
+"""Keys of ``multiverse`` in review.toml, with what they hold."""
+
+
+def _no_choices(value: dict[str, Any]) -> tuple[str, str] | None:
+    for key, found in value.items():
+        if key not in MULTIVERSE_KEYS:
+            return f"names {key!r}", suggestion(key, MULTIVERSE_KEYS)
+        kind = dict if key == "where" else int if key == "most" else list
+        texts = found.values() if isinstance(found, dict) else found if isinstance(found, list) else ()
+        if not isinstance(found, kind) or not all(isinstance(text, str) for text in texts):
+            return f"has {key} = {found!r}", f"write {MULTIVERSE_KEYS[key]}"
+    return None
+
+
 def _not_a_share(value: float) -> tuple[str, str] | None:
     return None if 0 < value < 1 else (f"is {value}", "write a one-sided p-value between 0 and 1")
 
@@ -584,6 +609,10 @@ OPTIONS: dict[str, Option] = {
             flag=Flag("Absolute effects: the risk, rate or mean under treatment where the comparator's is "
             "this (alone: the median of its arms), and the difference.", name="--absolute --baseline-risk",
             metavar="[BASELINE]", alone="median")),
+        Option("multiverse", BOTH,
+            "What the choices of the analysis `multiverse` are, as a JSON object. "
+            f"{_listed(MULTIVERSE_KEYS)[:-1]}; without them those of the field.",
+            typed=dict, values=object, wrong=_no_choices, shared=True),
         Option("league", NETWORK,
             typed=bool, default=False, kept="never",
             flag=Flag("Add the league table, the best treatment first.")),
@@ -630,7 +659,7 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     "Sensitivity": (
         "sensitivity", "leave_one_out", "cumulative", "predictor", "anyway", "side", "selection_step",
         "selection_direction", "subsets", "contribution_method", "funnel_order", "margin", "other_tau_priors",
-        "other_effect_prior_sds", "decision", "plausible_bias", "refit",
+        "other_effect_prior_sds", "decision", "plausible_bias", "refit", "multiverse",
     ),
     "Absolute effects": ("absolute",),
 }  # fmt: skip

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
 
 from analysis.network.data.graph import comparisons, components, linked_by, neighbours, without_edges
-from analysis.network.data.network import Array, Block, Network
+from analysis.network.data.network import ArmBlock, Array, Block, Network
 
 
 def study_numbers(net: Network) -> tuple[Array, tuple[str, ...]]:
@@ -123,6 +123,53 @@ def without_treatment(net: Network, treatment: int) -> Network | None:
     pairs = comparisons(smaller)
     connected = not components(len(kept), np.column_stack([pairs.first, pairs.second])).any()
     return smaller if connected else None
+
+
+def only_studies(net: Network, kept: Collection[str]) -> Network | None:
+    """Keep some studies of a network, by name, and the treatments that they compare.
+
+    Returns
+    -------
+    Network or None
+        As reading those studies alone would give it, but for its notes and exclusions; None where the
+        reference goes with the others, or what is left is not connected.
+    """
+    units = [i for i, (study, _) in enumerate(net.studies) if study in kept]
+    place = np.full(len(net.studies), -1)
+    place[units] = np.arange(len(units))
+    some = [place[block.study] >= 0 for block in net.blocks]
+    there = sorted({int(t) for b, one in zip(net.blocks, some) for t in b.treatment[one].ravel()})
+    if not there or there[0] != 0:
+        return None
+    name = np.full(len(net.treatments), -1)
+    name[there] = np.arange(len(there))
+    blocks = tuple(
+        Block(place[block.study[one]], name[block.treatment[one]], block.y[one], block.S[one])
+        for block, one in zip(net.blocks, some, strict=True)
+        if one.any()
+    )
+    arms = net.arms and tuple(
+        ArmBlock(place[block.study[one]], name[block.treatment[one]], **_taken(block, one))
+        for block, one in zip(net.arms, some, strict=True)
+        if one.any()
+    )
+    smaller = replace(
+        net,
+        treatments=tuple(net.treatments[t] for t in there),
+        studies=tuple(net.studies[i] for i in units),
+        blocks=blocks,
+        arms=arms,
+        covariates=None if net.covariates is None else net.covariates.iloc[units].reset_index(drop=True),
+        contrasts=None if net.contrasts is None else net.contrasts[net.contrasts["study"].isin(kept)],
+    )
+    pairs = comparisons(smaller)
+    connected = not components(len(there), np.column_stack([pairs.first, pairs.second])).any()
+    return smaller if connected else None
+
+
+def _taken(block: ArmBlock, rows: Array) -> dict[str, Array | None]:
+    values = {name: getattr(block, name) for name in ("events", "n", "exposure", "mean", "se")}
+    return {name: None if value is None else value[rows] for name, value in values.items()}
 
 
 def _without_arm(block: Block, rows: Array, arm: int, place: Array) -> Block:

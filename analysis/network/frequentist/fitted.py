@@ -178,15 +178,18 @@ class FrequentistFit(NetworkFit):
         """Rank by P-score, the SUCRA of the estimates' normal distribution; what is drawn are the ranks."""
         if not self.known(model):
             return None
+        each = np.arange(len(self.network.treatments))
+        return Ranks(each, self.p_scores(model), self.rank_chances[model], self.n_draws, each)
+
+    def p_scores(self, model: str) -> Array:
+        """P-score of every treatment, in the order of `network.treatments`, (T,)."""
         count = len(self.network.treatments)
         treatment, versus = np.triu_indices(count, 1)
         effect, variance = self.gls.contrasts(self.between(model), treatment, versus)
         effects, errors = np.zeros((count, count)), np.ones((count, count))
         effects[treatment, versus], effects[versus, treatment] = effect, -effect
         errors[treatment, versus] = errors[versus, treatment] = np.sqrt(variance)
-        score = ranking.p_score(effects, errors, bool(self.network.lower_is_better))
-        each = np.arange(count)
-        return Ranks(each, score, self.rank_chances[model], self.n_draws, each)
+        return ranking.p_score(effects, errors, bool(self.network.lower_is_better))
 
     def better_by(self, sign: float, margin: float) -> Iterator[tuple[str, Array, Array, Array]]:
         """Give the probability of being better by a margin: see `NetworkFit.better_by`."""

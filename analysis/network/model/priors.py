@@ -189,6 +189,12 @@ class Prior:
         return self.describe()
 
     @property
+    def written(self) -> str:
+        """The prior as `parse` reads it, with every digit."""
+        cut = "" if self.cut is None else f" T(, {self.cut!r})"
+        return f"{self.name}({', '.join(repr(float(value)) for value in self.parameters)}){cut}"
+
+    @property
     def _log_kept(self) -> float:
         return log(float(self.uncut_probability(self.upper))) if isfinite(self.upper) else 0.0
 

@@ -17,6 +17,7 @@ EXAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "summary_forest": NETWORK,
     "leave_one_out": PAIRWISE,
     "cumulative": PAIRWISE,
+    "specification_curve": NETWORK,
     "node_split": NETWORK,
     "threshold_forest": NETWORK,
     "threshold_region": NETWORK,

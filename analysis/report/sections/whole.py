@@ -26,6 +26,7 @@ from analysis.report.sections.closing import (
     refused_section,
     reproduction_section,
 )
+from analysis.report.sections.firm import firm_section
 from analysis.report.sections.network import network_section
 from analysis.report.sections.opening import (
     coverage_section,
@@ -62,6 +63,7 @@ def assemble(
     say("writing the answer and the methods")
     found = [
         answer_section(material, links),
+        firm_section(material, links),
         Section(
             "findings",
             tr("Summary of findings"),

@@ -112,6 +112,13 @@ EXAMPLES = {
     "cumulative": lambda: charts.cumulative(
         estimates().assign(study="s", tau=0.1, i2=0.2, note=None), effect=EFFECT, treatment="a", versus="c"
     ),
+    "specification_curve": lambda: charts.specification_curve(
+        frame([{"cell": i, "planned": i == 1, "measure": "OR", "treatment": "a", "versus": "c", "estimate": -0.1 * i,
+                "ci_lower": -0.1 * i - 0.3, "ci_upper": -0.1 * i + 0.3, "sucra": 0.5,
+                "conclusion": "below" if i > 3 else "not clear"} for i in range(1, 6)]),
+        frame([{"cell": i, "choice": "c", "level": str(i), "position": i} for i in range(1, 6)]),
+        effect=EFFECT, treatment="a", versus="c",
+    ),
     "node_split": lambda: charts.node_split(
         frame([{"treatment": "a", "versus": "c", "direct": -0.5, "direct_std_error": 0.2, "indirect": -0.4,
                 "indirect_std_error": 0.3, "p_value": 0.7}]), effect=EFFECT
