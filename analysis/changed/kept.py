@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from analysis.changed.comparison import Comparison
+from analysis.changed.comparison import Comparison, comparing
 from evidence.build import output_file
 from evidence.database import connect
 from evidence.store.definitions import remember
@@ -84,3 +86,21 @@ def write(comparison: Comparison, file: Path) -> None:
             if rows:
                 insert(connection, table, {name: [row[name] for row in rows] for name in rows[0]})
         connection.execute("checkpoint")
+
+
+@contextmanager
+def since_kept(
+    old: str | None, new: str, *, progress: Callable[[str], None] | None = None
+) -> Iterator[str | Path]:
+    """Give a review with what changed since an earlier state in it, as `analysis.report.write` takes one.
+
+    Without an earlier state it is the review as it was called.
+    """
+    if old is None:
+        yield new
+        return
+    with TemporaryDirectory(prefix="evidence-since-") as folder:
+        with comparing(old, new, complete=True, progress=progress) as comparison:
+            file = Path(folder) / f"{comparison.new.material.info.get('review', 'review')}.duckdb"
+            keep(comparison, file)
+        yield file

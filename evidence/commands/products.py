@@ -8,6 +8,7 @@ import click
 
 from evidence.commands.options import AS_OF, FILE, WHERE, Choices, example
 from evidence.commands.progress import status
+from evidence.errors import CallError
 from evidence.exporters import WRITERS
 from evidence.facts.languages import LANGUAGES
 
@@ -36,15 +37,32 @@ INTO = click.option(
     type=click.Choice(list(LANGUAGES)),
     help="Language of the fixed texts; that of review.toml, or English, without it.",
 )
-def report(review: str, directory: Path, as_of: str | None, strict: bool, language: str | None) -> None:
+@click.option(
+    "--since",
+    metavar="OLD",
+    help="Open with what changed since this state: a file, folder, bundled name, or REVIEW@REVISION.",
+)
+def report(
+    review: str,
+    directory: Path,
+    as_of: str | None,
+    strict: bool,
+    language: str | None,
+    since: str | None,
+) -> None:
     """Build a review, carry out its plan, and write the report with all tables and figures.
 
     Sentences in claims.csv are printed as claims that hold only if their queries say so.
     """
+    from analysis.changed.kept import since_kept
     from analysis.report import write
 
-    with status() as say:
-        path = write(review, directory, as_of=as_of, strict=strict, language=language, progress=say)
+    if since is not None and as_of is not None:
+        raise CallError(
+            "--since and --as-of are one too many: build the review as of then, and report that file."
+        )
+    with status() as say, since_kept(since, review, progress=say) as source:
+        path = write(source, directory, as_of=as_of, strict=strict, language=language, progress=say)
     click.echo(str(path))
 
 

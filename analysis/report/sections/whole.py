@@ -19,6 +19,7 @@ from analysis.report.links import Links
 from analysis.report.material import Material
 from analysis.report.sections import across
 from analysis.report.sections.answer import answer_section
+from analysis.report.sections.changed import changed_section
 from analysis.report.sections.closing import (
     audits_section,
     exclusions_section,
@@ -90,6 +91,8 @@ def assemble(
         # Nothing but what others printed, or what was found: that is the answer, and stands beside it.
         first = {"answer": 0, "published": 1} | ({} if material.measured else {"selection": 2})
         sections.sort(key=lambda section: first.get(section.anchor, 3))
+    if (changed := changed_section(material, links)) is not None:
+        sections.insert(0, changed)
     before = tell_apart(sections)
     # What the plan numbers, it calls by the name that it gave.
     material.numbers.update(
@@ -97,7 +100,8 @@ def assemble(
     )
     numbered = across.by_number(material, _standing(sections, before))
     if numbered is not None:
-        sections.insert(2, Section("figures", tr("Figures and tables by number"), [numbered]))
+        place = 2 + (changed is not None)
+        sections.insert(place, Section("figures", tr("Figures and tables by number"), [numbered]))
     return sections
 
 

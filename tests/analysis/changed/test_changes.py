@@ -14,6 +14,7 @@ import evidence
 from analysis import plan
 from analysis.changed.comparison import comparing
 from analysis.changed.conclusions import turned as turned_conclusions
+from analysis.changed.kept import keep
 from analysis.changed.written import document, escaped, markdown, text
 from evidence.cli import cli
 from evidence.errors import ReviewError
@@ -354,3 +355,48 @@ def test_a_review_folder_is_compared_with_a_revision_of_itself(tmp_path):
     assert done.exit_code == 0
     assert "| measurements.csv:2 | A, drug, pain: mean 4 → 3.9 |" in done.stdout
     assert "No conclusion moved." in done.stdout
+
+
+# --- the report ---------------------------------------------------------------------------------------------
+
+
+def test_a_report_since_an_earlier_state_opens_with_what_changed_and_walks_back_to_rows(turned, tmp_path):
+    from analysis.report.links import Links, as_text
+    from analysis.report.material import Material
+    from analysis.report.sections.changed import changed_section
+
+    file = tmp_path / "review.duckdb"
+    keep(turned, file)
+    with evidence.open(file) as db:
+        links = Links()
+        section = changed_section(Material(db, {}), links)
+        assert section.title == "What changed"
+        said, conclusions, numbers, cells = section.blocks
+        assert said.paragraphs[0].startswith(f"Since {turned.old.name}: conclusions that moved ")
+        assert [row["after"] for row in conclusions.rows] == [
+            row["sentence_after"] or row["after"] for row in records(turned.conclusions)
+        ]
+        (pair,) = [row for row in numbers.rows if as_text(row["what"]).startswith("drug versus placebo, random")
+                   and row["group"].startswith("Pain: drug")]  # fmt: skip
+        assert pair["before"] == "−0.95 [−1.39, −0.51]"
+        assert pair["after"] != as_text(pair["after"])
+        assert "measurements.csv:2" in [row["place"] for row in cells.rows]
+        panel = links.panel(db, {})
+        for fact in panel["facts"].values():
+            assert str(db.rows(fact["query"])[0]["change_id"]) == fact["rows"][0]["change_id"]
+        assert panel["numbers"]
+    with evidence.open("smoking") as db:
+        assert changed_section(Material(db, {}), Links()) is None
+
+
+@pytest.mark.slow
+def test_the_command_report_opens_with_what_changed(old, weaker, tmp_path):
+    done = CliRunner().invoke(
+        cli,
+        ["report", str(weaker), "-o", str(tmp_path / "report"), "--since", str(old)],
+        catch_exceptions=False,
+    )
+    assert done.exit_code == 0
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert page.index('id="changed-title"') < page.index('id="answer-title"')
+    assert (tmp_path / "report" / "review.duckdb").is_file()
