@@ -331,11 +331,7 @@ def _network(
     net = network.load(db, **{name: asked[name] for name in _OF_NETWORK})
     if asked["leave_one_out"]:
         _refuse_refits(engine, net)
-    if asked["class_effects"]:
-        of_engine["classes"] = _classes(db, net)
-    chosen = _told_engine(engine, asked, of_engine)
-    if "seed" in engine_parameters(engine):
-        chosen["seed"] = asked["seed"]
+    chosen = options_of_engine(db, net, asked, of_engine)
     exclusions = cast("pd.DataFrame", net.exclusions)
     listed = db.kept_rows("select treatment, role from treatment order by source_line")
     reported = _reported(db, cast("pd.DataFrame", net.contrasts))
@@ -354,6 +350,30 @@ def _network(
         network=net,
         chosen=chosen,
     )
+
+
+def options_of_engine(
+    db: EvidenceBase, net: Network, asked: Mapping[str, Any], of_engine: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Give what the engine of a network is told: options of the fit, classes, covariates, the seed.
+
+    Parameters
+    ----------
+    db : EvidenceBase
+    net : Network
+    asked, of_engine : mapping
+        From `evidence.folder.options.settle`.
+
+    Raises
+    ------
+    CallError
+        If an option is not one of the engine's.
+    """
+    given = dict(of_engine) | ({"classes": _classes(db, net)} if asked["class_effects"] else {})
+    chosen = _told_engine(asked["engine"], asked, given)
+    if "seed" in engine_parameters(asked["engine"]):
+        chosen["seed"] = asked["seed"]
+    return chosen
 
 
 def _used(variables: pd.DataFrame, names: Sequence[str | None]) -> pd.DataFrame:

@@ -50,6 +50,7 @@ PLACES = {
         "analysis.published",
         "analysis.sensitivity",
         "analysis.living.monitoring",
+        "analysis.living.replay",
         "analysis.living.moved",
         "analysis.living.update",
         "analysis.plan",

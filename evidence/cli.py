@@ -29,6 +29,7 @@ COMMANDS = {
     "nma": "evidence.commands.analyses:nma",
     "plot": "evidence.commands.plotting:plot",
     "analyse": "evidence.commands.analyses:analyse",
+    "replay": "evidence.commands.replaying:replay",
     "update-worth": "evidence.commands.monitoring:update_worth",
     "threshold": "evidence.commands.firm:threshold",
     "multiverse": "evidence.commands.multiverse:multiverse",

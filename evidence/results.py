@@ -266,7 +266,7 @@ def save(path: str | Path, runs: Iterable[Run]) -> None:
         connection = connect(copy, write=True)
         try:
             _refuse_other_data(path, connection, runs)
-            _replace(connection, runs)
+            put(connection, runs)
             connection.execute("checkpoint")
         finally:
             connection.close()
@@ -351,7 +351,7 @@ def _other(value: Any) -> Any:
     return plain(value) if hasattr(value, "item") else str(value)
 
 
-def _replace(connection: duckdb.DuckDBPyConnection, runs: Sequence[Run]) -> None:
+def put(connection: duckdb.DuckDBPyConnection, runs: Sequence[Run]) -> None:
     """Put runs in the place of those with their ids and of the same planned analyses, the last of each."""
     from evidence.build import insert
 

@@ -14,6 +14,7 @@ import shutil
 import struct
 import time
 import uuid
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,15 +33,19 @@ if TYPE_CHECKING:
 _KEPT = 4
 
 
-def create(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create tables, macros and views in an empty database, and fill in the reference data."""
+def create(connection: duckdb.DuckDBPyConnection, only: Collection[str] | None = None) -> None:
+    """Create tables, macros and views in an empty database, and fill in the reference data.
+
+    Of macros and views those in `only`, if it is given, and what they stand on.
+    """
     create_tables(connection, all_keys=False)
     for table in REFERENCE_TABLES:
         rows = reference(table)
         insert(connection, table, {name: [row[name] for row in rows] for name in rows[0]})
-    create_objects(connection, stored=True)
-    keep_definitions(connection)
-    refresh(connection)
+    create_objects(connection, only, stored=True)
+    if only is None:
+        keep_definitions(connection)
+    refresh(connection, only)
 
 
 def copy_blank(target: Path) -> None:

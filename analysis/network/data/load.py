@@ -79,7 +79,7 @@ def load(
     (('plac', 'acar', 'benf'), '%', 26)
     """
     # Not above: networks made from tables need no database.
-    from evidence.question import Question, known, read, study_variables
+    from evidence.question import Question, read
 
     if treatments is not None and not isinstance(treatments, str):
         treatments = tuple(treatments)
@@ -95,6 +95,29 @@ def load(
             smd=smd,
         ),
     )
+    return of_body(db, body, reference=reference, covariates=covariates)
+
+
+def of_body(
+    db: EvidenceBase, body: BodyOfEvidence, *, reference: str | None = None, covariates: Sequence[str] = ()
+) -> Network:
+    """Make a network of a question that was read before from the same evidence base, or of some of it.
+
+    Parameters
+    ----------
+    db : EvidenceBase
+    body : BodyOfEvidence
+    reference, covariates
+        As in `load`.
+
+    Raises
+    ------
+    CallError, RefusedError
+        As `load`.
+    """
+    from evidence.question import known, study_variables
+
+    outcome, measure = body.question.outcome, body.question.measure
     notes = [*body.notes, *network_note(body.contrasts)]
     if reference is None:
         reference, more = _planned_reference(db, outcome, measure, set(body.labels))
@@ -116,7 +139,7 @@ def load(
         exclusions=body.exclusions.reindex(columns=list(EXCLUSION_COLUMNS)).astype(object),
         notes=tuple(notes),
         measured=body.arms,
-        form=smd if facts.forms(measure) else None,
+        form=body.question.smd if facts.forms(measure) else None,
         review=Described.read(db, outcome),
     )
     return replace(net, arms=arm_blocks(net, _measured(body)))
