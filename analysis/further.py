@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from analysis.network.result import NetworkFit
     from analysis.pairwise import PairwiseFit
     from analysis.pairwise.regression import MetaRegression
+    from analysis.pairwise.sequential import Sequential
 
 FUNNEL = "comparison-adjusted funnel"
 """Begins the method of tests of a network's funnel."""
@@ -82,7 +83,26 @@ def of_pairwise(
         found.append(_bayes(fit, priors))
     if asked["cumulative"] is not None:
         found.append(_cumulative(fit, asked["cumulative"]))
+    if asked["sequential"]:
+        found.append(sequential_of(fit, asked).frame())
     return found
+
+
+def sequential_of(fit: PairwiseFit, asked: Mapping[str, Any]) -> Sequential:
+    """Carry out the sequential analysis that a run asks for.
+
+    Raises
+    ------
+    CallError
+        If no effect worth finding is known.
+    """
+    if asked["anticipated_effect"] is None:
+        raise CallError(
+            "A sequential analysis is about an effect worth finding: say it, --anticipated-effect (plan: "
+            "anticipated_effect), or give the outcome its smallest_important_difference in outcomes.csv."
+        )
+    given = {name: asked[name] for name in ("alpha", "power", "diversity") if asked[name] is not None}
+    return fit.sequential(asked["anticipated_effect"], **given)
 
 
 def _rows(

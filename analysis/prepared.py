@@ -21,6 +21,7 @@ from functools import cached_property
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from inspect import signature
+from math import exp
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
@@ -34,7 +35,7 @@ from evidence.errors import CallError, RefusedError
 from evidence.folder.further import MULTIVERSE
 from evidence.folder.options import Kind, options_of, settle
 from evidence.folder.variables import UNIT
-from evidence.question import as_reported, time_rule
+from evidence.question import as_reported, important_difference, time_rule
 from evidence.results import CONTENT, hash_rows
 from evidence.system.fingerprint import fingerprint, of_code
 from evidence.system.frames import cells
@@ -299,6 +300,10 @@ def _pairwise(
 
     priors = _priors(of_fit, asked, planned=planned)
     _refuse_without_moderators(asked)
+    if not whole:
+        _refuse_without_sequential(asked)
+    if whole or asked["sequential"]:
+        asked["anticipated_effect"] = _worth_finding(db, asked)
     settings = Options.read(**of_fit)
     contrasts = load(db, **{name: asked[name] for name in _OF_PAIRWISE})
     exclusions = cast("pd.DataFrame", contrasts.exclusions)
@@ -306,7 +311,15 @@ def _pairwise(
     if not whole:
         contrasts = replace(
             contrasts,
-            variables=_used(contrasts.variables, [settings.by, *asked["moderators"], asked["cumulative"]]),
+            variables=_used(
+                contrasts.variables,
+                [
+                    settings.by,
+                    *asked["moderators"],
+                    asked["cumulative"],
+                    "year" if asked["sequential"] else None,
+                ],
+            ),
             exclusions=None,
             review=_needed(contrasts.review, cells(contrasts.frame["study"])),
         )
@@ -422,6 +435,29 @@ def _refuse_without_moderators(asked: Mapping[str, Any]) -> None:
     for name, what in (("permutations", "A permutation test"), ("at", "A prediction at values")):
         if asked[name]:
             raise CallError(f"{what} is of a meta-regression: name its variables, --moderator.")
+
+
+def _refuse_without_sequential(asked: Mapping[str, Any]) -> None:
+    """Refuse what belongs to a sequential analysis where there is none."""
+    named = [
+        name for name in ("anticipated_effect", "alpha", "power", "diversity") if asked[name] is not None
+    ]
+    if named and not asked["sequential"]:
+        spelled = ", ".join("--" + name.replace("_", "-") for name in named)
+        raise CallError(f"{spelled} is of a sequential analysis: ask for it, --sequential.")
+
+
+def _worth_finding(db: EvidenceBase, asked: Mapping[str, Any]) -> float | None:
+    """Find the effect that a sequential analysis is about: the outcome's where none is said."""
+    if asked["anticipated_effect"] is not None:
+        return float(asked["anticipated_effect"])
+    rows = db.rows("select * from outcome where outcome = ?", [asked["outcome"]])
+    how = facts.measure(asked["measure"])
+    known = important_difference(rows[0], how) if rows else None
+    if known is None:
+        return None
+    signed = -known if how.lower_is_better(rows[0]) else known
+    return exp(signed) if how.is_ratio else signed
 
 
 def _refuse_refits(engine: str, net: Network) -> None:

@@ -36,6 +36,11 @@ create table plan (
     leave_one_out boolean not null default false,
     sensitivity text,
     cumulative text,
+    sequential boolean not null default false,
+    anticipated_effect double,
+    alpha double,
+    power double,
+    diversity double,
     predictor text,
     anyway boolean not null default false,
     side text,
@@ -101,6 +106,11 @@ comment on column plan.node_split is 'Direct and indirect evidence are compared.
 comment on column plan.leave_one_out is 'The analysis is repeated without each study. true or false.';
 comment on column plan.sensitivity is 'Analyses of sensitivity that are kept, as a JSON list; empty for all that apply, of a network for none. Pairwise egger, begg, peters, harbord, trim_fill, pet_peese, selection, influence, baujat, outliers, table_tests, gosh, estimators, bayes, multiverse; network contributions, paths, hat, net_heat, small_study, prior_sensitivity, leave_one_treatment_out, thresholds, multiverse; or "all". Tests of a funnel are kept whatever is named.';
 comment on column plan.cumulative is 'Variable in whose order the studies are added one by one; precision for the most precise first. A numeric column of studies.csv, arms.csv, measurements.csv or contrasts.csv, or precision.';
+comment on column plan.sequential is 'The evidence is held against bounds for looking at it after every year with new studies (trial sequential analysis). true or false.';
+comment on column plan.anticipated_effect is 'Of a sequential analysis: the effect worth finding. A ratio of ratio measures (0.8), else in the effect''s unit; the outcome''s smallest important difference where it is empty.';
+comment on column plan.alpha is 'Of a sequential analysis: two-sided error of all looks together. Between 0 and 1; 0.05 where it is empty.';
+comment on column plan.power is 'Of a sequential analysis: probability of showing the anticipated effect. Between 0 and 1; 0.9 where it is empty.';
+comment on column plan.diversity is 'Of a sequential analysis: share by which heterogeneity is to enlarge the required information, 1 / (1 - diversity) times. From 0 to below 1; D2 of the studies where it is empty.';
 comment on column plan.predictor is 'What Egger''s test regresses the effects on. se, variance, n, 1/n, sqrt(n), 1/sqrt(n), sqrt(1/n1+1/n2); empty for se, or sqrt(1/n1+1/n2) where the standard error holds the effect; in networks one of these two.';
 comment on column plan.anyway is 'Analyses of sensitivity are carried out where they do not hold, with a note that says so: below ten effects, or of a measure whose standard error depends on the effect. true or false.';
 comment on column plan.side is 'Side on which trim and fill takes studies to be missing. left or right; by Egger''s slope where it is empty.';

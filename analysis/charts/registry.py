@@ -107,6 +107,14 @@ CHARTS: dict[str, Entry] = {
             ("pairwise", "network"),
         ),
         Entry(
+            "sequential_bounds",
+            "sequential",
+            "The z of the studies so far against bounds for looking repeatedly",
+            "PairwiseFit.sequential()",
+            "pairwise",
+            ("pairwise",),
+        ),
+        Entry(
             "node_split",
             "networks.network_forests",
             "Direct against indirect evidence",

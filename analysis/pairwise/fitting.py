@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.pairwise import sensitivity, subgroups, tables
+from analysis.pairwise import sensitivity, sequential, subgroups, tables
 from analysis.pairwise.data.assembly import Assembly, assemble
 from analysis.pairwise.data.contrasts import Contrasts, typed
 from analysis.pairwise.data.reading import load
@@ -18,6 +18,7 @@ from analysis.pairwise.model.rows import Array, EffectRows
 from analysis.pairwise.options import Options, option
 from analysis.pairwise.pooling import ENGINE, InverseVariance, Pooled, Pooling, pooling
 from analysis.pairwise.regression import MetaRegression, meta_regression
+from analysis.pairwise.sequential import Sequential
 from analysis.pairwise.small_study import effects
 from analysis.proportion import refuse_beyond
 from evidence.errors import CallError
@@ -290,6 +291,27 @@ class PairwiseFit:
             If a study has no value of it.
         """
         return sequences.cumulative(self, by)
+
+    def sequential(
+        self, anticipated: float, *, alpha: float = 0.05, power: float = 0.9, diversity: float | None = None
+    ) -> Sequential:
+        """Hold the evidence of each year against bounds for looking repeatedly: see `sequential.sequential`.
+
+        Parameters
+        ----------
+        anticipated : float
+            Effect worth finding: a ratio of ratio measures (0.8), else in the unit of the effect.
+        alpha, power : float
+            Two-sided error of all looks together; probability of showing that effect.
+        diversity : float, optional
+            In place of D2, by which heterogeneity enlarges the required information.
+
+        Examples
+        --------
+        >>> print(meta.sequential(-0.5).sentence())
+        x
+        """
+        return sequential.sequential(self, anticipated, alpha=alpha, power=power, diversity=diversity)
 
     @cached_property
     def influences(self) -> dict[str, deletion.Influence]:

@@ -30,7 +30,16 @@ from analysis.plot.network import (
     planned_order,
     summary_forest,
 )
-from analysis.plot.pairwise import baujat, bubble, cumulative, forest, funnel, gosh, spelled_levels
+from analysis.plot.pairwise import (
+    baujat,
+    bubble,
+    cumulative,
+    forest,
+    funnel,
+    gosh,
+    sequential_bounds,
+    spelled_levels,
+)
 from analysis.plot.ranking import (
     cumulative_ranking,
     published_ranking,
@@ -89,6 +98,7 @@ __all__ = [
     "rankogram",
     "ranks_across",
     "rob_summary",
+    "sequential_bounds",
     "specification_curve",
     "spelled",
     "spelled_levels",

@@ -233,6 +233,9 @@ def _own(found: Entry, asked: Mapping[str, Any]) -> dict[str, Any]:
     """Options of a chart among those of its analysis."""
     if found.name == "cumulative" and asked["cumulative"]:
         return {"by": asked["cumulative"]}
+    if found.name == "sequential_bounds":
+        named = ("anticipated_effect", "alpha", "power", "diversity")
+        return {name: asked[name] for name in named if asked[name] is not None}
     if found.name == "bubble" and asked["moderators"]:
         return {"terms": tuple(asked["moderators"]), "reference_levels": asked["reference_levels"]}
     if found.name == "gosh" and asked["subsets"]:

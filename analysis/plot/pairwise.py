@@ -15,6 +15,11 @@ from analysis.plot.subject import NothingToDrawError, Rows, Subject
 if TYPE_CHECKING:
     import pandas as pd
 
+SEQUENTIAL_METHOD = "sequential"
+_NO_EFFECT_SAID = (
+    "A sequential analysis is about an effect worth finding: say it (anticipated_effect), or plan one "
+    "(sequential = true)."
+)
 SUBSETS = 4_000
 """Subsets of the studies that a GOSH plot draws."""
 
@@ -143,6 +148,41 @@ def cumulative(subject: Subject, *, by: str = "year") -> Any:
         treatment=str(subject.run.treatment),
         versus=str(subject.run.versus),
         labels=subject.review.studies,
+    )
+
+
+def sequential_bounds(
+    subject: Subject,
+    *,
+    anticipated_effect: float | None = None,
+    alpha: float = 0.05,
+    power: float = 0.9,
+    diversity: float | None = None,
+) -> Any:
+    """Draw the z of the studies so far against bounds for looking repeatedly.
+
+    Of a fit, for the effect that is worth finding; of a run, the rows that it has.
+    """
+    if anticipated_effect is not None:
+        found = subject.pairwise_fit.sequential(
+            anticipated_effect, alpha=alpha, power=power, diversity=diversity
+        )
+        rows = records(found.frame())
+    else:
+        kept = [] if subject.fit is not None else records(subject.run.frames["sensitivity"])
+        rows = [row for row in kept if row["method"] == SEQUENTIAL_METHOD]
+    if not rows:
+        raise NothingToDrawError(_NO_EFFECT_SAID)
+    values: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        values.setdefault(row["item"], {})[row["quantity"]] = row["value"]
+    required = values.pop("required")
+    values.pop("conclusion", None)
+    return charts.sequential_bounds(
+        [{"look": item} | look for item, look in values.items()],
+        required=required,
+        units=subject.review.units(subject.contrasts["study"]),
+        title=tr("{comparison}: repeated looks", comparison=heading(subject)),
     )
 
 

@@ -75,6 +75,11 @@ REACHED: dict[str, tuple[str, str, str]] = {
     "leave_one_out": ("always; of networks `--leave-one-out`", "`leave_one_out`", "figure"),
     "subgroups": ("`--by`", "`subgroup`", "forest plot, test beneath"),
     "cumulative": ("`--cumulative`", "`cumulative`", "results"),
+    "sequential": (
+        "`--sequential`, `--anticipated-effect`, `--alpha`, `--power`, `--diversity`",
+        "`sequential`",
+        "Repeated looks",
+    ),
     "influence": ("`--influence`", "`sensitivity`", "results"),
     "baujat": ("`--baujat`", "`sensitivity`", "results"),
     "outliers": ("`--outliers`", "`sensitivity`", "results"),

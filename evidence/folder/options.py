@@ -250,6 +250,10 @@ def _not_a_share(value: float) -> tuple[str, str] | None:
     return None if 0 < value < 1 else (f"is {value}", "write a one-sided p-value between 0 and 1")
 
 
+def _no_share(value: float) -> tuple[str, str] | None:
+    return None if 0 < value < 1 else (f"is {value}", "write a number between 0 and 1")
+
+
 def _not_counting(value: int) -> tuple[str, str] | None:
     return None if value >= 1 else (f"is {value}", "write a whole number from 1 on")
 
@@ -475,6 +479,33 @@ OPTIONS: dict[str, Option] = {
             "A numeric column of studies.csv, arms.csv, measurements.csv or contrasts.csv, or precision.",
             flag=Flag("Add the studies one by one, in the order of this variable (alone: year), or of "
             "precision.", metavar="[COLUMN]", alone="year")),
+        Option("sequential", PAIRWISE,
+            "The evidence is held against bounds for looking at it after every year with new studies "
+            "(trial sequential analysis). true or false.",
+            typed=bool, default=False,
+            flag=Flag("Trial sequential analysis: bounds for looking after every year with new studies, and "
+            "the information that is required.")),
+        Option("anticipated_effect", PAIRWISE,
+            "Of a sequential analysis: the effect worth finding. A ratio of ratio measures (0.8), else in "
+            "the effect's unit; the outcome's smallest important difference where it is empty.",
+            typed=float,
+            flag=Flag("Effect worth finding, of --sequential: a ratio, or in the effect's unit. Default: the "
+            "outcome's smallest important difference.", metavar="NUMBER")),
+        Option("alpha", PAIRWISE,
+            "Of a sequential analysis: two-sided error of all looks together. Between 0 and 1; 0.05 where it "
+            "is empty.",
+            typed=float, wrong=_no_share,
+            flag=Flag("Two-sided error of all looks of --sequential together. Default: 0.05.", metavar="P")),
+        Option("power", PAIRWISE,
+            "Of a sequential analysis: probability of showing the anticipated effect. Between 0 and 1; 0.9 "
+            "where it is empty.",
+            typed=float, wrong=_no_share,
+            flag=Flag("Power of --sequential. Default: 0.9.", metavar="P")),
+        Option("diversity", PAIRWISE,
+            "Of a sequential analysis: share by which heterogeneity is to enlarge the required information, "
+            "1 / (1 - diversity) times. From 0 to below 1; D2 of the studies where it is empty.",
+            typed=float, wrong=_below_zero,
+            flag=Flag("Diversity D2 of --sequential. Default: that of the studies.", metavar="SHARE")),
         Option("predictor", BOTH,
             "What Egger's test regresses the effects on. "
             f"{', '.join(PREDICTORS)}; empty for se, or sqrt(1/n1+1/n2) where the standard error holds the "
@@ -657,7 +688,8 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     ),
     "Inconsistency": ("node_split", "split_method"),
     "Sensitivity": (
-        "sensitivity", "leave_one_out", "cumulative", "predictor", "anyway", "side", "selection_step",
+        "sensitivity", "leave_one_out", "cumulative", "sequential", "anticipated_effect", "alpha", "power",
+        "diversity", "predictor", "anyway", "side", "selection_step",
         "selection_direction", "subsets", "contribution_method", "funnel_order", "margin", "other_tau_priors",
         "other_effect_prior_sds", "decision", "plausible_bias", "refit", "multiverse",
     ),

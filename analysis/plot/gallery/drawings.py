@@ -18,6 +18,7 @@ EXAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "leave_one_out": PAIRWISE,
     "cumulative": PAIRWISE,
     "specification_curve": NETWORK,
+    "sequential_bounds": ("diabetes", {"analysis": "hba1c-rosiglitazone", "anticipated_effect": -0.25}),
     "node_split": NETWORK,
     "threshold_forest": NETWORK,
     "threshold_region": NETWORK,
@@ -57,7 +58,7 @@ def draw(name: str, bench: Bench) -> Any:
 def command(name: str) -> str:
     """Write the command that draws it."""
     review, options = EXAMPLES[name]
-    given = "".join(f" --{key} {value}" for key, value in options.items())
+    given = "".join(f" --{key.replace('_', '-')} {value}" for key, value in options.items())
     kind = name.replace("_", "-")
     return f"evidence plot {review} {kind}{given} -o {kind}.svg"
 

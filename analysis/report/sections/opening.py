@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from analysis import plot
 from analysis.charts import tables
 from analysis.charts.base.theme import count
@@ -122,8 +125,28 @@ def selection_section(material: Material) -> Section:
                 tuple({**row, "hits": count(row["hits"])} for row in searches),
             )
         )
+        section.blocks += _times_searched([row["date"] for row in searches])
     section.blocks += agreement.screening(material)
     return section
+
+
+def _times_searched(dates: Sequence[Any]) -> list[Text]:
+    """Say how often it was looked for evidence, where it was more than once."""
+    days = sorted({day for day in dates if day is not None})
+    if len(days) < 2:
+        return []
+    return [
+        Text(
+            (
+                tr(
+                    "It was looked for evidence {n} times, from {first} to {last}.",
+                    n=count(len(days)),
+                    first=str(days[0]),
+                    last=str(days[-1]),
+                ),
+            )
+        )
+    ]
 
 
 def risk_of_bias_section(material: Material, links: Links) -> Section:

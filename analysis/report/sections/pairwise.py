@@ -7,8 +7,9 @@ import pandas as pd
 from analysis import plot
 from analysis.charts import tables
 from analysis.charts.base.theme import records
+from analysis.language.catalog import tr
 from analysis.report import words
-from analysis.report.blocks import Section, drawn, key_of
+from analysis.report.blocks import Block, Section, Text, drawn, key_of
 from analysis.report.links import Links
 from analysis.report.material import Material
 from analysis.report.sections.about_runs import notes_of, opening_of
@@ -39,5 +40,18 @@ def pairwise_section(material: Material, run: Run, links: Links) -> Section:
     section.blocks += drawn(f"{run.analysis}-leave-one-out", lambda: plot.leave_one_out(subject))
     if funnel := drawn(f"{run.analysis}-funnel", lambda: plot.funnel(subject)):
         section.blocks += [*funnel, *asymmetry(run, effect)]
+    section.blocks += repeated_looks(run, subject)
     section.blocks += notes_of(run, material.treatments)
     return section
+
+
+def repeated_looks(run: Run, subject: plot.Subject) -> list[Block]:
+    """Draw the bounds for looking repeatedly, and say what may be concluded, where the plan asks for it."""
+    rows = [row for row in records(run.frames["sensitivity"]) if row["method"] == "sequential"]
+    said = next((row["note"] for row in rows if row["item"] == "conclusion"), None)
+    if said is None:
+        return []
+    return [
+        *drawn(f"{run.analysis}-sequential-bounds", lambda: plot.sequential_bounds(subject)),
+        Text((tr("Trial sequential analysis: {said}.", said=said),)),
+    ]

@@ -119,6 +119,12 @@ EXAMPLES = {
         frame([{"cell": i, "choice": "c", "level": str(i), "position": i} for i in range(1, 6)]),
         effect=EFFECT, treatment="a", versus="c",
     ),
+    "sequential_bounds": lambda: charts.sequential_bounds(
+        [{"look": "2001", "n": 40.0, "information_fraction": 0.2, "z": 1.2, "bound": 4.88, "futility": None},
+         {"look": "2004", "n": 120.0, "information_fraction": 0.6, "z": 3.1, "bound": 2.68, "futility": 0.4}],
+        required={"information_required": 200.0, "diversity": 0.25, "alpha": 0.05, "power": 0.9, "last_bound": 1.98},
+        title="Death: repeated looks",
+    ),
     "node_split": lambda: charts.node_split(
         frame([{"treatment": "a", "versus": "c", "direct": -0.5, "direct_std_error": 0.2, "indirect": -0.4,
                 "indirect_std_error": 0.3, "p_value": 0.7}]), effect=EFFECT
