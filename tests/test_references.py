@@ -95,7 +95,15 @@ def test_every_analysis_that_python_has_is_reached_from_command_and_plan():
     from evidence.folder.further import NETWORK, PAIRWISE, REACHED
     from evidence.folder.options import OPTIONS
 
-    found = {"under_treatment", "bayes", "gosh", "meta_regression", "predict", "permutation_test"}
+    found = {
+        "under_treatment",
+        "bayes",
+        "sequential",
+        "gosh",
+        "meta_regression",
+        "predict",
+        "permutation_test",
+    }
     for place in (
         "analysis.pairwise:PairwiseFit", "analysis.pairwise.regression:MetaRegression",
         "analysis.pairwise.influence.gosh:Gosh", "analysis.network.result:NetworkFit",

@@ -137,7 +137,9 @@ def _path(points: Sequence[Mapping[str, Any]], x: alt.X, y: alt.Y) -> list[alt.C
     drawn = [{name: point.get(name) for name in names} for point in points]
     base = alt.Chart(dataset(drawn, "looks"))
     rising = len(points) > 1 and points[1]["z"] > points[0]["z"]
-    ends = [("first", drawn[:1], {"dy": 12 if rising else -10, "align": "center"})] if len(points) > 1 else []
+    ends: list[tuple[str, Any, dict[str, Any]]] = []
+    if len(points) > 1:
+        ends.append(("first", drawn[:1], {"dy": 12 if rising else -10, "align": "center"}))
     ends.append(("last", drawn[-1:], {"dx": 7, "align": "left"}))
     texts = [
         alt.Chart(dataset(rows, f"{name}-{halo}"))

@@ -308,8 +308,9 @@ class PairwiseFit:
 
         Examples
         --------
-        >>> print(meta.sequential(-0.5).sentence())
-        x
+        >>> looked = meta.sequential(-0.5)
+        >>> round(looked.required.required), looked.crossed is None
+        (5025, True)
         """
         return sequential.sequential(self, anticipated, alpha=alpha, power=power, diversity=diversity)
 

@@ -57,7 +57,7 @@ def test_every_chart_is_drawn_by_its_command(tmp_path, name):
     review, options = EXAMPLES[name]
     # The smaller of two reviews that have judgements and a flow.
     review = {"alf-simulated": "alf"}.get(review, review)
-    given = [part for key, value in options.items() for part in (f"--{key}", value)]
+    given = [part for key, value in options.items() for part in (f"--{key.replace('_', '-')}", str(value))]
     spec = drawn(tmp_path, review, name.replace("_", "-"), *given)
     said = spec["usermeta"]["evidence"]
     assert said["chart"] == name
