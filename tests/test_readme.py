@@ -10,7 +10,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
-TUTORIALS = [ROOT / "docs" / f"{name}.md" for name in ("query", "analyse", "export", "import", "own-review")]
+TUTORIALS = [
+    ROOT / "docs" / f"{name}.md" for name in ("query", "analyse", "export", "import", "own-review", "firm")
+]
 
 
 def blocks(path: Path) -> list[tuple[str, str, str]]:

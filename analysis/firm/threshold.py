@@ -22,7 +22,7 @@ import numpy as np
 from analysis.firm.decision import Decision
 from analysis.network.data.network import Array, Network
 from analysis.network.model.rows import block_rows
-from analysis.network.model.specification import effect_scale
+from analysis.network.model.specification import effect_scale, refuse_disconnected
 from analysis.network.protocol import Response
 from analysis.results import frame
 from analysis.roots import zero_between
@@ -126,9 +126,10 @@ def thresholds(
     CallError
         If the engine has none, or the decision cannot be read.
     RefusedError
-        If the outcome has no direction of benefit.
+        If the outcome has no direction of benefit, or the network falls into parts.
     """
     net = fit.network
+    refuse_disconnected(net)
     rule = Decision.read(decision, net)
     if plausible_bias is not None and not 0 <= plausible_bias < math.inf:
         raise CallError(f"plausible_bias is {plausible_bias!r}; a bias that may well be is 0 or more.")

@@ -193,7 +193,7 @@ _NOT_DRAWN = frozenset(
     {
         "sensitivity", "predictor", "anyway", "side", "selection_step", "selection_direction", "permutations",
         "at", "contribution_method", "margin", "league", "chains", "node_split", "split_method",
-        "leave_one_out",
+        "leave_one_out", "plausible_bias", "refit",
     }
 )  # fmt: skip
 """Options that say which rows an analysis makes or prints: no picture of it changes with them."""

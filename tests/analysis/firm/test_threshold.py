@@ -214,6 +214,13 @@ def test_what_cannot_be_decided_is_refused_by_name(nets):
             fit.thresholds(text)
     with pytest.raises(RefusedError, match="Fill in lower_is_better"):
         network.fit(replace(net, lower_is_better=None), model="common").thresholds()
+    some = next(block for block in net.blocks if block.k == 2)
+    apart = np.flatnonzero((some.treatment == [0, 1]).all(1) | (some.treatment == [2, 3]).all(1))
+    parts = replace(
+        some, study=some.study[apart], treatment=some.treatment[apart], y=some.y[apart], S=some.S[apart]
+    )
+    with pytest.raises(RefusedError, match="not connected"):
+        network.fit(replace(net, blocks=(parts,), arms=None), model="common").thresholds()
     with pytest.raises(CallError, match="take the engine frequentist or exact"):
         network.fit(net, engine="counts", model="common").thresholds()
     with pytest.raises(CallError, match="0 or more"):
