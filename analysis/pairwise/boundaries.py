@@ -35,7 +35,7 @@ _EACH, _MOST_PANELS = 12, 220
 """Nodes of a panel, and most panels."""
 
 
-def spent(t: Array, error: float) -> Array:
+def spent(t: Array | float, error: float) -> Array:
     """Find the error that may be spent on one side up to each share of the information: O'Brien-Fleming type.
 
     Parameters
@@ -91,7 +91,7 @@ def _panels(low: float, high: float, width: float) -> tuple[Array, Array]:
     return (edges[:-1, None] + half * (node + 1.0)).ravel(), (half * weight).ravel()
 
 
-def _steps(t: Sequence[float]) -> tuple[Array, float]:
+def _steps(t: Sequence[float] | Array) -> tuple[Array, float]:
     """Find the looks that are looked at, and the smallest standard deviation of a step between them.
 
     A look after all is spent, or one that hardly adds information to the last, is none: not a number.
@@ -108,7 +108,7 @@ def _steps(t: Sequence[float]) -> tuple[Array, float]:
 _START = _Inside(0.0, np.zeros(1), np.ones(1))
 
 
-def efficacy(t: Sequence[float], alpha: float = 0.05) -> Array:
+def efficacy(t: Sequence[float] | Array, alpha: float = 0.05) -> Array:
     """Symmetric bounds of z at each look: beyond them an effect is shown, two-sided.
 
     Parameters
@@ -154,7 +154,7 @@ def _where(inside: _Inside, t: float, drift: float, may: float, side: int) -> fl
     return float(brentq(lambda at: inside.leaving(t, drift, at, side) - may, -reach, reach, xtol=1e-12))
 
 
-def futility(t: Sequence[float], upper: Array, beta: float, drift: float) -> Array:
+def futility(t: Sequence[float] | Array, upper: Array, beta: float, drift: float) -> Array:
     """Lower bounds of z in the direction of the effect: below them it is unlikely to be shown any more.
 
     Not binding: the bounds of efficacy hold whether one stops there or not.
@@ -206,7 +206,7 @@ class Wedge:
     inflation: float
 
 
-def wedge(t: Sequence[float], alpha: float, beta: float) -> Wedge:
+def wedge(t: Sequence[float] | Array, alpha: float, beta: float) -> Wedge:
     """Find the bounds of futility, with a last look when all information is there, whether it was or not.
 
     The drift is chosen so that both kinds of bounds meet at that look, as in gsDesign's test type 4.
@@ -237,7 +237,7 @@ def wedge(t: Sequence[float], alpha: float, beta: float) -> Wedge:
     return Wedge(np.where(found > 0, found, np.nan), factor**2)
 
 
-def crossing(t: Sequence[float], upper: Array, drift: float = 0.0) -> float:
+def crossing(t: Sequence[float] | Array, upper: Array, drift: float = 0.0) -> float:
     """Probability that z leaves symmetric bounds at some look: alpha without drift, the power with it.
 
     Parameters
