@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from analysis import plot
@@ -66,5 +67,5 @@ def command(name: str) -> str:
 def code(name: str) -> str:
     """Write the line of Python that draws it."""
     review, options = EXAMPLES[name]
-    given = "".join(f', {key}="{value}"' for key, value in options.items())
+    given = "".join(f", {key}={json.dumps(value)}" for key, value in options.items())
     return f'plot.of_base(evidence.open("{review}"), "{name}"{given})'
