@@ -294,6 +294,20 @@ CHARTS: dict[str, Entry] = {
         Entry("rob_summary", "appraisal", "Risk of bias by item", "rob_summary"),
         Entry("evidence_map", "appraisal", "How much evidence there is on what", "network_node"),
         Entry("missing_data_map", "appraisal", "What became of each study's data", "measurement_standard"),
+        Entry(
+            "replay_ranks",
+            "over_time",
+            "The place of every treatment of a network at the end of each year",
+            "ranking of analysis.living.replay",
+            "over_time",
+        ),
+        Entry(
+            "replay_timeline",
+            "over_time",
+            "Since when each thing that can be said now is true",
+            "timeline and statements of analysis.living.replay",
+            "over_time",
+        ),
         Entry("prisma_flow", "flow", "The PRISMA 2020 flow diagram", "prisma_flow"),
     )
 }

@@ -30,6 +30,7 @@ from analysis.plot.network import (
     planned_order,
     summary_forest,
 )
+from analysis.plot.over_time import replay_ranks, replay_timeline
 from analysis.plot.pairwise import (
     baujat,
     bubble,
@@ -97,6 +98,8 @@ __all__ = [
     "rank_trace",
     "rankogram",
     "ranks_across",
+    "replay_ranks",
+    "replay_timeline",
     "rob_summary",
     "sequential_bounds",
     "specification_curve",

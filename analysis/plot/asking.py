@@ -152,7 +152,7 @@ def of_base(
 
 def _of_review(db: EvidenceBase, found: Entry, given: Mapping[str, Any]) -> Any:
     whole, function = Whole.of(db), _function(found)
-    known = sorted({"tool", "outcome"} & signature(function).parameters.keys())
+    known = sorted({"analysis", "tool", "outcome"} & signature(function).parameters.keys())
     if unknown := [f"--{name}" for name in given if name not in known]:
         takes = " but " + ", ".join(f"--{name}" for name in known) if known else ""
         raise CallError(

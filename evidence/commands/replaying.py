@@ -23,6 +23,7 @@ _TABLES = ("states", "estimates", "heterogeneity", "ranking", "timeline", "state
     epilog=example(
         "evidence replay diabetes",
         "evidence replay smoking --analysis cessation-network --format csv --table ranking -o ranks.csv",
+        "evidence plot diabetes replay-ranks --analysis hba1c-network -o ranks.svg",
     )
 )
 @click.argument("review", metavar="REVIEW")

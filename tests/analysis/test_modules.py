@@ -21,8 +21,9 @@ UPWARDS = {
     ("analysis.pairwise.fitting", "analysis.plot"),
     ("analysis.network.result", "analysis.plot"),
     ("analysis.network.result", "analysis.firm.threshold"),
+    ("analysis.plot.over_time", "analysis.living.replay"),
 }
-"""What a method of a package hands on to one above it, when it is called: `PairwiseFit.bayes`, `plot`."""
+"""What is handed on to a package above, when it is called: `PairwiseFit.bayes`, `plot`, charts of a replay."""
 PLACE = re.compile(r"((?:evidence|analysis)(?:\.\w+)+)(?::\w+)?")
 
 

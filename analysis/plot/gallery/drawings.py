@@ -45,6 +45,8 @@ EXAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "rob_summary": SIMULATED,
     "evidence_map": ("maternal-diet", {}),
     "missing_data_map": ("maternal-diet", {}),
+    "replay_ranks": NETWORK,
+    "replay_timeline": ("smoking", {}),
     "prisma_flow": SIMULATED,
 }
 """Bundled review and options of `analysis.plot.of_base`, by chart."""

@@ -240,3 +240,18 @@ def test_rows_are_written_as_asked(tmp_path):
     assert document["replay"] == {"review": "smoking", "by": "year", "dates": {"study": 24}, "undated": []}
     for name, columns in COLUMNS.items():
         assert list(document[name][0]) == list(columns)
+
+
+def test_charts_draw_the_rows_of_a_replay(smoking):
+    from analysis import charts
+
+    rows = smoking.ranking[smoking.ranking["model"] == "random"]
+    drawn = charts.replay_ranks(rows, labels=smoking.labels).to_dict()["datasets"]["ranks"]
+    assert {(row["treatment"], row["year"], row["place"]) for row in drawn} == {
+        (row.treatment, row.year, row.place) for row in rows[rows["place"].notna()].itertuples()
+    }
+    cells = charts.replay_timeline(smoking.timeline, smoking.statements).to_dict()["datasets"]["sentences"]
+    for said in smoking.statements.itertuples():
+        name = f"{said.analysis}: {said.statement}"
+        true = [row["year"] for row in cells if row["statement"] == name and row["state"] == "true then"]
+        assert set(smoking.states["year"][smoking.states["year"] >= said.since]) <= set(true)
