@@ -23,6 +23,7 @@ LISTS = {
 COMPUTES = {
     "analysis/network/model/gls.py": "the functions that estimate tau2, by name",
     "analysis/absolute.py": "the functions that give absolute effects, by measure",
+    "analysis/pairwise/sequential.py": "the information that an effect needs, by measure",
     "analysis/network/frequentist/fitted.py": "the estimators that have a likelihood",
     "analysis/network/model/likelihood.py": "the likelihoods of counts and the measures they give",
     "sql/contrasts/arm_effect.sql": "computes the measures from arms",
