@@ -88,7 +88,7 @@ def renamed(old: State, new: State) -> tuple[State, list[Rename]]:
     for kind in _KINDS:
         pairs = list(_pairs_of(kind, state, new, settled))
         if pairs:
-            _apply(kind, {(rename.scope, rename.before): rename.after for rename in pairs}, state)
+            _apply(kind, pairs, state)
         found += pairs
         settled.add(kind.name)
     for table in _FURTHER:
@@ -193,8 +193,11 @@ def _clearly_first(likeness: Mapping[tuple[str, str], float], side: int) -> dict
     return {name: pair for name, (_, pair) in best.items() if pair is not None}
 
 
-def _apply(kind: _Kind, names: Mapping[tuple[tuple[Any, ...], str], str], state: State) -> None:
+def _apply(kind: _Kind, renames: Sequence[Rename], state: State) -> None:
     """Put the new names into every row that mentions an old one."""
+    names = {(rename.scope, rename.before): rename.after for rename in renames}
+    # A label that nobody typed is the name; one that was typed stays what it was.
+    labels = {(one.scope, one.before) for one in renames if one.row.get("label") == one.after}
     for name, table in TABLES.items():
         naming = [column for column, of in table.names.items() if of == kind.name]
         if not set(kind.scope) <= set(table.columns):
@@ -203,7 +206,7 @@ def _apply(kind: _Kind, names: Mapping[tuple[tuple[Any, ...], str], str], state:
             scope = tuple(row[part] for part in kind.scope)
             for column in naming:
                 if (key := (scope, row[column])) in names:
-                    if row.get("label") == row[column]:
+                    if key in labels and row.get("label") == row[column]:
                         row["label"] = names[key]
                     row[column] = names[key]
             if name == "plan" and kind.name == "treatment" and isinstance(row["treatments"], tuple):

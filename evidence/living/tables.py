@@ -132,16 +132,14 @@ _NO_CELLS = frozenset(("position", "origin"))
 """Columns of the plan that nobody writes: the order of analyses, and whether there is a plan."""
 
 
-def state_of(db: EvidenceBase) -> State:
+def state_of(db: EvidenceBase, *, codes: bool = True) -> State:
     """Read the rows that a review folder brought into an evidence base.
 
-    A cell that says why it is empty holds the code it was given; of reference tables there are only the rows
-    that the review added.
+    A cell that says why it is empty holds the code it was given, but without `codes`; of reference tables
+    there are only the rows that the review added.
     """
-    missing = {
-        (row["source_file"], row["source_line"], row["column_name"]): row["code"]
-        for row in db.rows("select source_file, source_line, column_name, code from missing_value")
-    }
+    coded = db.rows("select source_file, source_line, column_name, code from missing_value") if codes else []
+    missing = {(row["source_file"], row["source_line"], row["column_name"]): row["code"] for row in coded}
     state = {name: db.rows(f"select * from {name}") for name in TABLES}
     for file in FILES:
         rows = state[file.table]
