@@ -49,6 +49,7 @@ PLACES = {
         "analysis.network.mcmc",
         "analysis.published",
         "analysis.sensitivity",
+        "analysis.living.because",
         "analysis.living.monitoring",
         "analysis.living.replay",
         "analysis.living.moved",

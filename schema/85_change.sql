@@ -80,6 +80,33 @@ create table change_conclusion (
     run_after text
 );
 
+create table change_because (
+    change_id bigint primary key,
+    analysis text not null,
+    quantity text not null,
+    model text,
+    treatment text,
+    versus text,
+    evidence text,
+    level text,
+    main boolean not null,
+    movement double,
+    set_number bigint,
+    position bigint not null,
+    because text not null,
+    part double,
+    method text not null check (
+        method in ('Shapley', 'without it', 'remainder', 'names and units', 'chains', 'alone', 'together')
+    ),
+    changed_table text,
+    study text,
+    outcome text,
+    arm text,
+    n_changes bigint,
+    n_refits bigint not null,
+    note text
+);
+
 comment on table change_state is 'Both states that were compared. Empty in a file that was built; written by the comparison.';
 comment on column change_state.side is 'old or new: which this file is of. Written by the comparison.';
 comment on column change_state.name is 'What it was called by: a folder, file, bundled name, or REVIEW@REVISION. Written by the comparison.';
@@ -153,3 +180,27 @@ comment on column change_conclusion.sentence_before is 'As the report said it. W
 comment on column change_conclusion.sentence_after is 'As the report says it. Written by the comparison.';
 comment on column change_conclusion.run_before is 'Run of the old state, which is not in this file. Written by the comparison.';
 comment on column change_conclusion.run_after is 'Run of this file, see result_run. Written by the comparison.';
+
+comment on table change_because is 'Numbers and conclusions that moved, attributed to what changed by exact refits. Written by the comparison.';
+comment on column change_because.change_id is 'Number, in the order of the plan. Written by the comparison.';
+comment on column change_because.analysis is 'Planned analysis, by its new name. Written by the comparison.';
+comment on column change_because.quantity is 'Quantity of change_result, or effect, importance, best or order: the kind of a conclusion. Written by the comparison.';
+comment on column change_because.model is 'common or random; empty of a conclusion. Written by the comparison.';
+comment on column change_because.treatment is 'Treatment. Written by the comparison.';
+comment on column change_because.versus is 'Its comparator, or the other treatment. Written by the comparison.';
+comment on column change_because.evidence is 'network, direct or indirect; see result_estimate. Written by the comparison.';
+comment on column change_because.level is 'Level of the subgroup. Written by the comparison.';
+comment on column change_because.main is 'Whether a summary of the analysis shows it. Written by the comparison.';
+comment on column change_because.movement is 'Number after less number before, in the unit after, on the analysis scale; empty of a conclusion. Written by the comparison.';
+comment on column change_because.set_number is 'Of a conclusion: which of the smallest sets of changes that turn it the row is of. Written by the comparison.';
+comment on column change_because.position is 'Place among the parts, the largest first; or within the set. Written by the comparison.';
+comment on column change_because.because is 'The changes: a study, a cell where one study alone changed, or a row of another table; else what the rest is. Written by the comparison.';
+comment on column change_because.part is 'Its part of the movement: the parts sum to it; empty of a conclusion. Written by the comparison.';
+comment on column change_because.method is 'Shapley (all subsets refitted), without it (one at a time), remainder, names and units, chains; of a conclusion alone or together. Written by the comparison.';
+comment on column change_because.changed_table is 'Table of the row that changed; study for all rows of a study. Written by the comparison.';
+comment on column change_because.study is 'Study that changed. Written by the comparison.';
+comment on column change_because.outcome is 'Outcome, of a cell or row of one. Written by the comparison.';
+comment on column change_because.arm is 'Arm, of a cell of one. Written by the comparison.';
+comment on column change_because.n_changes is 'Rows of change_evidence that it stands for. Written by the comparison.';
+comment on column change_because.n_refits is 'Refits behind it. Written by the comparison.';
+comment on column change_because.note is 'Why a number has a remainder, or what was not tried. Written by the comparison.';

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.changed.analysed import Analysed, analysed
-from analysis.changed.conclusions import turned
+from analysis.changed.conclusions import states_with, turned
+from analysis.living.because import COLUMNS, because
 from analysis.living.moved import moved, names_of
 from analysis.report.material import Material
 from evidence.errors import CallError, EvidenceError, Problem, ReviewError
 from evidence.living.difference import Change, changes
 from evidence.living.state import opened
 from evidence.query import EvidenceBase
+from evidence.results import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +39,8 @@ class Comparison:
         Numbers of the planned analyses, as `analysis.living.moved.moved` gives them.
     conclusions : DataFrame
         As `analysis.changed.conclusions.turned` gives them.
+    because : DataFrame
+        Numbers and conclusions attributed to changes, as `analysis.living.because.because` gives them.
     """
 
     old: Analysed
@@ -44,6 +48,7 @@ class Comparison:
     evidence: list[Change]
     results: pd.DataFrame
     conclusions: pd.DataFrame
+    because: pd.DataFrame
 
     @property
     def nothing(self) -> bool:
@@ -57,7 +62,12 @@ class Comparison:
 
 @contextmanager
 def comparing(
-    old: str | Path, new: str | Path, *, complete: bool = False, progress: Progress | None = None
+    old: str | Path,
+    new: str | Path,
+    *,
+    complete: bool = False,
+    why: bool = True,
+    progress: Progress | None = None,
 ) -> Iterator[Comparison]:
     """Hold two states of a review against each other.
 
@@ -67,6 +77,8 @@ def comparing(
         Folders, files, bundled names, or ``REVIEW@REVISION``; see `evidence.living.state.opened`.
     complete : bool
         Carry out the plan even where both states say the same, so that the new one has its results.
+    why : bool
+        Attribute what moved to what changed, by refits.
     progress : callable, optional
         Called with a few words before each step.
 
@@ -95,7 +107,32 @@ def comparing(
         say("comparing results and conclusions")
         names = names_of(evidence)
         results = moved(before.material.runs, after.material.runs, names)
-        yield Comparison(before, after, evidence, results, turned(before, after, names))
+        conclusions = turned(before, after, names)
+        parts = _because(
+            before, after, evidence, results, conclusions, _under("because of", say) if why else None
+        )
+        yield Comparison(before, after, evidence, results, conclusions, parts)
+
+
+def _because(
+    old: Analysed,
+    new: Analysed,
+    evidence: list[Change],
+    results: pd.DataFrame,
+    conclusions: pd.DataFrame,
+    say: Progress | None,
+) -> pd.DataFrame:
+    """Attribute what moved to what changed."""
+    import pandas as pd
+
+    if say is None:
+        return pd.DataFrame(columns=list(COLUMNS))
+
+    def said(run: Run, important: float | None) -> dict[tuple[str, str | None, str | None], str | None]:
+        found = states_with(new.material, run, important, {}, str(run.reference))
+        return {key: one.state for key, one in found.items()}
+
+    return because(old.db, new.db, evidence, results, conclusions, said, progress=say)
 
 
 def _both(stack: ExitStack, old: str | Path, new: str | Path, say: Progress) -> list[EvidenceBase]:

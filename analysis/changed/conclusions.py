@@ -19,6 +19,7 @@ from analysis.living.moved import Names
 from analysis.report import words
 from analysis.report.conclusion import best, conclude, effect_conclusion, leader, ranked_before, standing
 from analysis.report.links import Links, as_text
+from analysis.report.material import Material
 from evidence.results import Run
 
 if TYPE_CHECKING:
@@ -134,8 +135,8 @@ def _of_analyses(old: Analysed, new: Analysed, names: Names) -> Iterator[Conclus
                 )
         elif _read_as(old, before) != _read_as(new, after):
             reference = str(after.reference)
-            were = _states(old, before, treatments, reference)
-            are = _states(new, after, {}, reference)
+            were = states(old.material, before, treatments, reference)
+            are = states(new.material, after, {}, reference)
             for key in dict.fromkeys([*are, *were]):
                 was, becomes = were.get(key, _NOTHING), are.get(key, _NOTHING)
                 if was.state != becomes.state:
@@ -189,11 +190,17 @@ def _carried_out(state: Analysed, run: Run | None, refused: str | None) -> _Stat
     return _NOTHING if refused is None else _State("refused", refused)
 
 
-def _states(state: Analysed, run: Run, names: Mapping[str, str], reference: str) -> dict[_Key, _State]:
+def states(material: Material, run: Run, names: Mapping[str, str], reference: str) -> dict[_Key, _State]:
     """Give every conclusion of a run under what tells it from the others, in the new names."""
+    return states_with(material, run, material.important(run), names, reference)
+
+
+def states_with(
+    material: Material, run: Run, important: float | None, names: Mapping[str, str], reference: str
+) -> dict[_Key, _State]:
+    """Give every conclusion of a run, held against a smallest important difference of its own."""
     found: dict[_Key, _State] = {}
-    material = state.material
-    effect, size, important = material.effect(run), words.size(material, run), material.important(run)
+    effect, size = material.effect(run), words.size(material, run)
     for row, treatment, versus in _effects(run, names, reference):
         stands, matters = standing(row, effect, important)
         sentence = as_text(effect_conclusion(row, effect, Links(), size, important))

@@ -48,6 +48,7 @@ def tables(comparison: Comparison) -> dict[str, list[dict[str, Any]]]:
         "change_evidence": _numbered(evidence),
         "change_result": _numbered(records(comparison.results)),
         "change_conclusion": _numbered(records(comparison.conclusions)),
+        "change_because": _numbered(records(comparison.because)),
     }
 
 
@@ -100,7 +101,7 @@ def since_kept(
         yield new
         return
     with TemporaryDirectory(prefix="evidence-since-") as folder:
-        with comparing(old, new, complete=True, progress=progress) as comparison:
+        with comparing(old, new, complete=True, why=False, progress=progress) as comparison:
             file = Path(folder) / f"{comparison.new.material.info.get('review', 'review')}.duckdb"
             keep(comparison, file)
         yield file

@@ -9,6 +9,7 @@ from typing import Any
 
 from analysis.changed.analysed import Analysed
 from analysis.changed.comparison import Comparison
+from analysis.charts.base.effect import Effect
 from analysis.charts.base.theme import count, number, percent
 from analysis.language.catalog import percent_sign
 from analysis.plot.reading import MODELS, places
@@ -184,6 +185,70 @@ def _written(row: Mapping[str, Any], side: str, state: Analysed, run: Run) -> st
     if quantity == "tau":
         return effect.spread_text(value, digits)
     return number(value, 2) if quantity == "mean_rank" else percent(value, 1)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a number or a conclusion moved, as it is read."""
+
+    analysis: str
+    what: str
+    because: str
+
+
+_LISTED = 3
+"""Parts of a movement that are named; of more the others are one."""
+
+
+def reasons(comparison: Comparison) -> list[Reason]:
+    """Write why each conclusion, and each effect of a summary, moved: the changes with the largest parts."""
+    of: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
+    for row in records(comparison.because):
+        if row["main"] and (row["part"] is None or row["quantity"] == "estimate"):
+            of[tuple(row[name] for name in _TOLD)].append(row)
+    runs = {str(run.analysis): run for run in comparison.new.material.runs}
+    found = []
+    for key in sorted(of, key=lambda key: key[1] == "estimate"):
+        rows, effect = of[key], comparison.new.material.effect(runs[key[0]])
+        sides = [effect.label(name) for name in key[3:5] if name is not None]
+        what = (" and " if key[1] == "order" else " versus ").join(sides)
+        if rows[0]["part"] is None:
+            what = " ".join(filter(None, (_CONCLUDED[key[1]], what and f"({what})")))
+            found.append(Reason(key[0], what, _turned(rows)))
+        else:
+            parts = [f"{row['because']} {_part(effect, row['part'])}" for row in rows[:_LISTED]]
+            if len(rows) > _LISTED:
+                left = sum(row["part"] for row in rows[_LISTED:])
+                parts.append(f"{len(rows) - _LISTED} others {_part(effect, left)}")
+            about = ", ".join(filter(None, (what, effect.about.label, key[6])))
+            found.append(Reason(key[0], about, "; ".join(parts)))
+    return found
+
+
+_TOLD = ("analysis", "quantity", "model", "treatment", "versus", "evidence", "level")
+_CONCLUDED = {
+    "effect": "against no effect",
+    "importance": "against the smallest important difference",
+    "best": "the best treatment",
+    "order": "order",
+}
+
+
+def _turned(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Name the smallest sets of changes that turn a conclusion."""
+    sets: dict[int, list[str]] = defaultdict(list)
+    for row in rows:
+        sets[row["set_number"]].append(row["because"])
+    return "; or ".join(
+        f"{' with '.join(names)}{' alone' if len(names) == 1 else ''}" for names in sets.values()
+    )
+
+
+def _part(effect: Effect, part: float) -> str:
+    """Write a part of a movement: a factor of a ratio, else a difference with its sign."""
+    if effect.scale == "log":
+        return f"×\N{THIN SPACE}{effect.text(part)}"
+    return f"{'+' if part > 0 else ''}{effect.text(part)}"
 
 
 def tally(comparison: Comparison) -> str:

@@ -59,6 +59,10 @@ def text(comparison: Comparison, *, most: int = MOST, width: int = _WIDTH) -> st
             blocks.append(f"  {analysis}")
             blocks += [_wrapped(f"{one.what}: {one.before} → {one.after}", width, 4) for one in of]
         blocks += _limited((), len(numbers), len(main))
+    if reasons := printed.reasons(comparison):
+        blocks += ["", "Because of"]
+        said = (f"{one.analysis}  {one.what}: {one.because}" for one in reasons)
+        blocks += _limited((_wrapped(line, width) for line in said), len(reasons), most)
     if evidence := printed.lines(comparison.evidence):
         blocks += ["", f"Evidence that changed ({len(comparison.evidence):,})"]
         blocks += _limited(
@@ -106,13 +110,15 @@ def document(comparison: Comparison) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``changed`` (bool), ``states``, ``conclusions``, ``results`` and ``evidence``, each with the columns
-        of the table ``change_state``, ``change_conclusion``, ``change_result`` or ``change_evidence``.
+        ``changed`` (bool), ``states``, ``conclusions``, ``results``, ``because`` and ``evidence``, each with
+        the columns of the table ``change_state``, ``change_conclusion``, ``change_result``,
+        ``change_because`` or ``change_evidence``.
     """
     parts = {
         "states": comparison.states(),
         "conclusions": records(comparison.conclusions),
         "results": records(comparison.results),
+        "because": records(comparison.because),
         "evidence": [asdict(change) for change in comparison.evidence],
     }
     return {"changed": not comparison.nothing} | {
@@ -148,6 +154,10 @@ def markdown(comparison: Comparison) -> str:
         rows = [(one.analysis, one.what, one.before, one.after) for one in numbers if one.main]
         table = _table(("Analysis", "Number", "Before", "After"), rows, MOST_FOLDED, len(numbers))
         parts.append(_folded(f"Numbers that moved ({len(numbers):,})", table))
+    if reasons := printed.reasons(comparison):
+        rows = [(one.analysis, one.what, one.because) for one in reasons]
+        table = _table(("Analysis", "What moved", "Because of"), rows, MOST_FOLDED)
+        parts.append(_folded(f"Because of which rows ({len(reasons):,})", table))
     if evidence := printed.lines(comparison.evidence):
         cells = [(one.place, one.text) for one in evidence]
         said = f"Evidence that changed ({len(comparison.evidence):,})"

@@ -51,7 +51,8 @@ COLUMNS = (
 _KEY = ("quantity", "model", "treatment", "versus", "evidence", "level")
 IMPORTANT = "smallest_important_difference"
 """Where the specification of a refit has what it was of its outcome then, on the analysis scale."""
-_CHAINS, _INSTEAD = "mcmc", "exact"
+_INSTEAD = "exact"
+"""Engine that stands for one that samples."""
 _NOTHING = 1e-12
 """A part, against the numbers it is a difference of, that is rounding."""
 
@@ -200,7 +201,7 @@ class Refits:
 
     def by_chains(self, analysis: str) -> bool:
         """Whether the planned engine samples, and the exact one stands for it."""
-        return self._row(analysis, self.between.all)["engine"] == _CHAINS
+        return _samples(self._row(analysis, self.between.all))
 
     def _row(self, analysis: str, made: Applied) -> Mapping[str, Any]:
         row = self.between.plan(analysis, made)
@@ -228,6 +229,11 @@ class Refits:
         for place, group in enumerate(self.between.groups):
             if place in of_studies or _bears(group, analysis, outcomes):
                 yield place
+
+
+def _samples(row: Mapping[str, Any]) -> bool:
+    """Whether a planned analysis is by Markov chains: by an engine that needs what draws them."""
+    return row["kind"] == "network" and bool(facts.engine(row["engine"]).needs)
 
 
 def _bears(group: Group, analysis: str, outcomes: set[str]) -> bool:
@@ -267,9 +273,8 @@ def _entering(db: EvidenceBase, row: Mapping[str, Any]) -> dict[str, Hashable] |
 def _fit(db: EvidenceBase, row: Mapping[str, Any]) -> Run:
     """Fit a planned analysis, with the frames of what is attributed."""
     options = planned_options(row)
-    if row["kind"] == "network" and row["engine"] == _CHAINS:
-        known = engine_parameters(_INSTEAD)
-        theirs = engine_parameters(_CHAINS) - known
+    if _samples(row):
+        theirs = engine_parameters(row["engine"]) - engine_parameters(_INSTEAD)
         options = {name: value for name, value in options.items() if name not in theirs}
         options |= {"engine": _INSTEAD, "model": "random"}
     fit, asked = fitted(db, row["kind"], options)
@@ -435,15 +440,12 @@ def _of_conclusion(refits: Refits, row: Mapping[str, Any], said: Said) -> Iterat
         }
         return
     sets = least(made for made, state in states.items() if state == row["after"])
-    note = (
-        None
-        if refits.subsets(analysis)
-        else f"{len(places)} groups of changes: single ones and pairs were tried."
-    )
+    several = f"{len(places)} groups of changes: {len(states)} sets of them were tried."
+    tried = None if refits.subsets(analysis) is not None else several
     for number, made in enumerate(sets, 1):
         for position, place in enumerate(sorted(made), 1):
             part = _of_group(refits.between.groups[place], None, "alone" if len(made) == 1 else "together")
-            yield about | {"set_number": number, "position": position, "note": note} | part
+            yield about | {"set_number": number, "position": position, "note": tried} | part
 
 
 def _tried(refits: Refits, analysis: str) -> Iterable[Applied]:

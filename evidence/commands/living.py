@@ -31,11 +31,18 @@ from evidence.commands.progress import status
 )
 @output_option("Write NEW's evidence base with its results and the tables change_* here.")
 @click.option(
+    "--because/--no-because",
+    "why",
+    default=True,
+    show_default=True,
+    help="Attribute what moved to the rows that changed, by exact refits.",
+)
+@click.option(
     "--fail-on",
     type=click.Choice(("conclusions",)),
     help="Exit with 1 if a conclusion moved: for a workflow that guards a review.",
 )
-def diff(old: str, new: str, form: str, output: Path | None, fail_on: str | None) -> None:
+def diff(old: str, new: str, form: str, output: Path | None, why: bool, fail_on: str | None) -> None:
     """Say what changed between two states: conclusions, numbers, and the cells behind them.
 
     OLD and NEW are files, review folders, names of bundled reviews, or REVIEW@REVISION: a folder as it was in
@@ -47,7 +54,7 @@ def diff(old: str, new: str, form: str, output: Path | None, fail_on: str | None
     from analysis.changed.written import document, markdown, text
 
     complete = output is not None
-    with status() as say, comparing(old, new, complete=complete, progress=say) as comparison:
+    with status() as say, comparing(old, new, complete=complete, why=why, progress=say) as comparison:
         if form == "json":
             said = json.dumps(document(comparison), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
         else:
