@@ -25,8 +25,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -35,6 +37,7 @@ from analysis.plan import carry_out
 from analysis.prepared import PARTS, Prepared, PreparedNetwork, PreparedPairwise, ids_of, prepare_planned
 from evidence import results
 from evidence.errors import EvidenceError
+from evidence.opening import open as open_base
 from evidence.results import Run
 from evidence.system.frames import cells, records
 from evidence.system.progress import heard
@@ -44,13 +47,13 @@ if TYPE_CHECKING:
 
     from evidence.query import EvidenceBase
 
-__all__ = ["AS_BEFORE", "Updated", "taken_over", "updated"]
+__all__ = ["AS_BEFORE", "Previous", "Updated", "opened", "taken_over", "updated"]
 
 Progress = Callable[[str], None]
 
 AS_BEFORE = "as before"
 """Why a run is taken: everything that its rows follow from is as it was."""
-_NONE = ("there is no earlier file", "the earlier file has no run of it", "the earlier file cannot be read")
+_NONE = ("there is no earlier file", "there is no earlier run of it", "the earlier file cannot be read")
 """Why there is no earlier run."""
 
 _PLACES = ("measurement_ids", "reported_contrast_id")
@@ -162,6 +165,65 @@ def _under(say: Progress, head: str, step: str) -> None:
     say(f"{head}: {step}")
 
 
+@dataclass(frozen=True)
+class Previous:
+    """An earlier file, open.
+
+    Attributes
+    ----------
+    db : EvidenceBase or None
+        None where there is no such file, or it cannot be read.
+    n_runs : int
+        Runs of planned analyses that it holds.
+    by_hand : int
+        Runs of no plan.
+    why_not : str or None
+        Why it cannot be read.
+    """
+
+    db: EvidenceBase | None = None
+    n_runs: int = 0
+    by_hand: int = 0
+    why_not: str | None = None
+
+    def lines(self, found: Updated, word: str = "re-run") -> list[str]:
+        """Say what became of every analysis, where there was anything to take."""
+        if self.why_not is not None:
+            return [f"Nothing is taken from an earlier file: {self.why_not}"]
+        return list(found.lines(word)) if self.n_runs else []
+
+
+@contextmanager
+def opened(file: str | Path | None) -> Iterator[Previous]:
+    """Open an earlier file to take results from; whatever is wrong with it, there is then nothing to take.
+
+    Parameters
+    ----------
+    file : path or None
+        A file, or the folder of an earlier report, which holds one; it need not be there.
+
+    Yields
+    ------
+    Previous
+    """
+    with ExitStack() as stack:
+        yield _opened(None if file is None else Path(file), stack)
+
+
+def _opened(file: Path | None, stack: ExitStack) -> Previous:
+    if file is not None and file.is_dir():
+        inside = sorted(file.glob("*.duckdb"))
+        file = inside[0] if len(inside) == 1 else None
+    if file is None or not file.is_file():
+        return Previous()
+    try:
+        db = stack.enter_context(open_base(file))
+        named = [row["analysis"] is not None for row in results.listing(db)]
+    except (EvidenceError, duckdb.Error, OSError) as error:
+        return Previous(why_not=str(error))
+    return Previous(db, sum(named), len(named) - sum(named))
+
+
 class _Earlier:
     """The runs of an earlier file."""
 
@@ -214,7 +276,9 @@ class _Earlier:
         if "rows" in parts:
             run = self._read(row)
             said.append(_rows_changed(None if run is None else run.frames["contrasts"], prepared.contrasts()))
-        words = [PARTS[part] for part in parts if part != "rows"]
+        # What follows from other rows goes without saying.
+        silent = ("rows", "variables", "treatments", "notes") if said else ()
+        words = [PARTS[part] for part in parts if part not in silent]
         if words:
             said.append(f"{'; '.join(words)} changed")
         return "; ".join(said)

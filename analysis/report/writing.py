@@ -31,7 +31,10 @@ def write(
     strict: bool = False,
     language: str | None = None,
     as_of: str | None = None,
+    previous: str | Path | None = None,
+    fresh: bool = False,
     explorer: str = "",
+    told: Callable[[list[str]], None] | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Build a review, carry out its plan, and write the report.
@@ -50,8 +53,16 @@ def write(
         English, without it. Words of the review, notes of analyses and reasons of exclusions stay.
     as_of : str, optional
         A year, month or day: report the review as it could have been then. Of a folder or a bundled review.
+    previous : path, optional
+        File, or folder of an earlier report, from which results are taken that still hold
+        (`analysis.living.update`). Without it those of the ``.duckdb`` file given, or of the report that is
+        replaced.
+    fresh : bool
+        Take none.
     explorer : str
         Page beside the report on which its data can be asked, to be linked.
+    told : callable, optional
+        Called with a line for each analysis, where results could be taken: whether and why it was run.
     progress : callable, optional
         Called with a few words before each step.
 
@@ -75,10 +86,8 @@ def write(
     >>> report.write("smoking", "smoking-report").name
     'index.html'
     """
-    from analysis import plan
     from analysis.language.catalog import speaking
     from analysis.report.material import Material
-    from evidence import results
     from evidence.facts.languages import DEFAULT
     from evidence.opening import open as open_evidence
     from evidence.system.files import directory as directory_of
@@ -88,12 +97,9 @@ def write(
         folder = Path(directory)
     with directory_of(folder, inputs=[Path(review)]) as staged:
         database = _database(review, staged, as_of, say)
-        with open_evidence(database) as db:
-            runs, refused = plan.try_plan(db, progress=progress)
-        if refused and strict:
-            raise EvidenceError("\n".join(f"{name}: {error}" for name, error in refused.items()))
-        say("keeping the results")
-        results.save(database, runs)
+        refused = _analysed(
+            database, None if fresh else _earlier(review, previous, folder), strict, told, say
+        )
         with open_evidence(database) as db:
             said = {name: str(error) for name, error in refused.items()}
             material = Material(db, said)
@@ -109,6 +115,36 @@ def write(
             [Problem(row["text"], f"found {row['found']}, expected {row['expected']}") for row in failed],
         )
     return page
+
+
+def _earlier(review: str | Path, previous: str | Path | None, folder: Path) -> Path:
+    """Find what results are taken from: what was named, a file that is reported, or the report there is."""
+    given = Path(review)
+    return Path(previous or (given if given.suffix == ".duckdb" and given.is_file() else folder))
+
+
+def _analysed(
+    database: Path,
+    earlier: Path | None,
+    strict: bool,
+    told: Callable[[list[str]], None] | None,
+    say: Progress,
+) -> dict[str, EvidenceError]:
+    """Carry out what changed, and keep all; why analyses are refused."""
+    from analysis.living.update import opened, updated
+    from evidence import results
+    from evidence.opening import open as open_evidence
+
+    with opened(earlier) as old:
+        with open_evidence(database) as db:
+            found = updated(db, old.db, say)
+        if told is not None and (lines := old.lines(found)):
+            told(lines)
+    if found.refused and strict:
+        raise EvidenceError("\n".join(f"{name}: {error}" for name, error in found.refused.items()))
+    say("keeping the results")
+    results.save(database, found.runs)
+    return found.refused
 
 
 def _database(review: str | Path, folder: Path, as_of: str | None, say: Progress) -> Path:

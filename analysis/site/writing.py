@@ -29,6 +29,9 @@ def write(
     directory: str | Path,
     *,
     wasm: str | Path | None = None,
+    previous: str | Path | None = None,
+    fresh: bool = False,
+    told: Callable[[list[str]], None] | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Write the report of a review, and beside it a page on which readers ask its data.
@@ -44,6 +47,8 @@ def write(
         Folder of the site; made where it is missing. Files of an earlier site or report in it are replaced.
     wasm : str or Path, optional
         Folder with DuckDB for browsers, from ``python wasm/make.py DIR``; without it the installed one.
+    previous, fresh, told
+        As in `analysis.report.write`.
     progress : callable, optional
         Called with a few words before each step.
 
@@ -68,7 +73,17 @@ def write(
     engine = browser_engine.find(None if wasm is None else Path(wasm))
     folder = Path(directory)
     with directory_of(folder, inputs=[Path(review)]) as staged:
-        page = report.write(review, staged, explorer="explorer.html", progress=progress)
+        if previous is None and Path(review).suffix != ".duckdb":
+            previous = folder  # The report is written beside it first.
+        page = report.write(
+            review,
+            staged,
+            previous=previous,
+            fresh=fresh,
+            explorer="explorer.html",
+            told=told,
+            progress=progress,
+        )
         [database] = staged.glob("*.duckdb")
         _add(staged, database, engine, say)
     return folder / page.name

@@ -19,6 +19,8 @@ from evidence.commands.options import (
     announce_as_of,
     example,
     options_of_analysis,
+    previous_of,
+    taking_over,
 )
 from evidence.commands.progress import status
 from evidence.errors import CallError
@@ -148,29 +150,36 @@ def nma(
     )
 )
 @FILE
-def analyse(file: str) -> None:
+@taking_over
+def analyse(file: str, previous: Path | None, fresh: bool) -> None:
     """Run the review's plan and keep every result row in the file.
 
-    The rows go in through a copy and one atomic rename. An analysis that cannot be carried out is named with
-    its reason, and the exit code is 1; the others are kept.
+    What did not change since the file was analysed is taken from it, to the last bit what running it again
+    would give; standard error says which analyses that are and why the others are run. The rows go in through
+    a copy and one atomic rename. An analysis that cannot be carried out is named with its reason, and the
+    exit code is 1; the others are kept.
     """
-    from analysis.plan import try_plan
+    from analysis.living.update import opened, updated
     from evidence.opening import open as open_base
     from evidence.opening import own_file
     from evidence.results import TABLES, save
 
     path = own_file(file)
-    with status() as say:
+    earlier = previous_of(previous, fresh, path)
+    with status() as say, opened(earlier) as old:
         with open_base(path) as db:
-            runs, refused = try_plan(db, progress=say)
-        say("keeping the results")
-        save(path, runs)
-    for run in runs:
+            found = updated(db, old.db, say)
+        if found.rerun or earlier != path:
+            say("keeping the results")
+            save(path, found.runs)
+    for line in old.lines(found):
+        click.echo(line, err=True)
+    for run in found.runs:
         rows = sum(len(frame) for name, frame in run.frames.items() if name in TABLES)
         click.echo(f"{run.analysis}: {run.kind}, {run.n_studies} studies, {rows} rows, run {run.run_id}")
-    for name, error in refused.items():
+    for name, error in found.refused.items():
         click.echo(f"{name} is not carried out: {error}", err=True)
-    if refused:
+    if found.refused:
         sys.exit(1)
 
 

@@ -63,6 +63,32 @@ def announce_as_of(db: EvidenceBase) -> None:
         click.echo(said, err=True)
 
 
+def taking_over(function: F) -> F:
+    """Give a command the options that say where results are taken from that still hold."""
+    function = click.option("--fresh", is_flag=True, help="Take no result from an earlier file.")(function)
+    return click.option(
+        "--previous",
+        metavar="FILE",
+        type=click.Path(path_type=Path, exists=True),
+        help="Take results that still hold from this file. Default: from what is there already.",
+    )(function)
+
+
+def previous_of(previous: Path | None, fresh: bool, default: Path | None) -> Path | None:
+    """Find the earlier file: the one named, the one that is there, or none.
+
+    Raises
+    ------
+    CallError
+        If one is named, and none is to be taken from.
+    """
+    if previous is not None and fresh:
+        from evidence.errors import CallError
+
+        raise CallError("--fresh takes nothing from an earlier file: leave it out, or --previous.")
+    return None if fresh else previous or default
+
+
 _TYPES: dict[type, Any] = {str: click.STRING, float: click.FLOAT, int: click.IntRange(min=0)}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from evidence.commands.options import AS_OF, FILE, WHERE, Choices, example
+from evidence.commands.options import AS_OF, FILE, WHERE, Choices, example, previous_of, taking_over
 from evidence.commands.progress import status
 from evidence.errors import CallError
 from evidence.exporters import WRITERS
@@ -42,6 +42,7 @@ INTO = click.option(
     metavar="OLD",
     help="Open with what changed since this state: a file, folder, bundled name, or REVIEW@REVISION.",
 )
+@taking_over
 def report(
     review: str,
     directory: Path,
@@ -49,9 +50,12 @@ def report(
     strict: bool,
     language: str | None,
     since: str | None,
+    previous: Path | None,
+    fresh: bool,
 ) -> None:
     """Build a review, carry out its plan, and write the report with all tables and figures.
 
+    Analyses that did not change are taken from the report that is replaced; standard error says which.
     Sentences in claims.csv are printed as claims that hold only if their queries say so.
     """
     from analysis.changed.kept import since_kept
@@ -62,8 +66,24 @@ def report(
             "--since and --as-of are one too many: build the review as of then, and report that file."
         )
     with status() as say, since_kept(since, review, progress=say) as source:
-        path = write(source, directory, as_of=as_of, strict=strict, language=language, progress=say)
+        path = write(
+            source,
+            directory,
+            as_of=as_of,
+            strict=strict,
+            language=language,
+            previous=previous_of(previous, fresh, None),
+            fresh=fresh,
+            told=_tell,
+            progress=say,
+        )
     click.echo(str(path))
+
+
+def _tell(lines: list[str]) -> None:
+    """Say what became of every analysis."""
+    for line in lines:
+        click.echo(line, err=True)
 
 
 @click.command(epilog=example("evidence site diabetes -o diabetes-site"))
@@ -83,7 +103,16 @@ def report(
     metavar="N",
     help="Port for --open. Default: any free one.",
 )
-def site(review: str, directory: Path, wasm: Path | None, opens: bool, port: int) -> None:
+@taking_over
+def site(
+    review: str,
+    directory: Path,
+    wasm: Path | None,
+    opens: bool,
+    port: int,
+    previous: Path | None,
+    fresh: bool,
+) -> None:
     """Write the report, and beside it a page on which readers ask its data.
 
     The explorer runs SQL in the reader's browser, leaves studies out and changes priors. It needs no server
@@ -92,7 +121,15 @@ def site(review: str, directory: Path, wasm: Path | None, opens: bool, port: int
     from analysis import site as sites
 
     with status() as say:
-        path = sites.write(review, directory, wasm=wasm, progress=say)
+        path = sites.write(
+            review,
+            directory,
+            wasm=wasm,
+            previous=previous_of(previous, fresh, None),
+            fresh=fresh,
+            told=_tell,
+            progress=say,
+        )
     click.echo(str(path))
     if sites.find(wasm) is None:
         click.echo(sites.REMEDY, err=True)

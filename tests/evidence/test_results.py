@@ -240,7 +240,7 @@ CHANGES = {
 def test_a_build_says_which_results_go_with_the_data(pooled):
     result = CliRunner().invoke(cli, ["build", "diabetes", "-o", str(pooled)])
     assert result.exit_code == 0
-    assert "held 1 run of analyses, which are gone with its data: evidence analyse" in result.output
+    assert "1 run of no plan: not taken over" in result.stderr
 
 
 @pytest.mark.slow

@@ -5,16 +5,27 @@ from __future__ import annotations
 import math
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from evidence.commands.options import AS_OF, FILE, announce, announce_as_of, example, output_option
+from evidence.commands.options import (
+    AS_OF,
+    FILE,
+    announce,
+    announce_as_of,
+    example,
+    output_option,
+    previous_of,
+    taking_over,
+)
 from evidence.commands.progress import status
 
 if TYPE_CHECKING:
+    from analysis.living.update import Previous
     from evidence.checking.mending import Effect
     from evidence.query import EvidenceBase
 
@@ -141,32 +152,36 @@ def _describe(folder: Path, name: str | None = None) -> list[Path]:
 @click.argument("review", metavar="REVIEW")
 @output_option("The file to write. Default: NAME.duckdb in the current folder.")
 @AS_OF
-def build(review: str, output: Path | None, as_of: str | None) -> None:
+@taking_over
+def build(review: str, output: Path | None, as_of: str | None, previous: Path | None, fresh: bool) -> None:
     """Compile a review folder into one DuckDB file.
 
     Every error of the folder is listed, with file, line and what would be right; nothing is written then,
-    and an older file stays as it was.
+    and an older file stays as it was. Results of an older file that still hold are taken over; standard error
+    says why others do not.
     """
     from evidence.build import build as compile_review
     from evidence.opening import open as open_base
+    from evidence.review import find
 
-    with status() as say:
-        gone = _kept_results(output) if output is not None else 0
+    there = output or Path(f"{find(review).resolve().name}.duckdb")
+    with status() as say, _earlier(previous_of(previous, fresh, there)) as old:
         path = compile_review(review, output, as_of=as_of, progress=say)
+        lines, missing = _take_over(path, old, say) if old is not None else ([], 0)
         say("counting what is in it")
         with open_base(path) as db:
             announce_as_of(db)
             counts = _what_is_in(db)
             warnings, unused, unneeded = _what_is_amiss(db)
+    for line in lines:
+        click.echo(line, err=True)
     words = [_counted(n, what) for what, n in counts.items()] or ["nothing but its protocol"]
     click.echo(f"{path}: {', '.join(words)}.")
     if warnings:
         click.echo(f"{_counted(warnings, 'warning')}: evidence check {path}")
-    if gone:
-        click.echo(
-            f"The file that was there held {_counted(gone, 'run')} of analyses, which are gone with its "
-            f"data: evidence analyse {path}"
-        )
+    if missing:
+        analyses = "1 analysis" if missing == 1 else f"{missing} analyses"
+        click.echo(f"{analyses} of the plan to be run: evidence analyse {path}")
     if unused:
         click.echo(f"{_counted(unused, 'row')} cannot be used: evidence sql {path} 'from left_out'")
     if unneeded:
@@ -200,18 +215,35 @@ _FOUND = {"record": "record", "screening": "screening decision", "flow": "count 
 """Tables, and the word for one of their rows: a review may begin with its records, or its flow diagram."""
 
 
-def _kept_results(path: Path) -> int:
-    """Count the runs of analyses in a file that is about to be built anew; none if it cannot be read."""
-    from evidence.errors import EvidenceError
-    from evidence.opening import open as open_base
+@contextmanager
+def _earlier(file: Path | None) -> Iterator[Previous | None]:
+    """Open the file that results are taken from; None where there is none: to read takes long to load."""
+    if file is None or not file.exists():
+        yield None
+        return
+    from analysis.living.update import opened
 
-    if not path.is_file():
-        return 0
-    try:
+    with opened(file) as old:
+        yield old
+
+
+def _take_over(path: Path, old: Previous, say: Callable[[str], None]) -> tuple[list[str], int]:
+    """Keep the results that still hold: what is said of each analysis, and how many are to be run."""
+    from analysis.living.update import Updated, taken_over
+    from evidence.opening import open as open_base
+    from evidence.results import save
+
+    found = Updated()
+    if old.n_runs:
+        say("looking which results still hold")
         with open_base(path) as db:
-            return db.value("select count(*) from result_run")
-    except EvidenceError:
-        return 0
+            found = taken_over(db, old.db)
+    if found.runs:
+        say("keeping the results")
+        save(path, found.runs)
+    refused = [f"{name} cannot be carried out: {error}" for name, error in found.refused.items()]
+    gone = [f"{_counted(old.by_hand, 'run')} of no plan: not taken over"] if old.by_hand else []
+    return [*old.lines(found, "to be run again"), *refused, *gone], len(found.rerun)
 
 
 @click.command(epilog=example("evidence check diabetes", "evidence check my-review --mend 5"))
