@@ -62,6 +62,7 @@ PARTS = {
     "outcome": "unit, direction or smallest important difference of the outcome",
     "treatments": "role, order or class of the treatments",
     "review": "the review, of which every defensible analysis reads more",
+    "treatments": "role, order or names of the treatments",
     "notes": "what is said of the data",
     "options": "options",
     "software": "versions of the software",
@@ -72,6 +73,7 @@ PARTS = {
 _NOT_ROWS = {
     "variables": "variables", "covariates": "variables", "unit": "outcome", "scale": "outcome",
     "lower_is_better": "outcome", "smallest_important_difference": "outcome", "notes": "notes",
+    "labels": "treatments",
 }  # fmt: skip
 """Fields of what is read that are a part of their own; every other is of the rows."""
 
@@ -134,6 +136,15 @@ class Prepared:
         grouped: dict[str, list[Any]] = {"rows": [], "variables": [], "outcome": [], "notes": []}
         for one in fields(data):
             grouped[_NOT_ROWS.get(one.name, "rows")].append([one.name, getattr(data, one.name)])
+        grouped: dict[str, list[Any]] = {
+            "rows": [],
+            "variables": [],
+            "outcome": [],
+            "treatments": [self.roles],
+            "notes": [],
+        }
+        for field in fields(data):
+            grouped[_NOT_ROWS.get(field.name, "rows")].append([field.name, getattr(data, field.name)])
         places = _places(self.reported.values())
         grouped["rows"].append([[name, places[number]] for name, number in self.reported.items()])
         parts = {name: fingerprint(values) for name, values in grouped.items()}
@@ -350,7 +361,9 @@ def _network(
     reported = _reported(db, cast("pd.DataFrame", net.contrasts))
     if not whole:
         studies = [study for study, _ in net.studies]
-        net = replace(net, labels={}, exclusions=None, review=_needed(net.review, studies))
+        # A decision may call a treatment by its printed name.
+        labels = {} if asked["decision"] is None else net.labels
+        net = replace(net, labels=labels, exclusions=None, review=_needed(net.review, studies))
     return PreparedNetwork(
         asked=asked,
         reported=reported,

@@ -287,6 +287,21 @@ def test_the_key_holds_every_option_of_both_kinds(before):
                 assert again.key["options"] != first, name
 
 
+def test_what_is_taken_away_before_computing_changes_no_row(before):
+    """Printed names, other studies and what did not enter: with them every row is the same."""
+    with evidence.open(before) as db:
+        for row in db.rows("select * from plan"):
+            options = prepared.planned_options(row)
+            del options["analysis"]
+            few, whole = (
+                prepared.prepare(db, row["kind"], options, whole=w, planned=True) for w in (False, True)
+            )
+            assert plan.carry_out(few).rows_hash == plan.carry_out(whole).rows_hash
+        asked = {"outcome": "hba1c", "measure": "MD", "decision": "Metformin"}
+        net = prepared.prepare(db, "network", asked).network
+        assert net.labels["metf"] == "metformin"  # by which a decision may call it
+
+
 def test_what_has_no_fingerprint_is_refused():
     with pytest.raises(TypeError, match="no fingerprint of object"):
         fingerprint({"a": [object()]})
