@@ -85,6 +85,11 @@ class Updated:
     refused: dict[str, EvidenceError] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
 
+    @property
+    def unkept(self) -> bool:
+        """Whether a file that results were taken from lacks any of them under its name."""
+        return bool(self.rerun) or any(why != AS_BEFORE for why in self.taken.values())
+
     def lines(self, word: str = "re-run") -> Iterator[str]:
         """Say of every analysis, a line each, whether and why it was carried out.
 

@@ -169,7 +169,7 @@ def analyse(file: str, previous: Path | None, fresh: bool) -> None:
     with status() as say, opened(earlier) as old:
         with open_base(path) as db:
             found = updated(db, old.db, say)
-        if found.rerun or earlier != path:
+        if found.unkept or earlier != path:
             say("keeping the results")
             save(path, found.runs)
     for line in old.lines(found):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,22 @@ def test_fresh_and_previous_say_where_results_come_from(folder, tmp_path, carrie
     assert (
         "leave it out, or --previous" in run("analyse", file, "--fresh", "--previous", other, code=2).stderr
     )
+
+
+def test_a_run_by_hand_that_a_plan_asks_for_becomes_the_plans(folder, tmp_path, carried_out):
+    file = tmp_path / "review.duckdb"
+    run("build", folder, "-o", file)
+    with evidence.open(file) as db:
+        first = update.updated(db, None).runs[1]
+    results.save(file, [replace(first, analysis=None)])
+    carried_out.clear()
+    assert run("analyse", file).stderr == ""  # There was no run of a plan.
+    assert carried_out == ["off-time-network"]
+    with evidence.open(file) as db:
+        assert [row["analysis"] for row in results.listing(db)] == [
+            "off-time-network",
+            "off-time-pramipexole",
+        ]
 
 
 def test_a_file_cut_short_is_said_and_built_over(folder, tmp_path):
