@@ -4,6 +4,7 @@ import csv
 import math
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ import pytest
 
 import evidence
 from evidence.folder.simulate import simulate, synthetic_shape
-from evidence.review import MEMORY_A_BYTE
+from evidence.review import MEMORY_A_BYTE, find
 
 # Seconds of CPU: they do not depend on what else the machine does.
 pytestmark = pytest.mark.benchmark(timer=time.process_time)
@@ -188,3 +189,45 @@ def test_work_over_reviews_of_all_sizes(benchmark, tmp_path):
             grown = math.log(costs[-1][0] / costs[-2][0]) / math.log(SIZES[-1] / SIZES[-2])
             exponent = f"{grown:9.2f}"
         print(f"{name:12}{cells}{exponent}")
+
+
+def wall(*arguments: object) -> float:
+    """Seconds on the clock of one command, its start among them."""
+    begin = time.perf_counter()
+    command = [sys.executable, "-m", "evidence.cli", *map(str, arguments)]
+    subprocess.run(command, check=True, capture_output=True)
+    return time.perf_counter() - begin
+
+
+@pytest.mark.slow
+def test_one_cell_of_tnf_alpha_beside_all_anew(benchmark, tmp_path: Path) -> None:
+    """All four networks of alf-simulated draw chains; what is mended enters one of them."""
+    folder, file, anew = tmp_path / "alf", tmp_path / "alf.duckdb", tmp_path / "anew.duckdb"
+    shutil.copytree(find("alf-simulated"), folder)
+    full = wall("build", folder, "-o", file) + wall("analyse", file)
+    with evidence.open(file) as db:
+        ids = db.value(
+            "select measurement_ids from result_contrast inner join result_run using (run_id) "
+            "where analysis = 'tnf_alpha-pairwise' order by contrast_id"
+        )
+    path = folder / "measurements.csv"
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    row = rows[int(ids.split(",")[0]) - 1]
+    row["mean"] = f"{float(row['mean']) * 1.1:.1f}"
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+    def update() -> float:
+        return wall("build", folder, "-o", file) + wall("analyse", file)
+
+    took = benchmark.pedantic(update, rounds=1)
+    benchmark.extra_info |= {
+        "full": full,
+        "updated": took,
+        "share": took / full,
+        "nothing changed": wall("build", folder, "-o", file) + wall("analyse", file),
+        "anew": wall("build", folder, "-o", anew) + wall("analyse", anew, "--fresh"),
+    }
