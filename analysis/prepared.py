@@ -60,7 +60,6 @@ PARTS = {
     "rows": "what enters",
     "variables": "variables of what enters",
     "outcome": "unit, direction or smallest important difference of the outcome",
-    "treatments": "role, order or class of the treatments",
     "review": "the review, of which every defensible analysis reads more",
     "treatments": "role, order or names of the treatments",
     "notes": "what is said of the data",
@@ -133,9 +132,6 @@ class Prepared:
         return str(self.about["content_hash"] or uuid4())
 
     def _key(self, data: Any, options: Any, chains: bool) -> dict[str, str]:
-        grouped: dict[str, list[Any]] = {"rows": [], "variables": [], "outcome": [], "notes": []}
-        for one in fields(data):
-            grouped[_NOT_ROWS.get(one.name, "rows")].append([one.name, getattr(data, one.name)])
         grouped: dict[str, list[Any]] = {
             "rows": [],
             "variables": [],
@@ -143,13 +139,12 @@ class Prepared:
             "treatments": [self.roles],
             "notes": [],
         }
-        for field in fields(data):
-            grouped[_NOT_ROWS.get(field.name, "rows")].append([field.name, getattr(data, field.name)])
+        for one in fields(data):
+            grouped[_NOT_ROWS.get(one.name, "rows")].append([one.name, getattr(data, one.name)])
         places = _places(self.reported.values())
         grouped["rows"].append([[name, places[number]] for name, number in self.reported.items()])
         parts = {name: fingerprint(values) for name, values in grouped.items()}
         return parts | {
-            "treatments": fingerprint(self.roles),
             "review": fingerprint(None if self.every is None else self._review),
             "options": fingerprint(self.asked, options, self.timepoint),
             "software": fingerprint(_software(chains)),
