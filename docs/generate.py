@@ -38,6 +38,7 @@ PLACES = {
         "evidence.checking.suspicions",
         "evidence.living.state",
         "evidence.living.difference",
+        "evidence.living.mixed",
     ),
     "Analyses": (
         "analysis.pairwise",
