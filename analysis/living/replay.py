@@ -9,7 +9,7 @@ year.
 >>> from analysis.living.replay import replay
 >>> found = replay("smoking")
 >>> found.states[found.states["analysis"] == "cessation-individual"]["n_studies"].tolist()[-3:]
-[11, 13, 15]
+[14, 14, 15]
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from analysis.living import claims_then
 from analysis.living.parts import Readable, read_once
 from analysis.living.statements import Statement, statements
 from analysis.living.turning import timeline, turned
+from evidence import facts
 from evidence.errors import CallError, EvidenceError, RefusedError
 from evidence.folder.as_of import BASES, UNDATED, Days, days_of, undated
 from evidence.folder.options import ALL_OUTCOMES
@@ -268,7 +269,7 @@ def _with_engine(row: dict[str, Any], engine: str | None) -> tuple[dict[str, Any
     return row | {"engine": "exact"}, f"the exact engine stands in for {row['engine']}"
 
 
-_QUICK = ("exact", "frequentist")
+_QUICK = facts.engines_of_normal()
 
 
 def _over_time(analysis: _Analysis, days: Days, say: Progress) -> Iterator[_State]:

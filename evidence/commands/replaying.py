@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from evidence import facts
 from evidence.commands.options import example, output_option
 from evidence.commands.progress import status
 
@@ -43,7 +44,7 @@ _TABLES = ("states", "estimates", "heterogeneity", "ranking", "timeline", "state
 )
 @click.option(
     "--engine",
-    type=click.Choice(("exact", "frequentist")),
+    type=click.Choice(facts.engines_of_normal()),
     help="Engine of every network. Default: the plan's; the exact one in place of mcmc and counts.",
 )
 @click.option(

@@ -415,6 +415,11 @@ def offering(name: str) -> tuple[str, ...]:
     return tuple(row.code for row in engines() if name in row.offers) or tuple(row.code for row in engines())
 
 
+def engines_of_normal() -> tuple[str, ...]:
+    """List the engines of normal likelihoods alone: they compute, and draw and approximate nothing."""
+    return tuple(row.code for row in engines() if row.likelihood == ("normal",))
+
+
 def default_engine() -> str:
     """Engine of an analysis that names none."""
     return next(row.code for row in engines() if row.is_default)
