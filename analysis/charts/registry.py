@@ -78,9 +78,9 @@ CHARTS: dict[str, Entry] = {
             "summary_forest",
             "summaries",
             "The main effects at a glance: an answer's picture",
-            "result_estimate",
-            "network",
-            ("network",),
+            "result_estimate, result_contrast",
+            "summary",
+            ("pairwise", "network"),
         ),
         Entry(
             "leave_one_out",

@@ -58,6 +58,8 @@ class Table:
         How to read it; stands beneath.
     data : tuple of dict
         The same content as numbers, for CSV and the workbook; the written cells where there is none.
+    part : int
+        Which part of a table of several it is, from 2 on; 0 for the first part and for a whole table.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Table:
     rows: tuple[dict[str, Any], ...]
     note: str = ""
     data: tuple[dict[str, Any], ...] = field(default=())
+    part: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", slug(self.name))
@@ -202,6 +205,7 @@ def characteristics(
             tuple(rows),
             note=note if place == len(parts) - 1 else "",
             data=data if place == 0 else (),
+            part=place + 1 if place else 0,
         )
         for place, part in enumerate(parts)
     ]

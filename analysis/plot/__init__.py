@@ -28,7 +28,6 @@ from analysis.plot.network import (
     network_forest,
     node_split,
     planned_order,
-    summary_forest,
 )
 from analysis.plot.over_time import replay_ranks, replay_timeline
 from analysis.plot.pairwise import (
@@ -49,6 +48,7 @@ from analysis.plot.ranking import (
     ranks_across,
 )
 from analysis.plot.subject import NothingToDrawError, Subject
+from analysis.plot.summary import summary_forest, summary_of_analyses, summary_of_printed
 from analysis.plot.thresholds import threshold_forest, threshold_region, threshold_rows
 from analysis.plot.whole import (
     Whole,
@@ -106,6 +106,8 @@ __all__ = [
     "spelled",
     "spelled_levels",
     "summary_forest",
+    "summary_of_analyses",
+    "summary_of_printed",
     "threshold_forest",
     "threshold_region",
     "threshold_rows",

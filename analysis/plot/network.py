@@ -86,22 +86,6 @@ def network_forest(subject: Subject) -> Any:
     )
 
 
-def summary_forest(subject: Subject) -> Any:
-    """Draw every treatment against the reference, names and numbers alone."""
-    rows = subject.addressed(against(subject.run, subject.model))
-    if not rows:
-        raise NothingToDrawError("No effect against the reference could be estimated.")
-    effect = subject.effect
-    reference = effect.label(subject.run.reference)
-    title = tr("{outcome}: every treatment versus {reference}", outcome=effect.outcome, reference=reference)
-    return charts.summary_forest(
-        _frame([row | {"label": effect.label(row["treatment"])} for row in rows]),
-        effect=effect,
-        sides=(tr("treatment"), reference),
-        title=title,
-    )
-
-
 def league(subject: Subject) -> Any:
     """Draw every pair of treatments, the best treatment first."""
     network, direct = league_rows(subject)

@@ -113,7 +113,7 @@ def funnel(subject: Subject) -> Any:
     studies = study_rows(subject)
     if len(studies) < 3:
         raise NothingToDrawError(f"A funnel plot takes three effects or more; here are {len(studies)}.")
-    main = _whole(subject)
+    main = whole_effect(subject)
     return charts.funnel(
         pd.DataFrame(studies),
         effect=subject.effect,
@@ -127,9 +127,9 @@ def leave_one_out(subject: Subject) -> Any:
     rows = subject.rows("leave_one_out")
     if len(rows) < 2:
         raise NothingToDrawError("Nothing is left where one of two studies is left out: it takes three.")
-    main = _whole(subject)
+    main = whole_effect(subject)
     return charts.leave_one_out(
-        _frame(subject.studied(records(subject.in_order(rows)))),
+        as_frame(subject.studied(records(subject.in_order(rows)))),
         effect=subject.effect,
         treatment=str(subject.run.treatment),
         versus=str(subject.run.versus),
@@ -224,7 +224,7 @@ def baujat(subject: Subject) -> Any:
     if not found:
         raise NothingToDrawError(refused or "The run keeps no rows of a Baujat plot.")
     return charts.baujat(
-        _frame(list(found.values())), title=tr("{comparison}, Baujat plot", comparison=heading(subject))
+        as_frame(list(found.values())), title=tr("{comparison}, Baujat plot", comparison=heading(subject))
     )
 
 
@@ -247,13 +247,14 @@ def heading(subject: Subject) -> str:
     return headline(subject.run, subject.effect)
 
 
-def _whole(subject: Subject) -> dict[str, Any] | None:
+def whole_effect(subject: Subject) -> dict[str, Any] | None:
     """Pooled effect of all studies under the main model."""
     rows = (row for row in estimate_rows(subject.run) if row["model"] == subject.model)
     return next((row for row in rows if missing(row.get("level"))), None)
 
 
-def _frame(rows: Rows) -> pd.DataFrame:
+def as_frame(rows: Rows) -> pd.DataFrame:
+    """Put rows into a frame."""
     import pandas as pd
 
     return pd.DataFrame(rows)

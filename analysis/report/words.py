@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.charts.base.effect import Effect, form_of, normal_interval
+from analysis.charts.base.effect import Effect, form_of
 from analysis.charts.base.intervals import turned
 from analysis.charts.base.theme import count, missing, number, p_value, percent, positive, printed, records
 from analysis.language.catalog import interval, marked, tr, trn
@@ -51,12 +51,6 @@ def whole_effect(run: Run) -> dict[str, Any] | None:
     """Pooled effect of a pairwise run over all studies, under random effects where they were estimated."""
     whole = _whole(run)
     return whole.get("random") or whole.get("common")
-
-
-def study_interval(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Interval of a contrast that entered a run, as its forest plot draws it."""
-    lower, upper = normal_interval(row["estimate"], row["std_error"])
-    return {"ci_lower": lower, "ci_upper": upper}
 
 
 def answer(material: Material, run: Run, links: Links) -> str:

@@ -22,7 +22,7 @@ from analysis.charts.base.theme import (
     records,
     wrap,
 )
-from analysis.language.catalog import tr
+from analysis.language.catalog import percent_sign, tr
 from evidence import facts
 
 if TYPE_CHECKING:
@@ -32,6 +32,11 @@ _WIDTH, _HEIGHT = 132, 74
 _GAP_X, _GAP_Y = 46, 34
 _AXIS = 34
 _LINE = 13
+_GROUND = "#eef1f4"
+_LEAST_STEP = 12.0
+"""Pixels of a rank beneath which only the highest bar has its number."""
+_LEAST_SHOWN = 0.05
+"""Probability beneath which a bar has no number."""
 
 
 _TOPS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
@@ -167,6 +172,7 @@ class _Panel:
     sucra: float | None
     x: float
     y: float
+    over: float
 
     @property
     def step(self) -> float:
@@ -201,6 +207,31 @@ class _Panel:
             )  # fmt: skip
         return found
 
+    def ground(self) -> list[dict[str, Any]]:
+        """Give the whole of each rank's place, so that the height of a bar is seen as a share of it."""
+        aside = 0.08 * self.step
+        return [
+            {
+                "x": self.x + rank * self.step + aside, "x2": self.x + (rank + 1) * self.step - aside,
+                "y": self.y, "y2": self.foot,
+            }
+            for rank in range(len(self.chances))
+        ]  # fmt: skip
+
+    def values(self, scale: float) -> list[dict[str, Any]]:
+        """Percentages above the bars: of all that are not small where they fit, else of the highest."""
+        highest = max(range(len(self.chances)), key=lambda rank: self.chances[rank])
+        fits = self.step >= _LEAST_STEP
+        return [
+            {
+                "x": self.x + (rank + 0.5) * self.step, "y": self.y + _HEIGHT * (1 - chance / scale) - 6,
+                "text": percent(chance, 0).removesuffix(percent_sign()), "align": "center",
+                "look": "value",
+            }
+            for rank, chance in enumerate(self.chances)
+            if chance >= _LEAST_SHOWN and (fits or rank == highest)
+        ]  # fmt: skip
+
     def curve(self, bars: Sequence[Mapping[str, Any]], first: int) -> list[dict[str, Any]]:
         """Give the steps over the cumulative bars, numbered from `first` on."""
         return [
@@ -227,7 +258,13 @@ class _Panel:
         """Title, ends of both axes, and SUCRA."""
         beneath = self.foot + 11
         titles = [
-            {"x": self.x, "y": self.y - 9 - left * _LINE, "text": text, "align": "left", "bold": True}
+            {
+                "x": self.x,
+                "y": self.y - self.over - left * _LINE,
+                "text": text,
+                "align": "left",
+                "look": "title",
+            }
             for left, text in zip(reversed(range(len(self.title))), self.title)
         ]
         places = [
@@ -255,7 +292,8 @@ def _panels(
     scores = {row["treatment"]: row for row in records(ranking)} if ranking is not None else {}
     treatments = _best_first(given, scores)
     columns = min(columns, max(len(treatments), 1))
-    panels, bottom = _placed(treatments, given, scores, labels or {}, columns)
+    # Numbers stand between the bars and the title.
+    panels, bottom = _placed(treatments, given, scores, labels or {}, columns, 9 if cumulative else 19)
     # One scale for all panels, no taller than it has to be: with many treatments every probability is small.
     highest = max((p or 0.0 for ranks in given.values() for p in ranks.values()), default=1.0)
     scale = 1.0 if cumulative else next(top for top in _TOPS if highest <= top + 1e-9)
@@ -263,13 +301,14 @@ def _panels(
     layers = [
         *(_curves(panels) if cumulative else _bars(panels, scale)),
         *_panel_texts([text for panel in panels for text in panel.texts(scale)]),
+        *([] if cumulative else _panel_texts([text for panel in panels for text in panel.values(scale)])),
         words([tr("Rank (1 is the best)")], (_AXIS + width) / 2, bottom + 2, align="center"),
     ]
     first = (labels or {}).get(treatments[0], treatments[0]) if treatments else "none"
     caption = (
         tr("Probability of holding a rank or a better one; the shaded area is SUCRA. Best treatment first.")
         if cumulative
-        else tr("Probability of each rank. Best treatment first.")
+        else tr("Probability of each rank, in percent. Best treatment first.")
     )
     return finish(
         alt.layer(*layers).properties(width=width, height=bottom - _GAP_Y),
@@ -301,6 +340,7 @@ def _placed(
     scores: Mapping[str, Mapping[str, Any]],
     labels: Mapping[str, str],
     columns: int,
+    over: float,
 ) -> tuple[list[_Panel], float]:
     """Panels in rows as high as their longest title, and the place beneath the last row."""
     n = max((max(ranks) for ranks in given.values()), default=1)
@@ -309,12 +349,12 @@ def _placed(
     for start in range(0, len(treatments), columns):
         members = treatments[start : start + columns]
         titles = [wrap(labels.get(t, t), _WIDTH + 18, bold=True) for t in members]
-        head = max(len(lines) for lines in titles) * _LINE + 6
+        head = max(len(lines) for lines in titles) * _LINE + over - 3
         for index, (treatment, lines) in enumerate(zip(members, titles)):
             chances = [given[treatment].get(rank, 0.0) or 0.0 for rank in range(1, n + 1)]
             sucra = scores.get(treatment, {}).get("sucra")
             x = _AXIS + index * (_WIDTH + _GAP_X)
-            panels.append(_Panel(treatment, lines, chances, sucra, x, top + head))
+            panels.append(_Panel(treatment, lines, chances, sucra, x, top + head, over))
         top += head + _HEIGHT + _GAP_Y
     return panels, top
 
@@ -323,7 +363,13 @@ def _bars(panels: Sequence[_Panel], scale: float, cumulative: bool = False) -> l
     """Bars of all panels, which have the tooltips, and the lines that they stand on."""
     bars = [bar for panel in panels for bar in panel.bars(scale, cumulative)]
     tooltip = [alt.Tooltip("treatment:N"), alt.Tooltip("rank:Q"), alt.Tooltip("probability:Q", format=".1%")]
+    ground = [] if cumulative else [place for panel in panels for place in panel.ground()]
     return [
+        *(
+            [alt.Chart(dataset(ground, "ground")).mark_rect(color=_GROUND, aria=False).encode(**extent())]
+            if ground
+            else []
+        ),
         alt.Chart(dataset(bars, "ranks"))
         .mark_rect(color=STUDY, opacity=0 if cumulative else 1)
         .encode(**extent(), tooltip=tooltip),
@@ -361,14 +407,15 @@ def _curves(panels: Sequence[_Panel]) -> list[Any]:
 def _panel_texts(texts: Sequence[Mapping[str, Any]]) -> list[Any]:
     layers = []
     looks = {
-        False: {"fontWeight": "normal", "fontSize": 10, "color": MUTED},
-        True: {"fontWeight": "bold", "fontSize": 11, "color": INK},
+        "value": {"fontWeight": "normal", "fontSize": 9, "color": INK},
+        "axis": {"fontWeight": "normal", "fontSize": 10, "color": MUTED},
+        "title": {"fontWeight": "bold", "fontSize": 11, "color": INK},
     }
     for align in ("left", "right", "center"):
-        for bold, look in looks.items():
-            chosen = [t for t in texts if t["align"] == align and bool(t.get("bold")) == bold and t["text"]]
+        for name, look in looks.items():
+            chosen = [t for t in texts if t["align"] == align and t.get("look", "axis") == name and t["text"]]
             if chosen:
-                layers.append(texts_at(chosen, f"texts_{align}_{bold}", align=align, aria=False, **look))
+                layers.append(texts_at(chosen, f"texts_{align}_{name}", align=align, aria=False, **look))
     return layers
 
 

@@ -181,12 +181,23 @@
   document.addEventListener("scroll", () => { if (!waiting) { waiting = true; requestAnimationFrame(follow); } }, { passive: true });
   follow();
 
-  // Light or dark: as the system says, until the reader chooses.
+  // Light or dark: as the system says, until the reader chooses; a browser may not let a page keep that.
+  const KEPT = "evidence-page-theme";
+  const kept = (choice) => {
+    try { if (choice) localStorage.setItem(KEPT, choice); return localStorage.getItem(KEPT); } catch { return choice; }
+  };
+  const before = kept();
+  if (before === "light" || before === "dark") document.documentElement.dataset.theme = before;
   const theme = document.getElementById("theme");
   const system = window.matchMedia("(prefers-color-scheme: dark)");
   const dark = () => (document.documentElement.dataset.theme || (system.matches ? "dark" : "light")) === "dark";
   const told = () => theme.setAttribute("aria-pressed", String(dark()));
-  theme.addEventListener("click", () => { document.documentElement.dataset.theme = dark() ? "light" : "dark"; told(); });
+  theme.addEventListener("click", () => {
+    const chosen = dark() ? "light" : "dark";
+    document.documentElement.dataset.theme = chosen;
+    kept(chosen);
+    told();
+  });
   system.addEventListener("change", told);
   told();
   byAddress();

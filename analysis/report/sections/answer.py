@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-import pandas as pd
-
-from analysis import charts
+from analysis import plot
 from analysis.charts.base.effect import Effect
 from analysis.charts.base.theme import count, missing
 from analysis.language.catalog import tr, trn
-from analysis.plot.pairwise import study_rows
+from analysis.plot import NothingToDrawError
+from analysis.plot.summary import MOST
 from analysis.report import words
-from analysis.report.blocks import Figure, Section, Text, key_of
+from analysis.report.blocks import Block, Section, Text, drawn, key_of
 from analysis.report.conclusion import conclude, listed, with_article, written
 from analysis.report.firmness import firmness
 from analysis.report.links import Links
@@ -27,8 +26,6 @@ PICTURE = "at-a-glance"
 _ROOM = 3
 """Conclusions that stand first where there are fewer outcomes."""
 _MOST_CLAIMS = 12
-_MOST_ROWS = 12
-"""Effects that the picture holds."""
 
 
 def answer_section(material: Material, links: Links) -> Section:
@@ -65,9 +62,8 @@ def answer_section(material: Material, links: Links) -> Section:
         )
     if not material.runs:
         section.parts += [*_printed(material), *_found(material, bool(claims))]
-    picture = _picture(material, links)
-    if picture is not None:
-        section.parts.append(Section("picture", tr("At a glance"), [picture], kind="picture"))
+    if picture := _picture(material, links):
+        section.parts.append(Section("picture", tr("At a glance"), picture, kind="picture"))
     firm = _firm(material, links, claims)
     if firm is not None:
         section.parts.append(firm)
@@ -245,7 +241,7 @@ def _found(material: Material, checked: bool) -> list[Section]:
 # --- the picture --------------------------------------------------------------------------------------------
 
 
-def _picture(material: Material, links: Links) -> Figure | None:
+def _picture(material: Material, links: Links) -> list[Block]:
     """Draw what tells most.
 
     The treatments of the first network of the plan against its reference; without a network the pooled
@@ -254,117 +250,19 @@ def _picture(material: Material, links: Links) -> Figure | None:
     """
     run = lead(material)
     if run is None:
-        return _of_printed(material)
-    effect = material.effect(run)
-    if run.kind == "network":
-        return _of_network(run, effect, links)
+        return drawn(PICTURE, lambda: _of_printed(material))
     alike = [
         other
         for other in material.runs
         if (other.measure, other.unit, other.lower_is_better) == (run.measure, run.unit, run.lower_is_better)
     ]
-    return (
-        _of_analyses(material, alike, links) if len(alike) > 1 else _of_studies(material, run, effect, links)
-    )
+    if run.kind == "network" or len(alike) == 1:
+        return drawn(PICTURE, lambda: plot.summary_forest(material.subject(run, links), most=MOST))
+    subjects = [material.subject(other, links) for other in alike]
+    return drawn(PICTURE, lambda: plot.summary_of_analyses(subjects))
 
 
-def _of_network(run: Run, effect: Effect, links: Links) -> Figure | None:
-    rows = words.against(run, words.main_model(run))
-    if not rows:
-        return None
-    reference = effect.label(run.reference)
-    left = len(rows) - _MOST_ROWS
-    shown = [
-        row | {"label": effect.label(row["treatment"]), "href": links.number(row.pop("kept"), effect)}
-        for row in rows[:_MOST_ROWS]
-    ]
-    said = [tr("Best first.")] if effect.lower_is_better is not None else []
-    if left > 0:
-        said.append(
-            trn(
-                "{n} more treatment stands under Effects.",
-                "{n} more treatments stand under Effects.",
-                left,
-                n=count(left),
-            )
-        )
-    chart = charts.summary_forest(
-        pd.DataFrame(shown),
-        effect=effect,
-        sides=(tr("treatment"), reference),
-        title=tr("{outcome}: every treatment versus {name}", outcome=effect.outcome, name=reference),
-        caption=" ".join(said),
-    )
-    return Figure(PICTURE, chart)
-
-
-def _of_analyses(material: Material, runs: list[Run], links: Links) -> Figure | None:
-    rows, pairs = [], {(run.treatment, run.versus) for run in runs}
-    outcomes = {run.outcome for run in runs}
-    for run in runs[:_MOST_ROWS]:
-        effect = material.effect(run)
-        row = words.whole_effect(run)
-        if row is not None:
-            compared = tr("{a} vs {b}", a=effect.label(run.treatment), b=effect.label(run.versus))
-            parts = [effect.outcome if len(outcomes) > 1 else "", compared if len(pairs) > 1 else ""]
-            label = ": ".join(part for part in parts if part) or str(run.analysis)
-            rows.append(row | {"label": label, "href": links.number(row, effect), "kind": "point"})
-    if not rows:
-        return None
-    effect = material.effect(runs[0])
-    names = effect.label(runs[0].treatment), effect.label(runs[0].versus)
-    if len(outcomes) > 1:
-        effect = Effect(
-            effect.measure,
-            unit=effect.unit,
-            lower_is_better=effect.lower_is_better,
-            treatments=effect.treatments,
-            bayesian=effect.bayesian,
-            form=effect.form,
-        )
-    chart = charts.summary_forest(
-        pd.DataFrame(rows),
-        effect=effect,
-        sides=names if len(pairs) == 1 else (tr("first"), tr("second")),
-        title=tr("{a} versus {b}", a=names[0], b=names[1]) if len(pairs) == 1 else tr("Pooled effects"),
-    )
-    return Figure(PICTURE, chart)
-
-
-def _of_studies(material: Material, run: Run, effect: Effect, links: Links) -> Figure | None:
-    model = words.main_model(run)
-    given = study_rows(material.subject(run, links))
-    heaviest = sorted(given, key=lambda row: (-(row[f"weight_{model}"] or 0), row["contrast_id"]))
-    kept = {row["contrast_id"] for row in heaviest[:_MOST_ROWS]}
-    rows: list[dict[str, Any]] = [
-        row | words.study_interval(row) | {"kind": "study", "weight": row[f"weight_{model}"]}
-        for row in given
-        if row["contrast_id"] in kept
-    ]
-    whole = words.whole_effect(run)
-    if whole is not None:
-        said = tr("All {n} effects", n=count(len(given))) if len(given) > len(rows) else tr("Pooled")
-        rows.append(whole | {"label": said, "kind": "pooled", "href": links.number(whole, effect)})
-    if not rows:
-        return None
-    names = effect.label(run.treatment), effect.label(run.versus)
-    caption = ""
-    if len(given) > len(kept):
-        caption = tr("The {k} heaviest of {n}.", k=count(len(kept)), n=count(len(given)))
-    chart = charts.summary_forest(
-        pd.DataFrame([{key: row.get(key) for key in _SHOWN} for row in rows]),
-        effect=effect,
-        sides=names,
-        title=tr("{outcome}: {a} versus {b}", outcome=effect.outcome, a=names[0], b=names[1]),
-        caption=caption,
-    )
-    return Figure(PICTURE, chart)
-
-
-_SHOWN = ("kind", "label", "model", "estimate", "ci_lower", "ci_upper", "weight", "href", "digits")
-
-
-def _of_printed(material: Material) -> Figure | None:
+def _of_printed(material: Material) -> Any:
     """Draw the first printed league table against the treatment that it has the others compared with."""
     tables = material.db.rows(
         "select ranking.publication, ranking.outcome, ranking.measure from published_ranking as ranking"
@@ -372,33 +270,20 @@ def _of_printed(material: Material) -> Figure | None:
         " where treatment.role <> 'active' order by outcome.source_line, ranking.publication, ranking.measure"
     )
     if not tables:
-        return None
+        raise NothingToDrawError("No league table was printed.")
     table = tables[0]
-    cells = material.db.kept_rows(
-        "select cell.treatment, cell.versus, cell.estimate, cell.ci_lower, cell.ci_upper, estimate.unit"
-        " from published_contrast as cell inner join treatment on cell.versus = treatment.treatment"
+    cells = material.db.rows(
+        "select cell.*, estimate.unit from published_contrast as cell"
+        " inner join treatment on cell.versus = treatment.treatment"
         " inner join published_estimate as estimate using (published_estimate_id)"
         " where treatment.role <> 'active' and cell.publication = ? and cell.outcome = ? and cell.measure = ?"
         " order by treatment.source_line, cell.treatment",
         [table["publication"], table["outcome"], table["measure"]],
     )
-    if not cells:
-        return None
-    reference = cells[0]["versus"]
-    rows = [row for row in cells if row["versus"] == reference and not missing(row["ci_lower"])]
-    effect = printed_effect(material, table["outcome"], table["measure"], rows[0]["unit"] if rows else None)
-    rows.sort(key=lambda row: row["estimate"], reverse=effect.lower_is_better is False)
-    if not rows:
-        return None
-    name = effect.label(reference)
-    chart = charts.summary_forest(
-        pd.DataFrame([row | {"label": effect.label(row["treatment"])} for row in rows[:_MOST_ROWS]]),
-        effect=effect,
-        sides=(tr("treatment"), name),
-        title=tr("{outcome}: printed estimates versus {name}", outcome=effect.outcome, name=name),
-        caption=tr("As {publication} print them.", publication=table["publication"]),
-    )
-    return Figure(PICTURE, chart)
+    rows = [row for row in cells if row["versus"] == cells[0]["versus"]]
+    known = [row["unit"] for row in rows if not missing(row["ci_lower"])]
+    effect = printed_effect(material, table["outcome"], table["measure"], known[0] if known else None)
+    return plot.summary_of_printed(rows, effect)
 
 
 # --- claims -------------------------------------------------------------------------------------------------

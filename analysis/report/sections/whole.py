@@ -98,11 +98,24 @@ def assemble(
     material.numbers.update(
         {name: material.numbers[old] for name, old in before.items() if old in material.numbers}
     )
+    material.numbers.update(_parts(sections, material))
     numbered = across.by_number(material, _standing(sections, before))
     if numbered is not None:
         place = 2 + (changed is not None)
         sections.insert(place, Section("figures", tr("Figures and tables by number"), [numbered]))
     return sections
+
+
+def _parts(sections: Sequence[Section], material: Material) -> dict[str, str]:
+    """Give the parts of a table that the plan numbers the number of the whole, by their names."""
+    found, whole = {}, None
+    for block in everything(sections):
+        if isinstance(block, Table):
+            if not block.part:
+                whole = material.numbers.get(block.name)
+            elif whole is not None:
+                found[block.name] = tr("{number} (part {part})", number=whole, part=block.part)
+    return found
 
 
 def _methods(material: Material) -> list[str]:

@@ -288,3 +288,26 @@ def test_it_prints(browser, report, tmp_path):
         assert words in text
     assert "Colour-blind safe colours" not in text
     assert "Files beside this page" not in text
+
+
+def test_the_reader_s_choice_of_light_or_dark_is_kept(browser, report):
+    browser.open(report)
+    browser.run("document.getElementById('theme').click()")
+    assert browser.run("document.documentElement.dataset.theme") == "dark"
+    ground = "getComputedStyle(document.querySelector('div.picture')).filter"
+    assert "invert" in browser.run(ground), "the ground of pictures stays white in the dark"
+    browser.open(report)
+    assert browser.run("document.documentElement.dataset.theme") == "dark"
+    browser.run("document.getElementById('theme').click()")
+    browser.open(report)
+    assert browser.run("document.documentElement.dataset.theme") == "light"
+    assert browser.run(ground) == "none"
+    browser.run("localStorage.clear()")
+
+
+def test_how_firm_it_is_stands_in_the_section_of_each_analysis(browser, report):
+    browser.open(report)
+    missing = "[...document.querySelectorAll('[id^=analysis-]:is(section)')].map(s => s.querySelectorAll('.firmness li').length)"
+    counts = browser.run(missing)
+    assert counts
+    assert all(counts), counts

@@ -14,12 +14,13 @@ from analysis.charts.base.effect import Effect
 from analysis.charts.base.theme import positive, printed
 from analysis.charts.tables import Column, Table, dose
 from analysis.report import words
-from analysis.report.blocks import Text
+from analysis.report.blocks import Text, everything
 from analysis.report.links import Links, as_text
 from analysis.report.material import Material
 from analysis.report.sections import agreement, closing
 from analysis.report.sections.about_runs import notes_of
 from analysis.report.sections.opening import studies_section
+from analysis.report.sections.whole import assemble
 from evidence.facts import reasons
 
 LONG = {"vehicle_of_control": "PBS", "cell_source": "human", "funding": "public", "housing": "in groups",
@@ -270,3 +271,16 @@ def test_the_model_fit_is_in_words_and_tau_in_the_unit_of_effects():
     assert table.rows[3]["note"] == "τ ~ uniform(0, 6,000) U/L"
     assert table.columns[1].label == "Random effects"
     assert words.MODELS["random"] == "random effects"
+
+
+def test_every_part_of_a_numbered_table_has_its_number(material, monkeypatch):
+    monkeypatch.setitem(material.__dict__, "numbers", {"characteristics": "Table 3. Studies"})
+    sections = assemble(material, Links())
+    parts = [
+        block
+        for block in everything(sections)
+        if isinstance(block, Table) and "characteristics" in block.name
+    ]
+    assert len(parts) > 1
+    said = [material.numbers[part.name] for part in parts]
+    assert said[:2] == ["Table 3. Studies", "Table 3. Studies (part 2)"]
