@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from math import inf, sqrt
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
+
+from analysis.roots import zero_between
 
 Array = np.ndarray
 
@@ -151,7 +152,7 @@ def _where(inside: _Inside, t: float, drift: float, may: float, side: int) -> fl
     reach = _FURTHEST * sqrt(t) + abs(drift) * t
     if may >= inside.mass.sum():
         return -side * reach  # nobody stays
-    return float(brentq(lambda at: inside.leaving(t, drift, at, side) - may, -reach, reach, xtol=1e-12))
+    return zero_between(lambda at: inside.leaving(t, drift, at, side) - may, -reach, reach, absolute=1e-12)
 
 
 def futility(t: Sequence[float] | Array, upper: Array, beta: float, drift: float) -> Array:
@@ -227,7 +228,7 @@ def wedge(t: Sequence[float] | Array, alpha: float, beta: float) -> Wedge:
         lower = futility(looks, upper, beta, usual * factor)
         return float(np.clip(lower[-1], -50, 50)) - float(upper[-1]) if np.isfinite(lower[-1]) else 50.0
 
-    factor = float(brentq(apart, 0.9, 1.6, xtol=1e-10))
+    factor = zero_between(apart, 0.9, 1.6, absolute=1e-10)
     lower = futility(looks, upper, beta, usual * factor)
     found = np.full(len(share), np.nan)
     n = int((share < 1.0).sum())
