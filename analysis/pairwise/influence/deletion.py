@@ -14,7 +14,7 @@ import numpy as np
 
 from analysis.pairwise.model import tau2 as between_studies
 from analysis.pairwise.model.coefficients import t_p_value, t_quantile
-from analysis.pairwise.model.parts import Parts, Stretches
+from analysis.pairwise.model.parts import Parts, Stretches, some_of
 from analysis.pairwise.model.rows import LARGE, Array, EffectRows
 from analysis.verdict import NO_WIDTH
 
@@ -124,7 +124,7 @@ def _fit(rows: EffectRows, mask: Parts, method: str | float | None) -> Subsets:
     }  # fmt: skip
     out["df"] = count - p
     if usable.any():
-        chosen = mask[usable]
+        chosen = some_of(mask, np.flatnonzero(usable))
         zero = profile.sums(0.0, chosen)
         if isinstance(method, str):
             tau2 = between_studies.estimates(profile, method, chosen)

@@ -136,6 +136,12 @@ Parts = Array | Stretches
 """Parts of the rows: how often each row (columns) counts in each part (rows), or stretches of them."""
 
 
+def some_of(parts: Parts, places: Array) -> Parts:
+    """Take the parts at some places; all of them, in their order, without a copy."""
+    every = len(places) == len(parts) and np.array_equal(places, np.arange(len(parts)))
+    return parts if every else parts[places]
+
+
 def at_each(tau2: Array, smallest: float, sums: Callable[[float, Array], Array]) -> Array:
     """Evaluate sums over parts, each at its own value of tau2, from sums at few values that parts share.
 

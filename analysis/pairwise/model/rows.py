@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from analysis.pairwise.model.parts import Array, Parts, Stretches, at_each, of_all
+from analysis.pairwise.model.parts import Array, Parts, Stretches, at_each, of_all, some_of
 
 _CHUNK = 1 << 17
 """Largest number of weights held at once."""
@@ -326,7 +326,7 @@ class Profile:
         else:
             every = np.arange(self.rows.n)
             found = at_each(
-                tau2, smallest, lambda value, some: mask[some] @ self._powers(every, value, order)
+                tau2, smallest, lambda value, some: some_of(mask, some) @ self._powers(every, value, order)
             )
         totals = np.split(found, order, axis=1)
         return Sums([self.matrix(total) for total in totals], [total[:, -1] for total in totals])

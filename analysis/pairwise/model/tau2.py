@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from analysis.pairwise.model.parts import Parts
+from analysis.pairwise.model.parts import Parts, some_of
 from analysis.pairwise.model.rows import Array, EffectRows, Profile, Sums
 from analysis.roots import zero_between
 from evidence import facts
@@ -98,7 +98,7 @@ class _Equation:
 
     def at(self, tau2: Array, active: Array, order: int) -> Sums:
         """Evaluate the sums at one value of tau2 for each member `active` of the batch."""
-        mask = None if self.mask is None else self.mask[active]
+        mask = None if self.mask is None else some_of(self.mask, active)
         batch = None if self.batch is None else self.batch[active]
         return self.profile.sums(tau2, mask, batch, order)
 
