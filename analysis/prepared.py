@@ -459,7 +459,7 @@ def _worth_finding(db: EvidenceBase, asked: Mapping[str, Any]) -> float | None:
     """Find the effect that a sequential analysis is about: the outcome's where none is said."""
     if asked["anticipated_effect"] is not None:
         return float(asked["anticipated_effect"])
-    rows = db.rows("select * from outcome where outcome = ?", [asked["outcome"]])
+    rows = db.kept_rows("select * from outcome where outcome = ?", [asked["outcome"]])
     how = facts.measure(asked["measure"])
     known = important_difference(rows[0], how) if rows else None
     if known is None:

@@ -255,6 +255,12 @@ def as_reported(db: EvidenceBase) -> dict[str, int]:
     return {row["contrast_id"]: row["reported_contrast_id"] for row in rows}
 
 
+def at_high_risk(db: EvidenceBase, outcome: str) -> list[str]:
+    """Studies at high risk of bias for an outcome, as `exclude_high_rob` leaves them out."""
+    rows = db.rows("select distinct study from high_risk_study where outcome = ? order by study", [outcome])
+    return [str(row["study"]) for row in rows]
+
+
 def study_variables(db: EvidenceBase, names: Sequence[str]) -> pd.DataFrame:
     """Variables of every study, one row each: study and the columns named; numbers where numeric, else text.
 
@@ -422,10 +428,7 @@ def _kept(
         left_out += _unmet(asked.where, rows, meets)
         rows = rows[meets]
     if asked.exclude_high_rob:
-        high = db.rows(
-            "select distinct study from high_risk_study where outcome = ? order by study", [asked.outcome]
-        )
-        risky = rows["study"].isin([row["study"] for row in high])
+        risky = rows["study"].isin(at_high_risk(db, asked.outcome))
         left_out += _excluded_by(rows[risky], words("risk_of_bias", "high"))
         rows = rows[~risky]
         notes += _unknown_risk(db, asked.outcome, set(rows["study"]))

@@ -20,6 +20,7 @@ from analysis.network import ranking
 from analysis.verdict import concluding
 from evidence import facts
 from evidence.errors import CallError, EvidenceError, RefusedError
+from evidence.question import at_high_risk
 from evidence.system.progress import counted
 
 if TYPE_CHECKING:
@@ -303,12 +304,8 @@ class Networks(Fitter):
     @cached_property
     def _studies(self) -> dict[str | None, frozenset[str]]:
         """Studies that meet each condition; those not at high risk of bias without one."""
-        rows = self.db.rows(
-            "select study from study where study not in "
-            "(select study from high_risk_study where outcome = ?) order by study",
-            [self.asked["outcome"]],
-        )
-        return {None: frozenset(str(row["study"]) for row in rows)}
+        every = {str(row["study"]) for row in self.db.rows("select study from study order by study")}
+        return {None: frozenset(every - set(at_high_risk(self.db, self.asked["outcome"])))}
 
     def _kept(self, options: Mapping[str, Any]) -> frozenset[str] | None:
         """Studies that some cells keep; None where a condition is not of studies alone."""

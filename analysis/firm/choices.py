@@ -17,7 +17,7 @@ from evidence import facts
 from evidence.errors import CallError
 from evidence.folder.options import Kind
 from evidence.names import not_found
-from evidence.question import measures
+from evidence.question import at_high_risk, measures
 
 if TYPE_CHECKING:
     from evidence.query import EvidenceBase
@@ -199,7 +199,7 @@ def _time(asked: Mapping[str, Any], said: Mapping[str, Any]) -> Choice:
 
 
 def _bias(db: EvidenceBase, asked: Mapping[str, Any]) -> Choice:
-    judged = db.value("select count(*) from high_risk_study where outcome = ?", [asked["outcome"]])
+    judged = at_high_risk(db, asked["outcome"])
     if asked.get("exclude_high_rob"):
         levels = [Level("without high risk"), Level("all studies", {"exclude_high_rob": False}, "as found")]
     else:
