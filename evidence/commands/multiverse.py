@@ -53,7 +53,14 @@ _TABLES = ("cells", "choices", "conclusions", "sources", "medians", "overturning
     help="Test whether the analyses agree more than chance: so many times signs of studies are flipped.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of the flips.")
-@click.option("--format", "form", type=click.Choice(_FORMATS), default="table", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(_FORMATS),
+    default="table",
+    show_default=True,
+    help="Tables to read; everything as one JSON object; or one kind of rows as CSV.",
+)
 @click.option(
     "--table",
     "table",

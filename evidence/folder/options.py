@@ -235,13 +235,22 @@ MULTIVERSE_KEYS: dict[str, str] = {
 """Keys of ``multiverse`` in review.toml, with what they hold."""
 
 
+def kind_of_choice(key: str) -> type:
+    """Type of what a key of ``multiverse`` holds."""
+    return dict if key == "where" else int if key == "most" else list
+
+
 def _no_choices(value: dict[str, Any]) -> tuple[str, str] | None:
     for key, found in value.items():
         if key not in MULTIVERSE_KEYS:
             return f"names {key!r}", suggestion(key, MULTIVERSE_KEYS)
-        kind = dict if key == "where" else int if key == "most" else list
+        kind = kind_of_choice(key)
         texts = found.values() if isinstance(found, dict) else found if isinstance(found, list) else ()
-        if not isinstance(found, kind) or not all(isinstance(text, str) for text in texts):
+        if (
+            not isinstance(found, kind)
+            or isinstance(found, bool)
+            or not all(isinstance(text, str) for text in texts)
+        ):
             return f"has {key} = {found!r}", f"write {MULTIVERSE_KEYS[key]}"
     return None
 

@@ -20,7 +20,7 @@ from evidence.facts.languages import LANGUAGES
 from evidence.facts.reference import keyed
 from evidence.folder import further
 from evidence.folder.layout import FILE, FILES, Column, File
-from evidence.folder.options import ALSO_CALLED, OPTIONS, Option, options_of
+from evidence.folder.options import ALSO_CALLED, MULTIVERSE_KEYS, OPTIONS, Option, kind_of_choice, options_of
 from evidence.folder.protocol import FIGURE_KEYS, REVIEW_KEYS
 from evidence.folder.variables import TYPES
 from evidence.system.resources import schema_directory
@@ -180,11 +180,20 @@ def _option(option: Option) -> dict[str, Any]:
         schema["pattern"] = r"^(median|[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?)$"
     if option.name == "sensitivity":
         schema["items"] = {"enum": [*further.PAIRWISE, *further.NETWORK, further.ALL]}
+    if option.name == "multiverse":
+        schema |= _object({key: _choice(key) for key in MULTIVERSE_KEYS})
     if option.words:
         schema = {"anyOf": [schema, {"enum": list(option.words)}]}
     if option.default not in (None, ()):
         schema["default"] = option.default
     return _said(schema, key_meaning(option.name))
+
+
+def _choice(key: str) -> dict[str, Any]:
+    """Say what a key of ``multiverse`` may hold."""
+    kind = kind_of_choice(key)
+    texts = {list: {"items": {"type": "string"}}, dict: {"additionalProperties": {"type": "string"}}}
+    return _said({"type": _JSON[kind]} | texts.get(kind, {}), MULTIVERSE_KEYS[key])
 
 
 # --- CSV files ----------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import network, pairwise, plan
+from analysis import network, pairwise, prepared
 from analysis.network import counts
 from analysis.network.data.network import ArmBlock, Block, Network
 from analysis.network.exact.influence import Influence
@@ -210,10 +210,10 @@ def test_more_refits_than_an_evening_holds_are_refused_before_the_first(monkeypa
         code: replace(facts.engine(code), most_refits=most)
         for code, most in (("frequentist", 3), ("exact", None))
     }
-    monkeypatch.setattr(plan.facts, "engine", few.__getitem__)
+    monkeypatch.setattr(prepared.facts, "engine", few.__getitem__)
     with pytest.raises(
         RefusedError, match=r"each of 9 studies.*frequentist does so for up to 3.*engine exact"
     ):
-        plan._refuse_refits("frequentist", net_of(9, 3))
-    plan._refuse_refits("exact", net_of(9, 3))
-    plan._refuse_refits("frequentist", net_of(3, 3))
+        prepared._refuse_refits("frequentist", net_of(9, 3))
+    prepared._refuse_refits("exact", net_of(9, 3))
+    prepared._refuse_refits("frequentist", net_of(3, 3))

@@ -303,7 +303,7 @@ def own_cache(tmp_path, monkeypatch):
     monkeypatch.setattr(
         blank,
         "create_objects",
-        lambda connection, stored: objects.create_objects(connection, few, stored=stored),
+        lambda connection, only, stored: objects.create_objects(connection, few, stored=stored),
     )
     monkeypatch.setattr(
         stored,

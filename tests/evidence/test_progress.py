@@ -50,13 +50,17 @@ SAID = {
     "nma": f"nma diabetes {ASKED}",
     "nma --save": f"nma {{file}} {ASKED} --save",
     "plot": f"plot diabetes forest {PAIR} -o {{folder}}/forest.svg",
+    "multiverse": "multiverse diabetes hba1c-metformin",
+    "threshold": "threshold diabetes",
+    "replay": "replay diabetes --analysis hba1c-metformin",
+    "update-worth": "update-worth diabetes hba1c-metformin",
     "readings": "readings diabetes --outcome hba1c --measure MD",
     "import": "import arms {folder}/arms.csv --into {folder}/imported --outcome y --lower-is-better",
     "export": "export diabetes --to {folder}/out --format csv --where \"study = 'Alex (1998)'\"",
     "simulate": "simulate {folder}/twin --studies 2",
 }
 """How each command is called that may take more than two seconds."""
-AS_LONG = {"analyse", "report", "gallery", "site"}
+AS_LONG = {"analyse", "diff", "records", "report", "gallery", "site"}
 """Those whose progress other tests see; they take long whatever they are given."""
 
 

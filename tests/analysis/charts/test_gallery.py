@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_every_chart_is_valid_and_drawn_from_real_rows_with_its_files_on_a_page(
-    tmp_path, monkeypatch, check_chart
+    tmp_path, monkeypatch, check_chart, browser
 ):
     # One test: what takes long is to draw them, and workers of a run share nothing.
     drawn = dict(gallery.examples(tmp_path))
@@ -34,6 +34,9 @@ def test_every_chart_is_valid_and_drawn_from_real_rows_with_its_files_on_a_page(
     assert not re.findall(r'\b(?:src|xlink:href)="', text), "the page loads nothing"
     ids = re.findall(r'\bid="([^"]+)"', text)
     assert len(ids) == len(set(ids))
+    for width, height in ((1280, 720), (400, 844)):
+        browser.open(page, width, height)
+        assert browser.run("document.documentElement.scrollWidth") <= width
 
 
 def test_the_overview_shows_network_effects_and_ranking(tmp_path):

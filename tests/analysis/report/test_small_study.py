@@ -117,7 +117,7 @@ def test_every_funnel_plot_has_its_test_or_the_reason_beneath(sections):
 
 def test_an_odds_ratio_has_the_test_of_peters_with_the_numbers_of_lm(sections):
     text, table = beneath(sections["all"])[:2]
-    assert text.paragraphs[0].startswith("Peters' test, 13 studies: no asymmetry beyond chance (p = 0.2,")
+    assert text.paragraphs[0].startswith("Peters' test, 13 studies: no asymmetry beyond chance (p = 0.20,")
     assert isinstance(table, Table)
     (row,) = table.data
     found = [row[name] for name in ("estimate", "std_error", "statistic", "p_value")]
