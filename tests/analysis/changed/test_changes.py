@@ -173,6 +173,7 @@ def test_a_claim_that_fails_is_a_conclusion(turned):
     assert claim["sentence_after"] == "There are five studies (does not hold, found 6, expected = 5)"
 
 
+@pytest.mark.slow
 def test_what_an_interval_says_of_the_smallest_important_difference_is_a_conclusion(old, tmp_path):
     # The interval of the drug is -0.95 +- 1.96 * sqrt(2 * 4 / 40 / 4) = -1.39 to -0.51.
     with comparing(old, write(tmp_path / "higher", difference="0.6")) as found:
@@ -185,6 +186,7 @@ def test_what_an_interval_says_of_the_smallest_important_difference_is_a_conclus
         assert "benefits smaller than the smallest important difference (0.6 cm)" in row["sentence_after"]
 
 
+@pytest.mark.slow
 def test_an_analysis_that_is_refused_now_is_a_conclusion_with_the_reason(old, tmp_path):
     means = {"C": {"drug": 4.1, "other": 4.6}, "D": {"other": 4.7, "placebo": 5.3}}
     with comparing(old, write(tmp_path / "review", means)) as found:
@@ -193,6 +195,7 @@ def test_an_analysis_that_is_refused_now_is_a_conclusion_with_the_reason(old, tm
     assert "drug" in row["sentence_after"]
 
 
+@pytest.mark.slow
 def test_audits_new_and_settled_are_conclusions(old, tmp_path):
     new = write(tmp_path / "review")
     text = (new / "measurements.csv").read_text()
@@ -209,6 +212,7 @@ def test_audits_new_and_settled_are_conclusions(old, tmp_path):
 # --- what is the same ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_other_names_and_units_move_neither_numbers_nor_conclusions(old, tmp_path):
     new = write(tmp_path / "review", names={"drug": "Zdrug", "placebo": "A sham"}, unit="mm", scale=10.0)
     with comparing(old, new) as found:
@@ -221,6 +225,7 @@ def test_other_names_and_units_move_neither_numbers_nor_conclusions(old, tmp_pat
         assert "3 changes of the evidence" not in text(found)
 
 
+@pytest.mark.slow
 def test_another_measure_is_shown_in_both_measures(old, tmp_path):
     new = write(tmp_path / "review", toml=_PLAN.replace('"MD"\ntreatment', '"SMD"\ntreatment'))
     with comparing(old, new) as found:
@@ -322,6 +327,7 @@ def test_exit_codes_and_the_file_of_changes(old, weaker, tmp_path):
     assert run(old, "nowhere").exit_code == 2
 
 
+@pytest.mark.slow
 def test_a_changed_word_moves_no_conclusion_and_passes(old, tmp_path):
     new = write(tmp_path / "review", toml=_PLAN.replace('"Pain"', '"Pain in adults"'))
     done = run(old, new, "--fail-on", "conclusions")
@@ -344,6 +350,7 @@ def test_states_that_do_not_build_say_every_error_of_both_and_nothing_is_written
         pass
 
 
+@pytest.mark.slow
 def test_a_review_folder_is_compared_with_a_revision_of_itself(tmp_path):
     folder = write(tmp_path / "repository" / "review")
     git = ["git", "-C", str(folder.parent), "-c", "user.name=A", "-c", "user.email=a@example.org"]

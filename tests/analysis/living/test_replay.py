@@ -154,6 +154,7 @@ def test_a_break_in_what_can_be_said_begins_a_sentence_anew(small):
     )
 
 
+@pytest.mark.slow
 def test_a_question_that_sees_other_studies_is_asked_of_each_cut_review(small):
     where = 'where = "year >= (select min(year) from study)"\n'
     plain, seeing = replay(small()), replay(small(where))
@@ -161,6 +162,7 @@ def test_a_question_that_sees_other_studies_is_asked_of_each_cut_review(small):
         pd.testing.assert_frame_equal(getattr(plain, name), getattr(seeing, name))
 
 
+@pytest.mark.slow
 def test_claims_are_followed_and_those_that_ask_other_results_are_said_not_to_be(small):
     claims = (
         "n,Four studies,select count(*) from study,=,4\n"

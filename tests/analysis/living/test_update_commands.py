@@ -102,6 +102,7 @@ def test_build_and_analyse_take_what_holds_and_end_in_the_rows_of_a_full_rebuild
     assert file.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_fresh_and_previous_say_where_results_come_from(folder, tmp_path, carried_out):
     file, other = tmp_path / "review.duckdb", tmp_path / "other.duckdb"
     run("build", folder, "-o", file)
