@@ -20,7 +20,7 @@ from evidence.living.difference import changes
 from evidence.living.mixed import Between
 from evidence.opening import open as open_base
 
-PAIRS = int(os.environ.get("PAIRS", "24"))
+PAIRS = int(os.environ.get("PAIRS", "8"))
 """Generated pairs that the slow test takes."""
 
 _SPEC = importlib.util.spec_from_file_location("planted", Path(__file__).with_name("planted.py"))

@@ -325,7 +325,7 @@ def base(tmp_path_factory) -> tuple[Path, Path]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(int(os.environ.get("EDITS", "8"))))
+@pytest.mark.parametrize("seed", range(int(os.environ.get("EDITS", "4"))))
 def test_whatever_is_edited_every_row_is_what_computing_it_all_gives(tmp_path, base, seed):
     folder = tmp_path / "now"
     shutil.copytree(base[0], folder)
