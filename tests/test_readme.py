@@ -39,7 +39,20 @@ STORY = re.findall(
 @pytest.fixture(scope="module")
 def places(tmp_path_factory):
     """A folder for each page, in which its commands run one after the other."""
-    return {path.stem: tmp_path_factory.mktemp(path.stem) for path in (README, *TUTORIALS)}
+    made = {path.stem: tmp_path_factory.mktemp(path.stem) for path in (README, *TUTORIALS)}
+    for file, text in GIVEN.items():
+        (made["import"] / file).write_text(text, encoding="utf-8")
+    return made
+
+
+GIVEN = {
+    "pubmed.nbib": "PMID- 1\nTI  - Another invented article\nDP  - 2026 May\nFAU - Example, Dora\n"
+    "JT  - Journal of Examples\nLID - 10.5555/example.2026 [doi]\n",
+    "retraction_watch.csv": "Record ID,Title,RetractionDate,RetractionDOI,RetractionPubMedID,OriginalPaperDOI,"
+    "OriginalPaperPubMedID,RetractionNature,Reason\n1,An invented article on A,1/2/2020 0:00,10.5555/notice,0,"
+    "10.5555/example.2018,0,Retraction,+Error in Data;\n",
+}
+"""What a page's commands are given by other programs."""
 
 
 NEEDS = {

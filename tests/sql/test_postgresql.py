@@ -25,7 +25,7 @@ VIEWS = [
     item
     for item in sql_objects()
     if item.kind == "view"
-    and item.room in ("staging", "contrasts", "network", "appraisal", "suspicion", "audits")
+    and item.room in ("staging", "contrasts", "network", "appraisal", "living", "suspicion", "audits")
 ]
 HEAD = "here the rows of a view begin"
 TYPES = {"VARCHAR": "text", "DOUBLE": "double precision"}
