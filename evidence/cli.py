@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -170,6 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     start_light()
     _open_what_is_closed()
+    before, sys.unraisablehook = sys.unraisablehook, _heed
     try:
         cli.main(args=list(arguments) if arguments is not None else None, prog_name="evidence")
     except KeyboardInterrupt:
@@ -179,9 +182,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo(f"Error: {_of_the_system(error)}", err=True)
         sys.exit(CallError.exit_code)
     finally:
+        sys.unraisablehook = before
         # Ctrl-C within code that Python makes of a text (a dataclass) leaves a mark, for which `python -m`
         # ends itself by the signal whatever the exit code; the next such code wipes it.
         exec("")
+
+
+def _heed(unraisable: sys.UnraisableHookArgs) -> None:
+    """Heed a Ctrl-C that falls where Python can only print it (the end of an object): it comes once more."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        # A moment later, when what Python ends here has ended.
+        again = threading.Timer(0.02, _thread.interrupt_main)
+        again.daemon = True
+        again.start()
+    else:
+        sys.__unraisablehook__(unraisable)
 
 
 def _of_the_system(error: OSError) -> CallError:

@@ -192,8 +192,10 @@ def _option(option: Option) -> dict[str, Any]:
 def _choice(key: str) -> dict[str, Any]:
     """Say what a key of ``multiverse`` may hold."""
     kind = kind_of_choice(key)
-    texts = {list: {"items": {"type": "string"}}, dict: {"additionalProperties": {"type": "string"}}}
-    return _said({"type": _JSON[kind]} | texts.get(kind, {}), MULTIVERSE_KEYS[key])
+    schema: dict[str, Any] = {"type": _JSON[kind]}
+    if kind is not int:
+        schema["items" if kind is list else "additionalProperties"] = {"type": "string"}
+    return _said(schema, MULTIVERSE_KEYS[key])
 
 
 # --- CSV files ----------------------------------------------------------------------------------------------

@@ -99,3 +99,24 @@ def test_ctrl_c_leaves_everything_as_it_was_and_says_so(place, tmp_path, name, a
         return
     assert (code, said.strip().splitlines()[-1:]) == (130, [SENTENCE])
     assert held(here) == before
+
+
+def test_ctrl_c_that_python_could_only_print_is_heeded(monkeypatch, capsys):
+    """It falls into the end of an object, where an exception has nobody to go to."""
+    from evidence import cli
+
+    class Ends:
+        def __del__(self):
+            raise KeyboardInterrupt
+
+    def work(**given):
+        Ends()
+        time.sleep(5)
+
+    hook = sys.unraisablehook
+    monkeypatch.setattr(cli.cli, "main", work)
+    with pytest.raises(SystemExit) as ended:
+        cli.main([])
+    assert ended.value.code == 130
+    assert "Traceback" not in capsys.readouterr().err
+    assert sys.unraisablehook is hook
