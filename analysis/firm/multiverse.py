@@ -284,7 +284,6 @@ def multiverse(
         If the planned analysis itself cannot be carried out.
     """
     say = progress or (lambda step: None)
-    say = progress or (lambda step: None)
     asked, of_fit = settle(kind, {name: value for name, value in options.items() if name != "analysis"})
     of_fit = {name: value for name, value in of_fit.items() if value is not None}
     dropped: list[str] = []

@@ -204,12 +204,13 @@ def _json(analysis: str, found: Multiverse, frames: dict[str, Any]) -> None:
 
 def _show(analysis: str, found: Multiverse, labels: dict[str, str], tested: Any) -> None:
     from analysis.firm.written import overview, size
+    from evidence import facts
     from evidence.output import p_value, percent, significant, write_table
     from evidence.system.frames import records
 
     click.echo(f"{analysis}: {size(found)}")
     write_table(*overview(found, labels), sys.stdout)
-    lead = _lead(found)
+    lead, measure = _lead(found), facts.measure(str(found.options["measure"]))
     medians = [row for row in records(found.medians()) if row["treatment"] == lead]
     click.echo(f"By level, {labels.get(lead, lead)}:")
     write_table(
@@ -219,7 +220,8 @@ def _show(analysis: str, found: Multiverse, labels: dict[str, str], tested: Any)
                 row["choice"],
                 row["level"] + (" (planned)" if row["position"] == 1 else ""),
                 row["cells"],
-                "" if row["estimate"] is None else significant(row["estimate"], 3),
+                # A ratio is printed as one, as everywhere; what is kept is its logarithm.
+                "" if row["estimate"] is None else significant(measure.shown(row["estimate"]), 3),
                 percent(row["kept"], 0),
             ]
             for row in medians

@@ -353,3 +353,19 @@ def test_a_planned_multiverse_is_kept_and_the_report_says_what_the_views_say(tmp
     assert "How firm is this?" in page
     assert "14 of 27 analyses" in page
     assert "rosiglitazone ranks first in 27 of 27 analyses" in page
+
+
+def test_the_command_prints_ratios_as_ratios_and_what_the_analyses_keep():
+    from click.testing import CliRunner
+
+    from evidence.cli import cli
+
+    result = CliRunner().invoke(cli, ["multiverse", "smoking", "cessation-individual"])
+    assert result.exit_code == 0
+    with evidence.open("smoking") as db:
+        row = row_of(db, "cessation-individual")
+        found = multiverse(db, "pairwise", plan.planned_options(row))
+    own = found.fitted[found.fitted["measure"] == "OR"]["estimate"].median()
+    line = next(line for line in result.output.splitlines() if "OR (planned)" in line)
+    assert f"{np.exp(own):.2f}" in line
+    assert "lies above no effect" in result.output
